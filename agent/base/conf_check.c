@@ -1,0 +1,259 @@
+/*
+ * wnad only. What values say of each other, and what the machine says of
+ * them. Looks at local files with lstat and at mountinfo; never below a mount.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "conf_table.h"
+#include "mountinfo.h"
+#include "str.h"
+
+struct finding {
+	const char **section, **key;
+	struct sb expected;
+};
+
+static enum conf_error find(struct finding *f, enum conf_error error, const char *section,
+                            const char *key, const char *expected)
+{
+	*f->section = section;
+	*f->key = key;
+	sb_put(&f->expected, expected);
+	return error;
+}
+
+/* True if `path` is `folder` or lies below it. */
+static bool below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return len > 1 && strncmp(path, folder, len) == 0 &&
+	       (path[len] == '/' || path[len] == '\0');
+}
+
+static bool url_plain_http(const char *url)
+{
+	return strncmp(url, "http://", 7) == 0 && url[7] != '\0' && url[7] != '/' &&
+	       !strpbrk(url, " \"<>@");
+}
+
+static enum conf_error check_one(const struct conf *conf, const struct conf_check *check,
+                                 struct finding *f)
+{
+	/* The section's name for the message; one call, one finding. */
+	static char section[LIMIT_NAME + 8];
+
+	snprintf(section, sizeof section, "check %s", check->name);
+	if (check->timeout_ms > check->max_age_ms)
+		return find(f, CONF_MISSING, section, "max_age", "at least the timeout");
+	if (check->max_age_ms < check->interval_ms + check->timeout_ms)
+		return find(f, CONF_MISSING, section, "max_age",
+		            "at least interval + timeout, or it ages between two results");
+	switch ((enum check_type)check->type) {
+	case CHECK_HTTP:
+		if (!url_plain_http(check->url))
+			return find(f, CONF_MISSING, section, "url", "http://ADDRESS[:PORT]/PATH");
+		break;
+	case CHECK_TCP:
+		if (check->address.addr.family == 0)
+			return find(f, CONF_MISSING, section, "address", "ADDRESS:PORT");
+		break;
+	case CHECK_PROCESS:
+		if (!*check->process)
+			return find(f, CONF_MISSING, section, "process", "the executable's name");
+		break;
+	case CHECK_FILE:
+	case CHECK_DISK:
+		if (!*check->path)
+			return find(f, CONF_MISSING, section, "path", "an absolute path");
+		if (conf->mount.enabled && below(check->path, conf->mount.path))
+			return find(f, CONF_MISSING, section, "path",
+			            "a path that is not on the shared file system (mount.path)");
+		break;
+	case CHECK_TYPE_MAX: break;
+	}
+	return CONF_OK;
+}
+
+static bool has_prefix_id(const char *text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	if (strncmp(text, prefix, len) != 0)
+		return false;
+	text += len;
+	return strlen(text) >= 8 && strspn(text, "0123456789abcdef") == strlen(text);
+}
+
+static enum conf_error check_mount(const struct conf_mount *m, struct finding *f)
+{
+	bool efs = strcmp(m->type, "efs") == 0;
+	bool automatic = strcmp(m->type, "auto") == 0;
+
+	if (!m->enabled)
+		return CONF_OK;
+	if (!*m->path || strcmp(m->path, "/") == 0)
+		return find(f, CONF_MISSING, "mount", "path", "a folder below /");
+	if (!*m->type)
+		return find(f, CONF_MISSING, "mount", "type", "auto, efs, nfs4 or another type");
+	if (*m->file_system && !has_prefix_id(m->file_system, "fs-"))
+		return find(f, CONF_VALUE, "mount", "file_system",
+		            "fs- and 8 to 40 hexadecimal digits");
+	if (*m->access_point && !has_prefix_id(m->access_point, "fsap-"))
+		return find(f, CONF_VALUE, "mount", "access_point",
+		            "fsap- and 17 hexadecimal digits");
+	if (!*m->file_system && (efs || automatic))
+		return find(f, CONF_MISSING, "mount", "file_system", "fs-...");
+	if (!*m->file_system && !*m->source)
+		return find(f, CONF_MISSING, "mount", "source", "what to mount, or file_system");
+	if ((m->iam || *m->access_point) && !m->tls && (efs || automatic))
+		return find(f, CONF_MISSING, "mount", "tls",
+		            "yes, which iam and access_point need");
+	if (*m->probe_file &&
+	    (m->probe_file[0] == '/' || strstr(m->probe_file, "..") || strchr(m->probe_file, '\\')))
+		return find(f, CONF_VALUE, "mount", "probe_file",
+		            "a path relative to mount.path without ..");
+	if (m->retry_max_ms < m->retry_min_ms)
+		return find(f, CONF_MISSING, "mount", "retry_max", "at least retry_min");
+	if (m->max_age_ms < m->probe_timeout_ms)
+		return find(f, CONF_MISSING, "mount", "max_age", "at least probe_timeout");
+	if (m->max_age_ms < m->probe_interval_ms)
+		return find(f, CONF_MISSING, "mount", "max_age", "at least probe_interval");
+	return CONF_OK;
+}
+
+static enum conf_error check_database(const struct conf_rds *r, struct finding *f)
+{
+	if (!r->enabled)
+		return CONF_OK;
+	if (!*r->endpoint)
+		return find(f, CONF_MISSING, "database", "endpoint", "the endpoint's DNS name");
+	if (strpbrk(r->endpoint, ":/@+=[]"))
+		return find(f, CONF_VALUE, "database", "endpoint", "a DNS name without port");
+	if (!*r->user)
+		return find(f, CONF_MISSING, "database", "user", "a user name");
+	if (!*r->password_file)
+		return find(f, CONF_MISSING, "database", "password_file",
+		            "a file with the password in its first line");
+	if (r->tls == DB_TLS_VERIFY && !*r->tls_ca)
+		return find(f, CONF_MISSING, "database", "tls_ca",
+		            "a file of CA certificates (tls = verify)");
+	return CONF_OK;
+}
+
+static enum conf_error check_metrics(const struct conf_metrics *m, struct finding *f)
+{
+	if (!m->enabled)
+		return CONF_OK;
+	if (m->push_ms != 10000 && m->push_ms != 60000)
+		return find(f, CONF_VALUE, "metrics", "push_interval", "10s or 60s");
+	if (m->resolution != 1 && m->resolution != 60)
+		return find(f, CONF_VALUE, "metrics", "resolution", "1 or 60");
+	/* CWAPI/API_PutMetricData */
+	if (!*m->space || m->space[0] == ':' || strncmp(m->space, "AWS/", 4) == 0 ||
+	    !str_only(m->space, ".-_/#: "))
+		return find(f, CONF_VALUE, "metrics", "namespace",
+		            "letters, digits and .-_/#: that do not begin with AWS/ or a colon");
+	if (!*m->name)
+		return find(f, CONF_VALUE, "metrics", "name", "a metric name");
+	if (*m->endpoint && strncmp(m->endpoint, "https://", 8) != 0 &&
+	    strncmp(m->endpoint, "http://", 7) != 0)
+		return find(f, CONF_VALUE, "metrics", "endpoint", "https://HOST[:PORT]");
+	if (m->max_age_ms < 2 * m->push_ms)
+		return find(f, CONF_MISSING, "metrics", "max_age", "at least twice push_interval");
+	return CONF_OK;
+}
+
+enum conf_error conf_check_values(const struct conf *conf, const char **ret_section,
+                                  const char **ret_key, char *expected, size_t size)
+{
+	struct finding f = { .section = ret_section, .key = ret_key };
+	enum conf_error error;
+
+	sb_init(&f.expected, expected, size);
+	if (*conf->imds.endpoint && strncmp(conf->imds.endpoint, "http://", 7) != 0 &&
+	    strncmp(conf->imds.endpoint, "https://", 8) != 0)
+		return find(&f, CONF_VALUE, "imds", "endpoint", "http://HOST[:PORT]");
+	error = check_mount(&conf->mount, &f);
+	for (int i = 0; !error && i < conf->checks.count; i++)
+		error = check_one(conf, &conf->checks.item[i], &f);
+	if (!error)
+		error = check_database(&conf->rds, &f);
+	if (!error)
+		error = check_metrics(&conf->metrics, &f);
+	if (!error && conf->hooks.enabled && (!*conf->hooks.directory || !*conf->hooks.user))
+		error = find(&f, CONF_MISSING, "hooks", "directory", "a folder, and a user");
+	return error;
+}
+
+static enum conf_error check_secret(const char *key, const char *path, struct conf_problem *problem)
+{
+	const char *wrong = NULL;
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		wrong = strerror(errno);
+	else if (!S_ISREG(st.st_mode))
+		wrong = "not a regular file";
+	else if (st.st_uid != 0)
+		wrong = "not root's";
+	else if (st.st_mode & 077)
+		wrong = "open to group or others";
+	if (!wrong)
+		return CONF_OK;
+	problem->error = CONF_SECRET;
+	snprintf(problem->text, sizeof problem->text,
+	         "%s: %s: expected a regular file of root's with mode 0600: %s", path, key, wrong);
+	return CONF_SECRET;
+}
+
+static enum conf_error check_local(const struct conf_check *check, const char *text, size_t len,
+                                   struct conf_problem *problem)
+{
+	struct mountinfo mi;
+	struct sb sb;
+
+	if (check->type != CHECK_FILE && check->type != CHECK_DISK)
+		return CONF_OK;
+	if (mountinfo_holding(text, len, check->path, &mi) <= 0 || !mountinfo_is_network(mi.type))
+		return CONF_OK;
+	problem->error = CONF_VALUE;
+	sb_init(&sb, problem->text, sizeof problem->text);
+	sb_printf(&sb, "%s: check %s.path: expected a path on a local file system, found %s at %s",
+	          check->path, check->name, mi.type, mi.path);
+	return CONF_VALUE;
+}
+
+enum conf_error conf_check_machine(const struct conf *conf, const char *mountinfo_path,
+                                   struct conf_problem *problem)
+{
+	enum conf_error error = CONF_OK;
+	char *text = NULL;
+	size_t len;
+	int rc;
+
+	memset(problem, 0, sizeof *problem);
+	if (conf->rds.enabled)
+		error = check_secret("database.password_file", conf->rds.password_file, problem);
+	if (!error && conf->metrics.enabled && *conf->metrics.credentials_file)
+		error = check_secret("metrics.credentials_file", conf->metrics.credentials_file,
+		                     problem);
+	if (error)
+		return error;
+	rc = mountinfo_read(mountinfo_path, &text, &len);
+	if (rc < 0) {
+		problem->error = CONF_UNREADABLE;
+		snprintf(problem->text, sizeof problem->text, "%s: cannot be read: %s",
+		         mountinfo_path, strerror(-rc));
+		return problem->error;
+	}
+	for (int i = 0; !error && i < conf->checks.count; i++)
+		error = check_local(&conf->checks.item[i], text, len, problem);
+	free(text);
+	return error;
+}

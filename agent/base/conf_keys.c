@@ -1,0 +1,256 @@
+/* wnad only; never blocks. The table of keys and the reading of single values. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf_table.h"
+#include "log.h"
+#include "str.h"
+
+static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
+static const char *const scopes[] = { "local", "shared", NULL };
+static const char *const initials[] = { "good", "bad", NULL };
+static const char *const types[] = { "http", "tcp", "file", "process", "disk", NULL };
+static const char *const hangs[] = { "degraded", "fail", NULL };
+static const char *const modes[] = { "ipv4", "ipv6", NULL };
+static const char *const tls_modes[] = { "verify", "required", "off", NULL };
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+#define DAY ((int64_t)24 * HOUR)
+
+#define AT(member)         offsetof(struct conf, member)
+#define CHECK_AT(member)   offsetof(struct conf_check, member)
+#define SIZE(member)       ((int64_t)sizeof(((struct conf *)0)->member))
+#define CHECK_SIZE(member) ((int64_t)sizeof(((struct conf_check *)0)->member))
+
+#define BOOL(sec, key, member, text, help)                                                         \
+	{                                                                                          \
+		sec, key, CONF_TYPE_BOOL, AT(member), text, 0, 1, NULL, help                       \
+	}
+#define NUMBER(sec, key, member, text, lo, hi, help)                                               \
+	{                                                                                          \
+		sec, key, CONF_TYPE_INT, AT(member), text, lo, hi, NULL, help                      \
+	}
+#define COUNT(sec, key, member, text, lo, hi, help)                                                \
+	{                                                                                          \
+		sec, key, CONF_TYPE_COUNT, AT(member), text, lo, hi, NULL, help                    \
+	}
+#define SPAN(sec, key, member, text, lo, hi, help)                                                 \
+	{                                                                                          \
+		sec, key, CONF_TYPE_DURATION, AT(member), text, lo, hi, NULL, help                 \
+	}
+#define WORDS(sec, key, type, member, text, help)                                                  \
+	{                                                                                          \
+		sec, key, type, AT(member), text, 0, SIZE(member), NULL, help                      \
+	}
+#define CHOICE(sec, key, member, text, list, help)                                                 \
+	{                                                                                          \
+		sec, key, CONF_TYPE_ENUM, AT(member), text, 0, 0, list, help                       \
+	}
+#define CHECK_KEY(key, type, member, text, lo, hi, list, help)                                     \
+	{                                                                                          \
+		"check", key, type, CHECK_AT(member), text, lo, hi, list, help                     \
+	}
+
+const struct conf_key conf_keys[] = {
+	CHOICE("agent", "log_level", agent.log_level, "info", log_levels,
+	       "Highest level that is logged."),
+
+	WORDS("health", "listen", CONF_TYPE_ENDPOINT, health.listen, "0.0.0.0:8099",
+	      "Address and port of the health listener; [::]:8099 takes IPv6 and IPv4."),
+	WORDS("health", "status_allow", CONF_TYPE_NETS, health.status_allow, "",
+	      "Networks that may read /status beside loopback, separated by blanks."),
+	NUMBER("health", "max_connections", health.max_connections, "512", 16, LIMIT_CONNECTIONS,
+	       "Connections held at a time; one more evicts the longest idle."),
+	SPAN("health", "request_timeout", health.request_timeout_ms, "5s", 100, 60 * SECOND,
+	     "From the first byte of a request to its last."),
+	SPAN("health", "idle_timeout", health.idle_timeout_ms, "75s", SECOND, HOUR,
+	     "How long a kept-alive connection may be silent; above the ALB's 60 s."),
+	SPAN("health", "start_grace", health.start_grace_ms, "5s", 0, 60 * SECOND,
+	     "After a restart of the answering process on a healthy node: how long what has not "
+	     "been heard of yet counts as good."),
+
+	WORDS("imds", "endpoint", CONF_TYPE_NAME, imds.endpoint, "",
+	      "URL of the instance metadata service; empty: the standard address."),
+	CHOICE("imds", "endpoint_mode", imds.endpoint_mode, "ipv4", modes,
+	       "Which standard address: 169.254.169.254 or [fd00:ec2::254]."),
+	SPAN("imds", "timeout", imds.timeout_ms, "1s", 50, 30 * SECOND, "One request."),
+	SPAN("imds", "refresh", imds.refresh_ms, "60s", SECOND, HOUR,
+	     "How often everything is asked again."),
+	SPAN("imds", "state_refresh", imds.state_ms, "5s", 500, 10 * MINUTE,
+	     "How often autoscaling/target-lifecycle-state is asked."),
+	COUNT("imds", "token_ttl", imds.token_ttl_s, "21600", 1, 21600,
+	      "Lifetime asked for the session token, in seconds."),
+	WORDS("imds", "auto_scaling_group", CONF_TYPE_TEXT, imds.asg, "",
+	      "Name of the Auto Scaling group; empty: from the instance's tags."),
+	SPAN("imds", "max_age", imds.max_age_ms, "5m", 10 * SECOND, DAY,
+	     "When what the metadata service said counts as unknown."),
+
+	BOOL("mount", "enabled", mount.enabled, "no", "Whether the shared file system is mounted."),
+	WORDS("mount", "path", CONF_TYPE_PATH, mount.path, "/var/www/html/efs", "Where."),
+	WORDS("mount", "type", CONF_TYPE_NAME, mount.type, "auto",
+	      "auto (efs if amazon-efs-utils is there, else nfs4), efs, nfs4, or any type that "
+	      "libmount knows."),
+	WORDS("mount", "file_system", CONF_TYPE_NAME, mount.file_system, "",
+	      "EFS file system id, fs-..."),
+	WORDS("mount", "source", CONF_TYPE_TEXT, mount.source, "",
+	      "What to mount, for types other than EFS; overrides file_system."),
+	WORDS("mount", "export", CONF_TYPE_PATH, mount.export_path, "/",
+	      "Folder of the file system that is mounted."),
+	WORDS("mount", "expect_type", CONF_TYPE_NAME, mount.expect_type, "",
+	      "File-system type then found in mountinfo; empty: nfs4 for efs, else the type."),
+	BOOL("mount", "tls", mount.tls, "yes", "With type efs: encrypt."),
+	BOOL("mount", "iam", mount.iam, "no", "With type efs: authorise by the instance's role."),
+	WORDS("mount", "access_point", CONF_TYPE_NAME, mount.access_point, "",
+	      "With type efs: access point, fsap-..."),
+	WORDS("mount", "region", CONF_TYPE_NAME, mount.region, "", "Empty: from the metadata."),
+	WORDS("mount", "domain", CONF_TYPE_NAME, mount.domain, "",
+	      "DNS suffix of AWS; empty: from the metadata."),
+	WORDS("mount", "options", CONF_TYPE_TEXT, mount.options, "",
+	      "Mount options added to the recommended ones."),
+	BOOL("mount", "guard", mount.guard, "yes",
+	     "Make the bare directory immutable, so that nothing is ever written beside the file "
+	     "system."),
+	SPAN("mount", "timeout", mount.timeout_ms, "60s", SECOND, 10 * MINUTE,
+	     "One mount operation; then its processes are killed."),
+	SPAN("mount", "retry_min", mount.retry_min_ms, "2s", 100, HOUR,
+	     "First wait after a failure."),
+	SPAN("mount", "retry_max", mount.retry_max_ms, "60s", 100, HOUR, "Longest wait."),
+	SPAN("mount", "probe_interval", mount.probe_interval_ms, "5s", 200, 10 * MINUTE,
+	     "How often the file system is asked for a sign of life."),
+	SPAN("mount", "probe_timeout", mount.probe_timeout_ms, "4s", 100, 10 * MINUTE,
+	     "How long one probe may wait before it is killed."),
+	SPAN("mount", "max_age", mount.max_age_ms, "10s", 500, HOUR,
+	     "When the last sign of life counts as unknown."),
+	WORDS("mount", "probe_file", CONF_TYPE_TEXT, mount.probe_file, "",
+	      "A file, relative to the path, that each probe also reads; empty: none."),
+	CHOICE("mount", "hang", mount.hang, "degraded", hangs,
+	       "What /healthz says while the right file system is mounted but silent."),
+
+	CHECK_KEY("type", CONF_TYPE_ENUM, type, "http", 0, 0, types, "Kind of check."),
+	CHECK_KEY("scope", CONF_TYPE_ENUM, scope, "local", 0, 0, scopes,
+	          "local: only this node can have it, turns /healthz. shared: everyone has it at "
+	          "once, never does."),
+	CHECK_KEY("interval", CONF_TYPE_DURATION, interval_ms, "5s", 100, HOUR, NULL,
+	          "Between two checks; until the first success 500 ms."),
+	CHECK_KEY("timeout", CONF_TYPE_DURATION, timeout_ms, "2s", 50, MINUTE, NULL, "One check."),
+	CHECK_KEY("rise", CONF_TYPE_INT, rise, "2", 1, 32, NULL,
+	          "Good results in a row that turn it good."),
+	CHECK_KEY("fall", CONF_TYPE_INT, fall, "3", 1, 32, NULL,
+	          "Bad results in a row that turn it bad."),
+	CHECK_KEY("initial", CONF_TYPE_ENUM, initial, "bad", 0, 0, initials,
+	          "State before the first result."),
+	CHECK_KEY("max_age", CONF_TYPE_DURATION, max_age_ms, "20s", SECOND, DAY, NULL,
+	          "When its last result counts as unknown."),
+	CHECK_KEY("url", CONF_TYPE_TEXT, url, "", 0, CHECK_SIZE(url), NULL,
+	          "http: what to get, http://127.0.0.1/..."),
+	CHECK_KEY("host", CONF_TYPE_NAME, host, "", 0, CHECK_SIZE(host), NULL,
+	          "http: the Host header; empty: from the URL."),
+	CHECK_KEY("status", CONF_TYPE_STATUS, status_min, "200-399", 100, 599, NULL,
+	          "http: accepted status codes."),
+	CHECK_KEY("address", CONF_TYPE_ENDPOINT, address, "", 0, CHECK_SIZE(address), NULL,
+	          "tcp: address and port to connect to."),
+	CHECK_KEY("path", CONF_TYPE_PATH, path, "", 0, CHECK_SIZE(path), NULL,
+	          "file, disk: what to look at; never below a network file system."),
+	CHECK_KEY("file_max_age", CONF_TYPE_DURATION, file_max_age_ms, "0", 0, 365 * DAY, NULL,
+	          "file: how old its last change may be; 0: any age."),
+	CHECK_KEY("min_free", CONF_TYPE_BYTES, min_free_bytes, "0", 0, INT64_MAX, NULL,
+	          "disk: bytes that must be free, as 500M."),
+	CHECK_KEY("min_free_percent", CONF_TYPE_INT, min_free_percent, "5", 0, 100, NULL,
+	          "disk: percent that must be free."),
+	CHECK_KEY("min_free_inodes_percent", CONF_TYPE_INT, min_free_inodes_percent, "2", 0, 100,
+	          NULL, "disk: percent of inodes that must be free."),
+	CHECK_KEY("process", CONF_TYPE_NAME, process, "", 0, CHECK_SIZE(process), NULL,
+	          "process: name of the executable."),
+	CHECK_KEY("min_count", CONF_TYPE_INT, min_count, "1", 1, 100000, NULL,
+	          "process: how many there must be."),
+
+	BOOL("database", "enabled", rds.enabled, "no", "Whether the database is watched."),
+	WORDS("database", "endpoint", CONF_TYPE_NAME, rds.endpoint, "", "The endpoint's DNS name."),
+	NUMBER("database", "port", rds.port, "3306", 1, 65535, "Its port."),
+	WORDS("database", "user", CONF_TYPE_NAME, rds.user, "wna", "User to log in as."),
+	WORDS("database", "password_file", CONF_TYPE_PATH, rds.password_file, "",
+	      "File with the password in its first line; root's, mode 0600."),
+	WORDS("database", "schema", CONF_TYPE_NAME, rds.schema, "",
+	      "Schema to select; may be empty."),
+	CHOICE("database", "tls", rds.tls, "verify", tls_modes,
+	       "verify: certificate must be valid for the endpoint's name; required: encrypted; "
+	       "off."),
+	WORDS("database", "tls_ca", CONF_TYPE_PATH, rds.tls_ca, "",
+	      "File of CA certificates; needed for verify."),
+	SPAN("database", "interval", rds.interval_ms, "2s", 200, HOUR,
+	     "Between two questions to the kept session."),
+	SPAN("database", "timeout", rds.timeout_ms, "3s", SECOND, MINUTE,
+	     "Connect, read and write."),
+	SPAN("database", "dns_timeout", rds.dns_timeout_ms, "2s", 100, 30 * SECOND,
+	     "One resolution."),
+	SPAN("database", "dns_max", rds.dns_max_ms, "30s", SECOND, HOUR,
+	     "Longest time that a DNS answer is kept, whatever its TTL."),
+	SPAN("database", "dns_fast", rds.dns_fast_ms, "1s", 100, MINUTE,
+	     "Between resolutions while the database does not answer."),
+	WORDS("database", "resolv_conf", CONF_TYPE_PATH, rds.resolv_conf, "/etc/resolv.conf",
+	      "Where the name servers are listed."),
+	SPAN("database", "max_age", rds.max_age_ms, "20s", SECOND, HOUR,
+	     "When the last word of the database counts as unknown."),
+
+	BOOL("hooks", "enabled", hooks.enabled, "no", "Whether hook scripts are run."),
+	WORDS("hooks", "directory", CONF_TYPE_PATH, hooks.directory, "/etc/web-node-agent/hooks.d",
+	      "Holds a folder per event (rds-change) with the scripts."),
+	WORDS("hooks", "user", CONF_TYPE_NAME, hooks.user, "nobody", "Whom the scripts run as."),
+	SPAN("hooks", "timeout", hooks.timeout_ms, "30s", 100, HOUR,
+	     "All scripts of one event together."),
+
+	BOOL("metrics", "enabled", metrics.enabled, "yes", "Whether CPU metrics are pushed."),
+	WORDS("metrics", "namespace", CONF_TYPE_TEXT, metrics.space, "WebNodeAgent",
+	      "CloudWatch namespace; not beginning with AWS/ or a colon."),
+	WORDS("metrics", "name", CONF_TYPE_TEXT, metrics.name, "CPUUtilization", "Metric name."),
+	SPAN("metrics", "push_interval", metrics.push_ms, "10s", 10 * SECOND, 60 * SECOND,
+	     "Window of one datum: 10s or 60s."),
+	NUMBER("metrics", "resolution", metrics.resolution, "1", 1, 60,
+	       "StorageResolution: 1 or 60."),
+	BOOL("metrics", "per_instance", metrics.per_instance, "no",
+	     "Push a series with the dimension InstanceId too (each is billed)."),
+	WORDS("metrics", "endpoint", CONF_TYPE_TEXT, metrics.endpoint, "",
+	      "URL of CloudWatch; empty: by region."),
+	WORDS("metrics", "region", CONF_TYPE_NAME, metrics.region, "", "Empty: from the metadata."),
+	BOOL("metrics", "fips", metrics.fips, "no", "Use the FIPS endpoint."),
+	BOOL("metrics", "dual_stack", metrics.dual_stack, "no", "Use the dual-stack endpoint."),
+	BOOL("metrics", "allow_http", metrics.allow_http, "no",
+	     "Allow a plain http:// endpoint that is not loopback."),
+	WORDS("metrics", "ca_file", CONF_TYPE_PATH, metrics.ca_file, "",
+	      "File of CA certificates for AWS; empty: the system's."),
+	WORDS("metrics", "credentials_file", CONF_TYPE_PATH, metrics.credentials_file, "",
+	      "AWS shared credentials file; root's, mode 0600; empty: the role's."),
+	WORDS("metrics", "profile", CONF_TYPE_NAME, metrics.profile, "",
+	      "Profile in that file; empty: AWS_PROFILE, or default."),
+	COUNT("metrics", "queue_max", metrics.queue_max, "20000", 10, 1000000,
+	      "Data kept on disk while CloudWatch does not take them."),
+	SPAN("metrics", "queue_age", metrics.queue_age_ms, "13d", MINUTE, 13 * DAY,
+	     "Older data is dropped; CloudWatch takes two weeks."),
+	SPAN("metrics", "timeout", metrics.timeout_ms, "10s", SECOND, MINUTE, "One push."),
+	SPAN("metrics", "retry_max", metrics.retry_max_ms, "60s", SECOND, HOUR,
+	     "Longest wait between tries."),
+	SPAN("metrics", "max_age", metrics.max_age_ms, "2m", 10 * SECOND, HOUR,
+	     "When the last word of the pusher counts as unknown."),
+};
+
+const size_t conf_keys_count = sizeof conf_keys / sizeof conf_keys[0];
+
+const struct conf_key *conf_key_find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < conf_keys_count; i++) {
+		if (strcmp(conf_keys[i].section, section) == 0 &&
+		    strcmp(conf_keys[i].name, name) == 0)
+			return &conf_keys[i];
+	}
+	return NULL;
+}
+
+bool conf_section_known(const char *section)
+{
+	for (size_t i = 0; i < conf_keys_count; i++) {
+		if (strcmp(conf_keys[i].section, section) == 0)
+			return true;
+	}
+	return false;
+}

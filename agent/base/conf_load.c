@@ -1,0 +1,363 @@
+/*
+ * wnad only, at start and on reload; reads local files (inih), may wait for
+ * the local disk. Owns nothing after it returns.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf_table.h"
+#include "str.h"
+
+/* Where each key of the sections that occur once was set, and each check's
+ * section; for telling duplicates apart from drop-ins, and for blaming. */
+struct origin {
+	char file[LIMIT_PATH];
+	int line;
+	int file_number;
+};
+
+struct loader {
+	struct conf conf;
+	struct conf_problem *problem;
+	enum conf_error error;
+
+	FILE *stream;
+	const char *file;
+	int file_number; /* 1, 2, ... */
+	int line;        /* of the line that inih was given last */
+	bool at_start;   /* the next bytes read begin a line */
+
+	struct origin keys[128];            /* by index in conf_keys */
+	struct origin checks[LIMIT_CHECKS]; /* where [check NAME] began */
+	struct origin check_keys[LIMIT_CHECKS][32];
+	struct {
+		char name[LIMIT_NAME * 2];
+		struct origin at;
+	} sections[LIMIT_CHECKS + 16];
+	int section_count;
+};
+
+static const struct conf_key *const first_key = conf_keys;
+
+__attribute__((format(printf, 4, 5))) static void blame(struct loader *l, enum conf_error error,
+                                                        int line, const char *format, ...)
+{
+	size_t used;
+	va_list args;
+	int n;
+
+	if (l->error)
+		return;
+	l->error = error;
+	l->problem->error = error;
+	n = line > 0 ? snprintf(l->problem->text, sizeof l->problem->text, "%s:%d: ", l->file, line)
+	             : snprintf(l->problem->text, sizeof l->problem->text, "%s: ", l->file);
+	used = n < 0 ? 0 : (size_t)n;
+	if (used >= sizeof l->problem->text)
+		return;
+	va_start(args, format);
+	vsnprintf(l->problem->text + used, sizeof l->problem->text - used, format, args);
+	va_end(args);
+}
+
+static void mark(struct loader *l, struct origin *origin)
+{
+	str_copy(origin->file, sizeof origin->file, l->file);
+	origin->line = l->line;
+	origin->file_number = l->file_number;
+}
+
+/* "check web" -> the slot of check "web", a new one if there is none. -1 if blamed. */
+static int check_slot(struct loader *l, const char *name)
+{
+	struct conf_checks *checks = &l->conf.checks;
+	struct conf_check *check;
+	char expected[16];
+
+	for (int i = 0; i < checks->count; i++) {
+		if (strcmp(checks->item[i].name, name) == 0)
+			return i;
+	}
+	if (!str_only(name, "_-.") || strlen(name) >= LIMIT_NAME) {
+		blame(l, CONF_UNKNOWN, l->line,
+		      "[check %.80s]: expected a name of letters, digits and _ - .", name);
+		return -1;
+	}
+	if (checks->count == LIMIT_CHECKS) {
+		blame(l, CONF_VALUE, l->line, "[check %s]: expected at most %d checks", name,
+		      LIMIT_CHECKS);
+		return -1;
+	}
+	check = &checks->item[checks->count];
+	str_copy(check->name, sizeof check->name, name);
+	for (size_t i = 0; i < conf_keys_count; i++) {
+		if (strcmp(conf_keys[i].section, "check") == 0)
+			conf_key_set(&conf_keys[i], check, conf_keys[i].initial, expected,
+			             sizeof expected);
+	}
+	mark(l, &l->checks[checks->count]);
+	return checks->count++;
+}
+
+/* A section may be opened once per file; drop-ins open it again. inih calls us
+ * per key and hides headers, so headers are seen where lines are read. */
+static void see_section(struct loader *l, char *text)
+{
+	char *end = strchr(text, ']');
+	struct origin *at = NULL;
+	char *name = text + 1;
+
+	if (!end) {
+		blame(l, CONF_SYNTAX, l->line, "expected ] after the section's name");
+		return;
+	}
+	*end = '\0';
+	for (int i = 0; i < l->section_count; i++) {
+		if (strcmp(l->sections[i].name, name) == 0)
+			at = &l->sections[i].at;
+	}
+	if (at && at->file_number == l->file_number) {
+		blame(l, CONF_SYNTAX, l->line,
+		      "[%.80s]: duplicate section, first opened at line %d", name, at->line);
+		return;
+	}
+	if (!at) {
+		if ((size_t)l->section_count == sizeof l->sections / sizeof l->sections[0] ||
+		    strlen(name) >= sizeof l->sections[0].name) {
+			blame(l, CONF_SYNTAX, l->line,
+			      "[%.80s]: too many sections, or name too long", name);
+			return;
+		}
+		str_copy(l->sections[l->section_count].name, sizeof l->sections[0].name, name);
+		at = &l->sections[l->section_count++].at;
+	}
+	mark(l, at);
+	if (strncmp(name, "check ", 6) == 0)
+		check_slot(l, name + 6);
+	else if (!conf_section_known(name) || strcmp(name, "check") == 0)
+		blame(l, CONF_UNKNOWN, l->line,
+		      "[%.80s]: unknown section, expected agent, health, imds, mount, check NAME, "
+		      "database, hooks or metrics",
+		      name);
+}
+
+/*
+ * inih's reader: one line per call. It silently splits lines that are longer
+ * than its buffer (200 bytes as Debian builds it) and takes indented lines as
+ * continuations; both would change the meaning of a file without a word.
+ */
+static char *read_line(char *buf, int size, void *stream)
+{
+	struct loader *l = stream;
+	char line[LIMIT_CONF_LINE];
+	char *text;
+	size_t len;
+
+	if (l->error || !fgets(line, sizeof line, l->stream))
+		return NULL;
+	l->line++;
+	len = strlen(line);
+	if (len + 1 == sizeof line || (len > 0 && line[len - 1] != '\n' && !feof(l->stream))) {
+		blame(l, CONF_SYNTAX, l->line, "line longer than %d bytes, or with a NUL byte",
+		      LIMIT_CONF_LINE - 2);
+		return NULL;
+	}
+	text = str_trim(line);
+	if (*text == '\0' || *text == '#' || *text == ';')
+		text = line + strlen(line); /* inih still counts the line */
+	if (strlen(text) + 2 > (size_t)size) {
+		blame(l, CONF_SYNTAX, l->line, "line longer than %d bytes", size - 2);
+		return NULL;
+	}
+	snprintf(buf, (size_t)size, "%s\n", text);
+	if (*text == '[') {
+		see_section(l, text);
+		if (l->error)
+			return NULL;
+	}
+	return buf;
+}
+
+static bool duplicate(struct loader *l, const struct origin *origin, const char *section,
+                      const char *name)
+{
+	if (origin->file_number != l->file_number)
+		return false;
+	blame(l, CONF_SYNTAX, l->line, "%s.%s: duplicate key, first given at line %d", section,
+	      name, origin->line);
+	return true;
+}
+
+static int handle_key(void *user, const char *section, const char *name, const char *value)
+{
+	struct loader *l = user;
+	const struct conf_key *key;
+	struct origin *origin;
+	const char *plain = section;
+	void *base = &l->conf;
+	char expected[160];
+	int slot = -1;
+
+	if (l->error)
+		return 0;
+	if (strncmp(section, "check ", 6) == 0) {
+		plain = "check";
+		slot = check_slot(l, section + 6);
+		if (slot < 0)
+			return 0;
+		base = &l->conf.checks.item[slot];
+	}
+	if (*section == '\0') {
+		blame(l, CONF_SYNTAX, l->line, "%.80s: expected a [section] before the first key",
+		      name);
+		return 0;
+	}
+	key = conf_key_find(plain, name);
+	if (!key) {
+		blame(l, CONF_UNKNOWN, l->line, "%s.%.80s: unknown key", section, name);
+		return 0;
+	}
+	if (slot >= 0)
+		origin = &l->check_keys[slot][(key - conf_key_find("check", "type")) & 31];
+	else
+		origin = &l->keys[key - first_key];
+	if (duplicate(l, origin, section, name))
+		return 0;
+	if (!conf_key_set(key, base, value, expected, sizeof expected)) {
+		blame(l, CONF_VALUE, l->line, "%s.%s: expected %s, got \"%.100s\"", section, name,
+		      expected, value);
+		return 0;
+	}
+	mark(l, origin);
+	return 1;
+}
+
+static void load_file(struct loader *l, const char *file)
+{
+	int rc;
+
+	l->file = file;
+	l->file_number++;
+	l->line = 0;
+	l->stream = fopen(file, "re");
+	if (!l->stream) {
+		blame(l, CONF_UNREADABLE, 0, "cannot be read: %s", strerror(errno));
+		return;
+	}
+	rc = ini_parse_stream(read_line, l, handle_key, l);
+	if (!l->error && ferror(l->stream))
+		blame(l, CONF_UNREADABLE, 0, "cannot be read: %s", strerror(errno));
+	if (!l->error && rc > 0)
+		blame(l, CONF_SYNTAX, rc, "expected [section], key = value or a # comment");
+	if (!l->error && rc < 0)
+		blame(l, CONF_UNREADABLE, 0, "cannot be read");
+	fclose(l->stream);
+}
+
+static int is_conf(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return len > 5 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 5, ".conf") == 0;
+}
+
+/* agent.conf -> agent.conf.d/ *.conf in the order of their bytes. */
+static void load_drop_ins(struct loader *l, const char *file)
+{
+	char folder[LIMIT_PATH * 2], path[LIMIT_PATH * 4];
+	struct dirent **entries;
+	int n;
+
+	snprintf(folder, sizeof folder, "%s.d", file);
+	n = scandir(folder, &entries, is_conf, alphasort);
+	if (n < 0) {
+		l->file = folder;
+		if (errno != ENOENT)
+			blame(l, CONF_UNREADABLE, 0, "cannot be read: %s", strerror(errno));
+		return;
+	}
+	if (n > LIMIT_CONF_FILES) {
+		l->file = folder;
+		blame(l, CONF_VALUE, 0, "expected at most %d files", LIMIT_CONF_FILES);
+	}
+	for (int i = 0; i < n; i++) {
+		if (!l->error) {
+			snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+			load_file(l, path);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+/* Points at the line that gave the key to blame, or at the file if none did. */
+static void blame_value(struct loader *l, const char *file, const char *section, const char *name,
+                        enum conf_error error, const char *expected)
+{
+	const struct conf_key *key = conf_key_find(section, name);
+	const struct origin *origin = NULL;
+
+	if (key) {
+		origin = &l->keys[key - first_key];
+	} else if (strncmp(section, "check ", 6) == 0) {
+		for (int i = 0; i < l->conf.checks.count; i++) {
+			key = conf_key_find("check", name);
+			if (strcmp(l->conf.checks.item[i].name, section + 6) != 0 || !key)
+				continue;
+			origin = &l->check_keys[i][(key - conf_key_find("check", "type")) & 31];
+			if (origin->line == 0)
+				origin = &l->checks[i];
+		}
+	}
+	l->file = origin && origin->line ? origin->file : file;
+	blame(l, error, origin ? origin->line : 0, "%s.%s: expected %s", section, name, expected);
+}
+
+void conf_defaults(struct conf *ret)
+{
+	char expected[160];
+
+	memset(ret, 0, sizeof *ret);
+	for (size_t i = 0; i < conf_keys_count; i++) {
+		if (strcmp(conf_keys[i].section, "check") != 0)
+			conf_key_set(&conf_keys[i], ret, conf_keys[i].initial, expected,
+			             sizeof expected);
+	}
+}
+
+enum conf_error conf_load(const char *file, struct conf *ret, struct conf_problem *problem)
+{
+	const char *section, *key;
+	enum conf_error error;
+	struct loader *l;
+	char expected[240];
+
+	memset(problem, 0, sizeof *problem);
+	l = calloc(1, sizeof *l);
+	if (!l) {
+		problem->error = CONF_UNREADABLE;
+		str_copy(problem->text, sizeof problem->text, "out of memory");
+		return problem->error;
+	}
+	l->problem = problem;
+	conf_defaults(&l->conf);
+	load_file(l, file);
+	if (!l->error)
+		load_drop_ins(l, file);
+	if (!l->error) {
+		error = conf_check_values(&l->conf, &section, &key, expected, sizeof expected);
+		if (error)
+			blame_value(l, file, section, key, error, expected);
+	}
+	error = l->error;
+	if (!error)
+		*ret = l->conf;
+	free(l);
+	return error;
+}

@@ -1,0 +1,112 @@
+/*
+ * Every process; the one place that logs. Blocks on standard error unless
+ * log_nonblocking() was called. Owns the only global state of base.
+ */
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+static struct {
+	const char *name;
+	enum log_level level;
+	int fd;
+	bool journal;
+	unsigned long dropped;
+} sink = { .name = "wna", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
+
+static const char *const level_names[LOG_LEVEL_MAX] = { "error", "warning", "info", "debug" };
+
+/* syslog(3) levels, which journald reads from "<N>" at the start of a line. */
+static const int journal_levels[LOG_LEVEL_MAX] = { 3, 4, 6, 7 };
+
+const char *log_level_name(enum log_level level)
+{
+	return (unsigned)level < LOG_LEVEL_MAX ? level_names[level] : "?";
+}
+
+void log_init(const char *name, enum log_level level)
+{
+	sink.name = name;
+	sink.level = level;
+	/* Set by systemd for units whose standard error is the journal; wnad hands
+	 * it on to its children. */
+	sink.journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void log_nonblocking(int fd)
+{
+	int flags;
+
+	if (fd >= 0)
+		sink.fd = fd;
+	flags = fcntl(sink.fd, F_GETFL);
+	if (flags >= 0)
+		fcntl(sink.fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+unsigned long log_dropped(void)
+{
+	return sink.dropped;
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level <= sink.level;
+}
+
+__attribute__((format(printf, 2, 0))) static void log_line(enum log_level level, const char *format,
+                                                           va_list args)
+{
+	char line[1024], stamp[32];
+	int saved = errno, head, body;
+	size_t len;
+	ssize_t written;
+
+	if (!log_enabled(level))
+		return;
+	if (sink.journal)
+		head = snprintf(line, sizeof line, "<%d>%s: ", journal_levels[level], sink.name);
+	else
+		head = snprintf(line, sizeof line,
+		                "%s %s %s: ", clock_iso8601(clock_wall_ms(), stamp, sizeof stamp),
+		                sink.name, level_names[level]);
+	body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, args);
+	if (body < 0)
+		goto out;
+	len = strlen(line);
+	/* A stranger's text must not forge a second line or steer a terminal. */
+	for (size_t i = (size_t)head; i < len; i++) {
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = '?';
+	}
+	line[len++] = '\n';
+	do {
+		written = write(sink.fd, line, len);
+	} while (written < 0 && errno == EINTR);
+	if (written != (ssize_t)len)
+		sink.dropped++;
+out:
+	errno = saved;
+}
+
+#define LOG_FUNCTION(function, level)                                                              \
+	void function(const char *format, ...)                                                     \
+	{                                                                                          \
+		va_list args;                                                                      \
+		va_start(args, format);                                                            \
+		log_line(level, format, args);                                                     \
+		va_end(args);                                                                      \
+	}
+
+LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
+LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
+LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)

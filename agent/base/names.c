@@ -1,0 +1,125 @@
+/* Every process; the tables behind role.h, fact.h, msg.h and verdict.h. */
+#include <stddef.h>
+
+#include "fact.h"
+#include "msg.h"
+#include "role.h"
+#include "verdict.h"
+
+#define NAME_OF(table, value)                                                                      \
+	((value) >= 0 && (size_t)(value) < sizeof(table) / sizeof((table)[0]) ? (table)[value]     \
+	                                                                      : "?")
+
+const char *role_name(enum role role)
+{
+	static const char *const names[ROLE_MAX] = { "wnad",  "core", "mount", "probe",
+		                                     "check", "rds",  "cloud", "hook" };
+
+	return NAME_OF(names, (int)role);
+}
+
+const char *child_state_name(enum child_state state)
+{
+	static const char *const names[CHILD_MAX] = { "off",  "running", "term",
+		                                      "kill", "stuck",   "back-off" };
+
+	return NAME_OF(names, (int)state);
+}
+
+const char *hook_event_name(enum hook_event event)
+{
+	return event == HOOK_RDS_CHANGE ? "rds-change" : NULL;
+}
+
+const char *imds_state_name(int64_t state)
+{
+	static const char *const names[IMDS_STATE_MAX] = { "starting", "ok",   "disabled",
+		                                           "silent",   "busy", "bad" };
+
+	return NAME_OF(names, state);
+}
+
+const char *cred_state_name(int64_t state)
+{
+	static const char *const names[CRED_STATE_MAX] = { "none", "ok", "stale", "refused" };
+
+	return NAME_OF(names, state);
+}
+
+const char *push_state_name(int64_t state)
+{
+	static const char *const names[PUSH_STATE_MAX] = { "off", "starting", "held",
+		                                           "ok",  "retrying", "denied" };
+
+	return NAME_OF(names, state);
+}
+
+const char *rds_state_name(int64_t state)
+{
+	static const char *const names[RDS_STATE_MAX] = { "starting", "writable", "read-only",
+		                                          "down", "no-name" };
+
+	return NAME_OF(names, state);
+}
+
+const char *mount_state_name(int64_t state)
+{
+	static const char *const names[MOUNT_STATE_MAX] = { "starting", "right", "missing", "wrong",
+		                                            "unverified" };
+
+	return NAME_OF(names, state);
+}
+
+const char *verdict_level_name(int64_t level)
+{
+	static const char *const names[LEVEL_MAX] = { "off", "waiting", "ok", "degraded", "fail" };
+
+	return NAME_OF(names, level);
+}
+
+const struct fact_info *fact_info(uint16_t id)
+{
+	static const struct fact_info table[FACT_MAX] = {
+		[FACT_CONF] = { "conf", ROLE_WNAD, 1 },
+		[FACT_CHILD] = { "child", ROLE_WNAD, ROLE_MAX },
+		[FACT_IMDS] = { "imds", ROLE_CLOUD, 1 },
+		[FACT_INSTANCE_ID] = { "instance-id", ROLE_CLOUD, 1 },
+		[FACT_INSTANCE_TYPE] = { "instance-type", ROLE_CLOUD, 1 },
+		[FACT_AMI_ID] = { "ami-id", ROLE_CLOUD, 1 },
+		[FACT_PRIVATE_IPV4] = { "private-ipv4", ROLE_CLOUD, 1 },
+		[FACT_PUBLIC_IPV4] = { "public-ipv4", ROLE_CLOUD, 1 },
+		[FACT_AZ] = { "az", ROLE_CLOUD, 1 },
+		[FACT_AZ_ID] = { "az-id", ROLE_CLOUD, 1 },
+		[FACT_REGION] = { "region", ROLE_CLOUD, 1 },
+		[FACT_PARTITION] = { "partition", ROLE_CLOUD, 1 },
+		[FACT_DOMAIN] = { "domain", ROLE_CLOUD, 1 },
+		[FACT_VPC_ID] = { "vpc-id", ROLE_CLOUD, 1 },
+		[FACT_SUBNET_ID] = { "subnet-id", ROLE_CLOUD, 1 },
+		[FACT_ASG] = { "asg", ROLE_CLOUD, 1 },
+		[FACT_LIFE_CYCLE] = { "life-cycle", ROLE_CLOUD, 1 },
+		[FACT_TARGET_STATE] = { "target-state", ROLE_CLOUD, 1 },
+		[FACT_TAGS] = { "tags", ROLE_CLOUD, 1 },
+		[FACT_CREDENTIALS] = { "credentials", ROLE_CLOUD, 1 },
+		[FACT_CPU] = { "cpu", ROLE_CLOUD, 1 },
+		[FACT_PUSH] = { "push", ROLE_CLOUD, 1 },
+		[FACT_PUSH_SENT] = { "push-sent", ROLE_CLOUD, 1 },
+		[FACT_PUSH_QUEUED] = { "push-queued", ROLE_CLOUD, 1 },
+		[FACT_PUSH_LOST] = { "push-lost", ROLE_CLOUD, 1 },
+		[FACT_PUSH_AT] = { "push-at", ROLE_CLOUD, 1 },
+		[FACT_SKEW] = { "skew", ROLE_CLOUD, 1 },
+		[FACT_RDS] = { "rds", ROLE_RDS, 1 },
+		[FACT_RDS_DNS] = { "rds-dns", ROLE_RDS, 1 },
+		[FACT_RDS_RTT] = { "rds-rtt", ROLE_RDS, 1 },
+		[FACT_RDS_VERSION] = { "rds-version", ROLE_RDS, 1 },
+		[FACT_RDS_CHANGE] = { "rds-change", ROLE_RDS, 1 },
+		[FACT_MOUNT] = { "mount", ROLE_MOUNT, 1 },
+		[FACT_MOUNT_ID] = { "mount-id", ROLE_MOUNT, 1 },
+		[FACT_MOUNT_GUARD] = { "mount-guard", ROLE_MOUNT, 1 },
+		[FACT_PROBE] = { "probe", ROLE_PROBE, 1 },
+		[FACT_PROBE_ID] = { "probe-id", ROLE_PROBE, 1 },
+		[FACT_CHECK] = { "check", ROLE_CHECK, LIMIT_CHECKS },
+		[FACT_HOOK] = { "hook", ROLE_HOOK, 1 },
+	};
+
+	return id > FACT_NONE && id < FACT_MAX ? &table[id] : NULL;
+}

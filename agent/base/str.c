@@ -1,0 +1,314 @@
+/* Every process; never blocks; owns nothing. */
+#include "str.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool str_copy(char *ret, size_t size, const char *from)
+{
+	size_t len = strlen(from);
+
+	if (size == 0)
+		return false;
+	if (len >= size) {
+		memcpy(ret, from, size - 1);
+		ret[size - 1] = '\0';
+		return false;
+	}
+	memcpy(ret, from, len + 1);
+	return true;
+}
+
+/* Bytes of the valid UTF-8 character at `s` (1..4), or 0. Overlong forms,
+ * surrogates and anything past U+10FFFF are invalid (RFC 3629). */
+static size_t utf8_length(const unsigned char *s, size_t left)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t code;
+	size_t n;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf) {
+		n = 2;
+		code = s[0] & 0x1fu;
+	} else if (s[0] >= 0xe0 && s[0] <= 0xef) {
+		n = 3;
+		code = s[0] & 0x0fu;
+	} else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+		n = 4;
+		code = s[0] & 0x07u;
+	} else {
+		return 0;
+	}
+	if (left < n)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (s[i] & 0x3fu);
+	}
+	if (code < smallest[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	return n;
+}
+
+/* C1 controls (U+0080..U+009F) steer terminals just as C0 ones do. */
+static bool is_c1(const unsigned char *s, size_t n)
+{
+	return n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+}
+
+bool str_clean(char *ret, size_t size, const char *from, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)from;
+	size_t out = 0;
+	bool blank = false;
+
+	if (size == 0)
+		return false;
+	for (size_t i = 0; i < len;) {
+		size_t n = utf8_length(s + i, len - i);
+		unsigned char c = s[i];
+
+		if (c == ' ' || (c >= '\t' && c <= '\r')) {
+			blank = out > 0;
+			i++;
+			continue;
+		}
+		if (out + blank + (n ? n : 1) >= size) {
+			ret[out] = '\0';
+			return false;
+		}
+		if (blank)
+			ret[out++] = ' ';
+		blank = false;
+		if (n == 0 || c < 0x20 || c == 0x7f || is_c1(s + i, n)) {
+			ret[out++] = '?';
+			i += n ? n : 1;
+			continue;
+		}
+		memcpy(ret + out, s + i, n);
+		out += n;
+		i += n;
+	}
+	ret[out] = '\0';
+	return true;
+}
+
+bool str_int64(const char *text, int64_t min, int64_t max, int64_t *ret)
+{
+	char *end;
+	long long value;
+
+	if (!isdigit((unsigned char)text[0]) &&
+	    !(text[0] == '-' && isdigit((unsigned char)text[1])))
+		return false;
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	if (errno || *end || value < min || value > max)
+		return false;
+	*ret = value;
+	return true;
+}
+
+/* The digits at the start of `text` as a number; sets *ret_end behind them. */
+static bool leading_number(const char *text, int64_t *ret, const char **ret_end)
+{
+	char *end;
+	long long value;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	if (errno)
+		return false;
+	*ret = value;
+	*ret_end = end;
+	return true;
+}
+
+static bool scaled(int64_t value, int64_t unit, int64_t *ret)
+{
+	int64_t product;
+
+	if (__builtin_mul_overflow(value, unit, &product))
+		return false;
+	*ret = product;
+	return true;
+}
+
+bool str_duration_ms(const char *text, int64_t *ret_ms)
+{
+	static const struct {
+		const char *unit;
+		int64_t ms;
+	} units[] = {
+		{ "", 1000 },     { "ms", 1 },      { "s", 1000 },     { "m", 60000 },
+		{ "min", 60000 }, { "h", 3600000 }, { "d", 86400000 },
+	};
+	const char *unit;
+	int64_t value;
+
+	if (!leading_number(text, &value, &unit))
+		return false;
+	while (*unit == ' ')
+		unit++;
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		if (strcmp(unit, units[i].unit) == 0)
+			return scaled(value, units[i].ms, ret_ms);
+	}
+	return false;
+}
+
+bool str_bytes(const char *text, int64_t *ret_bytes)
+{
+	const char *unit;
+	int64_t value, factor = 1;
+
+	if (!leading_number(text, &value, &unit))
+		return false;
+	while (*unit == ' ')
+		unit++;
+	switch (*unit) {
+	case 'k':
+	case 'K':
+		factor = 1024;
+		unit++;
+		break;
+	case 'M':
+		factor = 1024 * 1024;
+		unit++;
+		break;
+	case 'G':
+		factor = 1024 * 1024 * 1024;
+		unit++;
+		break;
+	case 'T':
+		factor = 1024LL * 1024 * 1024 * 1024;
+		unit++;
+		break;
+	}
+	if (factor > 1 && strcmp(unit, "iB") == 0)
+		unit += 2;
+	else if (strcmp(unit, "B") == 0)
+		unit++;
+	return *unit == '\0' && scaled(value, factor, ret_bytes);
+}
+
+bool str_only(const char *text, const char *extra)
+{
+	if (!*text)
+		return false;
+	for (; *text; text++) {
+		bool alnum = (*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') ||
+		             (*text >= 'A' && *text <= 'Z');
+
+		if (!alnum && !strchr(extra, *text))
+			return false;
+	}
+	return true;
+}
+
+bool str_is_address(const char *text)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+char *str_trim(char *text)
+{
+	size_t len;
+
+	while (isspace((unsigned char)*text))
+		text++;
+	len = strlen(text);
+	while (len > 0 && isspace((unsigned char)text[len - 1]))
+		text[--len] = '\0';
+	return text;
+}
+
+void sb_init(struct sb *sb, char *buf, size_t size)
+{
+	sb->buf = buf;
+	sb->size = size;
+	sb->len = 0;
+	sb->cut = size == 0;
+	if (size > 0)
+		buf[0] = '\0';
+}
+
+static void sb_bytes(struct sb *sb, const char *bytes, size_t len)
+{
+	size_t room = sb->size > sb->len + 1 ? sb->size - sb->len - 1 : 0;
+
+	if (len > room)
+		sb->cut = true;
+	if (room > len)
+		room = len;
+	if (room > 0) {
+		memcpy(sb->buf + sb->len, bytes, room);
+		sb->buf[sb->len + room] = '\0';
+	}
+	sb->len += len;
+}
+
+void sb_put(struct sb *sb, const char *text)
+{
+	sb_bytes(sb, text, strlen(text));
+}
+
+void sb_char(struct sb *sb, char c)
+{
+	sb_bytes(sb, &c, 1);
+}
+
+void sb_printf(struct sb *sb, const char *format, ...)
+{
+	bool room = sb->len < sb->size;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(room ? sb->buf + sb->len : NULL, room ? sb->size - sb->len : 0, format, args);
+	va_end(args);
+	if (n < 0) {
+		sb->cut = true;
+		return;
+	}
+	sb->len += (size_t)n;
+	if (sb->len >= sb->size)
+		sb->cut = true;
+}
+
+void sb_json(struct sb *sb, const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t left = strlen(text);
+
+	sb_char(sb, '"');
+	while (left > 0) {
+		size_t n = utf8_length(s, left);
+
+		if (n == 0) {
+			sb_put(sb, "\\ufffd");
+			n = 1;
+		} else if (*s == '"' || *s == '\\') {
+			sb_char(sb, '\\');
+			sb_char(sb, (char)*s);
+		} else if (*s < 0x20 || *s == 0x7f) {
+			sb_printf(sb, "\\u%04x", *s);
+		} else {
+			sb_bytes(sb, (const char *)s, n);
+		}
+		s += n;
+		left -= n;
+	}
+	sb_char(sb, '"');
+}

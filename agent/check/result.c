@@ -1,0 +1,65 @@
+/*
+ * Run by wna-check. Blocks on nothing, owns nothing: the words of a result.
+ */
+#include "check.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "str.h"
+
+const char *check_type_word(int32_t type)
+{
+	static const char *const names[CHECK_TYPE_MAX] = {
+		[CHECK_HTTP] = "http",       [CHECK_TCP] = "tcp",   [CHECK_FILE] = "file",
+		[CHECK_PROCESS] = "process", [CHECK_DISK] = "disk",
+	};
+
+	return type >= 0 && type < CHECK_TYPE_MAX ? names[type] : "?";
+}
+
+void check_good(struct check_result *ret, int64_t us, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (n < 0)
+		text[0] = '\0';
+	ret->value = us < 0 ? 0 : us;
+	str_clean(ret->text, sizeof ret->text, text, strlen(text));
+	ret->why[0] = '\0';
+}
+
+void check_bad(struct check_result *ret, int error, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (n < 0)
+		text[0] = '\0';
+	ret->value = error > 0 ? -(int64_t)error : -(int64_t)EIO;
+	ret->text[0] = '\0';
+	str_clean(ret->why, sizeof ret->why, text, strlen(text));
+}
+
+char *check_errno(int error, char *ret, size_t size)
+{
+	char buf[128];
+
+	/* GNU's strerror_r; no locale is set in a worker, so this is English. */
+	str_copy(ret, size, strerror_r(error, buf, sizeof buf));
+	/* "Connection refused" follows a colon; "RPC ..." keeps its capitals. */
+	if (isupper((unsigned char)ret[0]) && islower((unsigned char)ret[1]))
+		ret[0] = (char)tolower((unsigned char)ret[0]);
+	return ret;
+}

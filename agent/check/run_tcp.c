@@ -1,0 +1,98 @@
+/*
+ * Run by wna-check. Blocks on nothing: a non-blocking connect to a literal
+ * address. Owns the socket and its event.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+static void tcp_bad(struct run *run, int error)
+{
+	char word[128];
+
+	check_bad(&run->result, error, "%s", check_errno(error, word, sizeof word));
+	run_settle(run);
+}
+
+/*
+ * Within the range of ephemeral ports a connect to a closed port of this
+ * machine may meet itself (RFC 9293, 3.5: simultaneous open): connected, and
+ * nobody there.
+ */
+static bool tcp_self(int fd)
+{
+	struct sockaddr_storage own, peer;
+	socklen_t own_len = sizeof own, peer_len = sizeof peer;
+
+	memset(&own, 0, sizeof own);
+	memset(&peer, 0, sizeof peer);
+	return getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
+	       getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 && own_len == peer_len &&
+	       memcmp(&own, &peer, own_len) == 0;
+}
+
+static void tcp_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct run *run = arg;
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	(void)what;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		error = errno;
+	if (error == 0 && tcp_self(fd))
+		error = ECONNREFUSED;
+	if (error != 0) {
+		tcp_bad(run, error);
+		return;
+	}
+	check_good(&run->result, clock_us() - run->start_us, "connected");
+	run_settle(run);
+}
+
+void run_tcp_start(struct run *run)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	if (run->conf->address.addr.family == 0) {
+		tcp_bad(run, EINVAL);
+		return;
+	}
+	len = net_endpoint_sockaddr(&run->conf->address, &ss);
+	run->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (run->fd < 0) {
+		tcp_bad(run, errno);
+		return;
+	}
+	if (connect(run->fd, (struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS) {
+		tcp_bad(run, errno);
+		return;
+	}
+	run->io = event_new(run->base, run->fd, EV_WRITE, tcp_writable, run);
+	if (run->io == NULL || event_add(run->io, NULL) < 0)
+		tcp_bad(run, ENOMEM);
+}
+
+void run_tcp_timeout(struct run *run)
+{
+	char span[32];
+
+	check_bad(&run->result, ETIMEDOUT, "not connected within %s",
+	          clock_span(run->conf->timeout_ms, span, sizeof span));
+}
+
+void run_tcp_clean(struct run *run)
+{
+	if (run->io != NULL)
+		event_free(run->io);
+	run->io = NULL;
+	if (run->fd >= 0)
+		close(run->fd);
+	run->fd = -1;
+}

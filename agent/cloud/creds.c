@@ -1,0 +1,338 @@
+/*
+ * Run by wna-cloud. Blocks on reading the shared file alone. Owns the
+ * credentials: they are wiped when others replace them and at the end, and have
+ * no way to a log or a fact; the name of their source has.
+ */
+#include "creds.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "conf.h"
+#include "creds_source.h"
+#include "log.h"
+#include "str.h"
+#include "worker.h"
+
+enum {
+	REPORT_MS = 10 * 1000,
+	/* AWS publishes new ones at least 5 minutes before the old ones end; asking
+	 * begins 10 to 15 minutes before, and goes on at this pace. */
+	RENEW_BEFORE_MS = 10 * 60 * 1000,
+	RENEW_SPREAD_MS = 5 * 60 * 1000,
+	AGAIN_MS = 60 * 1000,
+	RETRY_FIRST_MS = 1000,
+	RETRY_MAX_MS = 60 * 1000,
+	REFUSAL_FIRST_MS = 30 * 1000,
+	REFUSAL_MAX_MS = 15 * 60 * 1000,
+	JITTER_PERCENT = 20,
+};
+
+struct creds_store {
+	struct creds_deps deps;
+	struct creds_env env;
+	struct creds_container container;
+	struct creds_role role;
+	struct http_call *call; /* to the container endpoint */
+	bool fetching;
+	char profile[LIMIT_NAME];
+
+	bool have;
+	struct creds current;
+	char source[LIMIT_FACT_TEXT]; /* of `current` */
+	int64_t renew_wall_ms;        /* 0 = never */
+
+	int64_t next_ms;  /* fetch not before; INT64_MAX = no need but renewal's */
+	int64_t again_ms; /* renewal not before: some sources' are always nearly over */
+	unsigned failures;
+	bool refused;
+	int64_t refusal_ms; /* another refusal before this does not make us fetch */
+	unsigned refusals;
+	bool reopen;
+
+	enum cred_state state;
+	char why[LIMIT_FACT_WHY]; /* of the last failure to get any, or of the refusal */
+	int64_t report_ms;
+	bool changed;
+};
+
+static void on_role(void *arg, const struct creds *creds, const char *why, int64_t now_ms);
+
+struct creds_store *creds_new(const struct creds_deps *deps, int64_t now_ms)
+{
+	struct creds_store *store = calloc(1, sizeof(*store));
+	const char *profile = deps->env("AWS_PROFILE");
+
+	if (store == NULL)
+		return NULL;
+	store->deps = *deps;
+	if (deps->conf->profile[0] != '\0')
+		profile = deps->conf->profile;
+	if (profile == NULL || profile[0] == '\0')
+		profile = "default";
+	str_copy(store->profile, sizeof(store->profile), profile);
+	creds_env_read(deps->env, &store->env);
+	creds_container_read(deps->env, &store->container);
+	store->role.imds = deps->imds;
+	store->role.done = on_role;
+	store->role.arg = store;
+	store->next_ms = now_ms;
+	store->report_ms = now_ms;
+	return store;
+}
+
+void creds_free(struct creds_store *store)
+{
+	if (store == NULL)
+		return;
+	http_cancel(store->deps.http, store->call);
+	imds_withdraw(store->deps.imds, &store->role.ask);
+	explicit_bzero(store, sizeof(*store));
+	free(store);
+}
+
+const struct creds *creds_get(const struct creds_store *store)
+{
+	return store->have ? &store->current : NULL;
+}
+
+bool creds_want_reopen(const struct creds_store *store)
+{
+	return store->reopen;
+}
+
+static bool same(const struct creds *a, const struct creds *b)
+{
+	return strcmp(a->access_key, b->access_key) == 0 &&
+	       strcmp(a->secret_key, b->secret_key) == 0 && strcmp(a->token, b->token) == 0;
+}
+
+/* Something was found, perhaps what is there already. */
+static void take(struct creds_store *store, const struct creds *creds, const char *source,
+                 int64_t now_ms)
+{
+	bool other = !store->have || !same(creds, &store->current);
+
+	store->failures = 0;
+	store->next_ms = INT64_MAX;
+	if (other) {
+		log_info("credentials: %s from %s", store->have ? "renewed" : "found", source);
+		store->current = *creds;
+		store->have = true;
+		store->refused = false;
+		store->refusals = 0;
+		store->changed = true;
+		str_copy(store->source, sizeof(store->source), source);
+	}
+	store->renew_wall_ms = creds->expires_wall_ms == 0
+	                               ? 0
+	                               : creds->expires_wall_ms - RENEW_BEFORE_MS -
+	                                         (int64_t)(clock_random() % RENEW_SPREAD_MS);
+	/* The same again: the next ones are not published yet, or never will be. */
+	store->again_ms = now_ms + clock_jitter(AGAIN_MS, JITTER_PERCENT, clock_random());
+	if (store->refused)
+		store->next_ms = store->again_ms;
+	if (!store->refused)
+		store->why[0] = '\0';
+}
+
+static void lack(struct creds_store *store, const char *why, int64_t now_ms)
+{
+	if (strcmp(store->why, why) != 0 && !store->refused) {
+		log_info("credentials: %s", why);
+		str_copy(store->why, sizeof(store->why), why);
+		store->changed = true;
+	}
+	store->next_ms = now_ms + clock_backoff(store->failures++, RETRY_FIRST_MS, RETRY_MAX_MS,
+	                                        clock_random());
+}
+
+static void on_role(void *arg, const struct creds *creds, const char *why, int64_t now_ms)
+{
+	struct creds_store *store = arg;
+	char source[LIMIT_FACT_TEXT];
+
+	store->fetching = false;
+	snprintf(source, sizeof(source), "instance role %s", store->role.name);
+	if (creds != NULL)
+		take(store, creds, source, now_ms);
+	else
+		lack(store, why, now_ms);
+}
+
+static void on_container(void *arg, const struct http_result *result)
+{
+	struct creds_store *store = arg;
+	struct creds creds;
+	char why[LIMIT_FACT_WHY], reason[100];
+
+	store->call = NULL;
+	store->fetching = false;
+	if (result->outcome != HTTP_ANSWERED)
+		snprintf(why, sizeof(why), "container: %.120s", result->why);
+	else if (result->status != 200)
+		snprintf(why, sizeof(why), "container: answered with status %ld", result->status);
+	else if (creds_parse_json(result->body, result->body_len, &creds, reason, sizeof(reason)) !=
+	         0)
+		snprintf(why, sizeof(why), "container: %s", reason);
+	else {
+		take(store, &creds, "container", result->done_ms);
+		explicit_bzero(&creds, sizeof(creds));
+		return;
+	}
+	lack(store, why, result->done_ms);
+}
+
+/* True if the file has the profile; otherwise the chain goes on. */
+static bool try_file(struct creds_store *store, int64_t now_ms)
+{
+	char source[LIMIT_FACT_TEXT], why[LIMIT_FACT_WHY];
+	struct creds creds;
+	int error;
+
+	if (store->deps.file_fd < 0)
+		return false;
+	if (creds_file_replaced(store->deps.file_fd, store->deps.conf->credentials_file)) {
+		log_info("credentials: %s was replaced, asking for the new one",
+		         store->deps.conf->credentials_file);
+		store->reopen = true;
+	}
+	error = creds_file_read(store->deps.file_fd, store->profile, &creds);
+	if (error == -ENOENT)
+		return false;
+	if (error != 0) {
+		snprintf(why, sizeof(why), "shared file: profile %.40s: %s", store->profile,
+		         error == -EBADMSG ? "keys incomplete or malformed" : strerror(-error));
+		lack(store, why, now_ms);
+		return true;
+	}
+	snprintf(source, sizeof(source), "shared file, profile %.40s", store->profile);
+	take(store, &creds, source, now_ms);
+	explicit_bzero(&creds, sizeof(creds));
+	/* It is a file: an operator may write other keys into it at any time. */
+	store->next_ms = store->again_ms;
+	return true;
+}
+
+/* The chain, in the SDKs' order. */
+static void fetch(struct creds_store *store, int64_t now_ms)
+{
+	char why[LIMIT_FACT_WHY];
+
+	if (store->env.complete) {
+		take(store, &store->env.creds, "environment", now_ms);
+		store->next_ms = INT64_MAX;
+		store->renew_wall_ms = 0;
+	} else if (try_file(store, now_ms)) {
+		return;
+	} else if (store->container.set && store->container.url[0] == '\0') {
+		lack(store, store->container.why, now_ms);
+	} else if (store->container.set) {
+		store->call = creds_container_start(&store->container, store->deps.http,
+		                                    on_container, store, why, sizeof(why));
+		store->fetching = store->call != NULL;
+		if (!store->fetching)
+			lack(store, why, now_ms);
+	} else {
+		store->fetching = true;
+		creds_role_start(&store->role);
+		imds_turn(store->deps.imds, now_ms);
+	}
+}
+
+static enum cred_state state_now(const struct creds_store *store, int64_t wall_ms)
+{
+	if (!store->have)
+		return CRED_NONE;
+	if (store->refused)
+		return CRED_REFUSED;
+	if (store->current.expires_wall_ms != 0 && wall_ms >= store->current.expires_wall_ms)
+		return CRED_STALE;
+	return CRED_OK;
+}
+
+void creds_refresh(struct creds_store *store)
+{
+	const char *why = store->why, *imds_why = "";
+	char text[LIMIT_FACT_WHY];
+
+	if (!store->deps.conf->enabled)
+		return;
+	/* A fetch that waits has no failure of its own to tell of. */
+	if (store->fetching && store->call == NULL && why[0] == '\0' &&
+	    imds_state(store->deps.imds, &imds_why) != IMDS_OK && imds_why[0] != '\0') {
+		snprintf(text, sizeof(text), "instance role: %.130s", imds_why);
+		why = text;
+	}
+	if (store->state == CRED_NONE && why[0] == '\0')
+		why = store->env.why;
+	worker_fact(store->deps.worker, FACT_CREDENTIALS, 0, store->state,
+	            store->have ? store->source : NULL, why);
+}
+
+void creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms)
+{
+	if (!store->deps.conf->enabled)
+		return;
+	/* A renewal is due; after a failed one, next_ms keeps the pace. */
+	if (store->have && store->renew_wall_ms != 0 && wall_ms >= store->renew_wall_ms &&
+	    store->next_ms == INT64_MAX)
+		store->next_ms = store->again_ms;
+	if (!store->fetching && now_ms >= store->next_ms)
+		fetch(store, now_ms);
+
+	enum cred_state state = state_now(store, wall_ms);
+
+	if (state == CRED_STALE && store->state != CRED_STALE)
+		log_warning("credentials: those from %s are past their end and go on being used",
+		            store->source);
+	if (state != store->state || store->changed || now_ms >= store->report_ms) {
+		store->state = state;
+		store->changed = false;
+		store->report_ms = now_ms + REPORT_MS;
+		creds_refresh(store);
+	}
+}
+
+int64_t creds_deadline(const struct creds_store *store)
+{
+	int64_t deadline = store->report_ms;
+
+	if (!store->deps.conf->enabled)
+		return INT64_MAX;
+	if (!store->fetching && store->next_ms < deadline)
+		deadline = store->next_ms;
+	if (imds_deadline(store->deps.imds) < deadline)
+		deadline = imds_deadline(store->deps.imds);
+	return deadline;
+}
+
+void creds_refused(struct creds_store *store, int64_t now_ms, const char *why)
+{
+	if (!store->refused) {
+		log_warning("credentials: AWS refuses those from %s: %s", store->source, why);
+		store->refused = true;
+		store->changed = true;
+		str_clean(store->why, sizeof(store->why), why, strlen(why));
+	}
+	if (now_ms < store->refusal_ms)
+		return;
+	store->refusal_ms = now_ms + clock_backoff(store->refusals++, REFUSAL_FIRST_MS,
+	                                           REFUSAL_MAX_MS, clock_random());
+	if (store->next_ms > now_ms)
+		store->next_ms = now_ms;
+}
+
+void creds_accepted(struct creds_store *store)
+{
+	if (!store->refused)
+		return;
+	log_info("credentials: AWS takes those from %s again", store->source);
+	store->refused = false;
+	store->refusals = 0;
+	store->why[0] = '\0';
+	store->changed = true;
+}

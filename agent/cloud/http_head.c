@@ -1,0 +1,67 @@
+/*
+ * Run by wna-cloud for every header line of every answer, all of them a
+ * stranger's bytes. Blocks on nothing, owns nothing.
+ */
+#include "http_head.h"
+
+#include <curl/curl.h>
+#include <string.h>
+#include <strings.h>
+
+#include "str.h"
+
+/* Longer values of the headers read here do not exist in honest answers. */
+enum { VALUE_MAX = 256 };
+
+void http_head_reset(struct http_result *result)
+{
+	result->date_wall_ms = 0;
+	result->ttl_s = -1;
+	result->error_type[0] = '\0';
+	result->query_error[0] = '\0';
+	result->content_type[0] = '\0';
+}
+
+static bool is_name(const char *line, size_t len, const char *name)
+{
+	return strlen(name) == len && strncasecmp(line, name, len) == 0;
+}
+
+static void take_date(struct http_result *result, const char *value)
+{
+	time_t date = curl_getdate(value, NULL);
+
+	/* 1970 to 9999: outside of it is no clock to learn from. */
+	if (date > 0 && date < INT64_C(253402300800))
+		result->date_wall_ms = (int64_t)date * 1000;
+}
+
+void http_head_line(struct http_result *result, const char *line, size_t len)
+{
+	const char *colon = memchr(line, ':', len);
+	char value[VALUE_MAX];
+
+	if (colon == NULL)
+		return;
+	size_t name_len = (size_t)(colon - line);
+	size_t rest = len - name_len - 1;
+
+	if (rest >= sizeof(value))
+		rest = sizeof(value) - 1;
+	if (memchr(colon + 1, '\0', rest) != NULL)
+		return;
+	memcpy(value, colon + 1, rest);
+	value[rest] = '\0';
+	const char *text = str_trim(value);
+
+	if (is_name(line, name_len, "date"))
+		take_date(result, text);
+	else if (is_name(line, name_len, "x-aws-ec2-metadata-token-ttl-seconds"))
+		str_int64(text, 0, 21600, &result->ttl_s);
+	else if (is_name(line, name_len, "x-amzn-errortype"))
+		str_clean(result->error_type, sizeof(result->error_type), text, strlen(text));
+	else if (is_name(line, name_len, "x-amzn-query-error"))
+		str_clean(result->query_error, sizeof(result->query_error), text, strlen(text));
+	else if (is_name(line, name_len, "content-type"))
+		str_clean(result->content_type, sizeof(result->content_type), text, strlen(text));
+}

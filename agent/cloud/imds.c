@@ -1,0 +1,273 @@
+/*
+ * Run by wna-cloud. Blocks on nothing: requests go through http.h. Owns the
+ * session token, which is a secret and is wiped when it is replaced.
+ */
+#include "imds.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "str.h"
+
+struct imds {
+	struct http *http;
+	struct imds_settings settings;
+	struct http_call *call; /* under way, for the first of `asks` */
+	bool put;               /* it is the token request */
+	struct imds_ask *asks;  /* a queue */
+	char token[IMDS_TOKEN_MAX + 1];
+	int64_t token_ends_ms; /* past it the token is not used */
+	int64_t renew_ms;      /* past it a new one is asked for, the old one still good */
+	int64_t gate_ms;       /* nothing is sent before */
+	unsigned failures;     /* in a row */
+	enum imds_state state;
+	char why[LIMIT_FACT_WHY];
+};
+
+struct imds *imds_new(struct http *http, const struct imds_settings *settings)
+{
+	struct imds *imds = calloc(1, sizeof(*imds));
+
+	if (imds == NULL)
+		return NULL;
+	imds->http = http;
+	imds->settings = *settings;
+	if (settings->off) {
+		imds->state = IMDS_DISABLED;
+		str_copy(imds->why, sizeof(imds->why), "AWS_EC2_METADATA_DISABLED is set");
+	}
+	return imds;
+}
+
+static void token_drop(struct imds *imds)
+{
+	explicit_bzero(imds->token, sizeof(imds->token));
+	imds->token_ends_ms = 0;
+	imds->renew_ms = 0;
+}
+
+void imds_free(struct imds *imds)
+{
+	if (imds == NULL)
+		return;
+	http_cancel(imds->http, imds->call);
+	for (struct imds_ask *ask = imds->asks; ask != NULL; ask = ask->next)
+		ask->waiting = false;
+	token_drop(imds);
+	free(imds);
+}
+
+enum imds_state imds_state(const struct imds *imds, const char **ret_why)
+{
+	*ret_why = imds->why;
+	return imds->state;
+}
+
+void imds_ask(struct imds *imds, struct imds_ask *ask)
+{
+	struct imds_ask **at = &imds->asks;
+
+	if (ask->waiting)
+		return;
+	ask->waiting = true;
+	ask->renewed = false;
+	ask->unanswered = 0;
+	ask->next = NULL;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = ask;
+}
+
+void imds_withdraw(struct imds *imds, struct imds_ask *ask)
+{
+	struct imds_ask **at = &imds->asks;
+
+	if (!ask->waiting)
+		return;
+	while (*at != ask)
+		at = &(*at)->next;
+	/* What is under way is under way for the first. */
+	if (at == &imds->asks && imds->call != NULL) {
+		http_cancel(imds->http, imds->call);
+		imds->call = NULL;
+	}
+	*at = ask->next;
+	ask->waiting = false;
+}
+
+/* The one place where the state changes. */
+static void state_set(struct imds *imds, enum imds_state state, const char *why)
+{
+	bool changed = state != imds->state;
+
+	imds->state = state;
+	str_copy(imds->why, sizeof(imds->why), why);
+	if (!changed)
+		log_debug("imds: still %s: %s (%u in a row)", imds_state_name(state), why,
+		          imds->failures);
+	else if (state == IMDS_OK)
+		log_info("imds: %s answers", imds->settings.base);
+	else
+		log_info("imds: %s: %s", imds_state_name(state), why);
+}
+
+static void succeed(struct imds *imds)
+{
+	imds->failures = 0;
+	imds->gate_ms = 0;
+	if (imds->state != IMDS_OK)
+		state_set(imds, IMDS_OK, "");
+}
+
+static void reply(struct imds *imds, enum imds_reply kind, const char *body, size_t len,
+                  int64_t now_ms)
+{
+	struct imds_ask *ask = imds->asks;
+
+	imds->asks = ask->next;
+	ask->waiting = false;
+	ask->done(ask->arg, kind, body, len, now_ms);
+}
+
+static void fail(struct imds *imds, enum imds_class class, const char *why, int64_t now_ms)
+{
+	char reason[LIMIT_FACT_WHY];
+
+	imds->failures++;
+	str_copy(reason, sizeof(reason), why);
+	/* One bad answer among good ones is its asker's trouble, not the service's. */
+	if (imds->put || class != IMDS_CLASS_BAD || imds->failures > 1) {
+		imds->gate_ms = now_ms + imds_pause_ms(class, imds->failures, clock_random());
+		state_set(imds, imds_class_state(class), why);
+	}
+	reply(imds, IMDS_REPLY_FAILED, reason, strlen(reason), now_ms);
+}
+
+/* A lost packet is no outage: asked again at once, a few times. */
+static bool quick_retry(struct imds *imds, enum imds_class class)
+{
+	return class == IMDS_CLASS_SILENT && ++imds->asks->unanswered < imds->settings.attempts &&
+	       imds->failures == 0;
+}
+
+static void on_token(struct imds *imds, const struct http_result *result)
+{
+	char why[LIMIT_FACT_WHY] = "";
+	enum imds_class class = imds_classify(true, result, imds->settings.base, why, sizeof(why));
+	int64_t now_ms = result->done_ms;
+
+	if (class == IMDS_CLASS_VALUE && !imds_token_valid(result->body, result->body_len)) {
+		class = IMDS_CLASS_BAD;
+		snprintf(why, sizeof(why), "%.60s gave no token but %zu bytes of something else",
+		         imds->settings.base, result->body_len);
+	}
+	if (class == IMDS_CLASS_VALUE) {
+		int64_t ttl_s = result->ttl_s > 0 ? result->ttl_s : imds->settings.token_ttl_s;
+
+		token_drop(imds);
+		memcpy(imds->token, result->body, result->body_len);
+		imds->token_ends_ms = now_ms + ttl_s * 1000;
+		imds->renew_ms = now_ms + imds_renew_ms(ttl_s, clock_random());
+		log_debug("imds: token for %lld s", (long long)ttl_s);
+	} else if (now_ms < imds->token_ends_ms) {
+		/* The old one is good: the questions go on while renewal is tried later. */
+		imds->renew_ms = now_ms + imds_pause_ms(class, 1, clock_random());
+		log_debug("imds: token not renewed: %s", why);
+	} else if (!quick_retry(imds, class)) {
+		fail(imds, class, why, now_ms);
+	}
+}
+
+static void on_answer(struct imds *imds, const struct http_result *result)
+{
+	char why[LIMIT_FACT_WHY] = "";
+	struct imds_ask *ask = imds->asks;
+	enum imds_class class = imds_classify(false, result, imds->settings.base, why, sizeof(why));
+	int64_t now_ms = result->done_ms;
+
+	switch (class) {
+	case IMDS_CLASS_VALUE:
+		succeed(imds);
+		reply(imds, IMDS_REPLY_VALUE, result->body, result->body_len, now_ms);
+		break;
+	case IMDS_CLASS_ABSENT:
+		succeed(imds);
+		reply(imds, IMDS_REPLY_ABSENT, "", 0, now_ms);
+		break;
+	case IMDS_CLASS_TOKEN:
+		token_drop(imds);
+		if (ask->renewed)
+			fail(imds, IMDS_CLASS_BAD, "401: a fresh token was not taken either",
+			     now_ms);
+		else
+			ask->renewed = true;
+		break;
+	default:
+		if (!quick_retry(imds, class))
+			fail(imds, class, why, now_ms);
+		break;
+	}
+}
+
+static void on_done(void *arg, const struct http_result *result)
+{
+	struct imds *imds = arg;
+	bool put = imds->put;
+
+	imds->call = NULL;
+	if (put)
+		on_token(imds, result);
+	else
+		on_answer(imds, result);
+	imds_turn(imds, result->done_ms);
+}
+
+static void start(struct imds *imds, int64_t now_ms)
+{
+	const struct imds_ask *ask = imds->asks;
+	char url[LIMIT_VALUE + sizeof(ask->path)], header[IMDS_TOKEN_MAX + 64];
+	const char *const headers[] = { header, NULL };
+
+	imds->put = now_ms >= imds->renew_ms || now_ms >= imds->token_ends_ms;
+	if (imds->put)
+		snprintf(header, sizeof(header), "X-aws-ec2-metadata-token-ttl-seconds: %lld",
+		         (long long)imds->settings.token_ttl_s);
+	else
+		snprintf(header, sizeof(header), "X-aws-ec2-metadata-token: %s", imds->token);
+	snprintf(url, sizeof(url), "%s%s", imds->settings.base,
+	         imds->put ? "/latest/api/token" : ask->path);
+
+	const struct http_request request = {
+		.method = imds->put ? "PUT" : "GET",
+		.url = url,
+		.headers = headers,
+		.connect_timeout_ms = imds->settings.timeout_ms,
+		.timeout_ms = imds->settings.timeout_ms,
+		.max_body = IMDS_BODY_MAX,
+		.local = true,
+	};
+
+	imds->call = http_start(imds->http, &request, on_done, imds);
+	explicit_bzero(header, sizeof(header));
+	if (imds->call == NULL)
+		fail(imds, IMDS_CLASS_BAD, "request not started (out of memory, or bad endpoint)",
+		     now_ms);
+}
+
+void imds_turn(struct imds *imds, int64_t now_ms)
+{
+	if (imds->call != NULL || imds->asks == NULL || imds->settings.off ||
+	    now_ms < imds->gate_ms)
+		return;
+	start(imds, now_ms);
+}
+
+int64_t imds_deadline(const struct imds *imds)
+{
+	if (imds->call != NULL || imds->asks == NULL || imds->settings.off)
+		return INT64_MAX;
+	return imds->gate_ms;
+}

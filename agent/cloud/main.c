@@ -1,0 +1,34 @@
+/*
+ * wna-cloud: who this node is, its credentials, and the metric that its group
+ * scales on. Resident, started by wnad as user wna-cloud. Blocks in loop.c's one
+ * wait; late names are left to libcurl's threads.
+ */
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "loop.h"
+
+static const struct loop_places places = {
+	.run_dir = CONF_RUN_DIR "/cloud",
+	.state_dir = CONF_STATE_DIR "/cloud",
+	.proc_stat = "/proc/stat",
+};
+
+int main(int argc, char **argv)
+{
+	struct worker worker;
+	sigset_t set;
+
+	/* A resolver thread would otherwise bring a heap of its own, for life. */
+	mallopt(M_ARENA_MAX, 1);
+	worker_init(&worker, ROLE_CLOUD, argc, argv);
+	/* The resolver's patience bounds the threads that a black-holed DNS server
+	 * leaves behind; operators' own choice goes first. */
+	setenv("RES_OPTIONS", "timeout:2 attempts:2", 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return loop_run(&worker, &places);
+}

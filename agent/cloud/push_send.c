@@ -1,0 +1,276 @@
+/*
+ * Run by wna-cloud: when to push, and what to do about each answer. Never waits;
+ * the queue may block on the local disk.
+ *
+ * The newest data goes first, and the backlog newest first behind it: scaling
+ * looks at the last minutes, an alarm re-evaluates only its last periods, and
+ * what is about to be too old for CloudWatch matters least. One request is under
+ * way at a time.
+ *
+ * A datum that CloudWatch does not accept is found by halving the request until it
+ * stands alone; it is then dropped and counted. This needs no state but the size
+ * of the next request, so it survives new windows arriving, and a restart.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "push_room.h"
+#include "str.h"
+
+void send_init(struct push_send *send)
+{
+	*send = (struct push_send){
+		.limit = PUSH_BATCH_FIRST,
+		.due_ms = PUSH_NEVER,
+		.state = PUSH_STARTING,
+		.why = "the first window is not complete",
+	};
+}
+
+static void set_state(struct push *push, enum push_state state, const char *why)
+{
+	struct push_send *send = &push->send;
+	bool same = send->state == state && strcmp(send->why, why) == 0;
+
+	send->repeats = same ? send->repeats + 1 : 0;
+	if (!same) {
+		push->facts_dirty = true;
+		if (state == PUSH_OK)
+			log_info("push: accepted, %" PRId64 " data queued",
+			         queue_count(push->queue));
+		else
+			log_warning("push: %s: %s", push_state_name(state), why);
+	} else if (state != PUSH_OK) {
+		log_debug("push: still %s (%lu): %s", push_state_name(state), send->repeats, why);
+	}
+	send->state = state;
+	str_copy(send->why, sizeof(send->why), why);
+}
+
+void send_kick(struct push *push, int64_t now_ms, int64_t delay_ms)
+{
+	if (push->send.attempt == 0 && now_ms + delay_ms < push->send.due_ms)
+		push->send.due_ms = now_ms + delay_ms;
+}
+
+static void back_off(struct push *push, int64_t now_ms, int64_t base_ms, int64_t cap_ms)
+{
+	struct push_send *send = &push->send;
+
+	send->due_ms = now_ms + clock_backoff(send->attempt, base_ms, cap_ms, clock_random());
+	if (send->attempt < 32)
+		send->attempt++;
+}
+
+static void accepted(struct push *push, int64_t now_ms, int64_t wall_ms)
+{
+	struct push_send *send = &push->send;
+
+	queue_remove(push->queue, send->ids, send->count);
+	send->accepted += (int64_t)send->count;
+	send->accepted_at_ms = wall_ms;
+	send->attempt = 0;
+	send->clock_tried = false;
+	send->refused_key[0] = '\0';
+	creds_accepted(push->deps.creds);
+	send->limit = send->limit * 2 < PUSH_BATCH_MAX ? send->limit * 2 : PUSH_BATCH_MAX;
+	/* After an outage a whole fleet has a backlog: a request a second each. */
+	send->due_ms = queue_count(push->queue) > 0
+	                       ? now_ms + clock_jitter(PUSH_PACE_MS, 50, clock_random())
+	                       : PUSH_NEVER;
+	push->facts_dirty = true;
+	set_state(push, PUSH_OK, "");
+}
+
+static void refused(struct push *push, int64_t now_ms)
+{
+	const struct creds *creds = creds_get(push->deps.creds);
+
+	if (creds != NULL)
+		str_copy(push->send.refused_key, sizeof(push->send.refused_key), creds->access_key);
+	creds_refused(push->deps.creds, now_ms, push->send.answer.code);
+	set_state(push, PUSH_RETRYING, push->send.answer.why);
+	back_off(push, now_ms, PUSH_BACKOFF_MS, push->conf->retry_max_ms);
+}
+
+static void bad_datum(struct push *push, int64_t now_ms)
+{
+	struct push_send *send = &push->send;
+
+	set_state(push, PUSH_RETRYING, send->answer.why);
+	send->attempt = 0;
+	if (send->count > 1) {
+		send->limit = send->count / 2;
+		send->due_ms = now_ms + clock_jitter(PUSH_PACE_MS / 5, 50, clock_random());
+		return;
+	}
+	log_warning("push: a datum is refused and dropped: %s", send->answer.why);
+	queue_drop(push->queue, send->ids[0], send->answer.why);
+	send->limit = 1;
+	send->due_ms = now_ms + clock_jitter(PUSH_PACE_MS, 50, clock_random());
+	push->facts_dirty = true;
+}
+
+static bool is_signature(const char *code)
+{
+	return strcmp(code, "SignatureDoesNotMatch") == 0 || strcmp(code, "InvalidSignature") == 0;
+}
+
+/* `corrected`: this very answer taught us AWS's time. */
+static void clock_doubted(struct push *push, int64_t now_ms, bool corrected)
+{
+	struct push_send *send = &push->send;
+
+	if (corrected && !send->clock_tried) {
+		send->clock_tried = true;
+		send->due_ms = now_ms;
+		set_state(push, PUSH_RETRYING, send->answer.why);
+	} else if (is_signature(send->answer.code) && send->gzip && !send->plain) {
+		/* Some stand-ins and gateways unpack a body before they check the
+		 * signature over it. Before the keys are blamed, once without. */
+		log_info("push: a compressed request's signature is refused, not compressing");
+		send->plain = true;
+		send->due_ms = now_ms;
+		set_state(push, PUSH_RETRYING, send->answer.why);
+	} else if (is_signature(send->answer.code)) {
+		/* The time is right, so the secret is wrong. */
+		refused(push, now_ms);
+	} else {
+		set_state(push, PUSH_RETRYING, send->answer.why);
+		back_off(push, now_ms, PUSH_BACKOFF_MS, push->conf->retry_max_ms);
+	}
+}
+
+static void act(struct push *push, int64_t now_ms, int64_t wall_ms, bool corrected)
+{
+	struct push_send *send = &push->send;
+	int64_t cap_ms = push->conf->retry_max_ms;
+
+	if (send->answer.verdict != CWATCH_ACCEPTED && send->limit > PUSH_BATCH_FIRST)
+		send->limit = PUSH_BATCH_FIRST;
+	switch (send->answer.verdict) {
+	case CWATCH_ACCEPTED: accepted(push, now_ms, wall_ms); break;
+	case CWATCH_CLOCK: clock_doubted(push, now_ms, corrected); break;
+	case CWATCH_REFUSED: refused(push, now_ms); break;
+	case CWATCH_BAD_DATUM:
+	case CWATCH_TOO_LARGE: bad_datum(push, now_ms); break;
+	case CWATCH_DENIED:
+		set_state(push, PUSH_DENIED, send->answer.why);
+		back_off(push, now_ms, PUSH_DENIED_MS, PUSH_DENIED_MAX_MS);
+		break;
+	case CWATCH_UNKNOWN:
+		/* Nothing is dropped for a reason nobody knows; but should one datum be
+		 * the cause, the newer ones get past it. */
+		send->limit = send->count > 1 ? send->count / 2 : 1;
+		set_state(push, PUSH_DENIED, send->answer.why);
+		back_off(push, now_ms, PUSH_BACKOFF_MS, cap_ms);
+		break;
+	case CWATCH_FOREIGN:
+		set_state(push, PUSH_DENIED, send->answer.why);
+		back_off(push, now_ms, PUSH_BACKOFF_MS, cap_ms);
+		break;
+	case CWATCH_RETRY:
+	case CWATCH_VERDICT_MAX:
+		set_state(push, PUSH_RETRYING, send->answer.why);
+		back_off(push, now_ms, PUSH_BACKOFF_MS, cap_ms);
+		break;
+	}
+}
+
+static void take_answer(struct push *push, int64_t now_ms, int64_t wall_ms)
+{
+	struct push_send *send = &push->send;
+	int64_t change = 0;
+
+	send->answered = false;
+	/* A clock set while the request was under way tells nothing of the new one. */
+	if (send->era == push->skew.era)
+		change = skew_learn(&push->skew, send->answer.date_ms, send->answer.sent_ms,
+		                    send->answer.took_ms);
+	act(push, now_ms, wall_ms, change != 0);
+	if (change != 0)
+		push_shift(push, change);
+}
+
+static bool other_keys(const struct push *push, const struct creds *creds)
+{
+	return push->send.refused_key[0] != '\0' && creds != NULL &&
+	       strcmp(creds->access_key, push->send.refused_key) != 0;
+}
+
+static void expire(struct push *push, int64_t wall_ms)
+{
+	int64_t true_ms = skew_true_ms(&push->skew, wall_ms);
+
+	/* Only AWS's word on the time may cost data: a clock that is a month off at
+	 * boot must not empty the queue. */
+	if (push->skew.known)
+		queue_expire(push->queue, true_ms - push->conf->queue_age_ms,
+		             true_ms + PUSH_FUTURE_MS);
+}
+
+static void push_now(struct push *push, int64_t now_ms, int64_t wall_ms)
+{
+	const struct creds *creds = creds_get(push->deps.creds);
+	struct endpoint endpoint;
+	char why[LIMIT_FACT_WHY];
+	int r;
+
+	/* Neither is a failure to back off from: it is looked at again each turn. */
+	if (creds == NULL) {
+		set_state(push, PUSH_RETRYING, "there are no credentials yet");
+		push->send.due_ms = now_ms + 1000;
+		return;
+	}
+	r = endpoint_find(push->conf, &push->env, push->deps.identity, &endpoint, why, sizeof(why));
+	if (r < 0) {
+		set_state(push, r == -EAGAIN ? PUSH_RETRYING : PUSH_DENIED, why);
+		push->send.due_ms = now_ms + 1000;
+		return;
+	}
+	expire(push, wall_ms);
+	r = request_start(push, &endpoint, creds, wall_ms);
+	if (r == 0)
+		return;
+	snprintf(why, sizeof(why), "no request could be made: %s", strerror(-r));
+	if (r == -ENODATA) {
+		/* All of it was too old, or lies on a disk that cannot be read just now;
+		 * that is told with the count. No failure of a push. */
+		push->send.due_ms = now_ms + PUSH_PACE_MS;
+		return;
+	}
+	set_state(push, PUSH_RETRYING, why);
+	back_off(push, now_ms, PUSH_BACKOFF_MS, push->conf->retry_max_ms);
+}
+
+void send_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
+{
+	struct push_send *send = &push->send;
+
+	if (send->answered)
+		take_answer(push, now_ms, wall_ms);
+	if (send->call != NULL || queue_count(push->queue) == 0 || !push->deps.identity->known)
+		return;
+	if (send->due_ms == PUSH_NEVER) /* a backlog from before this start */
+		send->due_ms = now_ms + clock_jitter(PUSH_PACE_MS, 50, clock_random());
+	if (other_keys(push, creds_get(push->deps.creds))) {
+		send->refused_key[0] = '\0';
+		send->attempt = 0;
+		send->due_ms = now_ms;
+	}
+	if (now_ms >= send->due_ms)
+		push_now(push, now_ms, wall_ms);
+}
+
+int64_t send_deadline(const struct push *push)
+{
+	if (push->send.answered)
+		return 0;
+	if (push->send.call != NULL || queue_count(push->queue) == 0)
+		return PUSH_NEVER;
+	return push->send.due_ms;
+}

@@ -1,0 +1,364 @@
+/*
+ * Run by wna-cloud. May block on the local disk (see store.h). Owns the two
+ * stores, and the files queue.db* in its folder.
+ */
+#include "queue.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "store.h"
+#include "str.h"
+
+#define FILE_NAME    "queue.db"
+#define ASIDE_PREFIX FILE_NAME ".corrupt-"
+
+enum { MOVE_AT_ONCE = 16 };
+
+struct queue {
+	char path[LIMIT_PATH + sizeof(FILE_NAME)];
+	const char *dir;
+	int64_t max;
+	struct store *disk;   /* NULL: not open */
+	struct store *memory; /* NULL: never needed yet */
+	bool disk_ok;         /* false: the disk is neither read nor written until retry_ms */
+	int64_t retry_ms, wall_ms;
+	/* Accepted, but the disk did not take the note: disk_ok stays false, and no
+	 * row is read, until it has; or they would be sent again and again. */
+	int64_t undone[QUEUE_REMOVE_MAX];
+	size_t undone_count;
+	char trouble[LIMIT_FACT_WHY];
+	int64_t lost;
+	char lost_why[LIMIT_FACT_WHY];
+	char owner[LIMIT_FACT_TEXT];
+};
+
+static void count_lost(struct queue *queue, int64_t count, const char *why)
+{
+	if (count <= 0)
+		return;
+	queue->lost += count;
+	str_copy(queue->lost_why, sizeof(queue->lost_why), why);
+}
+
+/* Moves the damaged file out of the way; its log is of no use without it. Only the
+ * latest is kept, for somebody to look at. */
+static void set_aside(struct queue *queue)
+{
+	char to[sizeof(queue->path) + 32], log[sizeof(queue->path) + 8];
+	DIR *dir = opendir(queue->dir);
+	const struct dirent *item;
+
+	while (dir != NULL && (item = readdir(dir)) != NULL) {
+		if (strncmp(item->d_name, ASIDE_PREFIX, strlen(ASIDE_PREFIX)) == 0)
+			unlinkat(dirfd(dir), item->d_name, 0);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	snprintf(to, sizeof(to), "%s/" ASIDE_PREFIX "%lld", queue->dir,
+	         (long long)(queue->wall_ms / 1000));
+	snprintf(log, sizeof(log), "%s-wal", queue->path);
+	/* If neither works the next open fails again, and that is said then. */
+	if (rename(queue->path, to) < 0)
+		unlink(queue->path);
+	unlink(log);
+	log_warning("queue: %s was damaged, set aside as %s", queue->path, to);
+}
+
+static const char *trouble_text(int error)
+{
+	switch (-error) {
+	case ENOSPC: return "disk full";
+	case EROFS: return "read-only file system";
+	case EACCES: return "the queue's file cannot be opened";
+	case EBUSY: return "another process has the queue";
+	case EBADMSG: return "the queue's file is damaged";
+	default: return strerror(-error);
+	}
+}
+
+static void disk_failed(struct queue *queue, int error)
+{
+	if (error == -EBADMSG) {
+		int64_t count = queue->disk != NULL ? store_count(queue->disk) : 0;
+
+		store_close(queue->disk);
+		queue->disk = NULL;
+		set_aside(queue);
+		/* Unknown how many before the first count; at least one is assumed. */
+		count_lost(queue, count > 0 ? count : 1, "the queue's file was damaged");
+		queue->undone_count = 0;
+		error = store_open(queue->path, &queue->disk);
+		if (error == 0 && queue->owner[0] != '\0')
+			error = store_claim(queue->disk, queue->owner, &queue->lost);
+		if (error == 0)
+			return;
+	}
+	if (queue->trouble[0] == '\0')
+		log_warning("queue: %s: %s, data waits in memory", queue->path,
+		            trouble_text(error));
+	snprintf(queue->trouble, sizeof(queue->trouble), "in memory: %s", trouble_text(error));
+	queue->disk_ok = false;
+}
+
+/* True if the disk did it. False: it failed just now or is in trouble. */
+static bool disk_did(struct queue *queue, int r)
+{
+	if (r < 0)
+		disk_failed(queue, r);
+	return r == 0;
+}
+
+struct queue *queue_open(const char *dir, int64_t max, int64_t now_ms, int64_t wall_ms)
+{
+	struct queue *queue = calloc(1, sizeof(*queue));
+
+	if (queue == NULL)
+		return NULL;
+	/* One thread uses it, and rarely: no locks, no arenas. Fails harmlessly when
+	 * the library is in use already. */
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	queue->dir = dir;
+	queue->max = max;
+	queue->wall_ms = wall_ms;
+	queue->disk_ok = true;
+	queue->retry_ms = now_ms + QUEUE_RETRY_MS;
+	snprintf(queue->path, sizeof(queue->path), "%s/" FILE_NAME, dir);
+	disk_did(queue, store_open(queue->path, &queue->disk));
+	return queue;
+}
+
+void queue_close(struct queue *queue)
+{
+	if (queue == NULL)
+		return;
+	store_close(queue->disk);
+	store_close(queue->memory);
+	free(queue);
+}
+
+int64_t queue_count(const struct queue *queue)
+{
+	int64_t count = queue->memory != NULL ? store_count(queue->memory) : 0;
+
+	if (queue->disk != NULL)
+		count += store_count(queue->disk) - (int64_t)queue->undone_count;
+	return count < 0 ? 0 : count;
+}
+
+const char *queue_trouble(const struct queue *queue)
+{
+	return queue->trouble;
+}
+
+int64_t queue_lost(const struct queue *queue, const char **ret_why)
+{
+	*ret_why = queue->lost_why;
+	return queue->lost;
+}
+
+static void add_to_memory(struct queue *queue, const struct queue_entry *entries, size_t count)
+{
+	int64_t dropped = 0;
+
+	if (queue->memory == NULL && store_open(NULL, &queue->memory) < 0)
+		queue->memory = NULL;
+	if (queue->memory == NULL || store_add(queue->memory, entries, count) < 0) {
+		count_lost(queue, (int64_t)count, "out of memory");
+		return;
+	}
+	store_trim(queue->memory, QUEUE_MEMORY_MAX, &dropped);
+	count_lost(queue, dropped, "too much to keep in memory, the oldest was dropped");
+}
+
+void queue_add(struct queue *queue, const struct queue_entry *entries, size_t count)
+{
+	int64_t dropped = 0;
+	bool done = queue->disk_ok && disk_did(queue, store_add(queue->disk, entries, count));
+
+	/* A damaged file has been replaced by now: the second try is for the new one. */
+	if (!done && queue->disk_ok)
+		done = disk_did(queue, store_add(queue->disk, entries, count));
+	if (!done) {
+		add_to_memory(queue, entries, count);
+		return;
+	}
+	disk_did(queue, store_trim(queue->disk, queue->max, &dropped));
+	count_lost(queue, dropped, "the queue is full (metrics.queue_max), the oldest was dropped");
+}
+
+struct counter {
+	queue_visit *visit;
+	void *arg;
+	size_t left;
+	bool stopped;
+};
+
+static bool count_visit(void *arg, const struct queue_entry *entry)
+{
+	struct counter *counter = arg;
+
+	if (!counter->visit(counter->arg, entry)) {
+		counter->stopped = true;
+		return false;
+	}
+	counter->left--;
+	return counter->left > 0;
+}
+
+void queue_newest(struct queue *queue, size_t limit, queue_visit *visit, void *arg)
+{
+	struct counter counter = { .visit = visit, .arg = arg, .left = limit };
+	int64_t damaged = 0;
+
+	/* What is in memory came while the disk was in trouble: it is newer. */
+	if (queue->memory != NULL && limit > 0)
+		store_newest(queue->memory, counter.left, count_visit, &counter, &damaged);
+	if (queue->disk_ok && counter.left > 0 && !counter.stopped)
+		disk_did(queue,
+		         store_newest(queue->disk, counter.left, count_visit, &counter, &damaged));
+	count_lost(queue, damaged, "a datum in the queue was damaged");
+}
+
+void queue_remove(struct queue *queue, const int64_t *ids, size_t count)
+{
+	int64_t disk[QUEUE_REMOVE_MAX], memory[QUEUE_REMOVE_MAX];
+	size_t on_disk = 0, in_memory = 0;
+
+	assert(count <= QUEUE_REMOVE_MAX);
+	for (size_t i = 0; i < count; i++) {
+		if (ids[i] > 0)
+			disk[on_disk++] = ids[i];
+		else
+			memory[in_memory++] = ids[i];
+	}
+	if (in_memory > 0 && queue->memory != NULL)
+		store_remove(queue->memory, memory, in_memory);
+	if (on_disk == 0)
+		return;
+	if (queue->disk_ok && disk_did(queue, store_remove(queue->disk, disk, on_disk)))
+		return;
+	if (queue->disk == NULL || queue->disk_ok)
+		return; /* a new file: they went with the old one */
+	/* No row is read from a disk in trouble, so this is the only batch there is. */
+	for (size_t i = 0; i < on_disk && queue->undone_count < QUEUE_REMOVE_MAX; i++)
+		queue->undone[queue->undone_count++] = disk[i];
+}
+
+void queue_drop(struct queue *queue, int64_t id, const char *why)
+{
+	queue_remove(queue, &id, 1);
+	count_lost(queue, 1, why);
+}
+
+void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms)
+{
+	int64_t dropped = 0;
+
+	if (queue->memory != NULL)
+		store_expire(queue->memory, oldest_ms, newest_ms, &dropped);
+	if (queue->disk_ok)
+		disk_did(queue, store_expire(queue->disk, oldest_ms, newest_ms, &dropped));
+	count_lost(queue, dropped, "too old or too far in the future for CloudWatch");
+}
+
+void queue_shift(struct queue *queue, int64_t era, int64_t by_ms)
+{
+	if (queue->memory != NULL)
+		store_shift(queue->memory, era, by_ms);
+	if (queue->disk_ok)
+		disk_did(queue, store_shift(queue->disk, era, by_ms));
+}
+
+void queue_claim(struct queue *queue, const char *instance_id)
+{
+	int64_t dropped = 0;
+
+	if (strcmp(queue->owner, instance_id) == 0)
+		return;
+	str_copy(queue->owner, sizeof(queue->owner), instance_id);
+	if (queue->disk_ok)
+		disk_did(queue, store_claim(queue->disk, queue->owner, &dropped));
+	if (dropped > 0)
+		log_warning("queue: it was another instance's, %lld data dropped",
+		            (long long)dropped);
+	count_lost(queue, dropped, "the queue was another instance's");
+}
+
+struct mover {
+	struct queue_entry entries[MOVE_AT_ONCE];
+	int64_t ids[MOVE_AT_ONCE];
+	size_t count;
+};
+
+static bool move_visit(void *arg, const struct queue_entry *entry)
+{
+	struct mover *mover = arg;
+
+	mover->ids[mover->count] = entry->id;
+	mover->entries[mover->count++] = *entry;
+	return mover->count < MOVE_AT_ONCE;
+}
+
+/* Memory to disk; 0 when nothing is left in memory. */
+static int move_to_disk(struct queue *queue)
+{
+	struct mover *mover = malloc(sizeof(*mover));
+	int64_t damaged = 0;
+	int r = mover == NULL ? -ENOMEM : 0;
+
+	while (r == 0 && store_count(queue->memory) > 0) {
+		mover->count = 0;
+		r = store_newest(queue->memory, MOVE_AT_ONCE, move_visit, mover, &damaged);
+		if (r == 0 && mover->count == 0)
+			break;
+		if (r == 0)
+			r = store_add(queue->disk, mover->entries, mover->count);
+		if (r == 0)
+			r = store_remove(queue->memory, mover->ids, mover->count);
+	}
+	free(mover);
+	return r;
+}
+
+void queue_turn(struct queue *queue, int64_t now_ms, int64_t wall_ms)
+{
+	int64_t dropped = 0;
+	int r = 0;
+
+	queue->wall_ms = wall_ms;
+	if (queue->disk_ok || now_ms < queue->retry_ms)
+		return;
+	queue->retry_ms = now_ms + QUEUE_RETRY_MS;
+	if (queue->disk == NULL)
+		r = store_open(queue->path, &queue->disk);
+	if (r == 0)
+		r = store_probe(queue->disk);
+	if (r == 0 && queue->owner[0] != '\0')
+		r = store_claim(queue->disk, queue->owner, &dropped);
+	if (r == 0 && queue->undone_count > 0)
+		r = store_remove(queue->disk, queue->undone, queue->undone_count);
+	if (r == 0) {
+		queue->undone_count = 0;
+		r = queue->memory != NULL ? move_to_disk(queue) : 0;
+	}
+	count_lost(queue, dropped, "the queue was another instance's");
+	if (r < 0) {
+		disk_failed(queue, r);
+		return;
+	}
+	store_close(queue->memory);
+	queue->memory = NULL;
+	queue->disk_ok = true;
+	queue->trouble[0] = '\0';
+	log_info("queue: %s is usable again", queue->path);
+}

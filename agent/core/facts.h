@@ -1,0 +1,62 @@
+/*
+ * The fact table: what the workers said last, and when. Pure; nothing here
+ * reads a clock or allocates.
+ */
+#ifndef CORE_FACTS_H
+#define CORE_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "fact.h"
+#include "msg.h"
+
+/* The age at which a fact never becomes unknown. */
+#define FACTS_AGELESS INT64_MAX
+
+struct fact {
+	int64_t value;
+	char text[LIMIT_FACT_TEXT]; /* valid UTF-8 without control characters */
+	char why[LIMIT_FACT_WHY];   /* same */
+	int64_t at_ms;              /* monotonic, arrival of the last word */
+	uint64_t seq;               /* the same in order of arrival: tells apart what came
+	                             * within one millisecond */
+	int64_t changed_ms;         /* monotonic, when value last became another */
+	int64_t changed_wall_ms;    /* the same instant as Unix time, for people */
+	bool seen;
+};
+
+struct facts {
+	struct fact single[FACT_MAX]; /* all that have one instance */
+	struct fact child[ROLE_MAX];
+	struct fact check[LIMIT_CHECKS];
+	uint64_t taken, refused;
+};
+
+void facts_init(struct facts *facts);
+
+/*
+ * Takes one fact. 0; refused and counted: -EPERM it is not the sender's to
+ * tell, -EINVAL no such fact, slot or value (a state outside its enum, a check
+ * that is not configured).
+ */
+int facts_take(struct facts *facts, const struct conf *conf, const struct envelope *envelope,
+               int64_t now_ms, int64_t wall_ms);
+
+/* The last word, or one with seen == false. The slot must be in the fact's range. */
+const struct fact *facts_get(const struct facts *facts, enum fact_id id, unsigned slot);
+
+/* Age in ms at which this fact counts as unknown, by configuration. */
+int64_t facts_max_age_ms(const struct conf *conf, enum fact_id id, unsigned slot);
+
+/* Heard of, and not older than its maximum age. */
+bool facts_fresh(const struct facts *facts, const struct conf *conf, enum fact_id id, unsigned slot,
+                 int64_t now_ms);
+
+/* The first instant at which a fresh fact is unknown by age alone; INT64_MAX
+ * if never (ageless, or not heard of). */
+int64_t facts_expiry_ms(const struct facts *facts, const struct conf *conf, enum fact_id id,
+                        unsigned slot);
+
+#endif

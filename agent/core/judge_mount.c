@@ -1,0 +1,171 @@
+/*
+ * wna-core, and the simulator. Never blocks. Owns nothing.
+ *
+ * Nothing, or the wrong thing, mounted is this node's own failure: it would
+ * serve, and write, the wrong files. The right thing that does not answer is
+ * everybody's at once.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "judge_parts.h"
+
+static const char *why_or(const struct fact *fact, const char *otherwise)
+{
+	return fact->why[0] ? fact->why : otherwise;
+}
+
+/* The right file system, but no sign of life. */
+static void find_silent(struct judge *judge, struct finding *ret)
+{
+	const struct conf_mount *conf = &judge->conf->mount;
+	const struct fact *child = facts_get(judge->facts, FACT_CHILD, ROLE_PROBE);
+	const struct fact *probe = facts_get(judge->facts, FACT_PROBE, 0);
+	bool fails = conf->hang == HANG_FAIL;
+	enum verdict_level level = fails ? LEVEL_FAIL : LEVEL_DEGRADED;
+	enum reach reach = fails ? REACH_HEALTH : REACH_READY;
+	char text[32];
+
+	if (child->seen && child->value == CHILD_STUCK)
+		judge_find(ret, level, reach, "no answer: the probe is stuck since %s",
+		           clock_iso8601(child->changed_wall_ms, text, sizeof text));
+	else if (judge_fresh(judge, FACT_PROBE, 0) && probe->value < 0)
+		judge_find(ret, level, reach, "no answer: %s", why_or(probe, "the probe failed"));
+	else
+		judge_find(ret, level, reach, "no answer for more than %s",
+		           clock_span(conf->max_age_ms, text, sizeof text));
+}
+
+/* Right by wna-mount's word; the probes say whether it still is, and lives. */
+static void judge_right(struct judge *judge, struct finding *ret)
+{
+	const struct fact *mount = facts_get(judge->facts, FACT_MOUNT, 0);
+	const struct fact *probe = facts_get(judge->facts, FACT_PROBE, 0);
+	const struct fact *seen = facts_get(judge->facts, FACT_PROBE_ID, 0);
+	const struct fact *child = facts_get(judge->facts, FACT_CHILD, ROLE_PROBE);
+	bool stuck = child->seen && child->value == CHILD_STUCK;
+	bool looked;
+
+	judge_fresh(judge, FACT_PROBE_ID, 0);
+	switch (policy_sight(judge->conf, judge->facts, judge->now_ms)) {
+	case SIGHT_LOST:
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "nothing is mounted there any more");
+		return;
+	case SIGHT_CHANGED:
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "something else is mounted there now: %s",
+		           seen->text);
+		return;
+	case SIGHT_NONE:
+	case SIGHT_SAME: break;
+	}
+	looked = probe->seen && probe->seq > mount->seq;
+	if (stuck || (looked && (probe->value < 0 || !judge_fresh(judge, FACT_PROBE, 0)))) {
+		find_silent(judge, ret);
+		return;
+	}
+	/* Alive, but is it still the mount that wna-mount saw? The two facts come
+	 * from one probe, so this passes at once. */
+	if (looked && policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_SAME) {
+		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
+		return;
+	}
+	if (!judge_before(judge, mount->at_ms + judge->conf->mount.max_age_ms))
+		find_silent(judge, ret);
+	else if (judge->assume_shared)
+		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
+	else
+		judge_find(ret, LEVEL_WAITING, REACH_READY, "mounted, not yet probed");
+}
+
+static void judge_unheard(struct judge *judge, struct finding *ret)
+{
+	const struct fact *child = facts_get(judge->facts, FACT_CHILD, ROLE_MOUNT);
+	char text[32];
+
+	if (judge->assume_shared)
+		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
+	else if (judge->assume_local)
+		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "not looked yet since the restart");
+	else if (child->seen && child->value == CHILD_STUCK)
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "the mount operation is stuck since %s",
+		           clock_iso8601(child->changed_wall_ms, text, sizeof text));
+	else
+		judge_find(ret, LEVEL_WAITING, REACH_HEALTH, "not mounted yet%s%s",
+		           child->why[0] ? ": " : "", child->why);
+}
+
+static void tell_what(struct judge *judge, struct finding *ret)
+{
+	const struct fact *mount = facts_get(judge->facts, FACT_MOUNT, 0);
+	const struct fact *probe = facts_get(judge->facts, FACT_PROBE, 0);
+	const struct fact *guard = facts_get(judge->facts, FACT_MOUNT_GUARD, 0);
+	size_t len;
+
+	snprintf(ret->what, sizeof ret->what, "%.*s%s%s", 120, judge->conf->mount.path,
+	         mount->text[0] ? ": " : "", mount->text);
+	len = strlen(ret->what);
+	if (probe->seen && probe->value >= 0)
+		snprintf(ret->what + len, sizeof ret->what - len, ", answers in %.1f ms",
+		         (double)probe->value / 1000.0);
+	len = strlen(ret->what);
+	if (guard->seen && guard->value == 0 && judge->conf->mount.guard)
+		snprintf(ret->what + len, sizeof ret->what - len, ", directory not guarded");
+}
+
+static void tell_next(struct judge *judge, struct finding *ret)
+{
+	const struct policy *policy = &judge->state->policy;
+	const struct fact *child = facts_get(judge->facts, FACT_CHILD, ROLE_MOUNT);
+	char span[32];
+	bool stuck = child->seen && child->value == CHILD_STUCK;
+
+	if (stuck)
+		snprintf(ret->next, sizeof ret->next, "waits for the stuck mount operation to end");
+	else if (policy_busy(judge->facts, ROLE_MOUNT) || policy->state == POLICY_ORDERED)
+		snprintf(ret->next, sizeof ret->next, "looks and mounts now");
+	else if (policy->state == POLICY_WAITING)
+		snprintf(ret->next, sizeof ret->next, "looks again in %s",
+		         clock_span(policy->due_ms - judge->now_ms, span, sizeof span));
+	else if (policy_busy(judge->facts, ROLE_PROBE))
+		snprintf(ret->next, sizeof ret->next, "waits for the probe");
+	else if (policy->state == POLICY_HELD)
+		snprintf(ret->next, sizeof ret->next, "probes in %s",
+		         clock_span(policy->probe_due_ms - judge->now_ms, span, sizeof span));
+}
+
+void judge_mount(struct judge *judge, struct finding *ret)
+{
+	const struct fact *mount = facts_get(judge->facts, FACT_MOUNT, 0);
+
+	if (!judge->conf->mount.enabled) {
+		judge_find(ret, LEVEL_OFF, REACH_NONE, NULL);
+		return;
+	}
+	tell_what(judge, ret);
+	tell_next(judge, ret);
+	if (!mount->seen || mount->value == MOUNT_STARTING) {
+		judge_unheard(judge, ret);
+		return;
+	}
+	switch (mount->value) {
+	case MOUNT_RIGHT: judge_right(judge, ret); return;
+	case MOUNT_UNVERIFIED:
+		judge_fresh(judge, FACT_PROBE_ID, 0);
+		if (policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_LOST)
+			judge_find(ret, LEVEL_FAIL, REACH_HEALTH,
+			           "nothing is mounted there any more");
+		else
+			judge_find(ret, LEVEL_DEGRADED, REACH_READY, "not verified: %s",
+			           why_or(mount, "no reason given"));
+		return;
+	case MOUNT_WRONG:
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "the wrong thing is mounted: %s",
+		           why_or(mount, mount->text));
+		return;
+	default:
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "nothing is mounted: %s",
+		           why_or(mount, "no reason given"));
+		return;
+	}
+}

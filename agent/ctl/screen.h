@@ -1,0 +1,22 @@
+/*
+ * The screen of `wnactl status`, for someone who was woken up: what the agent
+ * answers, each job with its reason and what happens next, the checks,
+ * processes if something is wrong with them, the last changes.
+ */
+#ifndef CTL_SCREEN_H
+#define CTL_SCREEN_H
+
+#include "page.h"
+#include "view.h"
+
+/*
+ * `verbose` adds all processes, all remembered changes and the counters. Times
+ * are reckoned from view->now_ms, the agent's own clock when it answered.
+ */
+void screen_show(struct page *page, const struct view *view, bool verbose);
+
+/* A number that is the same for two views between which nothing has changed
+ * but time. */
+uint64_t screen_shape(const struct view *view);
+
+#endif

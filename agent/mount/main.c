@@ -1,0 +1,236 @@
+/*
+ * wna-mount SLOT: sees to it that the configured file system is mounted, once,
+ * and reports. Run by wnad as root, one at a time. May block on DNS, on
+ * libmount's helper and on the disk below the mount point; never looks at the
+ * mount itself. Owns nothing that outlives it but the mount.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "clock.h"
+#include "efs_state.h"
+#include "judge.h"
+#include "log.h"
+#include "place.h"
+#include "region.h"
+#include "str.h"
+#include "words.h"
+#include "worker.h"
+
+#define EFS_HELPER "/sbin/mount.efs"
+
+struct job {
+	struct worker worker;
+	const struct conf_mount *conf;
+	struct target target;
+};
+
+static int resolve(void *arg, const char *host, struct net_addr *ret, size_t max, size_t *ret_count,
+                   char *ret_why, size_t why_size)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
+	char why[LIMIT_FACT_WHY];
+	size_t count = 0;
+	int rc;
+
+	(void)arg;
+	snprintf(why, sizeof why, "no answer from DNS for %.100s", host);
+	words_set(MOUNT_UNVERIFIED, why);
+	rc = getaddrinfo(host, NULL, &hints, &list);
+	if (rc != 0) {
+		str_copy(ret_why, why_size, gai_strerror(rc));
+		return -ENOENT;
+	}
+	for (const struct addrinfo *at = list; at && count < max; at = at->ai_next)
+		net_addr_from_sockaddr(at->ai_addr, &ret[count++]);
+	freeaddrinfo(list);
+	*ret_count = count;
+	return 0;
+}
+
+/* The file behind /dev/loopN; false if the mount is of no loop device. */
+static bool backing_file(const struct mountinfo *there, char *ret, size_t size)
+{
+	char path[80], text[LIMIT_PATH];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/sys/dev/block/%u:%u/loop/backing_file", there->major,
+	         there->minor);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof text - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return str_copy(ret, size, str_trim(text));
+}
+
+static void report_guard(const struct job *job)
+{
+	struct place_guard guard;
+
+	place_guard(job->conf->path, job->conf->guard, &guard);
+	worker_fact(&job->worker, FACT_MOUNT_GUARD, 0, guard.immutable, "", guard.why);
+	log_debug("mount: %s is %simmutable%s%s", job->conf->path, guard.immutable ? "" : "not ",
+	          guard.why[0] ? ": " : "", guard.why);
+}
+
+static void report(const struct job *job, enum mount_state state, int64_t id, const char *text,
+                   const char *why)
+{
+	/* Between the two the core must never see a right mount of id 0, which a
+	 * probe that finds nothing would agree with. */
+	if (state == MOUNT_RIGHT)
+		worker_fact(&job->worker, FACT_MOUNT_ID, 0, id, "", "");
+	worker_fact(&job->worker, FACT_MOUNT, 0, state, text, why);
+	if (state != MOUNT_RIGHT)
+		worker_fact(&job->worker, FACT_MOUNT_ID, 0, 0, "", "");
+	/* The core logs changes of facts; an attempt that repeats is no news here. */
+	log_debug("mount: %s: %s %s %s", job->conf->path, mount_state_name(state), text, why);
+}
+
+/* 1 and *ret filled if something is mounted on the path, 0 if not, -errno. */
+static int look(const struct job *job, struct mountinfo *ret, char **ret_text, size_t *ret_len)
+{
+	int rc = mountinfo_read("/proc/self/mountinfo", ret_text, ret_len);
+
+	if (rc < 0)
+		return rc;
+	return mountinfo_topmost(*ret_text, *ret_len, job->conf->path, ret);
+}
+
+/*
+ * Looks, judges and reports if anything is there. 1 reported as right, 2
+ * reported otherwise, 0 nothing is mounted, -errno.
+ */
+static int verify(const struct job *job, struct mountinfo *ret)
+{
+	struct judge_env env = { .state_dir = EFS_STATE_DIR, .resolve = resolve };
+	char *text = NULL, backing[LIMIT_PATH];
+	struct finding finding;
+	size_t len = 0;
+	int rc = look(job, ret, &text, &len);
+
+	if (rc == 1) {
+		env.mountinfo = text;
+		env.mountinfo_len = len;
+		if (backing_file(ret, backing, sizeof backing))
+			env.backing = backing;
+		judge(&job->target, job->conf->path, ret, &env, &finding);
+		report(job, finding.state, finding.state == MOUNT_RIGHT ? ret->id : 0, finding.text,
+		       finding.why);
+		rc = finding.state == MOUNT_RIGHT ? 1 : 2;
+	}
+	free(text);
+	return rc;
+}
+
+static void heard(void *arg, const char *line)
+{
+	const struct job *job = arg;
+	char span[32], why[LIMIT_FACT_WHY];
+
+	clock_span(job->conf->timeout_ms, span, sizeof span);
+	snprintf(why, sizeof why, "the mount did not finish within %s%s%.90s", span,
+	         line[0] ? ": " : "", line);
+	words_set(MOUNT_MISSING, why);
+}
+
+/* After a mount that has been seen to be right. */
+static void settle(const struct job *job, const struct mountinfo *there, int64_t took_ms)
+{
+	char span[32], what[LIMIT_FACT_TEXT];
+	int kib;
+
+	log_info("mount: %s mounted on %s in %s", judge_describe(there, what, sizeof what),
+	         job->conf->path, clock_span(took_ms, span, sizeof span));
+	/* The helper sets it itself, or has been told in its configuration not to. */
+	if (strncmp(job->target.type, "nfs", 3) != 0)
+		return;
+	kib = attach_read_ahead(there);
+	if (kib < 0)
+		log_warning("mount: read-ahead of %u:%u not set: %s", there->major, there->minor,
+		            strerror(-kib));
+	else if (kib > 0)
+		log_debug("mount: read-ahead of %u:%u is %d KiB", there->major, there->minor, kib);
+}
+
+/* Nothing is mounted: mounts, and looks again, whatever the helper said. */
+static void mount_it(struct job *job)
+{
+	char why[LIMIT_FACT_WHY] = "";
+	int64_t start = clock_ms();
+	struct attach attached;
+	struct mountinfo there;
+	int rc;
+
+	words_set(MOUNT_MISSING, "the directory of the mount did not answer");
+	if (place_make(job->conf->path, why, sizeof why) < 0) {
+		report(job, MOUNT_MISSING, 0, "", why);
+		return;
+	}
+	report_guard(job);
+	if (job->target.blocked[0] != '\0') {
+		report(job, MOUNT_MISSING, 0, "", job->target.blocked);
+		return;
+	}
+	heard(job, "");
+	rc = attach(&job->target, job->conf->path, heard, job, &attached);
+	if (rc < 0) {
+		snprintf(why, sizeof why, "the mount could not be started: %s", strerror(-rc));
+		report(job, MOUNT_MISSING, 0, "", why);
+		return;
+	}
+	rc = verify(job, &there);
+	if (rc == 1) {
+		settle(job, &there, clock_ms() - start);
+	} else if (rc == 0) {
+		if (attached.status == 0)
+			snprintf(why, sizeof why,
+			         "reported as success, but nothing is mounted%s%.100s",
+			         attached.said[0] ? ": " : "", attached.said);
+		else if (attached.said[0] != '\0')
+			str_copy(why, sizeof why, attached.said);
+		else
+			snprintf(why, sizeof why, "the mount failed without a word, status %d",
+			         attached.status);
+		report(job, MOUNT_MISSING, 0, "", why);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct target_place place;
+	struct mountinfo there;
+	struct job job;
+	int rc;
+
+	worker_init(&job.worker, ROLE_MOUNT, argc, argv);
+	job.conf = &job.worker.conf->mount;
+	if (!job.conf->enabled)
+		return 0;
+	umask(022);
+	words_arm(&job.worker);
+	region_find(job.conf, REGION_FILE, &place);
+	target_make(job.conf, &place, access(EFS_HELPER, X_OK) == 0, &job.target);
+
+	rc = verify(&job, &there);
+	/* Beneath what is not ours nothing is changed, not even the guard. */
+	if (rc == 1)
+		report_guard(&job);
+	else if (rc == 0)
+		mount_it(&job);
+	else if (rc < 0)
+		log_error("mount: mountinfo: %s", strerror(-rc));
+	return rc < 0;
+}

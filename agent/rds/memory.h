@@ -1,0 +1,26 @@
+/*
+ * What must outlive the process, in RDS_DIR/state.env: who the writer was, so
+ * that a failover during a restart is still seen as one; and that a password
+ * was refused, so that a restart is no reason to try it again. Monotonic times
+ * are good for this boot, and so is the folder, which is on a tmpfs.
+ */
+#ifndef WNA_RDS_MEMORY_H
+#define WNA_RDS_MEMORY_H
+
+#include "secret.h"
+#include "watch.h"
+
+struct memory {
+	char text[512]; /* as last written */
+	int64_t written_ms;
+	char secret[SECRET_ID]; /* secret_identify() of the file we were handed */
+};
+
+/* Takes up the file if it is about this endpoint; call before watch_next. */
+void memory_restore(struct memory *ret, struct watch *watch, int64_t now, uint32_t random);
+
+/* Writes it if it changed; if only the time of the last good answer did, at
+ * most every 10 s. Logs nothing: losing it costs precision only. */
+void memory_save(struct memory *memory, const struct watch *watch, int64_t now);
+
+#endif

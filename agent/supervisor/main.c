@@ -1,0 +1,124 @@
+/*
+ * wnad(8): command line. Run by systemd, or by hand with -t, -T and --keys,
+ * which read the configuration and touch nothing.
+ */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "supervisor.h"
+
+static const char usage[] =
+        "usage: wnad [-c FILE] [-L FOLDER] [-d]\n"
+        "       wnad [-c FILE] -t | -T\n"
+        "       wnad --keys [--roff]\n"
+        "\n"
+        "The supervisor of web-node-agent. Stays in the foreground, logs to standard\n"
+        "error, speaks sd_notify.\n"
+        "\n"
+        "  -c FILE    configuration; FILE's folder of the same name with .d is read too\n"
+        "             (" CONF_FILE_DEFAULT ")\n"
+        "  -L FOLDER  where the workers' executables are (" WNA_LIBEXEC ")\n"
+        "  -d         log everything, whatever agent.log_level says\n"
+        "  -t         check the configuration and this machine against it\n"
+        "  -T         print the effective configuration\n"
+        "  --keys     list all configuration keys; with --roff as the manual page does\n"
+        "  --help, --version\n"
+        "\n"
+        "Signals: HUP reads the configuration anew and keeps the old one if the new one\n"
+        "is bad; TERM stops within 8 seconds.\n"
+        "\n"
+        "Exit codes:\n"
+        "  0  stopped as asked; -t: the configuration is good\n"
+        "  1  could not start (user missing, address in use ...); the log says why\n"
+        "  2  wrong command line\n"
+        "  3  a configuration file is missing or cannot be read\n"
+        "  4  not INI: syntax, duplicate section or key, line too long\n"
+        "  5  a section or key that does not exist\n"
+        "  6  a value out of range or of the wrong kind\n"
+        "  7  a key that must be given is missing, or keys contradict each other\n"
+        "  8  -t: a secret file is missing or open to others\n";
+
+enum mode { MODE_RUN, MODE_TEST, MODE_PRINT, MODE_KEYS, MODE_HELP, MODE_VERSION, MODE_USAGE };
+
+struct command {
+	struct supervisor_options options;
+	enum mode mode;
+	bool roff;
+};
+
+static enum mode parse(int argc, char **argv, struct command *ret)
+{
+	enum { OPT_KEYS = 256, OPT_ROFF, OPT_HELP, OPT_VERSION };
+	static const struct option options[] = {
+		{ "keys", no_argument, NULL, OPT_KEYS },
+		{ "roff", no_argument, NULL, OPT_ROFF },
+		{ "help", no_argument, NULL, OPT_HELP },
+		{ "version", no_argument, NULL, OPT_VERSION },
+		{ 0 },
+	};
+	unsigned modes = 0;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:L:dtT", options, NULL)) != -1) {
+		switch (option) {
+		case 'c': ret->options.conf_file = optarg; break;
+		case 'L': ret->options.libexec = optarg; break;
+		case 'd': ret->options.debug = true; break;
+		case OPT_ROFF: ret->roff = true; break;
+		case OPT_HELP: return MODE_HELP;
+		case OPT_VERSION: return MODE_VERSION;
+		case 't':
+		case 'T':
+		case OPT_KEYS:
+			ret->mode = option == 't'   ? MODE_TEST
+			            : option == 'T' ? MODE_PRINT
+			                            : MODE_KEYS;
+			modes++;
+			break;
+		default: return MODE_USAGE;
+		}
+	}
+	if (optind < argc || modes > 1 || (ret->roff && ret->mode != MODE_KEYS))
+		return MODE_USAGE;
+	return ret->mode;
+}
+
+/* Exit code = enum conf_error. */
+static int check(const struct supervisor_options *options, bool print)
+{
+	static struct conf conf;
+	struct conf_problem problem;
+	enum conf_error error = conf_load(options->conf_file, &conf, &problem);
+
+	if (error == CONF_OK && !print)
+		error = conf_check_machine(&conf, "/proc/self/mountinfo", &problem);
+	if (error != CONF_OK) {
+		fprintf(stderr, "%s\n", problem.text);
+		return (int)error;
+	}
+	if (print)
+		return conf_print(&conf, stdout) < 0 ? SUPERVISOR_FAILED : 0;
+	printf("%s: good\n", options->conf_file);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct command command = {
+		.options = { .conf_file = CONF_FILE_DEFAULT, .libexec = WNA_LIBEXEC },
+	};
+
+	switch (parse(argc, argv, &command)) {
+	case MODE_RUN: return supervisor_run(&command.options);
+	case MODE_TEST: return check(&command.options, false);
+	case MODE_PRINT: return check(&command.options, true);
+	case MODE_KEYS: return conf_print_keys(stdout, command.roff) < 0 ? SUPERVISOR_FAILED : 0;
+	case MODE_HELP: fputs(usage, stdout); return 0;
+	case MODE_VERSION: printf("wnad %s\n", WNA_VERSION); return 0;
+	case MODE_USAGE: break;
+	}
+	fputs("Try wnad --help.\n", stderr);
+	return SUPERVISOR_USAGE;
+}

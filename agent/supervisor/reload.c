@@ -1,0 +1,105 @@
+/*
+ * wnad, on SIGHUP or the core's order. Reads local files only; what is not
+ * understood or not possible changes nothing.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "children.h"
+#include "clock.h"
+#include "listener.h"
+#include "log.h"
+#include "str.h"
+#include "supervisor.h"
+
+/* All that a new configuration brings with it, until it is sure to be taken. */
+struct change {
+	struct conf conf;
+	struct users users;
+	int conf_fd;
+	int listen_fd; /* -1: the address is the same */
+	unsigned parts;
+};
+
+static bool prepare(const struct supervisor *sv, struct change *change, char *why, size_t size)
+{
+	struct conf_problem problem = { 0 };
+	char missing[LIMIT_NAME] = "", address[NET_ADDR_TEXT];
+	int rc;
+
+	if (conf_load(sv->options.conf_file, &change->conf, &problem) != CONF_OK ||
+	    conf_check_machine(&change->conf, "/proc/self/mountinfo", &problem) != CONF_OK) {
+		str_copy(why, size, problem.text);
+		return false;
+	}
+	if (sv->options.debug)
+		change->conf.agent.log_level = LOG_LEVEL_DEBUG;
+	change->parts = conf_changed_parts(&sv->conf, &change->conf);
+	if (change->parts & PART_HOOKS) {
+		rc = users_load(&change->conf, &change->users, missing);
+		if (rc < 0) {
+			snprintf(why, size, "hooks.user: user %s: %s", missing, strerror(-rc));
+			return false;
+		}
+	}
+	/* First of all what may fail: a new address that cannot be bound. */
+	if (!listener_fits(sv->listen_fd, &change->conf.health.listen)) {
+		change->listen_fd = listener_bind(&change->conf.health.listen);
+		if (change->listen_fd < 0) {
+			net_endpoint_text(&change->conf.health.listen, address, sizeof address);
+			snprintf(why, size, "health.listen: cannot listen on %s: %s", address,
+			         strerror(-change->listen_fd));
+			return false;
+		}
+	}
+	change->conf_fd = conf_to_memfd(&change->conf);
+	if (change->conf_fd < 0) {
+		snprintf(why, size, "cannot pass it on: %s", strerror(-change->conf_fd));
+		return false;
+	}
+	return true;
+}
+
+static void commit(struct supervisor *sv, const struct change *change, int64_t now)
+{
+	sv->conf = change->conf;
+	sv->users = change->users;
+	close(sv->conf_fd);
+	sv->conf_fd = change->conf_fd;
+	if (change->listen_fd >= 0) {
+		close(sv->listen_fd);
+		sv->listen_fd = change->listen_fd;
+		notify_send(&sv->notify, "FDSTOREREMOVE=1\nFDNAME=" LISTENER_NAME, -1);
+		notify_send(&sv->notify, "FDSTORE=1\nFDNAME=" LISTENER_NAME, sv->listen_fd);
+	}
+	log_init("wnad", (enum log_level)sv->conf.agent.log_level);
+	sv->conf_loads++;
+	children_apply(sv, change->parts, now);
+}
+
+void reload(struct supervisor *sv, int64_t now)
+{
+	struct change change = { .users = sv->users, .conf_fd = -1, .listen_fd = -1 };
+	char why[LIMIT_FACT_WHY] = "", reloading[64];
+
+	snprintf(reloading, sizeof reloading, "RELOADING=1\nMONOTONIC_USEC=%lld",
+	         (long long)clock_us());
+	if (sv->ready)
+		notify_send(&sv->notify, reloading, -1);
+	if (prepare(sv, &change, why, sizeof why)) {
+		commit(sv, &change, now);
+		log_info("agent: took the new configuration%s",
+		         change.parts ? "" : ", which says what the old one said");
+	} else {
+		if (change.listen_fd >= 0)
+			close(change.listen_fd);
+		log_error("agent: kept the old configuration: %s", why);
+	}
+	str_copy(sv->conf_why, sizeof sv->conf_why, why);
+	report_again(sv);
+	/* The same word says that the reload is over, whatever came of it. */
+	if (sv->ready)
+		notify_send(&sv->notify, "READY=1", -1);
+}

@@ -1,0 +1,169 @@
+/* wnad; never blocks. Owns nothing. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "children.h"
+#include "fact.h"
+#include "log.h"
+#include "relay.h"
+#include "status.h"
+#include "str.h"
+#include "supervisor.h"
+
+enum { FACTS_EVERY_MS = 5000 };
+
+static unsigned starts_of(const struct supervisor *sv, enum role role)
+{
+	unsigned starts = 0;
+
+	for (unsigned slot = 0; slot < ROLE_SLOTS_MAX; slot++)
+		starts += sv->children[role][slot].ladder.starts;
+	return starts;
+}
+
+static unsigned restarts_of(const struct supervisor *sv, enum role role)
+{
+	unsigned starts = starts_of(sv, role);
+
+	return starts > 0 ? starts - 1 : 0;
+}
+
+static void child_fact(const struct supervisor *sv, enum role role, struct msg *ret)
+{
+	const struct child *child = children_of(sv, role);
+	struct msg msg = { .type = MSG_FACT, .id = FACT_CHILD, .slot = (uint16_t)role };
+	unsigned restarts = restarts_of(sv, role);
+	struct sb sb;
+
+	msg.value = child->ladder.state;
+	sb_init(&sb, msg.text, sizeof msg.text);
+	if (child->pid)
+		sb_printf(&sb, "pid %d, ", child->pid);
+	if (child->info->resident)
+		sb_printf(&sb, "%u restart%s", restarts, restarts == 1 ? "" : "s");
+	else
+		sb_printf(&sb, "%u run%s", starts_of(sv, role),
+		          starts_of(sv, role) == 1 ? "" : "s");
+	str_clean(msg.why, sizeof msg.why, child->obituary, strlen(child->obituary));
+	*ret = msg;
+}
+
+static void conf_fact(struct supervisor *sv)
+{
+	struct msg msg = { .type = MSG_FACT, .id = FACT_CONF, .value = sv->conf_loads };
+
+	str_clean(msg.text, sizeof msg.text, sv->options.conf_file, strlen(sv->options.conf_file));
+	str_clean(msg.why, sizeof msg.why, sv->conf_why, strlen(sv->conf_why));
+	relay_own(sv, &msg);
+}
+
+static void own_fact(struct supervisor *sv)
+{
+	struct msg msg = {
+		.type = MSG_FACT, .id = FACT_CHILD, .slot = ROLE_WNAD, .value = CHILD_RUNNING
+	};
+
+	snprintf(msg.text, sizeof msg.text, "pid %d", getpid());
+	relay_own(sv, &msg);
+}
+
+/* On change at once; all of them every few seconds, since one may be lost. */
+static void facts(struct supervisor *sv, int64_t now)
+{
+	bool all = now >= sv->facts_due_ms;
+	struct msg msg;
+
+	if (all) {
+		conf_fact(sv);
+		own_fact(sv);
+		sv->facts_due_ms = now + FACTS_EVERY_MS;
+	}
+	for (enum role role = 0; role < ROLE_MAX; role++) {
+		if (!role_info(role))
+			continue;
+		child_fact(sv, role, &msg);
+		if (!all && memcmp(&msg, &sv->facts_sent[role], sizeof msg) == 0)
+			continue;
+		sv->facts_sent[role] = msg;
+		relay_own(sv, &msg);
+	}
+}
+
+static void status(struct supervisor *sv)
+{
+	struct status status = {
+		.healthz = sv->healthz,
+		.readyz = sv->readyz,
+		.stopping = sv->stopping,
+		.conf_why = sv->conf_why,
+	};
+	char text[sizeof sv->status_sent], line[sizeof text + 8];
+
+	for (enum role role = 0; role < ROLE_MAX; role++) {
+		const struct child *child = children_of(sv, role);
+
+		if (!child->info)
+			continue;
+		status.roles[role].wanted = role_wanted(role, &sv->conf);
+		status.roles[role].resident = child->info->resident;
+		status.roles[role].state = child->ladder.state;
+		if (child->info->resident)
+			status.restarts += restarts_of(sv, role);
+		for (unsigned slot = 0; slot < ROLE_SLOTS_MAX; slot++)
+			status.stuck += sv->children[role][slot].ladder.state == CHILD_STUCK;
+	}
+	status_text(&status, text, sizeof text);
+	if (strcmp(text, sv->status_sent) == 0)
+		return;
+	snprintf(line, sizeof line, "STATUS=%s", text);
+	/* Not taken now: the comparison above tries again at the next turn. */
+	if (notify_send(&sv->notify, line, -1) == 0)
+		str_copy(sv->status_sent, sizeof sv->status_sent, text);
+}
+
+/*
+ * systemd is kept content while a core is in charge or on its way: its ladder
+ * kills and restarts one that does not beat. Only a core that the kernel holds,
+ * with no successor, is beyond us.
+ */
+static void watchdog(struct supervisor *sv, int64_t now)
+{
+	enum child_state state = children_of(sv, ROLE_CORE)->ladder.state;
+
+	if (sv->notify.watchdog_ms == 0 || now < sv->watchdog_due_ms)
+		return;
+	sv->watchdog_due_ms = now + sv->notify.watchdog_ms;
+	if (state != CHILD_STUCK && state != CHILD_OFF)
+		notify_send(&sv->notify, "WATCHDOG=1", -1);
+}
+
+void report_init(struct supervisor *sv, int64_t now)
+{
+	sv->healthz = sv->readyz = -1;
+	sv->facts_due_ms = sv->watchdog_due_ms = now;
+}
+
+void report_turn(struct supervisor *sv, int64_t now)
+{
+	if (!sv->ready && !sv->stopping && children_of(sv, ROLE_CORE)->beaten &&
+	    notify_send(&sv->notify, "READY=1", -1) == 0) {
+		sv->ready = true;
+		log_info("agent: ready");
+	}
+	facts(sv, now);
+	status(sv);
+	watchdog(sv, now);
+}
+
+int64_t report_next(const struct supervisor *sv)
+{
+	if (sv->notify.watchdog_ms > 0 && sv->watchdog_due_ms < sv->facts_due_ms)
+		return sv->watchdog_due_ms;
+	return sv->facts_due_ms;
+}
+
+void report_again(struct supervisor *sv)
+{
+	sv->facts_due_ms = 0;
+}

@@ -1,0 +1,221 @@
+/*
+ * The configuration: a pointer-free struct that wnad fills from the INI files
+ * and hands to every child as a sealed memfd. One table of keys (base/
+ * conf_keys.c) gives the parser, `wnad -t`, `wnad -T` and the man page.
+ *
+ * A role is restarted on reload only if a part that it uses changed: the
+ * parts are the members of struct conf.
+ */
+#ifndef WNA_CONF_H
+#define WNA_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "limits.h"
+#include "net.h"
+
+#define CONF_FILE_DEFAULT "/etc/web-node-agent/agent.conf"
+#define CONF_RUN_DIR      "/run/web-node-agent"     /* root's; one folder below per writer */
+#define CONF_STATE_DIR    "/var/lib/web-node-agent" /* same */
+
+enum conf_scope { SCOPE_LOCAL, SCOPE_SHARED };
+enum conf_initial { INITIAL_GOOD, INITIAL_BAD };
+enum check_type { CHECK_HTTP, CHECK_TCP, CHECK_FILE, CHECK_PROCESS, CHECK_DISK, CHECK_TYPE_MAX };
+enum conf_hang { HANG_DEGRADED, HANG_FAIL };
+enum conf_imds_mode { IMDS_IPV4, IMDS_IPV6 };
+enum conf_db_tls { DB_TLS_VERIFY, DB_TLS_REQUIRED, DB_TLS_OFF };
+
+/* [agent] */
+struct conf_agent {
+	int32_t log_level; /* enum log_level */
+};
+
+/* [health] */
+struct conf_health {
+	struct net_endpoint listen;
+	struct net_list status_allow; /* who may read /status, beside loopback */
+	int32_t max_connections;      /* 16..LIMIT_CONNECTIONS */
+	int64_t request_timeout_ms;   /* first byte to last byte of a request */
+	int64_t idle_timeout_ms;      /* keep-alive */
+	int64_t start_grace_ms;       /* facts not yet heard of count as good after a
+	                               * restart of the core that was healthy before */
+};
+
+/* [imds] */
+struct conf_imds {
+	char endpoint[LIMIT_VALUE]; /* empty: by mode */
+	int32_t endpoint_mode;      /* enum conf_imds_mode */
+	int64_t timeout_ms;         /* one request */
+	int64_t refresh_ms;         /* all facts */
+	int64_t state_ms;           /* target-lifecycle-state */
+	int64_t token_ttl_s;        /* 1..21600 */
+	char asg[LIMIT_HOST];       /* empty: from the tag */
+	int64_t max_age_ms;
+};
+
+/* [mount] */
+struct conf_mount {
+	bool enabled;
+	char path[LIMIT_PATH];
+	char type[LIMIT_NAME];         /* "auto": efs if its helper is there, else nfs4 */
+	char source[LIMIT_VALUE];      /* empty: from file_system */
+	char file_system[LIMIT_NAME];  /* fs-0123456789abcdef0 */
+	char export_path[LIMIT_PATH];  /* "/" */
+	char expect_type[LIMIT_NAME];  /* file-system type then expected; empty: by type */
+	bool tls, iam;                 /* for type efs */
+	char access_point[LIMIT_NAME]; /* fsap-... */
+	char region[LIMIT_NAME];       /* empty: from the metadata */
+	char domain[LIMIT_HOST];       /* empty: from the metadata */
+	char options[LIMIT_VALUE];     /* appended */
+	bool guard;                    /* make the bare directory immutable */
+	int64_t timeout_ms;            /* one mount operation */
+	int64_t retry_min_ms, retry_max_ms;
+	int64_t probe_interval_ms, probe_timeout_ms, max_age_ms;
+	char probe_file[LIMIT_PATH]; /* below path; empty: statfs only */
+	int32_t hang;                /* enum conf_hang */
+};
+
+/* [check NAME] */
+struct conf_check {
+	char name[LIMIT_NAME];
+	int32_t type;    /* enum check_type */
+	int32_t scope;   /* enum conf_scope */
+	int32_t initial; /* enum conf_initial */
+	int64_t interval_ms, timeout_ms, max_age_ms;
+	int32_t rise, fall; /* consecutive results, 1..32 */
+	/* http */
+	char url[LIMIT_VALUE]; /* http://host[:port]/path */
+	char host[LIMIT_HOST]; /* Host header; empty: from the URL */
+	int32_t status_min, status_max;
+	/* tcp */
+	struct net_endpoint address;
+	/* file, disk */
+	char path[LIMIT_PATH];
+	int64_t file_max_age_ms; /* 0: any */
+	int64_t min_free_bytes;
+	int32_t min_free_percent;
+	int32_t min_free_inodes_percent;
+	/* process */
+	char process[LIMIT_NAME]; /* comm or base name of argv[0], exact */
+	int32_t min_count;
+};
+
+struct conf_checks {
+	int32_t count;
+	struct conf_check item[LIMIT_CHECKS];
+};
+
+/* [database] */
+struct conf_rds {
+	bool enabled; /* an endpoint is given */
+	char endpoint[LIMIT_HOST];
+	int32_t port;
+	char user[LIMIT_NAME];
+	char password_file[LIMIT_PATH]; /* root's, 0600 */
+	char schema[LIMIT_NAME];        /* may be empty */
+	int32_t tls;                    /* enum conf_db_tls */
+	char tls_ca[LIMIT_PATH];
+	int64_t interval_ms; /* between two questions to the session */
+	int64_t timeout_ms;  /* connect, read, write */
+	int64_t dns_timeout_ms;
+	int64_t dns_max_ms;  /* longest time an answer is kept */
+	int64_t dns_fast_ms; /* while the database does not answer */
+	char resolv_conf[LIMIT_PATH];
+	int64_t max_age_ms;
+};
+
+/* [hooks] */
+struct conf_hooks {
+	bool enabled;
+	char directory[LIMIT_PATH]; /* directory/EVENT/ holds the scripts, root's */
+	char user[LIMIT_NAME];
+	int64_t timeout_ms; /* one event's scripts together */
+};
+
+/* [metrics] */
+struct conf_metrics {
+	bool enabled;
+	char space[LIMIT_HOST]; /* namespace */
+	char name[LIMIT_HOST];  /* metric name */
+	int64_t push_ms;        /* 10 s or 60 s */
+	int32_t resolution;     /* 1 or 60: StorageResolution */
+	bool per_instance;
+	char endpoint[LIMIT_VALUE]; /* empty: from the region */
+	char region[LIMIT_NAME];    /* empty: from the metadata */
+	bool fips, dual_stack;
+	bool allow_http;                   /* plain http:// beyond loopback */
+	char ca_file[LIMIT_PATH];          /* empty: the system's */
+	char credentials_file[LIMIT_PATH]; /* AWS's shared file; root's, 0600; may be empty */
+	char profile[LIMIT_NAME];
+	int64_t queue_max;    /* data kept on disk */
+	int64_t queue_age_ms; /* older data is dropped (CloudWatch takes two weeks) */
+	int64_t timeout_ms;   /* one push */
+	int64_t retry_max_ms;
+	int64_t max_age_ms;
+};
+
+struct conf {
+	struct conf_agent agent;
+	struct conf_health health;
+	struct conf_imds imds;
+	struct conf_mount mount;
+	struct conf_checks checks;
+	struct conf_rds rds;
+	struct conf_hooks hooks;
+	struct conf_metrics metrics;
+};
+
+/* Exit codes of `wnad -t`, and what a failed conf_load returns. */
+enum conf_error {
+	CONF_OK = 0,
+	CONF_UNREADABLE = 3, /* a file is missing or cannot be read */
+	CONF_SYNTAX = 4,     /* not INI, a duplicate section or key, a line too long */
+	CONF_UNKNOWN = 5,    /* a section or key that does not exist */
+	CONF_VALUE = 6,      /* a value out of range or of the wrong kind */
+	CONF_MISSING = 7,    /* a key that must be given, or keys that contradict */
+	CONF_SECRET = 8,     /* a secret file that is missing or open to others */
+};
+
+/* Where and what: "agent.conf:12: health.listen: expected ADDRESS:PORT, got ..." */
+struct conf_problem {
+	enum conf_error error;
+	char text[512];
+};
+
+/* All defaults, no checks, no database, no mount. */
+void conf_defaults(struct conf *ret);
+
+/*
+ * Reads `file`, then `file.d` / *.conf sorted by name (agent.conf.d beside
+ * agent.conf); a later file's key replaces an earlier one's. Checks every
+ * value and what values say of each other. On failure *ret is untouched and
+ * *problem tells the first problem. Reads local files only.
+ */
+enum conf_error conf_load(const char *file, struct conf *ret, struct conf_problem *problem);
+
+/*
+ * The checks that look at the machine: secret files (regular, root's, no
+ * access for others), check paths not below a network file system
+ * (mountinfo at `mountinfo_path`, normally /proc/self/mountinfo). Apart from
+ * conf_load because a reload must be testable without them.
+ */
+enum conf_error conf_check_machine(const struct conf *conf, const char *mountinfo_path,
+                                   struct conf_problem *problem);
+
+/* The effective configuration as an INI file that conf_load would read back to
+ * the same struct. 0 or -errno of the stream. */
+int conf_print(const struct conf *conf, FILE *to);
+
+/* The table of keys as the man page's list (roff), or as text. */
+int conf_print_keys(FILE *to, bool roff);
+
+/* A sealed, read-only memfd with the struct; fd or -errno. Caller closes. */
+int conf_to_memfd(const struct conf *conf);
+
+/* Maps what conf_to_memfd made: checks seals and size. NULL with errno. */
+const struct conf *conf_from_fd(int fd);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * Small files of KEY=value lines, as the agent writes them for itself and for
+ * scripts. The reader trusts nothing: whoever owns the file may have put
+ * anything there, including a file that blocks or never ends.
+ */
+#ifndef WNA_ENVFILE_H
+#define WNA_ENVFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The whole of a regular file of at most size - 1 bytes without NUL bytes, as
+ * text. A symbolic link is not followed, a FIFO or device not waited for.
+ * 0; -ELOOP a link; -EINVAL not regular or with NUL bytes; -EFBIG too large;
+ * other -errno. On failure `ret` is empty text.
+ */
+int envfile_read(const char *path, char *ret, size_t size);
+
+/*
+ * The value of `key` (the first line "key=..."), made of [A-Za-z0-9._:/-] only;
+ * it may be empty. False if there is no such line, the value has another
+ * character or does not fit; `ret` untouched then.
+ */
+bool envfile_get(const char *text, const char *key, char *ret, size_t size);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * Logging to standard error, one line a message: `subject: what happened`.
+ * Under systemd each line bears its level ("<6>"); elsewhere time and name.
+ * A message has no path for secrets: callers never pass tokens, passwords,
+ * keys or signed headers. Control characters in arguments come out as '?'.
+ */
+#ifndef WNA_LOG_H
+#define WNA_LOG_H
+
+#include <stdbool.h>
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_MAX
+};
+
+/* "error", "warning", "info", "debug"; "?" outside the range. */
+const char *log_level_name(enum log_level level);
+
+/* Names the process in messages and sets the highest level that is written.
+ * Keeps the pointer `name`. */
+void log_init(const char *name, enum log_level level);
+
+/*
+ * Makes writing to standard error unable to block: what the reader does not
+ * take is dropped and counted (see log_dropped). Only for the process that
+ * must answer: the flag sits on the shared open file, so the caller passes a
+ * descriptor of its own (a pipe or socket nobody else writes to), or -1 for
+ * standard error.
+ */
+void log_nonblocking(int fd);
+
+/* Messages dropped since start because the sink would have blocked. */
+unsigned long log_dropped(void);
+
+bool log_enabled(enum log_level level);
+
+__attribute__((format(printf, 1, 2))) void log_error(const char *format, ...);
+__attribute__((format(printf, 1, 2))) void log_warning(const char *format, ...);
+__attribute__((format(printf, 1, 2))) void log_info(const char *format, ...);
+__attribute__((format(printf, 1, 2))) void log_debug(const char *format, ...);
+
+#endif

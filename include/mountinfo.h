@@ -1,0 +1,52 @@
+/*
+ * /proc/self/mountinfo (proc(5)), read without touching any mount: this file
+ * never waits for a server. Parsing is pure; fuzzed.
+ */
+#ifndef WNA_MOUNTINFO_H
+#define WNA_MOUNTINFO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mountinfo {
+	int64_t id, parent;
+	unsigned major, minor;
+	char root[512]; /* octal escapes decoded in all texts; all but path and
+	                          * type are cut where they do not fit */
+	char path[512];
+	char type[64];
+	char source[512];
+	char options[512];        /* per mount */
+	char super_options[1024]; /* per file system: addr=, port=, vers= are here */
+};
+
+/* One line (without its newline). False if it is not a mountinfo line or a
+ * field does not fit. */
+bool mountinfo_parse_line(const char *line, size_t len, struct mountinfo *ret);
+
+/*
+ * The topmost mount on exactly `path` in the text of a mountinfo file: among
+ * those on the path, the one no other of them has as parent; the last in file
+ * order if several. 1 found, 0 nothing mounted there, -EBADMSG if the text is
+ * no mountinfo. Lines that do not parse are skipped when `path` cannot be theirs.
+ */
+int mountinfo_topmost(const char *text, size_t len, const char *path, struct mountinfo *ret);
+
+/* The mount that `path` (absolute, no "..") lies on, by longest prefix. Same returns. */
+int mountinfo_holding(const char *text, size_t len, const char *path, struct mountinfo *ret);
+
+/*
+ * Reads the whole file (up to 4 MiB) into a malloc'd text. 0 or -errno.
+ * The caller frees *ret_text.
+ */
+int mountinfo_read(const char *file, char **ret_text, size_t *ret_len);
+
+/* The value of `name=` in a comma-separated option list; false if absent or too long. */
+bool mountinfo_option(const char *options, const char *name, char *ret, size_t size);
+
+/* File-system types whose calls may wait for another machine: nfs, nfs4, efs,
+ * cifs, smb3, ceph, 9p, afs, lustre, fuse.*, fuse and the like. */
+bool mountinfo_is_network(const char *type);
+
+#endif

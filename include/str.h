@@ -1,0 +1,60 @@
+/*
+ * Text that came from outside, made safe; numbers read strictly; a bounded
+ * builder, with JSON escapes. Nothing here allocates.
+ */
+#ifndef WNA_STR_H
+#define WNA_STR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Copies at most size - 1 bytes and ends with NUL. True if all of `from` fitted. */
+bool str_copy(char *ret, size_t size, const char *from);
+
+/*
+ * Like str_copy for text that a stranger may have written: control characters
+ * (C0, DEL) become '?', runs of white space become one blank, invalid UTF-8
+ * becomes '?', and a cut never splits a character.
+ */
+bool str_clean(char *ret, size_t size, const char *from, size_t len);
+
+/* Decimal integer, the whole text, in min..max. Otherwise false, `ret` untouched. */
+bool str_int64(const char *text, int64_t min, int64_t max, int64_t *ret);
+
+/* "5s" "500ms" "2m" "1h" "1d", or a bare number of seconds, into milliseconds.
+ * Decimals are not accepted. False if it is not a duration or overflows. */
+bool str_duration_ms(const char *text, int64_t *ret_ms);
+
+/* "512" "64K" "10M" "1G" (powers of 1024; an optional trailing "B" or "iB"). */
+bool str_bytes(const char *text, int64_t *ret_bytes);
+
+/* Letters, digits and the characters of `extra` only, and at least one. */
+bool str_only(const char *text, const char *extra);
+
+/* An address literal of either family (inet_pton). */
+bool str_is_address(const char *text);
+
+/* Removes white space at both ends, in place. Returns the first kept byte. */
+char *str_trim(char *text);
+
+/*
+ * A bounded text builder. Over the end it goes on counting and marks itself
+ * cut; the buffer always ends with NUL.
+ */
+struct sb {
+	char *buf;
+	size_t size;
+	size_t len;
+	bool cut;
+};
+
+void sb_init(struct sb *sb, char *buf, size_t size);
+void sb_put(struct sb *sb, const char *text);
+void sb_char(struct sb *sb, char c);
+__attribute__((format(printf, 2, 3))) void sb_printf(struct sb *sb, const char *format, ...);
+/* A JSON string with quotes and escapes; bytes that are not UTF-8 become U+FFFD. */
+void sb_json(struct sb *sb, const char *text);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * Credentials from outside: the JSON of the metadata service and of container
+ * endpoints, and the shared file. What is taken has the shape of credentials.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "creds_parse.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(const struct creds *creds)
+{
+	if (!creds_key_valid(creds->access_key) || !creds_secret_valid(creds->secret_key) ||
+	    !creds_token_valid(creds->token) || creds->expires_wall_ms < 0)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data;
+	char why[160] = "";
+	struct creds creds;
+	char time[64];
+	int64_t at;
+
+	if (creds_parse_json(text, size, &creds, why, sizeof(why)) == 0) {
+		check(&creds);
+		if (creds.expires_wall_ms == 0 && creds.token[0] == '\0')
+			abort();
+	} else if (why[0] == '\0') {
+		abort();
+	}
+	if (creds_parse_file(text, size, "default", &creds) == 0)
+		check(&creds);
+	if (creds_parse_file(text, size, "web", &creds) == 0)
+		check(&creds);
+	if (size < sizeof(time)) {
+		memcpy(time, data, size);
+		time[size] = '\0';
+		if (creds_time(time, &at) && (at < 0 || at > INT64_C(253402300799000)))
+			abort();
+	}
+	return 0;
+}

@@ -1,0 +1,165 @@
+"""The database: two real MariaDB servers, a writer and a standby, behind one
+name. RDS itself cannot be run; what its failover does to clients is done here:
+the writer dies, falls silent or turns read-only, the standby takes over, the
+endpoint's record is repointed."""
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import names
+from .dns import Dns
+from .host import Host
+from .pki import Certificate
+from .process import Process
+from .wait import wait_until
+
+AGENT_USER, AGENT_PASSWORD = "wna", "a-password-for-the-agent"
+PAGE_USER, PAGE_PASSWORD = "page", "a-password-for-the-page"
+
+INIT = f"""
+CREATE DATABASE IF NOT EXISTS practice;
+CREATE TABLE IF NOT EXISTS practice.practice (id INT PRIMARY KEY, name TEXT, address TEXT);
+REPLACE INTO practice.practice VALUES (1, 'KIM', 'SEOUL');
+CREATE OR REPLACE USER {AGENT_USER}@'%' IDENTIFIED BY '{AGENT_PASSWORD}' REQUIRE SSL
+  WITH MAX_USER_CONNECTIONS 20;
+CREATE OR REPLACE USER {PAGE_USER}@'%' IDENTIFIED BY '{PAGE_PASSWORD}' REQUIRE SSL;
+GRANT SELECT ON practice.* TO {PAGE_USER}@'%';
+"""
+
+
+def prepare_template(folder: Path) -> Path:
+    """An empty data directory, made once and copied for each server."""
+    if not (folder / "done").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # As root: the services' users may not be able to enter the checkout.
+        done = subprocess.run(
+            ["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--user=root",
+             "--skip-test-db", "--auth-root-authentication-method=socket",
+             "--innodb-log-file-size=4M", "--innodb-data-file-path=ibdata1:4M:autoextend"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+            cwd="/")
+        if done.returncode != 0:
+            raise RuntimeError(f"mariadb-install-db: exit {done.returncode}: {done.stdout[-3000:]}")
+        (folder / "done").touch()
+    return folder / "data"
+
+
+class MariaDb:
+    def __init__(self, host: Host, template: Path) -> None:
+        self.host = host
+        self._template = template
+        self.process: Process | None = None
+
+    def prepare(self, ca: bytes, certificate: Certificate) -> None:
+        subprocess.run(["cp", "-a", f"{self._template}/.", str(self.host.path("/var/lib/mysql"))],
+                       check=True)
+        self.host.write("/etc/mysql/tls/ca.pem", ca)
+        self.host.write("/etc/mysql/tls/cert.pem", certificate.certificate)
+        self.host.write("/etc/mysql/tls/key.pem", certificate.key, 0o644)
+        self.host.write("/etc/mysql/init.sql", INIT)
+        self.host.sh("mkdir -p /run/mysqld; chown -R mysql: /run/mysqld /var/lib/mysql")
+
+    def start(self, writer: bool, wait: bool = True) -> None:
+        # The users are made while the server may still be written to; read_only
+        # is set after that.
+        init = INIT + ("" if writer else "SET GLOBAL read_only = 1;\n")
+        self.host.write("/etc/mysql/init.sql", init)
+        self.process = self.host.spawn(
+            "/usr/sbin/mariadbd", "--no-defaults", "--user=mysql", "--datadir=/var/lib/mysql",
+            "--socket=/run/mysqld/mysqld.sock", "--pid-file=/run/mysqld/mysqld.pid",
+            "--bind-address=0.0.0.0", "--port=3306", "--skip-name-resolve",
+            "--ssl-ca=/etc/mysql/tls/ca.pem", "--ssl-cert=/etc/mysql/tls/cert.pem",
+            "--ssl-key=/etc/mysql/tls/key.pem", "--init-file=/etc/mysql/init.sql",
+            "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M",
+            "--innodb-data-file-path=ibdata1:4M:autoextend",
+            "--innodb-flush-log-at-trx-commit=0", "--innodb-use-native-aio=0",
+            "--performance-schema=0", "--aria-pagecache-buffer-size=1M", "--key-buffer-size=1M",
+            "--skip-log-bin", log="mariadbd")
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        wait_until(lambda: self.sql("SELECT 1", check=False) == "1",
+                   f"mariadbd on {self.host.name} answers", 30)
+
+    def sql(self, statement: str, check: bool = True) -> str:
+        """As root over the server's own socket, whatever the network does."""
+        return self.host.run("mariadb", "--no-defaults", "-uroot", "-N", "-B",
+                             "-S", "/run/mysqld/mysqld.sock", "-e", statement,
+                             check=check, timeout=10).stdout.strip()
+
+    def count(self, status: str) -> int:
+        """A counter of SHOW GLOBAL STATUS."""
+        return int(self.sql(f"SHOW GLOBAL STATUS LIKE '{status}'").split()[1])
+
+    def sessions(self, user: str = AGENT_USER) -> list[str]:
+        """Connection ids of a user's sessions."""
+        text = self.sql("SELECT id FROM information_schema.processlist "
+                        f"WHERE user = '{user}'")
+        return text.split()
+
+    def writable(self, yes: bool) -> None:
+        self.sql(f"SET GLOBAL read_only = {0 if yes else 1}")
+
+    def mariadbd(self) -> int:
+        return next(iter(self.host.ps("mariadbd")))
+
+
+class Database:
+    """The pair and its endpoint."""
+
+    def __init__(self, dns: Dns, servers: list[MariaDb]) -> None:
+        self.dns = dns
+        self.servers = servers
+        self.writer = 0
+
+    def point(self, index: int) -> None:
+        self.dns.set(names.DATABASE_HOST, names.DATABASES[index], ttl=5)
+
+    def failover(self, how: str = "kill") -> None:
+        """The writer goes the given way (kill, freeze, cut, demote), the other one
+        becomes writable, the name follows."""
+        old, new = self.servers[self.writer], self.servers[1 - self.writer]
+        match how:
+            case "kill":
+                assert old.process
+                old.process.kill()
+            case "freeze":
+                old.host.run("pkill", "-STOP", "-x", "mariadbd")
+            case "cut":
+                old.host.cut("")
+            case "demote":
+                old.writable(False)
+            case _:
+                raise ValueError(how)
+        new.writable(True)
+        self.writer = 1 - self.writer
+        self.point(self.writer)
+
+    def repair(self) -> None:
+        """The server that is not the writer comes back as the standby."""
+        standby = self.servers[1 - self.writer]
+        standby.host.mend()
+        standby.host.run("pkill", "-CONT", "-x", "mariadbd", check=False)
+        if standby.process and not standby.process.running():
+            standby.start(writer=False)
+        standby.writable(False)
+
+    def reset(self) -> None:
+        """As at the beginning: the first server writes, the name leads to it."""
+        self.dns.speak()
+        for server in self.servers:
+            server.host.mend()
+            server.host.run("pkill", "-CONT", "-x", "mariadbd", check=False)
+            if server.process and not server.process.running():
+                server.start(writer=False)
+        for server in self.servers:
+            # Of nodes that are gone: their sockets never said goodbye.
+            server.sql(f"KILL USER {AGENT_USER}; KILL USER {PAGE_USER}")
+        self.servers[1].writable(False)
+        self.servers[0].writable(True)
+        self.writer = 0
+        self.point(0)

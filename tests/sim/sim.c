@@ -1,0 +1,320 @@
+/*
+ * Runs one scenario: sim FILE.sim. Exit code 0: all expectations held.
+ *
+ *	# a comment
+ *	conf LINE                        one line of agent.conf
+ *	resume LEVEL                     a core before this one ended with this /healthz
+ *	answer ...                       as below, from the start
+ *	at T COMMAND                     T from the start (12s, 500ms), or +T from the last
+ *
+ * Commands:
+ *	fact NAME[.SLOT] VALUE ["text" ["why"]]          a worker says it once
+ *	every PERIOD fact ...                            and goes on saying it
+ *	silence NAME[.SLOT]                              stops that
+ *	child ROLE STATE ["why"]                         wnad says it
+ *	answer mount STATE ID ["why"] | none | dies | hangs | stuck
+ *	answer probe MICROSECONDS|-ERRNO ID ["why"] | none | dies | hangs | stuck
+ *	expect healthz|readyz CODE [LEVEL] [why "part"]
+ *	expect job|check NAME LEVEL [why "part"]
+ *	expect orders VERB N             since this was last asked
+ *	expect order VERB ARG KEY VALUE  the last one of that verb
+ *	expect flips healthz|readyz N    changes of its code since last asked
+ *	expect timeline N "part"         so many of its lines have this part
+ *	expect accepting yes|no
+ *	refused fact ROLE NAME VALUE     the role says it, and must not be believed
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "script.h"
+#include "str.h"
+#include "world.h"
+
+static struct world world;
+static struct script script;
+
+static void start_world(unsigned resumed)
+{
+	static struct conf conf;
+	struct conf_problem problem;
+	char path[64];
+	int fd = memfd_create("agent.conf", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, script.conf, strlen(script.conf)) < 0)
+		script_fail(&script, "cannot store the configuration: %s", strerror(errno));
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (conf_load(path, &conf, &problem) != CONF_OK)
+		script_fail(&script, "configuration: %s", problem.text);
+	close(fd);
+	world_init(&world, &conf, resumed);
+}
+
+static struct envelope read_fact(struct script *s)
+{
+	enum fact_id id;
+	unsigned slot;
+	int64_t value;
+	const char *text;
+
+	script_fact_name(s, &id, &slot);
+	value = script_value(s, id);
+	text = script_optional(s);
+	return world_envelope(id, slot, value, text, script_optional(s));
+}
+
+static void do_fact(struct script *s, int64_t period_ms)
+{
+	struct envelope envelope;
+
+	script_word(s, "fact");
+	envelope = read_fact(s);
+	if (period_ms > 0)
+		world_repeat(&world, &envelope, period_ms);
+	else if (world_say(&world, &envelope) < 0)
+		script_fail(s, "the fact was refused");
+}
+
+static void do_refused(struct script *s)
+{
+	struct envelope envelope;
+	enum role role;
+
+	script_word(s, "fact");
+	role = script_role(s);
+	envelope = read_fact(s);
+	envelope.role = (uint16_t)role;
+	if (world_say(&world, &envelope) == 0)
+		script_fail(s, "the fact was taken");
+}
+
+static void do_answer(struct script *s)
+{
+	const char *which = script_next(s), *how = script_next(s);
+	bool mount = strcmp(which, "mount") == 0;
+	struct world_oneshot *shot = mount ? &world.mount : &world.probe;
+
+	if (!mount && strcmp(which, "probe") != 0)
+		script_fail(s, "expected mount or probe");
+	memset(shot, 0, sizeof *shot);
+	if (strcmp(how, "none") == 0)
+		return;
+	if (strcmp(how, "dies") == 0) {
+		shot->answer = ANSWER_DIES;
+	} else if (strcmp(how, "hangs") == 0) {
+		shot->answer = ANSWER_HANGS;
+	} else if (strcmp(how, "stuck") == 0) {
+		shot->answer = ANSWER_STUCK;
+	} else {
+		shot->answer = ANSWER_FACTS;
+		shot->value = script_state(s, how, mount ? FACT_MOUNT : FACT_PROBE);
+		shot->id = script_number(s, script_next(s));
+		str_copy(shot->why, sizeof shot->why, script_optional(s));
+	}
+}
+
+static void expect_why(struct script *s, const char *why)
+{
+	if (!script_more(s))
+		return;
+	script_word(s, "why");
+	if (!strstr(why, script_next(s)))
+		script_fail(s, "why is \"%s\"", why);
+}
+
+static void expect_level(struct script *s, enum verdict_level level, const char *want,
+                         const char *why)
+{
+	if (strcmp(verdict_level_name(level), want) != 0)
+		script_fail(s, "level is %s (\"%s\")", verdict_level_name(level), why);
+}
+
+static void expect_endpoint(struct script *s, enum verdict_level level)
+{
+	const char *why = world.core.verdict.why, *want;
+	int64_t code = script_number(s, script_next(s));
+
+	if (judge_code(level) != code)
+		script_fail(s, "code is %d, level %s (\"%s\")", judge_code(level),
+		            verdict_level_name(level), why);
+	if (!script_more(s))
+		return;
+	want = script_peek(s);
+	if (strcmp(want, "why") != 0)
+		expect_level(s, level, script_next(s), why);
+	expect_why(s, why);
+}
+
+static void expect_finding(struct script *s, bool job)
+{
+	const char *name = script_next(s);
+	const struct finding *finding = NULL;
+
+	for (int i = 0; job && i < JOB_MAX; i++) {
+		if (strcmp(job_name(i), name) == 0)
+			finding = &world.core.verdict.job[i];
+	}
+	for (int i = 0; !job && i < world.conf->checks.count; i++) {
+		if (strcmp(world.conf->checks.item[i].name, name) == 0)
+			finding = &world.core.verdict.check[i];
+	}
+	if (!finding)
+		script_fail(s, "no such job or check: %s", name);
+	expect_level(s, finding->level, script_next(s), finding->why);
+	expect_why(s, finding->why);
+}
+
+static void expect_number(struct script *s, const char *what, int64_t is)
+{
+	int64_t want = script_number(s, script_next(s));
+
+	if (want != is)
+		script_fail(s, "%s: expected %lld, is %lld", what, (long long)want, (long long)is);
+}
+
+static void expect_order(struct script *s)
+{
+	const struct order *order = &world.last[script_verb(s)];
+
+	expect_number(s, "arg", order->arg);
+	expect_number(s, "key", order->key);
+	expect_number(s, "value", order->value);
+}
+
+static void expect_timeline(struct script *s)
+{
+	int64_t want = script_number(s, script_next(s)), is = 0;
+	const char *part = script_next(s);
+	const struct timeline *timeline = &world.core.timeline;
+
+	for (unsigned i = 0; i < timeline_kept(timeline); i++)
+		is += strstr(timeline_get(timeline, i)->what, part) != NULL;
+	if (is != want)
+		script_fail(s, "the timeline has %lld such lines", (long long)is);
+}
+
+static void expect_flips(struct script *s)
+{
+	bool health = strcmp(script_next(s), "healthz") == 0;
+	unsigned *flips = health ? &world.health_flips : &world.ready_flips;
+
+	expect_number(s, "flips", *flips);
+	*flips = 0;
+}
+
+static void do_expect(struct script *s)
+{
+	const char *what = script_next(s);
+	enum order_verb verb;
+
+	if (strcmp(what, "healthz") == 0) {
+		expect_endpoint(s, world.core.verdict.health);
+	} else if (strcmp(what, "readyz") == 0) {
+		expect_endpoint(s, world.core.verdict.ready);
+	} else if (strcmp(what, "job") == 0 || strcmp(what, "check") == 0) {
+		expect_finding(s, strcmp(what, "job") == 0);
+	} else if (strcmp(what, "orders") == 0) {
+		verb = script_verb(s);
+		expect_number(s, "orders", world.orders[verb]);
+		world.orders[verb] = 0;
+	} else if (strcmp(what, "order") == 0) {
+		expect_order(s);
+	} else if (strcmp(what, "flips") == 0) {
+		expect_flips(s);
+	} else if (strcmp(what, "timeline") == 0) {
+		expect_timeline(s);
+	} else if (strcmp(what, "accepting") == 0) {
+		if (world.core.accepting != (strcmp(script_next(s), "yes") == 0))
+			script_fail(s, "accepting is %s", world.core.accepting ? "yes" : "no");
+	} else {
+		script_fail(s, "expected an expectation, got \"%s\"", what);
+	}
+}
+
+static void do_child(struct script *s)
+{
+	enum role role = script_role(s);
+	enum child_state state = (enum child_state)script_value(s, FACT_CHILD);
+
+	world_child(&world, role, state, script_optional(s));
+}
+
+static void do_silence(struct script *s)
+{
+	enum fact_id id;
+	unsigned slot;
+
+	script_fact_name(s, &id, &slot);
+	world_silence(&world, id, slot);
+}
+
+static void do_command(struct script *s)
+{
+	const char *command = script_peek(s);
+
+	if (strcmp(command, "fact") == 0) {
+		do_fact(s, 0);
+		return;
+	}
+	script_next(s);
+	if (strcmp(command, "every") == 0)
+		do_fact(s, script_duration(s));
+	else if (strcmp(command, "silence") == 0)
+		do_silence(s);
+	else if (strcmp(command, "child") == 0)
+		do_child(s);
+	else if (strcmp(command, "answer") == 0)
+		do_answer(s);
+	else if (strcmp(command, "expect") == 0)
+		do_expect(s);
+	else if (strcmp(command, "refused") == 0)
+		do_refused(s);
+	else
+		script_fail(s, "unknown command \"%s\"", command);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned resumed = 0;
+	bool started = false;
+	const char *word;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s FILE.sim\n", argv[0]);
+		return 2;
+	}
+	log_init("sim", getenv("SIM_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
+	script_open(&script, argv[1]);
+	while (script_line(&script)) {
+		word = script_next(&script);
+		if (strcmp(word, "conf") == 0) {
+			script_conf(&script);
+			continue;
+		}
+		if (strcmp(word, "resume") == 0) {
+			resumed = 1 + script_level(&script);
+			continue;
+		}
+		if (strcmp(word, "answer") == 0) {
+			do_answer(&script);
+			continue;
+		}
+		if (strcmp(word, "at") != 0)
+			script_fail(&script, "expected conf, resume, answer or at");
+		if (!started)
+			start_world(resumed);
+		started = true;
+		world_run(&world, script_time(&script, world.now_ms));
+		do_command(&script);
+		if (script_more(&script))
+			script_fail(&script, "too many words");
+	}
+	script_close(&script);
+	return started ? 0 : 2;
+}

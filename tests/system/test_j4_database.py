@@ -1,0 +1,278 @@
+"""J4, the database: one session kept and asked, through failovers of every kind,
+against lying resolvers and servers that speak garbage."""
+from __future__ import annotations
+
+import json
+import signal
+from typing import Callable
+
+import pytest
+
+from parts import mariadb, names
+from parts.agent import Agent
+from parts.mariadb import Database
+from parts.node import CA, PASSWORD, Node
+from parts.wait import hold_true, wait_until
+from parts.world import World
+
+WRITABLE, READ_ONLY, DOWN, NO_NAME = 1, 2, 3, 4  # enum rds_state
+FIRST, SECOND = names.DATABASES
+
+
+@pytest.fixture
+def agent(node: Node, database: Database) -> Agent:
+    node.only("database")
+    return node.agent
+
+
+def test_facts(world: World, node: Node, agent: Agent) -> None:
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    agent.wait_job("database", "ok")
+    facts = agent.status()["facts"]
+    assert FIRST in facts["rds"]["text"]
+    assert facts["rds-dns"]["text"] == FIRST and 0 < facts["rds-dns"]["value"] <= 5
+    assert facts["rds-rtt"]["value"] > 0
+    assert facts["rds-version"]["text"] == world.database.servers[0].sql("SELECT @@version")
+    file = json.loads(node.host.read("/run/web-node-agent/rds.json"))
+    assert FIRST in json.dumps(file)
+
+
+def test_one_session_is_kept(world: World, agent: Agent) -> None:
+    server = world.database.servers[0]
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    session = wait_until(server.sessions, "the agent's session")
+    assert len(session) == 1
+    asked, aborted = server.count("Questions"), server.count("Aborted_connects")
+    wait_until(lambda: server.count("Questions") > asked + 12, "a dozen questions", 15)
+    assert server.sessions() == session, "no login per question"
+    assert server.count("Aborted_connects") == aborted, "no connect without a login"
+
+
+@pytest.mark.parametrize("how", ["kill", "freeze", "cut", "demote"])
+def test_failover(world: World, database: Database, node: Node, agent: Agent, how: str) -> None:
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    agent.wait_page("/readyz", 200)
+    database.failover(how)
+    change = wait_until(lambda: agent.fact("rds-change")["value"] and agent.fact("rds-change"),
+                        "the change is noticed", 15)
+    assert change["text"] == f"{FIRST} -> {SECOND}"
+    fact = agent.wait_fact("rds", WRITABLE, timeout=10)
+    wait_until(lambda: SECOND in agent.fact("rds")["text"], "the session is with the new writer")
+    assert fact["value"] == WRITABLE
+    assert agent.fact("rds-change")["why"], "the outage as an interval"
+    assert agent.code("/healthz") == 200, "a shared failure never turns the ALB's answer"
+    wait_until(lambda: SECOND in node.host.read("/run/web-node-agent/rds.json"), "rds.json")
+    assert any(f"{FIRST} -> {SECOND}" in e["what"] for e in agent.status()["timeline"])
+
+
+def test_outage_shows_on_readyz_only(database: Database, agent: Agent) -> None:
+    agent.start()
+    agent.wait_page("/readyz", 200)
+    database.servers[0].host.cut("")
+    agent.wait_page("/readyz", 503, timeout=8)
+    assert "degraded" in agent.wait_page("/healthz", 200).body
+    database.servers[0].host.mend()
+    agent.wait_page("/readyz", 200)
+
+
+def test_read_only_is_said(database: Database, agent: Agent) -> None:
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    database.servers[0].writable(False)
+    agent.wait_fact("rds", READ_ONLY)
+    database.servers[0].writable(True)
+    agent.wait_fact("rds", WRITABLE)
+
+
+def test_stale_peer_is_dropped(database: Database, agent: Agent) -> None:
+    """The old server still answers, but the name no longer leads to it."""
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    database.servers[1].writable(True)
+    database.point(1)
+    wait_until(lambda: SECOND in agent.fact("rds")["text"], "moved to the new address", 15)
+    wait_until(lambda: not database.servers[0].sessions(), "the old session is closed")
+
+
+def test_tls_verifies_the_name(world: World, database: Database, agent: Agent) -> None:
+    """The right CA and another host's certificate is refused; the twin is every
+    other test here."""
+    other = world.authority.issue("other.example")
+    server = database.servers[0]
+    own = server.host.read("/etc/mysql/tls/cert.pem"), server.host.read("/etc/mysql/tls/key.pem")
+    try:
+        server.host.write("/etc/mysql/tls/cert.pem", other.certificate)
+        server.host.write("/etc/mysql/tls/key.pem", other.key)
+        server.sql("FLUSH SSL")
+        agent.start()
+        assert agent.wait_fact("rds", DOWN)["why"]
+        assert not server.sessions()
+    finally:
+        server.host.write("/etc/mysql/tls/cert.pem", own[0])
+        server.host.write("/etc/mysql/tls/key.pem", own[1])
+        server.sql("FLUSH SSL")
+    agent.wait_fact("rds", WRITABLE, timeout=20)
+
+
+def test_unknown_authority_is_refused(node: Node, agent: Agent) -> None:
+    from parts.pki import Authority
+    node.host.write("/etc/web-node-agent/other-ca.pem", Authority("another").pem)
+    agent.change("database", tls_ca="/etc/web-node-agent/other-ca.pem")
+    agent.start()
+    assert agent.wait_fact("rds", DOWN)["why"]
+    agent.change("database", tls_ca=CA)
+    agent.reload()
+    agent.wait_fact("rds", WRITABLE)
+
+
+def test_wrong_password(world: World, node: Node, agent: Agent) -> None:
+    node.host.write(PASSWORD, "wrong\n", 0o600)
+    agent.start()
+    fact = agent.wait_fact("rds", DOWN)
+    assert "denied" in fact["why"].lower() or "1045" in fact["why"]
+    assert "wrong" not in fact["why"]
+    server = world.database.servers[0]
+    first = server.count("Access_denied_errors")
+    hold_true(lambda: server.count("Access_denied_errors") - first < 15, "backs off", 3)
+    node.host.write(PASSWORD, mariadb.AGENT_PASSWORD + "\n", 0o600)
+    agent.reload()
+    agent.wait_fact("rds", WRITABLE, timeout=40)
+
+
+def test_no_such_name(world: World, database: Database, agent: Agent) -> None:
+    world.dns.set(names.DATABASE_HOST)
+    agent.start()
+    agent.wait_fact("rds", NO_NAME)
+    assert agent.code("/healthz") == 200
+    database.point(0)
+    agent.wait_fact("rds", WRITABLE, timeout=20)
+
+
+def test_silent_resolver(world: World, agent: Agent) -> None:
+    world.dns.silence()
+    agent.start()
+    fact = agent.wait_fact("rds", NO_NAME)
+    assert fact["why"]
+    assert agent.get("/livez").took_s < 0.5
+    world.dns.speak()
+    agent.wait_fact("rds", WRITABLE, timeout=20)
+
+
+def test_alias_chain(world: World, database: Database, agent: Agent) -> None:
+    """The shortest TTL along the chain counts, and the chain's end is found."""
+    world.dns.set(f"node-7.{names.DOMAIN}", FIRST, ttl=60)
+    world.dns.alias(f"cluster.{names.DOMAIN}", f"node-7.{names.DOMAIN}", ttl=3)
+    world.dns.alias(names.DATABASE_HOST, f"cluster.{names.DOMAIN}", ttl=30)
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    fact = agent.fact("rds-dns")
+    assert fact["text"] == FIRST and fact["value"] <= 3
+
+
+@pytest.mark.parametrize("how", ["garbage", "truncated", "other-id", "other-name", "loop",
+                                 "pointer", "empty", "servfail", "many", "silent"])
+def test_lying_resolver(world: World, node: Node, agent: Agent, how: str) -> None:
+    def liar(how: str) -> object:
+        return world.dns.host.python("parts.lying_dns", names.LIAR, how, FIRST, log=f"liar-{how}")
+    process = liar(how)
+    try:
+        node.host.write("/etc/resolv.conf", f"nameserver {names.LIAR}\n")
+        agent.start()
+        rds = agent.pid("rds")
+        agent.wait_fact("rds", NO_NAME, timeout=20)
+        assert agent.fact("rds")["why"]
+        assert agent.pids("rds") == [rds], "the same process, not a crash"
+        process.kill()  # type: ignore[attr-defined]
+        process = liar("true")
+        agent.wait_fact("rds", WRITABLE, timeout=30)
+    finally:
+        process.kill()  # type: ignore[attr-defined]
+
+
+GARBAGE = """
+import os, socket, sys, time
+server = socket.create_server(('0.0.0.0', 3306))
+while True:
+    peer, _ = server.accept()
+    if sys.argv[1] == 'garbage':
+        peer.sendall(os.urandom(4096)); peer.close()
+    elif sys.argv[1] == 'greeting':  # a handshake packet cut in half
+        peer.sendall(bytes([74, 0, 0, 0, 10]) + b'11.4.2-MariaDB'); peer.close()
+    elif sys.argv[1] == 'length':    # a packet that claims 16 MB
+        peer.sendall(b'\\xff\\xff\\xff\\x00' + b'\\x0a' * 64)
+    elif sys.argv[1] == 'blocked':
+        text = b"Host '10.16.3.10' is blocked because of many connection errors"
+        peer.sendall(bytes([len(text) + 3, 0, 0, 0, 255, 0x69, 0x04]) + text); peer.close()
+    # 'silent': accepted, and not a byte
+"""
+
+
+@pytest.mark.parametrize("how", ["garbage", "greeting", "length", "silent", "blocked"])
+def test_server_that_is_none(world: World, database: Database, agent: Agent, how: str) -> None:
+    server = world.balancer.spawn("python3", "-c", GARBAGE, how, log="not-mysql")
+    try:
+        world.dns.set(names.DATABASE_HOST, names.BALANCER, ttl=1)
+        agent.start()
+        rds = agent.pid("rds")
+        fact = agent.wait_fact("rds", DOWN)
+        assert fact["why"]
+        assert agent.get("/livez").took_s < 0.5
+        hold_true(lambda: agent.pids("rds") == [rds], "the same process goes on", 1)
+        database.point(0)
+        agent.wait_fact("rds", WRITABLE, timeout=20)
+    finally:
+        server.kill()
+
+
+def test_frozen_server_is_a_reason(database: Database, agent: Agent) -> None:
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    server = database.servers[0]
+    server.host.kill(server.mariadbd(), signal.SIGSTOP)
+    agent.wait_fact("rds", DOWN, timeout=8)
+    server.host.kill(server.mariadbd(), signal.SIGCONT)
+    agent.wait_fact("rds", WRITABLE)
+
+
+def hook(node: Node, name: str, text: str) -> None:
+    node.host.write(f"/etc/web-node-agent/hooks.d/rds-change/{name}", f"#!/bin/bash\n{text}\n",
+                    0o755)
+
+
+def test_hooks_run(database: Database, node: Node, agent: Agent) -> None:
+    node.host.sh("mkdir -m 777 /srv/out")
+    hook(node, "10-environment", "id -un > /srv/out/user; env > /srv/out/env.new; "
+                                 "mv /srv/out/env.new /srv/out/env")
+    agent.change("hooks", enabled=True)
+    agent.start(environment={"SECRET_OF_ROOT": "1"})
+    agent.wait_fact("rds", WRITABLE)
+    database.failover("kill")
+    wait_until(lambda: node.host.path("/srv/out/env").exists(), "the hook ran", 15)
+    environment = node.host.read("/srv/out/env")
+    assert FIRST in environment and SECOND in environment
+    assert "SECRET_OF_ROOT" not in environment
+    assert node.host.read("/srv/out/user").strip() == "nobody"
+    agent.wait_fact("hook", 0)
+
+
+def test_a_hanging_hook_is_ended(database: Database, node: Node, agent: Agent) -> None:
+    hook(node, "10-hangs", "trap '' TERM; sleep 12321")
+    agent.change("hooks", enabled=True, timeout="1s")
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    database.failover("kill")
+    wait_until(lambda: node.host.ps("sleep"), "the hook runs", 15)
+    assert agent.code("/livez") == 200
+    wait_until(lambda: not node.host.ps("sleep") and not agent.pids("hook"), "it is ended", 15)
+
+
+def test_two_nodes_two_sessions(world: World, database: Database,
+                                new_node: Callable[[], Node]) -> None:
+    for node in (new_node(), new_node()):
+        node.only("database")
+        node.agent.start()
+        node.agent.wait_fact("rds", WRITABLE)
+    assert len(database.servers[0].sessions()) == 2

@@ -1,0 +1,166 @@
+/* mountinfo(5): real lines, stacked mounts, hostile text. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mountinfo.h"
+
+static const char table[] =
+        "21 26 0:20 / /proc rw,relatime shared:5 - proc proc rw\n"
+        "26 1 259:1 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p1 rw\n"
+        "40 26 0:35 / /var/www/html/efs rw,relatime shared:90 master:3 - nfs4 127.0.0.1:/ "
+        "rw,vers=4.1,port=20049,addr=127.0.0.1\n"
+        "41 40 0:36 / /var/www/html/efs rw - tmpfs none rw\n"
+        "50 26 0:40 / /mnt/with\\040blank\\134 rw - ext4 /dev/sdb rw\n"
+        "51 26 0:41 / /empty rw - tmpfs  rw,size=4k\n"
+        "60 26 0:50 / /srv rw - ext4 /dev/sdc rw\n"
+        "61 60 0:51 / /srv/data rw - nfs server:/data rw,addr=10.0.0.1\n";
+
+static struct mountinfo topmost(const char *text, const char *path, int expected)
+{
+	struct mountinfo mi = { 0 };
+
+	assert_int_equal(mountinfo_topmost(text, strlen(text), path, &mi), expected);
+	return mi;
+}
+
+static void one_line(void **state)
+{
+	struct mountinfo mi = topmost(table, "/", 1);
+	char value[32];
+
+	(void)state;
+	assert_int_equal(mi.id, 26);
+	assert_int_equal(mi.major, 259);
+	assert_string_equal(mi.type, "ext4");
+	assert_string_equal(mi.source, "/dev/nvme0n1p1");
+	assert_true(mountinfo_parse_line(strstr(table, "40 26"),
+	                                 strcspn(strstr(table, "40 26"), "\n"), &mi));
+	assert_true(mountinfo_option(mi.super_options, "port", value, sizeof value));
+	assert_string_equal(value, "20049");
+	assert_true(mountinfo_option(mi.super_options, "addr", value, sizeof value));
+	assert_false(mountinfo_option(mi.super_options, "add", value, sizeof value));
+	assert_false(mountinfo_option(mi.super_options, "rw", value, sizeof value));
+	assert_false(mountinfo_option(mi.super_options, "addr", value, 4));
+}
+
+static void the_topmost_of_a_stack(void **state)
+{
+	struct mountinfo mi = topmost(table, "/var/www/html/efs", 1);
+
+	(void)state;
+	assert_int_equal(mi.id, 41);
+	assert_string_equal(mi.type, "tmpfs");
+	/* mounted beneath: listed later, but the parent of the other */
+	mi = topmost("26 1 8:1 / / rw - ext4 a rw\n"
+	             "71 70 0:2 / /x rw - nfs4 a:/ rw\n"
+	             "70 26 0:1 / /x rw - tmpfs b rw\n",
+	             "/x", 1);
+	assert_int_equal(mi.id, 71);
+	topmost(table, "/nothing/here", 0);
+	topmost(table, "/var/www/html", 0);
+	topmost("", "/", -EBADMSG);
+	topmost("garbage\nmore garbage", "/", -EBADMSG);
+}
+
+static void escapes_and_empty_sources(void **state)
+{
+	struct mountinfo mi = topmost(table, "/mnt/with blank\\", 1);
+
+	(void)state;
+	assert_int_equal(mi.id, 50);
+	mi = topmost(table, "/empty", 1);
+	assert_string_equal(mi.source, "");
+	assert_string_equal(mi.super_options, "rw,size=4k");
+}
+
+static void holding_is_the_longest_prefix(void **state)
+{
+	struct mountinfo mi;
+
+	(void)state;
+	assert_int_equal(mountinfo_holding(table, strlen(table), "/srv/data/x/y", &mi), 1);
+	assert_int_equal(mi.id, 61);
+	assert_int_equal(mountinfo_holding(table, strlen(table), "/srv/database", &mi), 1);
+	assert_int_equal(mi.id, 60);
+	assert_int_equal(mountinfo_holding(table, strlen(table), "/var/www/html/efs/a", &mi), 1);
+	assert_int_equal(mi.id, 41);
+	assert_int_equal(mountinfo_holding(table, strlen(table), "/var/www", &mi), 1);
+	assert_int_equal(mi.id, 26);
+}
+
+static void long_options_do_not_hide_a_mount(void **state)
+{
+	char line[6000];
+	struct mountinfo mi;
+
+	(void)state;
+	strcpy(line, "30 26 0:9 / /merged rw - overlay overlay rw,lowerdir=");
+	memset(line + strlen(line), 'l', 5000);
+	line[5200] = '\0';
+	mi = topmost(line, "/merged", 1);
+	assert_string_equal(mi.type, "overlay");
+	assert_int_equal(strlen(mi.super_options), sizeof mi.super_options - 1);
+}
+
+static void cut_lines_are_no_mounts(void **state)
+{
+	const char *line = "40 26 0:35 / /var rw,relatime shared:90 - nfs4 127.0.0.1:/ rw,port=1";
+	struct mountinfo mi;
+
+	(void)state;
+	assert_true(mountinfo_parse_line(line, strlen(line), &mi));
+	for (size_t len = 0; len < (size_t)(strstr(line, " rw,port") - line); len++)
+		assert_false(mountinfo_parse_line(line, len, &mi));
+	assert_false(mountinfo_parse_line("x 26 0:35 / /v rw - a b c", 25, &mi));
+	assert_false(mountinfo_parse_line("1 26 035 / /v rw - a b c", 24, &mi));
+	assert_false(mountinfo_parse_line("1 26 0:35 / /v rw a b c", 23, &mi));
+}
+
+static void the_kernels_own(void **state)
+{
+	struct mountinfo mi;
+	char *text;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(mountinfo_read("/proc/self/mountinfo", &text, &len), 0);
+	assert_int_equal(mountinfo_topmost(text, len, "/", &mi), 1);
+	assert_int_equal(mountinfo_holding(text, len, "/proc/self", &mi), 1);
+	assert_string_equal(mi.type, "proc");
+	free(text);
+	assert_int_equal(mountinfo_read("/nowhere", &text, &len), -ENOENT);
+}
+
+static void network_types(void **state)
+{
+	(void)state;
+	assert_true(mountinfo_is_network("nfs4"));
+	assert_true(mountinfo_is_network("fuse.sshfs"));
+	assert_true(mountinfo_is_network("9p"));
+	assert_false(mountinfo_is_network("ext4"));
+	assert_false(mountinfo_is_network("fuseblk"));
+	assert_false(mountinfo_is_network("tmpfs"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_line),
+		cmocka_unit_test(the_topmost_of_a_stack),
+		cmocka_unit_test(escapes_and_empty_sources),
+		cmocka_unit_test(holding_is_the_longest_prefix),
+		cmocka_unit_test(long_options_do_not_hide_a_mount),
+		cmocka_unit_test(cut_lines_are_no_mounts),
+		cmocka_unit_test(the_kernels_own),
+		cmocka_unit_test(network_types),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,449 @@
+/* http and tcp checks against servers of every kind of ill will, on loopback. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "run.h"
+#include "server.h"
+
+enum { LONG_MS = 20000, SHORT_MS = 60 };
+
+static struct event_base *base;
+static struct check_env env = { .mountinfo = "/proc/self/mountinfo", .mount_path = "" };
+static struct check_result result;
+static int reports;
+
+static int make_base(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN); /* as worker_init does */
+	base = event_base_new();
+	return base == NULL ? -1 : 0;
+}
+
+static int free_base(void **state)
+{
+	(void)state;
+	event_base_free(base);
+	return 0;
+}
+
+static void on_done(struct run *run, const struct check_result *got, void *arg)
+{
+	(void)run;
+	(void)arg;
+	result = *got;
+	reports++;
+	event_base_loopbreak(base);
+}
+
+static void run_conf(const struct conf_check *conf)
+{
+	struct run run;
+
+	reports = 0;
+	memset(&result, 0, sizeof result);
+	assert_int_equal(run_init(&run, conf, &env, base, on_done, NULL), 0);
+	run_start(&run, 0);
+	assert_int_equal(reports, 0); /* never from within run_start */
+	event_base_dispatch(base);
+	assert_int_equal(reports, 1);
+	assert_false(run.active);
+	/* Nothing of it is left in the loop to report a second time. */
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(reports, 1);
+	run_fini(&run);
+}
+
+static struct conf_check http(uint16_t port, int64_t timeout_ms)
+{
+	struct conf_check conf = {
+		.type = CHECK_HTTP, .timeout_ms = timeout_ms, .status_min = 200, .status_max = 399
+	};
+
+	snprintf(conf.url, sizeof conf.url, "http://127.0.0.1:%u/health?x=1", port);
+	return conf;
+}
+
+/* One http check against a server of this kind. */
+static void against(struct server *server, int64_t timeout_ms)
+{
+	struct conf_check conf;
+
+	server_start(server, base, AF_INET);
+	conf = http(server->port, timeout_ms);
+	run_conf(&conf);
+	server_stop(server);
+}
+
+static void expect_bad(int error, const char *why)
+{
+	if (result.value != -error || strstr(result.why, why) == NULL)
+		fail_msg("expected %d \"%s\", got %lld \"%s\"", -error, why,
+		         (long long)result.value, result.why);
+	assert_string_equal(result.text, "");
+}
+
+static void expect_good(const char *text)
+{
+	if (result.value < 0 || strcmp(result.text, text) != 0)
+		fail_msg("expected \"%s\", got %lld \"%s\" \"%s\"", text, (long long)result.value,
+		         result.text, result.why);
+	assert_string_equal(result.why, "");
+}
+
+static void http_good(void **state)
+{
+	struct server server = { .text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" };
+
+	(void)state;
+	against(&server, LONG_MS);
+	expect_good("status 200");
+	assert_non_null(strstr(server.request, "GET /health?x=1 HTTP/1.1\r\n"));
+	assert_non_null(strstr(server.request, "Connection: close\r\n"));
+	assert_non_null(strstr(server.request, "User-Agent: web-node-agent/" WNA_VERSION "\r\n"));
+	assert_non_null(strstr(server.request, "Host: 127.0.0.1:"));
+	assert_null(strstr(strstr(server.request, "Host:") + 1, "Host:"));
+}
+
+static void http_good_forms(void **state)
+{
+	static const struct {
+		const char *answer, *text;
+		enum server_way way;
+	} forms[] = {
+		{ "HTTP/1.0 200 OK\r\n\r\nuntil the end", "status 200", SERVER_ANSWER },
+		{ "HTTP/1.1 204 No Content\r\n\r\n", "status 204", SERVER_KEEP },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "status 200", SERVER_KEEP },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "status 200", SERVER_KEEP },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+		  "status 200", SERVER_KEEP },
+		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+		  "status 200", SERVER_KEEP },
+		/* Not followed: where it leads to is not looked at. */
+		{ "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n",
+		  "status 302", SERVER_KEEP },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		struct server server = { .text = forms[i].answer, .way = forms[i].way };
+
+		against(&server, LONG_MS);
+		expect_good(forms[i].text);
+		assert_int_equal(server.accepted, 1);
+	}
+}
+
+static void http_host_and_family(void **state)
+{
+	struct server server = { .text = "HTTP/1.1 200 OK\r\n\r\n" };
+	struct conf_check conf;
+
+	(void)state;
+	server_start(&server, base, AF_INET6);
+	conf = http(server.port, LONG_MS);
+	snprintf(conf.url, sizeof conf.url, "http://[::1]:%u/", server.port);
+	snprintf(conf.host, sizeof conf.host, "www.example.com");
+	run_conf(&conf);
+	server_stop(&server);
+	expect_good("status 200");
+	assert_non_null(strstr(server.request, "\r\nHost: www.example.com\r\n"));
+}
+
+static void http_localhost(void **state)
+{
+	struct server server = { .text = "HTTP/1.1 200 OK\r\n\r\n" };
+	struct conf_check conf;
+
+	(void)state;
+	server_start(&server, base, AF_INET);
+	conf = http(server.port, LONG_MS);
+	snprintf(conf.url, sizeof conf.url, "http://localhost:%u/", server.port);
+	run_conf(&conf);
+	server_stop(&server);
+	expect_good("status 200");
+	assert_non_null(strstr(server.request, "\r\nHost: localhost:"));
+}
+
+static void http_wrong_status(void **state)
+{
+	struct server server = { .text = "HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\n",
+		                 .way = SERVER_KEEP };
+
+	(void)state;
+	against(&server, LONG_MS); /* its body never comes, and is not waited for */
+	expect_bad(EPROTO, "http: status 500, wanted 200-399");
+}
+
+static void http_timeouts(void **state)
+{
+	static const struct {
+		enum server_way way;
+		const char *text, *more, *why;
+	} forms[] = {
+		{ SERVER_SILENT, NULL, NULL, "http: no answer within 0.06 s" },
+		{ SERVER_KEEP, "HTTP/1.1 20", NULL, "http: no answer within" },
+		{ SERVER_KEEP, "HTTP/1.1 200 OK\r\nContent-Le", NULL, "http: no answer within" },
+		{ SERVER_KEEP, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", NULL,
+		  "http: answer not complete within" },
+		{ SERVER_KEEP, "HTTP/1.1 200 OK\r\n\r\nhalf", NULL,
+		  "http: answer not complete within" },
+		{ SERVER_ENDLESS, "", "HTTP/1.1 100 Continue\r\n\r\n", "within" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		struct server server = { .way = forms[i].way,
+			                 .text = forms[i].text,
+			                 .more = forms[i].more };
+
+		against(&server, SHORT_MS);
+		assert_int_equal(result.value, -ETIMEDOUT);
+		if (i > 0)
+			expect_bad(ETIMEDOUT, forms[i].why);
+	}
+}
+
+static void http_garbage(void **state)
+{
+	static const struct {
+		const char *text;
+		int error;
+	} forms[] = {
+		{ "SSH-2.0-OpenSSH_9.2\r\n\r\n", EPROTO },
+		{ "\r\n\r\n", EPROTO },
+		{ "HTTP/1.1\r\n\r\n", EPROTO },
+		{ "HTTP/9.9 200 OK\r\n\r\n", EPROTO },
+		{ "HTTP/1.1 OK 200\r\n\r\n", EPROTO },
+		{ "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n", EPROTO },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", EPROTO },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: banana\r\n\r\n", EPROTO },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", EMSGSIZE },
+		{ "<html>\r\n", EPROTO },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		struct server server = { .text = forms[i].text };
+
+		against(&server, LONG_MS);
+		if (result.value != -forms[i].error)
+			fail_msg("%s: %lld %s", forms[i].text, (long long)result.value, result.why);
+		assert_string_not_equal(result.why, "");
+	}
+}
+
+static void http_cut_short(void **state)
+{
+	struct server half = { .text = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf" };
+	struct server none = { .text = "" };
+	struct server reset = { .way = SERVER_RESET };
+
+	(void)state;
+	against(&half, LONG_MS);
+	expect_bad(EPROTO, "http: connection closed before the end of the answer");
+	none.way = SERVER_ANSWER;
+	none.text = "HTTP/1.1 200";
+	against(&none, LONG_MS);
+	expect_bad(EPROTO, "http: connection closed without an answer");
+	against(&reset, LONG_MS);
+	expect_bad(ECONNRESET, "http: connection reset by peer");
+}
+
+static void http_bounded(void **state)
+{
+	struct server body = { .text = "HTTP/1.1 200 OK\r\nContent-Length: 10485760\r\n\r\nx",
+		               .way = SERVER_KEEP };
+	struct server headers = { .text = "HTTP/1.1 200 OK\r\n",
+		                  .more = "X-Header: and on\r\n",
+		                  .way = SERVER_ENDLESS };
+	struct server line = { .text = "HTTP/1.1 200 ",
+		               .more = "OOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOO",
+		               .way = SERVER_ENDLESS };
+	struct server chunks = { .text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+		                 .way = SERVER_ENDLESS };
+	struct server stream = { .text = "HTTP/1.1 200 OK\r\n\r\n", .way = SERVER_ENDLESS };
+	char *more = malloc(65536 + 32);
+	int n;
+
+	(void)state;
+	against(&body, LONG_MS);
+	expect_bad(EMSGSIZE, "http: body over 1024 KiB");
+	against(&headers, LONG_MS);
+	assert_true(result.value < 0 && result.value != -ETIMEDOUT);
+	against(&line, LONG_MS);
+	assert_true(result.value < 0 && result.value != -ETIMEDOUT);
+	assert_non_null(more);
+	n = sprintf(more, "%x\r\n", 65536 - 16);
+	memset(more + n, 'x', 65536 - 16);
+	memcpy(more + n + 65536 - 16, "\r\n", 3);
+	chunks.more = more;
+	against(&chunks, LONG_MS);
+	expect_bad(EMSGSIZE, "http: body malformed or over 1024 KiB");
+	stream.more = more;
+	against(&stream, LONG_MS);
+	expect_bad(EMSGSIZE, "http: body over 1024 KiB");
+	free(more);
+}
+
+/* A body under the bound is read to its end and dropped as it comes. */
+static void http_large_body_is_good(void **state)
+{
+	struct server server = { .way = SERVER_KEEP };
+	size_t size = RUN_BODY_MAX - 1;
+	char *text = malloc(size + 128);
+	int n;
+
+	(void)state;
+	assert_non_null(text);
+	n = sprintf(text, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", size);
+	memset(text + n, 'x', size);
+	text[(size_t)n + size] = '\0';
+	server.text = text;
+	against(&server, LONG_MS);
+	expect_good("status 200");
+	free(text);
+}
+
+/* A port of loopback on which nothing listens. */
+static uint16_t closed_port(void)
+{
+	struct server server = { .text = "" };
+
+	server_start(&server, base, AF_INET);
+	server_stop(&server);
+	return server.port;
+}
+
+static void http_refused(void **state)
+{
+	struct conf_check conf = http(closed_port(), LONG_MS);
+
+	(void)state;
+	run_conf(&conf);
+	expect_bad(ECONNREFUSED, "connection refused");
+}
+
+static void http_bad_url(void **state)
+{
+	struct conf_check conf = http(80, LONG_MS);
+
+	(void)state;
+	snprintf(conf.url, sizeof conf.url, "http://www.example.com/");
+	run_conf(&conf);
+	expect_bad(EINVAL, "http: url: the host must be an address or localhost");
+}
+
+static struct conf_check tcp(uint16_t port, int64_t timeout_ms)
+{
+	struct conf_check conf = { .type = CHECK_TCP, .timeout_ms = timeout_ms };
+	char text[64];
+
+	snprintf(text, sizeof text, "127.0.0.1:%u", port);
+	assert_true(net_endpoint_parse(text, &conf.address));
+	return conf;
+}
+
+static void tcp_good(void **state)
+{
+	struct server server = { .way = SERVER_SILENT };
+	struct conf_check conf;
+
+	(void)state;
+	server_start(&server, base, AF_INET);
+	conf = tcp(server.port, LONG_MS);
+	run_conf(&conf);
+	expect_good("connected");
+	server_stop(&server);
+	conf = tcp(server.port, LONG_MS);
+	run_conf(&conf);
+	expect_bad(ECONNREFUSED, "connection refused");
+	conf.address.addr.family = 0;
+	run_conf(&conf);
+	expect_bad(EINVAL, "invalid argument");
+}
+
+/* Listens with a full queue: the kernel drops further SYNs. */
+static void tcp_no_answer(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof in;
+	struct conf_check conf;
+	int full[8];
+
+	(void)state;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(listener, (struct sockaddr *)&in, sizeof in), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&in, &len), 0);
+	for (size_t i = 0; i < 8; i++) {
+		full[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)!connect(full[i], (struct sockaddr *)&in, sizeof in);
+	}
+	conf = tcp(ntohs(in.sin_port), SHORT_MS);
+	run_conf(&conf);
+	expect_bad(ETIMEDOUT, "not connected within");
+	conf = http(ntohs(in.sin_port), SHORT_MS);
+	run_conf(&conf);
+	expect_bad(ETIMEDOUT, "http: not connected within");
+	for (size_t i = 0; i < 8; i++)
+		close(full[i]);
+	close(listener);
+}
+
+static void cancelled_run_is_silent(void **state)
+{
+	struct server server = { .way = SERVER_SILENT };
+	struct conf_check conf;
+	struct run run;
+
+	(void)state;
+	server_start(&server, base, AF_INET);
+	conf = http(server.port, LONG_MS);
+	reports = 0;
+	assert_int_equal(run_init(&run, &conf, &env, base, on_done, NULL), 0);
+	run_start(&run, 0);
+	assert_true(run_waits(&run));
+	while (server.accepted == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	run_cancel(&run);
+	run_cancel(&run);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(reports, 0);
+	/* And can be started again. */
+	run_start(&run, 0);
+	run_fini(&run);
+	run_fini(&run);
+	server_stop(&server);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(http_good),
+		cmocka_unit_test(http_good_forms),
+		cmocka_unit_test(http_host_and_family),
+		cmocka_unit_test(http_localhost),
+		cmocka_unit_test(http_wrong_status),
+		cmocka_unit_test(http_timeouts),
+		cmocka_unit_test(http_garbage),
+		cmocka_unit_test(http_cut_short),
+		cmocka_unit_test(http_bounded),
+		cmocka_unit_test(http_large_body_is_good),
+		cmocka_unit_test(http_refused),
+		cmocka_unit_test(http_bad_url),
+		cmocka_unit_test(tcp_good),
+		cmocka_unit_test(tcp_no_answer),
+		cmocka_unit_test(cancelled_run_is_silent),
+	};
+
+	return cmocka_run_group_tests(tests, make_base, free_base);
+}

@@ -1,0 +1,473 @@
+/* The chain and the life of credentials, in virtual time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "creds.h"
+#include "fake_http.h"
+#include "fake_worker.h"
+#include "imds.h"
+#include "log.h"
+#include "str.h"
+
+#define ROLES  "/latest/meta-data/iam/security-credentials/"
+#define KEY    "AKIAIOSFODNN7EXAMPLE"
+#define SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
+enum { MINUTE = 60000, HOUR = 3600000 };
+
+static const int64_t wall_start = INT64_C(1795400000000);
+
+struct world {
+	struct fake_worker worker;
+	struct imds *imds;
+	struct creds_store *store;
+	int file_fd;
+	int64_t now; /* wall time goes with it */
+};
+
+static struct {
+	const char *name;
+	char value[512];
+} vars[6];
+
+static char *env(const char *name)
+{
+	for (size_t i = 0; i < 6; i++)
+		if (vars[i].name != NULL && strcmp(vars[i].name, name) == 0)
+			return vars[i].value;
+	return NULL;
+}
+
+static void env_set(int i, const char *name, const char *value)
+{
+	vars[i].name = name;
+	str_copy(vars[i].value, sizeof(vars[i].value), value);
+}
+
+static void world_new(struct world *world)
+{
+	memset(world, 0, sizeof(*world));
+	memset(vars, 0, sizeof(vars));
+	fake_reset();
+	fake_worker_init(&world->worker);
+	world->worker.conf.metrics.enabled = true;
+	world->file_fd = -1;
+	world->now = 50000;
+}
+
+static void start(struct world *world)
+{
+	struct conf_imds conf = { .timeout_ms = 1000, .token_ttl_s = 21600 };
+	struct imds_settings settings;
+
+	imds_settings_read(&conf, env, &settings);
+	world->imds = imds_new(NULL, &settings);
+	const struct creds_deps deps = { .worker = &world->worker.worker,
+		                         .conf = &world->worker.conf.metrics,
+		                         .imds = world->imds,
+		                         .file_fd = world->file_fd,
+		                         .env = env };
+	world->store = creds_new(&deps, world->now);
+	assert_non_null(world->store);
+}
+
+static void stop(struct world *world)
+{
+	creds_free(world->store);
+	imds_free(world->imds);
+	fake_worker_end(&world->worker);
+}
+
+static int64_t wall(const struct world *world)
+{
+	return wall_start + world->now;
+}
+
+static void pass(struct world *world, int64_t span_ms)
+{
+	int64_t end = world->now + span_ms;
+	int still = 0;
+
+	for (;;) {
+		imds_turn(world->imds, world->now);
+		creds_turn(world->store, world->now, wall(world));
+		fake_worker_take(&world->worker);
+		if (fake_deliver(world->now))
+			continue;
+		int64_t next = creds_deadline(world->store);
+
+		still = next > world->now ? 0 : still + 1;
+		assert_true(still < 3);
+		if (next > end)
+			break;
+		if (next > world->now)
+			world->now = next;
+	}
+	world->now = end;
+}
+
+/* The role's answer: `key` and when it ends. */
+static const char *role_json(const char *key, int64_t ends_wall_ms)
+{
+	static char json[2][1024];
+	static int i;
+	char iso[32];
+
+	i = !i;
+	clock_iso8601(ends_wall_ms, iso, sizeof(iso));
+	snprintf(json[i], sizeof(json[i]),
+	         "{\"Code\":\"Success\",\"AccessKeyId\":\"%s\",\"SecretAccessKey\":\"" SECRET
+	         "\",\"Token\":\"tok\",\"Expiration\":\"%s\"}",
+	         key, iso);
+	return json[i];
+}
+
+static void assert_state(struct world *world, enum cred_state state, const char *text,
+                         const char *why)
+{
+	const struct msg *msg = &world->worker.last[FACT_CREDENTIALS];
+
+	assert_int_equal(msg->value, state);
+	assert_string_equal(msg->text, text);
+	if (strstr(msg->why, why) == NULL || (why[0] == '\0' && msg->why[0] != '\0'))
+		fail_msg("reason is '%s'", msg->why);
+	assert_null(strstr(msg->why, SECRET));
+}
+
+static void test_role(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	fake_set(ROLES, 200, "web-node\n");
+	fake_set(ROLES "web-node", 200, role_json("ASIAFIRSTFIRSTFIRST0", wall_start + 6 * HOUR));
+	start(&world);
+	assert_null(creds_get(world.store));
+	pass(&world, 0);
+	assert_non_null(creds_get(world.store));
+	assert_string_equal(creds_get(world.store)->access_key, "ASIAFIRSTFIRSTFIRST0");
+	assert_state(&world, CRED_OK, "instance role web-node", "");
+	int gets = fake.gets;
+
+	/* Nothing until shortly before the end; then at once, and only once. */
+	pass(&world, 6 * HOUR - 16 * MINUTE - 50000);
+	assert_int_equal(fake.gets, gets);
+	fake_set(ROLES "web-node", 200, role_json("ASIASECONDSECOND0000", wall_start + 12 * HOUR));
+	pass(&world, 7 * MINUTE);
+	assert_string_equal(creds_get(world.store)->access_key, "ASIASECONDSECOND0000");
+	assert_int_equal(fake.gets, gets + 2);
+	pass(&world, HOUR);
+	assert_int_equal(fake.gets, gets + 2);
+	stop(&world);
+}
+
+static void test_same_again(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	fake_set(ROLES, 200, "web-node");
+	fake_set(ROLES "web-node", 200, role_json("ASIAFIRSTFIRSTFIRST0", wall_start + HOUR));
+	start(&world);
+	pass(&world, 0);
+	/* The service hands out the old ones to the end and beyond: asked once a
+	 * minute, used on. */
+	int gets = fake.gets;
+
+	pass(&world, 70 * MINUTE);
+	assert_state(&world, CRED_STALE, "instance role web-node", "");
+	assert_in_range(fake.gets - gets, 2 * 15, 2 * 32);
+	assert_string_equal(creds_get(world.store)->access_key, "ASIAFIRSTFIRSTFIRST0");
+	fake_set(ROLES "web-node", 200, role_json("ASIASECONDSECOND0000", wall_start + 7 * HOUR));
+	pass(&world, 2 * MINUTE);
+	assert_state(&world, CRED_OK, "instance role web-node", "");
+	stop(&world);
+}
+
+/* Every answer is a new key that is nearly over: still once a minute. */
+static void test_short_lives(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	fake_set(ROLES, 200, "web-node");
+	start(&world);
+	for (int i = 0; i < 20; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "ASIAFIRSTFIRSTFIR%03d", i);
+		fake_set(ROLES "web-node", 200, role_json(key, wall(&world) + 30000));
+		pass(&world, MINUTE);
+	}
+	assert_in_range(fake.gets, 30, 52);
+	stop(&world);
+}
+
+static void test_outage(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	fake_set(ROLES, 200, "web-node");
+	fake_set(ROLES "web-node", 200, role_json("ASIAFIRSTFIRSTFIRST0", wall_start + HOUR));
+	start(&world);
+	pass(&world, 0);
+	fake.get_outcome = fake.put_outcome = HTTP_TIMED_OUT;
+	pass(&world, 2 * HOUR);
+	assert_non_null(creds_get(world.store));
+	assert_state(&world, CRED_STALE, "instance role web-node", "instance role");
+	fake.get_outcome = fake.put_outcome = HTTP_ANSWERED;
+	fake_set(ROLES "web-node", 200, role_json("ASIASECONDSECOND0000", wall_start + 9 * HOUR));
+	pass(&world, 3 * MINUTE);
+	assert_state(&world, CRED_OK, "instance role web-node", "");
+	stop(&world);
+}
+
+static void test_late_role(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	start(&world);
+	pass(&world, HOUR);
+	assert_null(creds_get(world.store));
+	assert_state(&world, CRED_NONE, "", "none is attached");
+	assert_in_range(fake.gets, 50, 140);
+	fake_set(ROLES, 200, "web-node");
+	/* First an error with status 200, as with a bad trust policy. */
+	fake_set(ROLES "web-node", 200,
+	         "{\"Code\":\"AssumeRoleUnauthorizedAccess\",\"Message\":\"EC2 cannot\"}");
+	pass(&world, 2 * MINUTE);
+	assert_null(creds_get(world.store));
+	assert_state(&world, CRED_NONE, "", "AssumeRoleUnauthorizedAccess: EC2 cannot");
+	fake_set(ROLES "web-node", 200, role_json("ASIAFIRSTFIRSTFIRST0", wall(&world) + HOUR));
+	pass(&world, 2 * MINUTE);
+	assert_state(&world, CRED_OK, "instance role web-node", "");
+	stop(&world);
+}
+
+static void test_bad_answers(void **state)
+{
+	static const char *const names[] = { "<html>", "two\nroles", "../x", "" };
+	static const char *const bodies[] = { "", "<html></html>", "{}", "{\"Code\":\"Success\"" };
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		struct world world;
+
+		world_new(&world);
+		fake_set(ROLES, 200, i < 4 ? names[i] : "web-node");
+		fake_set(ROLES "web-node", 200, i < 4 ? "" : bodies[i - 4]);
+		start(&world);
+		pass(&world, 5 * MINUTE);
+		assert_null(creds_get(world.store));
+		assert_state(&world, CRED_NONE, "", "instance role");
+		assert_true(fake.gets < 60);
+		stop(&world);
+	}
+}
+
+static void test_chain(void **state)
+{
+	struct world world;
+	char path[] = "/tmp/wna-chain-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(dprintf(fd, "[web]\naws_access_key_id=AKIAFILEFILEFILE0000\n"
+	                        "aws_secret_access_key=s\n") > 0);
+	/* The environment before the file ... */
+	world_new(&world);
+	world.file_fd = fd;
+	str_copy(world.worker.conf.metrics.credentials_file, LIMIT_PATH, path);
+	env_set(0, "AWS_ACCESS_KEY_ID", KEY);
+	env_set(1, "AWS_SECRET_ACCESS_KEY", SECRET);
+	env_set(2, "AWS_PROFILE", "web");
+	start(&world);
+	pass(&world, HOUR);
+	assert_state(&world, CRED_OK, "environment", "");
+	assert_string_equal(creds_get(world.store)->access_key, KEY);
+	stop(&world);
+	/* ... the file before the container ... */
+	world_new(&world);
+	world.file_fd = fd;
+	str_copy(world.worker.conf.metrics.credentials_file, LIMIT_PATH, path);
+	env_set(0, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/c");
+	env_set(1, "AWS_PROFILE", "web");
+	start(&world);
+	pass(&world, 0);
+	assert_state(&world, CRED_OK, "shared file, profile web", "");
+	/* ... other keys in it are found ... */
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_true(pwrite(fd,
+	                   "[web]\naws_access_key_id=AKIAOTHEROTHER000000\n"
+	                   "aws_secret_access_key=t\n",
+	                   69, 0) == 69);
+	pass(&world, 2 * MINUTE);
+	assert_string_equal(creds_get(world.store)->access_key, "AKIAOTHEROTHER000000");
+	assert_false(creds_want_reopen(world.store));
+	/* ... and another file is wnad's to open. */
+	unlink(path);
+	FILE *file = fopen(path, "w");
+	fclose(file);
+	pass(&world, 2 * MINUTE);
+	assert_true(creds_want_reopen(world.store));
+	stop(&world);
+	/* A profile that is not in it: the container, and never the role beside it. */
+	world_new(&world);
+	world.file_fd = fd;
+	str_copy(world.worker.conf.metrics.profile, LIMIT_NAME, "other");
+	env_set(0, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/c");
+	fake_set(ROLES, 200, "web-node");
+	start(&world);
+	pass(&world, MINUTE);
+	assert_state(&world, CRED_NONE, "", "container: answered with status 404");
+	fake_set("http://127.0.0.1/c", 200, role_json("ASIACONTAINER0000000", wall(&world) + HOUR));
+	pass(&world, 2 * MINUTE);
+	assert_state(&world, CRED_OK, "container", "");
+	assert_int_equal(fake.puts, 0);
+	stop(&world);
+	close(fd);
+	unlink(path);
+}
+
+static void test_container_token(void **state)
+{
+	struct world world;
+	char path[] = "/tmp/wna-token-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(write(fd, "Bearer one\n", 11) == 11);
+	world_new(&world);
+	env_set(0, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
+	env_set(1, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path);
+	env_set(2, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "from the variable");
+	start(&world);
+	creds_turn(world.store, world.now, wall(&world));
+	assert_non_null(fake.call);
+	assert_string_equal(fake.call->authorization, " Bearer one");
+	assert_true(fake.call->local);
+	fake_deliver(world.now);
+	/* Read anew for every fetch, and not sent when it would break the header. */
+	assert_true(pwrite(fd, "a\r\nb: c     ", 12, 0) == 12);
+	pass(&world, 5000);
+	assert_state(&world, CRED_NONE, "", "cannot stand in a header");
+	unlink(path);
+	pass(&world, MINUTE);
+	assert_state(&world, CRED_NONE, "", "token file");
+	stop(&world);
+	close(fd);
+}
+
+static void test_refusal(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	fake_set(ROLES, 200, "web-node");
+	fake_set(ROLES "web-node", 200, role_json("ASIAFIRSTFIRSTFIRST0", wall_start + 6 * HOUR));
+	start(&world);
+	pass(&world, 1000);
+	int gets = fake.gets;
+
+	/* Refused at every push, fetched anew far less often. */
+	for (int i = 0; i < 60; i++) {
+		creds_refused(world.store, world.now, "ExpiredToken\n: the token is expired");
+		pass(&world, 1000);
+	}
+	assert_state(&world, CRED_REFUSED, "instance role web-node", "ExpiredToken : the token");
+	assert_in_range(fake.gets - gets, 2, 6);
+	assert_non_null(creds_get(world.store));
+	fake_set(ROLES "web-node", 200, role_json("ASIASECONDSECOND0000", wall_start + 6 * HOUR));
+	pass(&world, 2 * MINUTE);
+	assert_state(&world, CRED_OK, "instance role web-node", "");
+	/* The same ones that AWS takes again. */
+	creds_refused(world.store, world.now, "InvalidClientTokenId");
+	pass(&world, 1000);
+	assert_state(&world, CRED_REFUSED, "instance role web-node", "InvalidClientTokenId");
+	creds_accepted(world.store);
+	pass(&world, 1000);
+	assert_state(&world, CRED_OK, "instance role web-node", "");
+	stop(&world);
+}
+
+static void test_env_that_ends(void **state)
+{
+	struct world world;
+	char iso[32];
+
+	(void)state;
+	world_new(&world);
+	clock_iso8601(wall_start + HOUR, iso, sizeof(iso));
+	env_set(0, "AWS_ACCESS_KEY_ID", KEY);
+	env_set(1, "AWS_SECRET_ACCESS_KEY", SECRET);
+	env_set(2, "AWS_CREDENTIAL_EXPIRATION", iso);
+	start(&world);
+	pass(&world, 30 * MINUTE);
+	assert_state(&world, CRED_OK, "environment", "");
+	pass(&world, HOUR);
+	assert_state(&world, CRED_STALE, "environment", "");
+	creds_refused(world.store, world.now, "ExpiredToken");
+	pass(&world, HOUR);
+	assert_state(&world, CRED_REFUSED, "environment", "ExpiredToken");
+	stop(&world);
+}
+
+static void test_not_wanted(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	world.worker.conf.metrics.enabled = false;
+	fake_set(ROLES, 200, "web-node");
+	start(&world);
+	pass(&world, HOUR);
+	assert_int_equal(fake.gets + fake.puts, 0);
+	assert_null(creds_get(world.store));
+	assert_int_equal(world.worker.count[FACT_CREDENTIALS], 0);
+	stop(&world);
+}
+
+static void test_switched_off(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	env_set(0, "AWS_EC2_METADATA_DISABLED", "true");
+	start(&world);
+	pass(&world, MINUTE);
+	assert_state(&world, CRED_NONE, "", "AWS_EC2_METADATA_DISABLED");
+	stop(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_role),        cmocka_unit_test(test_same_again),
+		cmocka_unit_test(test_short_lives), cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_late_role),   cmocka_unit_test(test_bad_answers),
+		cmocka_unit_test(test_chain),       cmocka_unit_test(test_container_token),
+		cmocka_unit_test(test_refusal),     cmocka_unit_test(test_env_that_ends),
+		cmocka_unit_test(test_not_wanted),  cmocka_unit_test(test_switched_off),
+	};
+
+	log_init("test", LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,351 @@
+/* The request's body, and what each answer means. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "cwatch.h"
+
+/* Instead of http.c, which brings curl. */
+const char *http_outcome_name(enum http_outcome outcome)
+{
+	return outcome == HTTP_NO_CONNECT ? "no connection" : "other";
+}
+
+static const struct cwatch_series series = {
+	.space = "Web",
+	.name = "CPU",
+	.dimension = CWATCH_ASG,
+	.who = "web \"blue\"",
+	.resolution = 1,
+};
+
+static const struct datum datum = {
+	.at_ms = 1795420800000,
+	.count = 3,
+	.value = { { 0, 1 }, { 125, 8 }, { 1000, 1 } },
+};
+
+static void test_body(void **state)
+{
+	struct cwatch_body body = { 0 };
+
+	(void)state;
+	assert_int_equal(cwatch_body_add(&body, &series, &datum), 0);
+	cwatch_body_end(&body);
+	assert_string_equal(body.text,
+	                    "{\"Namespace\":\"Web\",\"MetricData\":[{\"MetricName\":\"CPU\","
+	                    "\"Dimensions\":[{\"Name\":\"AutoScalingGroupName\","
+	                    "\"Value\":\"web \\\"blue\\\"\"}],\"Timestamp\":1795420800,"
+	                    "\"Values\":[0.0,12.5,100.0],\"Counts\":[1,8,1],"
+	                    "\"Unit\":\"Percent\",\"StorageResolution\":1}]}");
+	assert_int_equal(body.len, strlen(body.text));
+	cwatch_body_free(&body);
+	assert_null(body.text);
+}
+
+static void test_dimensions(void **state)
+{
+	(void)state;
+	assert_string_equal(cwatch_dimension_name(CWATCH_ASG), "AutoScalingGroupName");
+	assert_string_equal(cwatch_dimension_name(CWATCH_INSTANCE), "InstanceId");
+	assert_string_equal(cwatch_dimension_name(-1), "?");
+	assert_string_equal(cwatch_dimension_name(CWATCH_DIMENSION_MAX), "?");
+}
+
+/* As many as it takes, each as large as it can be, names that must be escaped. */
+static void test_body_limits(void **state)
+{
+	struct cwatch_body body = { 0 };
+	struct cwatch_series large = series, other = series;
+	struct datum full = { .at_ms = 1795420800000, .count = DATUM_VALUES_MAX };
+	cJSON *json;
+
+	(void)state;
+	memset(large.name, 1, sizeof(large.name) - 1);
+	memset(large.who, '"', sizeof(large.who) - 1);
+	for (unsigned i = 0; i < full.count; i++)
+		full.value[i] = (struct datum_value){ (uint16_t)(851 + i), 60000 };
+	while (cwatch_body_add(&body, &large, &full) == 0)
+		;
+	assert_true(body.count > 100 && body.count < CWATCH_DATA_MAX);
+	assert_int_equal(cwatch_body_add(&body, &large, &full), -EFBIG);
+	strcpy(other.space, "Other");
+	assert_int_equal(cwatch_body_add(&body, &other, &full), -EXDEV);
+	cwatch_body_end(&body);
+	assert_true(body.len < 1000 * 1000);
+	json = cJSON_Parse(body.text);
+	assert_non_null(json);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "MetricData")), body.count);
+	cJSON_Delete(json);
+	cwatch_body_free(&body);
+}
+
+static void test_body_of_a_thousand(void **state)
+{
+	struct cwatch_body body = { 0 };
+
+	(void)state;
+	for (int i = 0; i < CWATCH_DATA_MAX; i++)
+		assert_int_equal(cwatch_body_add(&body, &series, &datum), 0);
+	assert_int_equal(cwatch_body_add(&body, &series, &datum), -EFBIG);
+	assert_int_equal(body.count, CWATCH_DATA_MAX);
+	cwatch_body_free(&body);
+}
+
+static void test_gzip(void **state)
+{
+	struct cwatch_body body = { 0 };
+	char *plain, *back = calloc(1, 300000);
+	z_stream stream = { 0 };
+	size_t len;
+	bool gzip;
+
+	(void)state;
+	assert_non_null(back);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(cwatch_body_add(&body, &series, &datum), 0);
+	cwatch_body_end(&body);
+	len = body.len;
+	assert_true(len < CWATCH_GZIP_FROM);
+	assert_int_equal(cwatch_body_pack(&body, &gzip), 0);
+	assert_false(gzip);
+	assert_int_equal(body.len, len);
+	cwatch_body_free(&body);
+
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(cwatch_body_add(&body, &series, &datum), 0);
+	cwatch_body_end(&body);
+	len = body.len;
+	plain = strdup(body.text);
+	assert_int_equal(cwatch_body_pack(&body, &gzip), 0);
+	assert_true(gzip);
+	assert_true(body.len < len / 10);
+	assert_int_equal(inflateInit2(&stream, 16 + 15), Z_OK);
+	stream.next_in = (Bytef *)body.text;
+	stream.avail_in = (uInt)body.len;
+	stream.next_out = (Bytef *)back;
+	stream.avail_out = 300000;
+	assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+	assert_int_equal(stream.total_out, len);
+	assert_memory_equal(back, plain, len);
+	inflateEnd(&stream);
+	free(plain);
+	free(back);
+	cwatch_body_free(&body);
+}
+
+static struct cwatch_answer judge(long status, const char *error_type, const char *query_error,
+                                  const char *body)
+{
+	struct http_result result = {
+		.outcome = HTTP_ANSWERED,
+		.status = status,
+		.body = body,
+		.body_len = strlen(body),
+		.date_wall_ms = 1700000000000,
+		.sent_wall_ms = 1,
+		.took_ms = 2,
+	};
+	struct cwatch_answer answer;
+
+	snprintf(result.error_type, sizeof(result.error_type), "%s", error_type);
+	snprintf(result.query_error, sizeof(result.query_error), "%s", query_error);
+	cwatch_judge(&result, &answer);
+	assert_true(answer.verdict >= 0 && answer.verdict < CWATCH_VERDICT_MAX);
+	assert_true(answer.verdict == CWATCH_ACCEPTED || answer.why[0] != '\0');
+	return answer;
+}
+
+static void test_answers(void **state)
+{
+	static const struct {
+		long status;
+		const char *type, *query, *body;
+		enum cwatch_verdict verdict;
+		const char *code;
+	} rows[] = {
+		/* Accepted. */
+		{ 200, "", "", "", CWATCH_ACCEPTED, "" },
+		{ 200, "", "", "{}", CWATCH_ACCEPTED, "" },
+		{ 200, "", "", " \r\n", CWATCH_ACCEPTED, "" },
+		{ 204, "", "", "", CWATCH_ACCEPTED, "" },
+		{ 200, "", "", "<PutMetricDataResponse xmlns=\"x\"/>", CWATCH_ACCEPTED, "" },
+		/* By code, from each of its places. */
+		{ 400, "", "", "{\"__type\":\"Throttling\"}", CWATCH_RETRY, "Throttling" },
+		{ 400, "", "",
+		  "{\"__type\":\"com.amazon.coral.availability#ThrottlingException\","
+		  "\"message\":\"Rate exceeded\"}",
+		  CWATCH_RETRY, "Throttling" },
+		{ 429, "TooManyRequestsException:http://internal.amazon.com/x/", "", "{}",
+		  CWATCH_RETRY, "TooManyRequests" },
+		{ 400, "", "Throttling;Sender", "", CWATCH_RETRY, "Throttling" },
+		{ 400, "", "",
+		  "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code>"
+		  "<Message>Rate exceeded</Message></Error></ErrorResponse>",
+		  CWATCH_RETRY, "Throttling" },
+		{ 400, "", "", "{\"code\":\"LimitExceededException\"}", CWATCH_RETRY,
+		  "LimitExceeded" },
+		{ 500, "InternalServiceFault", "", "{}", CWATCH_RETRY, "InternalServiceFault" },
+		{ 400, "RequestTimeoutException", "", "{}", CWATCH_RETRY, "RequestTimeout" },
+		{ 403, "", "", "{\"__type\":\"ExpiredTokenException\"}", CWATCH_REFUSED,
+		  "ExpiredToken" },
+		{ 400, "ExpiredToken", "", "", CWATCH_REFUSED, "ExpiredToken" },
+		{ 403, "UnrecognizedClientException", "", "", CWATCH_REFUSED,
+		  "UnrecognizedClient" },
+		{ 403, "InvalidClientTokenId", "", "", CWATCH_REFUSED, "InvalidClientTokenId" },
+		{ 403, "MissingAuthenticationTokenException", "", "", CWATCH_REFUSED,
+		  "MissingAuthenticationToken" },
+		{ 403, "SignatureDoesNotMatch", "", "", CWATCH_CLOCK, "SignatureDoesNotMatch" },
+		{ 400, "RequestExpired", "", "", CWATCH_CLOCK, "RequestExpired" },
+		{ 403, "InvalidSignatureException", "", "", CWATCH_CLOCK, "InvalidSignature" },
+		{ 403, "RequestTimeTooSkewed", "", "", CWATCH_CLOCK, "RequestTimeTooSkewed" },
+		{ 403, "", "", "{\"__type\":\"AccessDeniedException\"}", CWATCH_DENIED,
+		  "AccessDenied" },
+		{ 400, "AccessDenied", "", "", CWATCH_DENIED, "AccessDenied" },
+		{ 404, "", "", "{\"__type\":\"UnknownOperationException\"}", CWATCH_DENIED,
+		  "UnknownOperation" },
+		{ 400, "InvalidParameterValueException", "InvalidParameterValue;Sender", "{}",
+		  CWATCH_BAD_DATUM, "InvalidParameterValue" },
+		{ 400, "", "",
+		  "{\"__type\":\"com.amazonaws.cloudwatch#MissingRequiredParameter"
+		  "Exception\"}",
+		  CWATCH_BAD_DATUM, "MissingRequiredParameter" },
+		{ 400, "InvalidParameterCombination", "", "", CWATCH_BAD_DATUM,
+		  "InvalidParameterCombination" },
+		{ 400, "", "", "{\"__type\":\"ValidationError\"}", CWATCH_BAD_DATUM,
+		  "ValidationError" },
+		{ 413, "RequestEntityTooLarge", "", "", CWATCH_TOO_LARGE, "RequestEntityTooLarge" },
+		/* A code that is known beats one that is not. */
+		{ 400, "SomethingNew", "Throttling;Sender", "{\"__type\":\"Newer\"}", CWATCH_RETRY,
+		  "Throttling" },
+		{ 400, "", "", "{\"__type\":\"BrandNewException\"}", CWATCH_UNKNOWN, "BrandNew" },
+		{ 503, "", "", "{\"__type\":\"BrandNewException\"}", CWATCH_RETRY, "BrandNew" },
+		/* An error in a success. */
+		{ 200, "", "", "{\"__type\":\"InternalFailure\"}", CWATCH_RETRY,
+		  "InternalFailure" },
+		/* No code: the status, and doubt. */
+		{ 500, "", "", "", CWATCH_RETRY, "" },
+		{ 502, "", "", "<html>bad gateway</html>", CWATCH_RETRY, "" },
+		{ 503, "", "", "{}", CWATCH_RETRY, "" },
+		{ 429, "", "", "slow down", CWATCH_RETRY, "" },
+		{ 408, "", "", "", CWATCH_RETRY, "" },
+		{ 413, "", "", "<html>", CWATCH_TOO_LARGE, "" },
+		{ 200, "", "", "<html>Please log in</html>", CWATCH_FOREIGN, "" },
+		{ 200, "", "", "hello", CWATCH_FOREIGN, "" },
+		{ 200, "", "", "{\"cut", CWATCH_FOREIGN, "" },
+		{ 400, "", "", "{\"__type\":\"Throttl", CWATCH_FOREIGN, "" },
+		{ 400, "", "", "", CWATCH_FOREIGN, "" },
+		{ 301, "", "", "", CWATCH_FOREIGN, "" },
+		{ 404, "", "", "<html>not here</html>", CWATCH_FOREIGN, "" },
+		{ 403, "", "", "{\"__type\":12}", CWATCH_FOREIGN, "" },
+		{ 403, "", "", "[1,2]", CWATCH_FOREIGN, "" },
+		/* Codes that are none. */
+		{ 400, "<script>", "", "{\"__type\":\"\"}", CWATCH_FOREIGN, "" },
+		{ 400, "", "", "{\"__type\":\"Thrott ling; x\"}", CWATCH_UNKNOWN, "Thrott" },
+		{ 400, "Exception", "", "", CWATCH_UNKNOWN, "Exception" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cwatch_answer answer =
+		        judge(rows[i].status, rows[i].type, rows[i].query, rows[i].body);
+
+		if (answer.verdict != rows[i].verdict || strcmp(answer.code, rows[i].code) != 0)
+			fail_msg("row %zu (%ld %s%s%s): %s \"%s\"", i, rows[i].status, rows[i].type,
+			         rows[i].query, rows[i].body, cwatch_verdict_name(answer.verdict),
+			         answer.code);
+	}
+}
+
+static void test_why(void **state)
+{
+	struct cwatch_answer answer;
+	char body[4000];
+
+	(void)state;
+	answer = judge(403, "", "",
+	               "{\"__type\":\"AccessDeniedException\","
+	               "\"Message\":\"User: x is\\nnot \\u001b[31mauthorized\"}");
+	assert_string_equal(answer.why, "AccessDenied: User: x is not ?[31mauthorized");
+	/* Signature errors quote the request, and the token in it. */
+	answer = judge(403, "", "",
+	               "{\"__type\":\"SignatureDoesNotMatch\",\"message\":"
+	               "\"x-amz-security-token:SECRET\"}");
+	assert_string_equal(answer.why, "SignatureDoesNotMatch (HTTP 403)");
+	answer = judge(403, "", "",
+	               "<ErrorResponse><Error><Code>InvalidClientTokenId</Code>"
+	               "<Message>SECRET</Message></Error></ErrorResponse>");
+	assert_null(strstr(answer.why, "SECRET"));
+	/* Long ones are cut, never over the end. */
+	snprintf(body, sizeof(body), "{\"__type\":\"Throttling\",\"message\":\"%03000d\"}", 7);
+	answer = judge(400, "", "", body);
+	assert_true(strlen(answer.why) < sizeof(answer.why));
+	snprintf(body, sizeof(body), "{\"__type\":\"%03000d\"}", 7);
+	answer = judge(400, "", "", body);
+	assert_string_equal(answer.code, "");
+	assert_int_equal(answer.verdict, CWATCH_FOREIGN);
+}
+
+/* Only AWS's own answers tell AWS's time. */
+static void test_date(void **state)
+{
+	(void)state;
+	assert_int_equal(judge(200, "", "", "").date_ms, 1700000000000);
+	assert_int_equal(judge(403, "RequestExpired", "", "").date_ms, 1700000000000);
+	assert_int_equal(judge(503, "", "", "<html>proxy</html>").date_ms, 0);
+	assert_int_equal(judge(200, "", "", "<html>portal</html>").date_ms, 0);
+}
+
+static void test_no_answer(void **state)
+{
+	struct http_result result = { .outcome = HTTP_TIMED_OUT,
+		                      .why = "no answer within 10 s",
+		                      .date_wall_ms = 5 };
+	struct cwatch_answer answer;
+
+	(void)state;
+	cwatch_judge(&result, &answer);
+	assert_int_equal(answer.verdict, CWATCH_RETRY);
+	assert_string_equal(answer.why, "no answer within 10 s");
+	assert_int_equal(answer.date_ms, 0);
+	result.outcome = HTTP_NO_CONNECT;
+	result.why[0] = '\0';
+	cwatch_judge(&result, &answer);
+	assert_int_equal(answer.verdict, CWATCH_RETRY);
+	assert_string_equal(answer.why, "no connection");
+	result.outcome = HTTP_TOO_LARGE;
+	cwatch_judge(&result, &answer);
+	assert_int_equal(answer.verdict, CWATCH_FOREIGN);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	for (int v = 0; v < CWATCH_VERDICT_MAX; v++)
+		assert_string_not_equal(cwatch_verdict_name(v), "?");
+	assert_string_equal(cwatch_verdict_name(CWATCH_VERDICT_MAX), "?");
+	assert_string_equal(cwatch_verdict_name(-1), "?");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_body),        cmocka_unit_test(test_dimensions),
+		cmocka_unit_test(test_body_limits), cmocka_unit_test(test_body_of_a_thousand),
+		cmocka_unit_test(test_gzip),        cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_why),         cmocka_unit_test(test_date),
+		cmocka_unit_test(test_no_answer),   cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

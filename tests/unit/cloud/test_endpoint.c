@@ -1,0 +1,275 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "endpoint.h"
+
+static struct conf_metrics conf;
+static struct endpoint_env env;
+static struct identity identity;
+static struct endpoint found;
+static char why[160];
+
+static int reset(void **state)
+{
+	(void)state;
+	memset(&conf, 0, sizeof(conf));
+	memset(&env, 0, sizeof(env));
+	memset(&identity, 0, sizeof(identity));
+	memset(&found, 0, sizeof(found));
+	strcpy(identity.region, "ap-northeast-2");
+	strcpy(identity.domain, "amazonaws.com");
+	return 0;
+}
+
+static int find(void)
+{
+	why[0] = '\0';
+	return endpoint_find(&conf, &env, &identity, &found, why, sizeof(why));
+}
+
+static void test_regional(void **state)
+{
+	/* botocore's endpoint rules of cloudwatch give these. */
+	static const struct {
+		const char *region, *domain;
+		bool fips, dual;
+		const char *url;
+	} rows[] = {
+		{ "ap-northeast-2", "amazonaws.com", false, false,
+		  "https://monitoring.ap-northeast-2.amazonaws.com/" },
+		{ "ap-northeast-2", "", false, false,
+		  "https://monitoring.ap-northeast-2.amazonaws.com/" },
+		{ "us-east-1", "", true, false,
+		  "https://monitoring-fips.us-east-1.amazonaws.com/" },
+		{ "us-east-1", "", false, true, "https://monitoring.us-east-1.api.aws/" },
+		{ "us-east-1", "", true, true, "https://monitoring-fips.us-east-1.api.aws/" },
+		{ "us-gov-west-1", "", true, false,
+		  "https://monitoring.us-gov-west-1.amazonaws.com/" },
+		{ "us-gov-west-1", "", true, true, "https://monitoring.us-gov-west-1.api.aws/" },
+		{ "cn-north-1", "", false, false,
+		  "https://monitoring.cn-north-1.amazonaws.com.cn/" },
+		{ "cn-north-1", "", false, true,
+		  "https://monitoring.cn-north-1.api.amazonwebservices.com.cn/" },
+		{ "us-isob-east-1", "", false, false,
+		  "https://monitoring.us-isob-east-1.sc2s.sgov.gov/" },
+		{ "us-iso-east-1", "", false, false,
+		  "https://monitoring.us-iso-east-1.c2s.ic.gov/" },
+		{ "eusc-de-east-1", "", false, false,
+		  "https://monitoring.eusc-de-east-1.amazonaws.eu/" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		strcpy(identity.region, rows[i].region);
+		strcpy(identity.domain, rows[i].domain);
+		conf.fips = rows[i].fips;
+		conf.dual_stack = rows[i].dual;
+		assert_int_equal(find(), 0);
+		assert_string_equal(found.url, rows[i].url);
+		assert_string_equal(found.region, rows[i].region);
+		assert_true(strstr(found.url, found.host) != NULL);
+	}
+}
+
+static void test_region_order(void **state)
+{
+	(void)state;
+	identity.region[0] = '\0';
+	assert_int_equal(find(), -EAGAIN);
+	assert_true(why[0] != '\0');
+	strcpy(identity.region, "eu-west-1");
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.region, "eu-west-1");
+	env.default_region = "eu-west-2";
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.region, "eu-west-2");
+	env.region = "eu-west-3";
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.region, "eu-west-3");
+	strcpy(conf.region, "eu-central-1");
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.region, "eu-central-1");
+}
+
+static void test_bad_region(void **state)
+{
+	static const char *const bad[] = { "EU-WEST-1", "eu west",         "eu.west",       "-eu",
+		                           "eu/west",   "a.evil.example#", "eu-west-1@evil" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		strcpy(identity.region, bad[i]);
+		assert_int_equal(find(), -EINVAL);
+	}
+	reset(NULL);
+	strcpy(identity.domain, "evil.example/x");
+	assert_int_equal(find(), -EINVAL);
+}
+
+static void test_url_order(void **state)
+{
+	(void)state;
+	env.url = "https://all.example";
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.url, "https://all.example/");
+	env.url_cloudwatch = "https://cw.example";
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.url, "https://cw.example/");
+	strcpy(conf.endpoint, "https://conf.example");
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.url, "https://conf.example/");
+	assert_string_equal(found.region, "ap-northeast-2");
+	env.url = "";
+	env.url_cloudwatch = "";
+	conf.endpoint[0] = '\0';
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.host, "monitoring.ap-northeast-2.amazonaws.com");
+}
+
+/* As curl writes the Host header, and so as it must be signed. */
+static void test_host(void **state)
+{
+	static const struct {
+		const char *url, *host, *want;
+	} rows[] = {
+		{ "https://Cw.Example:443/", "cw.example", "https://cw.example/" },
+		{ "https://cw.example:8443", "cw.example:8443", "https://cw.example:8443/" },
+		{ "http://127.0.0.1:80", "127.0.0.1", "http://127.0.0.1/" },
+		{ "http://127.0.0.1:443", "127.0.0.1:443", "http://127.0.0.1:443/" },
+		{ "https://127.0.0.1:80", "127.0.0.1:80", "https://127.0.0.1:80/" },
+		{ "http://localhost:5000/", "localhost:5000", "http://localhost:5000/" },
+		{ "http://[::1]:5000", "[::1]:5000", "http://[::1]:5000/" },
+		{ "https://[2001:DB8::1]", "[2001:db8::1]", "https://[2001:db8::1]/" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		strcpy(conf.endpoint, rows[i].url);
+		assert_int_equal(find(), 0);
+		assert_string_equal(found.host, rows[i].host);
+		assert_string_equal(found.url, rows[i].want);
+	}
+}
+
+static void test_plain_http(void **state)
+{
+	static const char *const loopback[] = { "http://127.0.0.1:5000", "http://127.9.9.9",
+		                                "http://localhost", "http://[::1]" };
+	static const char *const beyond[] = { "http://10.0.0.1", "http://cw.example",
+		                              "http://localhost.example", "http://[fd00::1]",
+		                              "http://0.0.0.0" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++) {
+		strcpy(conf.endpoint, loopback[i]);
+		assert_int_equal(find(), 0);
+	}
+	for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
+		strcpy(conf.endpoint, beyond[i]);
+		conf.allow_http = false;
+		assert_int_equal(find(), -EINVAL);
+		assert_non_null(strstr(why, "http://"));
+		conf.allow_http = true;
+		assert_int_equal(find(), 0);
+	}
+}
+
+static void test_bad_url(void **state)
+{
+	static const char *const bad[] = {
+		"cw.example",
+		"ftp://cw.example",
+		"HTTPS://cw.example",
+		"https:/cw.example",
+		"https://",
+		"https:///",
+		"https://cw.example/path",
+		"https://cw.example?x=1",
+		"https://cw.example#x",
+		"https://user@cw.example",
+		"https://user:pw@cw.example",
+		"https://cw.example:0",
+		"https://cw.example:65536",
+		"https://cw.example:",
+		"https://cw.example:80x",
+		"https://cw example",
+		"https://-cw.example",
+		"https://cw..example",
+		"https://cw.example.",
+		"https://cw_.example",
+		"https://[::1",
+		"https://[::1]x",
+		"https://[127.0.0.1]",
+		"https://::1",
+		"https://cw.example\r\nX: y",
+		"https://cw.example%0d%0a",
+		"https://\xc3\xa4.example",
+	};
+
+	(void)state;
+	conf.allow_http = true;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		strcpy(conf.endpoint, bad[i]);
+		if (find() != -EINVAL)
+			fail_msg("taken: %s", bad[i]);
+		assert_true(why[0] != '\0');
+	}
+	assert_string_equal(found.url, "");
+	memset(conf.endpoint, 'a', sizeof(conf.endpoint) - 1);
+	memcpy(conf.endpoint, "https://", 8);
+	assert_int_equal(find(), -EINVAL);
+}
+
+static void test_contradiction(void **state)
+{
+	(void)state;
+	strcpy(conf.endpoint, "https://cw.example");
+	conf.fips = true;
+	assert_int_equal(find(), -EINVAL);
+	conf.fips = false;
+	conf.dual_stack = true;
+	assert_int_equal(find(), -EINVAL);
+	conf.dual_stack = false;
+	assert_int_equal(find(), 0);
+}
+
+static void test_env(void **state)
+{
+	struct endpoint_env got;
+
+	(void)state;
+	setenv("AWS_ENDPOINT_URL_CLOUDWATCH", "https://a", 1);
+	setenv("AWS_ENDPOINT_URL", "https://b", 1);
+	setenv("AWS_REGION", "c", 1);
+	setenv("AWS_DEFAULT_REGION", "d", 1);
+	endpoint_env(&got);
+	assert_string_equal(got.url_cloudwatch, "https://a");
+	assert_string_equal(got.url, "https://b");
+	assert_string_equal(got.region, "c");
+	assert_string_equal(got.default_region, "d");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_regional, reset),
+		cmocka_unit_test_setup(test_region_order, reset),
+		cmocka_unit_test_setup(test_bad_region, reset),
+		cmocka_unit_test_setup(test_url_order, reset),
+		cmocka_unit_test_setup(test_host, reset),
+		cmocka_unit_test_setup(test_plain_http, reset),
+		cmocka_unit_test_setup(test_bad_url, reset),
+		cmocka_unit_test_setup(test_contradiction, reset),
+		cmocka_unit_test_setup(test_env, reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

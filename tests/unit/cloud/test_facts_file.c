@@ -1,0 +1,325 @@
+/* Shapes, the table of facts, facts.json and facts.env. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "facts_file.h"
+#include "shape.h"
+
+static void test_shapes(void **state)
+{
+	static const struct {
+		bool (*shape)(const char *text);
+		const char *good[4], *bad[8];
+	} table[] = {
+		{ shape_instance_id,
+		  { "i-0123456789abcdef0", "i-12345678" },
+		  { "", "i-", "i-0123456789ABCDEF0", "i-0123456789abcdef", "i-0123456789abcdef01",
+		    "ami-12345678", "i-1234567g" } },
+		{ shape_image_id,
+		  { "ami-0123456789abcdef0" },
+		  { "i-12345678", "ami-", "ami-123" } },
+		{ shape_vpc_id, { "vpc-0123456789abcdef0" }, { "vpc-0123456789abcdef0 ", "vpc" } },
+		{ shape_subnet_id, { "subnet-12345678" }, { "subnet-1234567", "sub-12345678" } },
+		{ shape_instance_type,
+		  { "m5.large", "u-6tb1.112xlarge", "mac2-m2.metal", "c7gn.16xlarge" },
+		  { "m5", "m5.", ".large", "m5.large.x", "M5.large", "m5 large", "<html>" } },
+		{ shape_ipv4,
+		  { "10.16.3.7", "255.255.255.255" },
+		  { "10.16.3", "10.16.3.256", "::1", "10.16.3.7/24", "::ffff:10.0.0.1", "a" } },
+		{ shape_mac,
+		  { "0e:49:61:0f:c3:11" },
+		  { "0e:49:61:0f:c3", "0E:49:61:0f:c3:11", "0e-49-61-0f-c3-11",
+		    "0e:49:61:0f:c3:11/", "../../../../../xx" } },
+		{ shape_zone,
+		  { "ap-northeast-2a", "us-west-2-lax-1a", "us-gov-west-1a" },
+		  { "apnortheast2a", "ap--2a", "ap-", "-ap-2a", "AP-NORTHEAST-2A", "ap_2a" } },
+		{ shape_zone_id, { "apne2-az1", "usw2-lax1-az1" }, { "az1", "apne2-az1\n", "" } },
+		{ shape_region,
+		  { "ap-northeast-2", "us-gov-west-1" },
+		  { "ap-northeast-2a", "northeast", "ap-northeast-", "ap.northeast-2" } },
+		{ shape_partition,
+		  { "aws", "aws-cn", "aws-us-gov" },
+		  { "aw", "gcp", "aws-", "AWS" } },
+		{ shape_domain,
+		  { "amazonaws.com", "amazonaws.com.cn", "c2s.ic.gov" },
+		  { "amazonaws", "amazonaws..com", ".com", "amazonaws.com/", "ama zon.com" } },
+		{ shape_life_cycle,
+		  { "on-demand", "spot", "capacity-block" },
+		  { "Spot", "-spot", "on demand", "" } },
+		{ shape_target_state,
+		  { "InService", "Standby", "Warmed:Running", "Terminated" },
+		  { "inService", "InService!", "Warmed:", "Warmed:running", ":A", "A:B:C", "In" } },
+		{ shape_group,
+		  { "web", "my group: 1", "web-asg_A/B" },
+		  { "", " web", "web ", "web\n",
+		    "w\xc3\xa9"
+		    "b",
+		    ":web", "<html>" } },
+		{ shape_role, { "web-node", "A+=,.@_-z" }, { "", "a b", "a/b", "<html>", "a\nb" } },
+		{ shape_tag_key,
+		  { "Name", "aws:autoscaling:groupName", "a+-=.,_:@" },
+		  { "", ".", "..", "_index", "a/b", "a b", "<html>", "a?b" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		for (size_t j = 0; j < 4 && table[i].good[j] != NULL; j++)
+			if (!table[i].shape(table[i].good[j]))
+				fail_msg("shape %zu refused %s", i, table[i].good[j]);
+		for (size_t j = 0; j < 8 && table[i].bad[j] != NULL; j++)
+			if (table[i].shape(table[i].bad[j]))
+				fail_msg("shape %zu took %s", i, table[i].bad[j]);
+	}
+}
+
+static void test_shape_text(void **state)
+{
+	char text[8] = "before";
+
+	(void)state;
+	assert_false(shape_text("", 0, text, sizeof(text)));
+	assert_false(shape_text("\n", 1, text, sizeof(text)));
+	assert_false(shape_text("12345678", 8, text, sizeof(text)));
+	assert_false(shape_text("a\0b", 3, text, sizeof(text)));
+	assert_string_equal(text, "before");
+	assert_true(shape_text("1234567", 7, text, sizeof(text)));
+	assert_string_equal(text, "1234567");
+	assert_true(shape_text("spot\n", 5, text, sizeof(text)));
+	assert_string_equal(text, "spot");
+}
+
+static void test_set(void **state)
+{
+	static struct facts facts;
+	struct identity identity = { 0 };
+
+	(void)state;
+	memset(&facts, 0, sizeof(facts));
+	facts_identity(&facts, &identity);
+	assert_false(identity.asg_known);
+	assert_false(identity.target_state_known);
+	assert_true(facts_set(&facts, FACT_REGION, "ap-northeast-2"));
+	assert_false(facts_set(&facts, FACT_REGION, "ap-northeast-2"));
+	assert_true(facts_set(&facts, FACT_REGION, "ap-northeast-1"));
+	assert_true(facts_set(&facts, FACT_ASG, NULL));
+	assert_false(facts_set(&facts, FACT_ASG, NULL));
+	assert_true(facts_set(&facts, FACT_TARGET_STATE, "InService"));
+	facts_identity(&facts, &identity);
+	assert_string_equal(identity.region, "ap-northeast-1");
+	assert_true(identity.asg_known);
+	assert_string_equal(identity.asg, "");
+	assert_string_equal(identity.target_state, "InService");
+	assert_true(facts_valid(FACT_REGION, "eu-west-1"));
+	assert_false(facts_valid(FACT_REGION, "eu"));
+}
+
+static void test_tags(void **state)
+{
+	static struct tags tags, other;
+	char key[16], value[TAG_VALUE_MAX + 2];
+
+	(void)state;
+	tags_clear(&tags);
+	tags_clear(&other);
+	assert_true(tags_add(&tags, "Name", "web  1", 6));
+	assert_true(tags_add(&tags, "empty", "", 0));
+	assert_true(tags_add(&tags, "city", "\xec\x84\x9c\xec\x9a\xb8", 6));
+	assert_false(tags_add(&tags, "a b", "x", 1));
+	assert_false(tags_add(&tags, "bad", "a\nb", 3));
+	assert_false(tags_add(&tags, "bad", "a\0b", 3));
+	assert_false(tags_add(&tags, "bad", "\xff\xfe", 2));
+	memset(value, 'v', sizeof(value));
+	assert_false(tags_add(&tags, "long", value, TAG_VALUE_MAX + 1));
+	assert_int_equal(tags.count, 3);
+	assert_int_equal(tags.left_out, 5);
+	assert_string_equal(tags_key(&tags, 0), "Name");
+	assert_string_equal(tags_value(&tags, 0), "web  1");
+	assert_string_equal(tags_value(&tags, 1), "");
+	assert_false(tags_equal(&tags, &other));
+	for (int i = 0; i < 3; i++)
+		tags_add(&other, tags_key(&tags, i), tags_value(&tags, i),
+		         strlen(tags_value(&tags, i)));
+	assert_true(tags_equal(&tags, &other));
+	/* Neither their number nor their bytes grow past the table. */
+	tags_clear(&tags);
+	for (int i = 0; i < 200; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		tags_add(&tags, key, value, TAG_VALUE_MAX);
+	}
+	assert_int_equal(tags.count, 15);
+	tags_clear(&tags);
+	for (int i = 0; i < 200; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		tags_add(&tags, key, "v", 1);
+	}
+	assert_int_equal(tags.count, TAGS_MAX);
+	assert_int_equal(tags.left_out, 200 - TAGS_MAX);
+}
+
+static void sample(struct facts *facts)
+{
+	memset(facts, 0, sizeof(*facts));
+	facts_set(facts, FACT_INSTANCE_ID, "i-0123456789abcdef0");
+	facts_set(facts, FACT_PUBLIC_IPV4, NULL);
+	facts_set(facts, FACT_AZ, "ap-northeast-2a");
+	facts_set(facts, FACT_ASG, "web $(reboot)");
+	facts_set(facts, FACT_TARGET_STATE, "Warmed:Running");
+	facts->tags_have = FACTS_PRESENT;
+	tags_add(&facts->tags, "Name", "a \"b\" \\", 7);
+	tags_add(&facts->tags, "WNA_REGION", "mars", 4);
+}
+
+static void test_documents(void **state)
+{
+	static struct facts facts, back;
+	static char json[FACTS_FILE_MAX];
+	char env[4096];
+	struct sb sb;
+
+	(void)state;
+	sample(&facts);
+	sb_init(&sb, json, sizeof(json));
+	facts_json(&facts, &sb);
+	assert_false(sb.cut);
+	assert_string_equal(json, "{\n"
+	                          "  \"instance-id\": \"i-0123456789abcdef0\",\n"
+	                          "  \"public-ipv4\": null,\n"
+	                          "  \"az\": \"ap-northeast-2a\",\n"
+	                          "  \"asg\": \"web $(reboot)\",\n"
+	                          "  \"target-state\": \"Warmed:Running\",\n"
+	                          "  \"tags\": {\n"
+	                          "    \"Name\": \"a \\\"b\\\" \\\\\",\n"
+	                          "    \"WNA_REGION\": \"mars\"\n"
+	                          "  }\n"
+	                          "}\n");
+	sb_init(&sb, env, sizeof(env));
+	facts_env(&facts, &sb);
+	/* The group's name is no plain text and is left out; tags never come here. */
+	assert_string_equal(env, "WNA_INSTANCE_ID=i-0123456789abcdef0\n"
+	                         "WNA_AZ=ap-northeast-2a\n"
+	                         "WNA_TARGET_STATE=Warmed:Running\n");
+
+	assert_int_equal(facts_parse(json, strlen(json), &back), 0);
+	assert_string_equal(facts_get(&back, FACT_ASG)->text, "web $(reboot)");
+	assert_int_equal(facts_get(&back, FACT_PUBLIC_IPV4)->have, FACTS_ABSENT);
+	assert_int_equal(facts_get(&back, FACT_REGION)->have, FACTS_UNKNOWN);
+	assert_false(facts_get(&back, FACT_AZ)->asked);
+	assert_int_equal(back.tags.count, 2);
+	assert_string_equal(tags_value(&back.tags, 0), "a \"b\" \\");
+
+	memset(&facts, 0, sizeof(facts));
+	facts.tags_have = FACTS_ABSENT;
+	sb_init(&sb, json, sizeof(json));
+	facts_json(&facts, &sb);
+	assert_string_equal(json, "{\n  \"tags\": null\n}\n");
+	assert_int_equal(facts_parse(json, strlen(json), &back), 0);
+	assert_int_equal(back.tags_have, FACTS_ABSENT);
+}
+
+static void test_largest_fits(void **state)
+{
+	static struct facts facts;
+	static char json[FACTS_FILE_MAX];
+	char value[TAG_VALUE_MAX], key[16], asg[256];
+	struct sb sb;
+
+	(void)state;
+	memset(&facts, 0, sizeof(facts));
+	memset(value, '"', sizeof(value));
+	memset(asg, '\\', sizeof(asg));
+	asg[255] = '\0';
+	for (int id = FACTS_FIRST; id < FACTS_END; id++)
+		facts_set(&facts, id, asg);
+	facts.tags_have = FACTS_PRESENT;
+	for (int i = 0; i < TAGS_MAX; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		tags_add(&facts.tags, key, value, i < 15 ? sizeof(value) : 0);
+	}
+	sb_init(&sb, json, sizeof(json));
+	facts_json(&facts, &sb);
+	assert_false(sb.cut);
+}
+
+static void test_parse_checks_again(void **state)
+{
+	static struct facts facts;
+	static const char mixed[] =
+	        "{\"instance-id\": \"i-0123456789abcdef0; reboot\", \"region\": 7,"
+	        " \"az\": \"ap-northeast-2a\", \"tags\": {\"a b\": \"x\", \"c\": 1, \"d\": \"e\"}}";
+	static const char *const broken[] = { "", "[]", "nonsense", "{", "\"x\"", "{\"a\":" };
+
+	(void)state;
+	assert_int_equal(facts_parse(mixed, sizeof(mixed) - 1, &facts), 0);
+	assert_int_equal(facts_get(&facts, FACT_INSTANCE_ID)->have, FACTS_UNKNOWN);
+	assert_int_equal(facts_get(&facts, FACT_REGION)->have, FACTS_UNKNOWN);
+	assert_int_equal(facts_get(&facts, FACT_AZ)->have, FACTS_PRESENT);
+	assert_int_equal(facts.tags.count, 1);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(facts_parse(broken[i], strlen(broken[i]), &facts), -EBADMSG);
+	assert_string_equal(facts_get(&facts, FACT_AZ)->text, "ap-northeast-2a");
+}
+
+static void test_store_and_load(void **state)
+{
+	static struct facts facts, back;
+	struct facts_files files = { 0 };
+	char dir[] = "/tmp/wna-facts-XXXXXX", path[128];
+	struct stat before, after;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(facts_load(dir, &back), -ENOENT);
+	sample(&facts);
+	assert_int_equal(facts_store(&files, dir, &facts), 0);
+	snprintf(path, sizeof(path), "%s/facts.json", dir);
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(before.st_mode & 07777, 0644);
+	/* Written only if it differs: the same file stays. */
+	assert_int_equal(facts_store(&files, dir, &facts), 0);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	facts_set(&facts, FACT_REGION, "ap-northeast-2");
+	assert_int_equal(facts_store(&files, dir, &facts), 0);
+	assert_int_equal(facts_load(dir, &back), 0);
+	assert_string_equal(facts_get(&back, FACT_REGION)->text, "ap-northeast-2");
+
+	/* A link, or anything that is no file of ours, is not followed. */
+	unlink(path);
+	assert_int_equal(symlink("/etc/hostname", path), 0);
+	assert_int_equal(facts_load(dir, &back), -ELOOP);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0644), 0);
+	assert_int_equal(facts_load(dir, &back), -EBADMSG);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/facts.env", dir);
+	unlink(path);
+	rmdir(dir);
+	files = (struct facts_files){ 0 };
+	assert_int_equal(facts_store(&files, dir, &facts), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_shape_text),
+		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_largest_fits),
+		cmocka_unit_test(test_parse_checks_again),
+		cmocka_unit_test(test_store_and_load),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,203 @@
+/*
+ * A DNS server that takes every question and answers none, in a network and
+ * mount namespace of the test's own: the loop must not notice.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+
+#include "clock.h"
+#include "http.h"
+#include "server.h"
+
+/* Half of what the metric's sampling could bear; a joined resolver thread costs
+ * five seconds and more. */
+enum { STALL_MAX_US = 250 * 1000 };
+
+static int black_hole = -1;
+static char resolv_conf[] = "/tmp/wna-resolv-XXXXXX";
+
+static bool loopback_up(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool up = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &lo) == 0;
+
+	close(fd);
+	return up;
+}
+
+static bool own_namespaces(void)
+{
+	const int kinds = CLONE_NEWNET | CLONE_NEWNS;
+
+	if (unshare(kinds) < 0 && unshare(CLONE_NEWUSER | kinds) < 0)
+		return false;
+	return loopback_up() && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+static int setup(void **state)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+		                    .sin_port = htons(53),
+		                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd;
+
+	(void)state;
+	if (!own_namespaces())
+		return 0; /* the tests say so */
+	fd = mkstemp(resolv_conf);
+	if (fd < 0 || dprintf(fd, "nameserver 127.0.0.1\n") < 0 || close(fd) < 0 ||
+	    mount(resolv_conf, "/etc/resolv.conf", NULL, MS_BIND, NULL) < 0)
+		return -1;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return -1;
+	black_hole = fd;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	unlink(resolv_conf);
+	return 0;
+}
+
+struct got {
+	int calls;
+	enum http_outcome outcome;
+};
+
+static void on_done(void *arg, const struct http_result *result)
+{
+	struct got *got = arg;
+
+	got->calls++;
+	got->outcome = result->outcome;
+}
+
+/* Turns the loop until `calls`, with a turn due every 10 ms; the longest one. */
+static int64_t longest_turn_us(struct http *http, const struct got *got, int calls)
+{
+	int64_t longest = 0, end = clock_us() + 20 * 1000000, now = clock_us();
+
+	while (got->calls < calls && now < end) {
+		int64_t before = now;
+
+		http_wait(http, -1, 10);
+		now = clock_us();
+		if (now - before > longest)
+			longest = now - before;
+	}
+	assert_int_equal(got->calls, calls);
+	return longest;
+}
+
+static const struct http_request lost = { .method = "GET",
+	                                  .url = "http://monitoring.black-hole.example/",
+	                                  .connect_timeout_ms = 200,
+	                                  .timeout_ms = 300,
+	                                  .max_body = 100 };
+
+static void test_late_name(void **state)
+{
+	struct http *http = http_new();
+	struct got got = { 0 };
+	char question[512];
+
+	(void)state;
+	if (black_hole < 0)
+		skip();
+	for (int i = 1; i <= 3; i++) {
+		assert_non_null(http_start(http, &lost, on_done, &got));
+		assert_in_range(longest_turn_us(http, &got, i), 0, STALL_MAX_US);
+		assert_int_equal(got.outcome, HTTP_NO_NAME);
+	}
+	/* It was the server that was asked, and kept silent. */
+	assert_true(recv(black_hole, question, sizeof(question), 0) > 12);
+	int64_t before = clock_us();
+
+	http_free(http);
+	assert_in_range(clock_us() - before, 0, STALL_MAX_US);
+}
+
+static void test_given_up(void **state)
+{
+	struct http *http = http_new();
+	struct got got = { 0 };
+	int64_t before;
+
+	(void)state;
+	if (black_hole < 0)
+		skip();
+	struct http_call *call = http_start(http, &lost, on_done, &got);
+
+	http_wait(http, -1, 10);
+	http_wait(http, -1, 10);
+	before = clock_us();
+	http_cancel(http, call);
+	assert_in_range(clock_us() - before, 0, STALL_MAX_US);
+	/* And one that is under way when all ends. */
+	assert_non_null(http_start(http, &lost, on_done, &got));
+	http_wait(http, -1, 10);
+	http_wait(http, -1, 10);
+	before = clock_us();
+	http_free(http);
+	assert_in_range(clock_us() - before, 0, STALL_MAX_US);
+	assert_int_equal(got.calls, 0);
+}
+
+static bool say_ok(struct server *server, int fd, const char *head)
+{
+	(void)server;
+	(void)head;
+	server_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	return true;
+}
+
+/* The twin: while that goes on, what needs no DNS server is answered. */
+static void test_beside_it(void **state)
+{
+	struct http *http = http_new();
+	struct got late = { 0 }, got = { 0 };
+	char url[64];
+
+	(void)state;
+	if (black_hole < 0)
+		skip();
+	struct server *server = server_new(say_ok);
+
+	snprintf(url, sizeof(url), "http://localhost:%d/", server->port);
+	struct http_request request = lost;
+
+	request.url = url;
+	request.timeout_ms = request.connect_timeout_ms = 5000;
+	assert_non_null(http_start(http, &lost, on_done, &late));
+	assert_non_null(http_start(http, &request, on_done, &got));
+	assert_in_range(longest_turn_us(http, &got, 1), 0, STALL_MAX_US);
+	assert_int_equal(got.outcome, HTTP_ANSWERED);
+	assert_int_equal(late.calls, 0);
+	http_free(http);
+	server_free(server);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_late_name),
+		cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_beside_it),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,492 @@
+/* Rounds of questions in virtual time against a scripted metadata service. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "facts_file.h"
+#include "fake_http.h"
+#include "fake_worker.h"
+#include "identity.h"
+#include "imds.h"
+#include "log.h"
+#include "str.h"
+#include "tagwalk.h"
+
+#define META  "/latest/meta-data/"
+#define TAGS  META "tags/instance"
+#define GROUP TAGS "/aws:autoscaling:groupName"
+#define STATE META "autoscaling/target-lifecycle-state"
+
+struct world {
+	struct fake_worker worker;
+	struct imds *imds;
+	struct identity_job *job;
+	char dir[64];
+	int64_t now;
+	int turns;
+};
+
+static char *no_env(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
+static void node(void)
+{
+	fake_reset();
+	fake_set(META "instance-id", 200, "i-0123456789abcdef0");
+	fake_set(META "instance-type", 200, "m5.large");
+	fake_set(META "ami-id", 200, "ami-0123456789abcdef0");
+	fake_set(META "local-ipv4", 200, "10.16.3.7");
+	fake_set(META "placement/availability-zone", 200, "ap-northeast-2a");
+	fake_set(META "placement/availability-zone-id", 200, "apne2-az1");
+	fake_set(META "placement/region", 200, "ap-northeast-2");
+	fake_set(META "services/partition", 200, "aws");
+	fake_set(META "services/domain", 200, "amazonaws.com");
+	fake_set(META "mac", 200, "0e:49:61:0f:c3:11");
+	fake_set(META "network/interfaces/macs/0e:49:61:0f:c3:11/vpc-id", 200,
+	         "vpc-0123456789abcdef0");
+	fake_set(META "network/interfaces/macs/0e:49:61:0f:c3:11/subnet-id", 200,
+	         "subnet-0123456789abcdef0");
+	fake_set(META "instance-life-cycle", 200, "on-demand");
+	fake_set(STATE, 200, "InService");
+	fake_set(TAGS, 200, "Name\naws:autoscaling:groupName");
+	fake_set(TAGS "/Name", 200, "web 1");
+	fake_set(GROUP, 200, "web");
+}
+
+static void start(struct world *world)
+{
+	struct imds_settings settings;
+
+	imds_settings_read(&world->worker.conf.imds, no_env, &settings);
+	world->imds = imds_new(NULL, &settings);
+	world->job = identity_new(&world->worker.worker, world->imds, world->dir, world->now);
+	assert_non_null(world->job);
+}
+
+static void stop(struct world *world)
+{
+	identity_free(world->job);
+	imds_free(world->imds);
+}
+
+static void world_new(struct world *world)
+{
+	memset(world, 0, sizeof(*world));
+	str_copy(world->dir, sizeof(world->dir), "/tmp/wna-identity-XXXXXX");
+	assert_non_null(mkdtemp(world->dir));
+	fake_worker_init(&world->worker);
+	world->worker.conf.imds = (struct conf_imds){ .timeout_ms = 1000,
+		                                      .refresh_ms = 60000,
+		                                      .state_ms = 5000,
+		                                      .token_ttl_s = 21600,
+		                                      .max_age_ms = 300000 };
+	world->now = 100000;
+	node();
+}
+
+static void world_free(struct world *world)
+{
+	char path[128];
+
+	fake_worker_end(&world->worker);
+	snprintf(path, sizeof(path), "%s/facts.json", world->dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/facts.env", world->dir);
+	unlink(path);
+	rmdir(world->dir);
+}
+
+/* Lets time pass. A loop that does not move time is a bug, and found here. */
+static void pass(struct world *world, int64_t span_ms)
+{
+	int64_t end = world->now + span_ms;
+	int still = 0;
+
+	for (;;) {
+		identity_turn(world->job, world->now);
+		fake_worker_take(&world->worker);
+		world->turns++;
+		if (fake_deliver(world->now))
+			continue;
+		int64_t next = identity_deadline(world->job);
+
+		still = next > world->now ? 0 : still + 1;
+		assert_true(still < 3);
+		if (next > end)
+			break;
+		if (next > world->now)
+			world->now = next;
+	}
+	world->now = end;
+}
+
+static const struct msg *fact(struct world *world, enum fact_id id)
+{
+	return &world->worker.last[id];
+}
+
+static void assert_fact(struct world *world, enum fact_id id, const char *text)
+{
+	assert_int_equal(fact(world, id)->value, text[0] != '\0');
+	assert_string_equal(fact(world, id)->text, text);
+	assert_string_equal(fact(world, id)->why, "");
+}
+
+static void test_first_round(void **state)
+{
+	struct world world;
+	char path[128], text[1024] = "";
+
+	(void)state;
+	world_new(&world);
+	start(&world);
+	pass(&world, 0);
+	assert_true(identity_get(world.job)->known);
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
+	assert_fact(&world, FACT_INSTANCE_ID, "i-0123456789abcdef0");
+	assert_fact(&world, FACT_INSTANCE_TYPE, "m5.large");
+	assert_fact(&world, FACT_AMI_ID, "ami-0123456789abcdef0");
+	assert_fact(&world, FACT_PRIVATE_IPV4, "10.16.3.7");
+	assert_fact(&world, FACT_PUBLIC_IPV4, "");
+	assert_int_equal(world.worker.count[FACT_PUBLIC_IPV4], 1);
+	assert_fact(&world, FACT_AZ, "ap-northeast-2a");
+	assert_fact(&world, FACT_AZ_ID, "apne2-az1");
+	assert_fact(&world, FACT_REGION, "ap-northeast-2");
+	assert_fact(&world, FACT_PARTITION, "aws");
+	assert_fact(&world, FACT_DOMAIN, "amazonaws.com");
+	assert_fact(&world, FACT_VPC_ID, "vpc-0123456789abcdef0");
+	assert_fact(&world, FACT_SUBNET_ID, "subnet-0123456789abcdef0");
+	assert_fact(&world, FACT_ASG, "web");
+	assert_fact(&world, FACT_LIFE_CYCLE, "on-demand");
+	assert_fact(&world, FACT_TARGET_STATE, "InService");
+	assert_int_equal(fact(&world, FACT_TAGS)->value, 2);
+	assert_string_equal(identity_get(world.job)->vpc_id, "vpc-0123456789abcdef0");
+	assert_int_equal(identity_get(world.job)->target_state_at_ms, world.now);
+	assert_int_equal(fake.puts, 1);
+
+	snprintf(path, sizeof(path), "%s/facts.env", world.dir);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	fclose(file);
+	assert_non_null(strstr(text, "WNA_VPC_ID=vpc-0123456789abcdef0\n"));
+	assert_null(strstr(text, "PUBLIC"));
+	stop(&world);
+	world_free(&world);
+}
+
+/* Ten minutes of a healthy node: how often, and that all is told again. */
+static void test_pace(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	start(&world);
+	pass(&world, 0);
+	int gets = fake.gets;
+	int told = world.worker.count[FACT_AZ], state_told = world.worker.count[FACT_IMDS];
+
+	pass(&world, 600000);
+	/* 15 items and 3 of the tags a minute, the state 12 times, all jittered. */
+	assert_in_range(fake.gets - gets, 240, 370);
+	assert_in_range(world.worker.count[FACT_AZ] - told, 58, 61);
+	assert_in_range(world.worker.count[FACT_IMDS] - state_told, 58, 61);
+	assert_int_equal(fake.puts, 1);
+	stop(&world);
+	world_free(&world);
+}
+
+static void test_changes(void **state)
+{
+	struct world world;
+	static struct facts facts;
+
+	(void)state;
+	world_new(&world);
+	start(&world);
+	pass(&world, 0);
+	fake_set(STATE, 200, "Standby");
+	pass(&world, 6000);
+	assert_fact(&world, FACT_TARGET_STATE, "Standby");
+	assert_string_equal(identity_get(world.job)->target_state, "Standby");
+	fake_set(STATE, 404, "");
+	fake_set(META "public-ipv4", 200, "52.219.1.2");
+	fake_set(TAGS, 200, "Name\nColour\naws:autoscaling:groupName\n");
+	fake_set(TAGS "/Colour", 200, "blue");
+	pass(&world, 75000);
+	assert_fact(&world, FACT_TARGET_STATE, "");
+	assert_true(identity_get(world.job)->target_state_known);
+	assert_string_equal(identity_get(world.job)->target_state, "");
+	assert_fact(&world, FACT_PUBLIC_IPV4, "52.219.1.2");
+	assert_int_equal(fact(&world, FACT_TAGS)->value, 3);
+	assert_int_equal(facts_load(world.dir, &facts), 0);
+	assert_string_equal(tags_value(&facts.tags, 1), "blue");
+	assert_int_equal(facts_get(&facts, FACT_TARGET_STATE)->have, FACTS_ABSENT);
+	stop(&world);
+	world_free(&world);
+}
+
+static void test_bad_bodies(void **state)
+{
+	static const char *const bodies[] = { "",
+		                              "<html><body>login</body></html>",
+		                              "i-",
+		                              "i-0123456789abcdef0\ni-1",
+		                              "\x01\x02\x03\xff",
+		                              "i-0123456789abcdeff0" };
+	static char endless[12000];
+
+	(void)state;
+	memset(endless, 'i', sizeof(endless) - 1);
+	for (size_t i = 0; i < 7; i++) {
+		struct world world;
+		const char *body = i < 6 ? bodies[i] : endless;
+
+		world_new(&world);
+		fake_set(META "instance-id", 200, body);
+		start(&world);
+		pass(&world, 20000);
+		assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_BAD);
+		assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "instance-id"));
+		assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "in a row"));
+		assert_int_equal(world.worker.count[FACT_INSTANCE_ID], 0);
+		assert_string_equal(identity_get(world.job)->instance_id, "");
+		assert_false(identity_get(world.job)->known);
+		/* The others are not held up, and it is asked again. */
+		assert_fact(&world, FACT_SUBNET_ID, "subnet-0123456789abcdef0");
+		fake_set(META "instance-id", 200, "i-0123456789abcdef0");
+		pass(&world, 70000);
+		assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
+		assert_true(identity_get(world.job)->known);
+
+		/* What was known stays when the answer goes bad. */
+		fake_set(META "instance-id", 200, body);
+		pass(&world, 80000);
+		assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_BAD);
+		assert_string_equal(identity_get(world.job)->instance_id, "i-0123456789abcdef0");
+		stop(&world);
+		world_free(&world);
+	}
+}
+
+static void test_boot_before_the_service(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	fake.put_outcome = HTTP_TIMED_OUT;
+	start(&world);
+	pass(&world, 300000);
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_SILENT);
+	assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "hop limit"));
+	assert_false(identity_get(world.job)->known);
+	assert_in_range(fake.puts, 8, 30);
+	assert_int_equal(fake.gets, 0);
+	fake.put_outcome = HTTP_ANSWERED;
+	pass(&world, 61000);
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
+	assert_true(identity_get(world.job)->known);
+	stop(&world);
+	world_free(&world);
+}
+
+static void test_outage_keeps_what_is_known(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	start(&world);
+	pass(&world, 0);
+	fake.get_outcome = HTTP_TIMED_OUT;
+	fake.put_outcome = HTTP_TIMED_OUT;
+	pass(&world, 3600000);
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_SILENT);
+	assert_fact(&world, FACT_ASG, "web");
+	assert_string_equal(identity_get(world.job)->target_state, "InService");
+	int told = world.worker.count[FACT_ASG];
+
+	pass(&world, 30000);
+	assert_in_range(world.worker.count[FACT_ASG] - told, 2, 4);
+
+	/* Another process starts while it lasts: from the files. */
+	stop(&world);
+	memset(world.worker.count, 0, sizeof(world.worker.count));
+	start(&world);
+	pass(&world, 60000);
+	assert_true(identity_get(world.job)->known);
+	assert_string_equal(identity_get(world.job)->instance_id, "i-0123456789abcdef0");
+	assert_string_equal(identity_get(world.job)->target_state, "InService");
+	assert_int_equal(identity_get(world.job)->target_state_at_ms, 0);
+	assert_string_equal(fact(&world, FACT_ASG)->text, "web");
+	assert_non_null(strstr(fact(&world, FACT_ASG)->why, "remembered"));
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_SILENT);
+	assert_int_equal(fact(&world, FACT_TAGS)->value, 2);
+
+	fake.get_outcome = fake.put_outcome = HTTP_ANSWERED;
+	pass(&world, 61000);
+	assert_fact(&world, FACT_ASG, "web");
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
+	assert_true(identity_get(world.job)->target_state_at_ms > 0);
+	stop(&world);
+	world_free(&world);
+}
+
+/* The remembered file came with an image of another node. */
+static void test_other_instance(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	start(&world);
+	pass(&world, 0);
+	stop(&world);
+	fake_set(META "instance-id", 200, "i-0fedcba9876543210");
+	fake_set(META "placement/availability-zone", 500, "");
+	fake_set(TAGS, 500, "");
+	start(&world);
+	assert_string_equal(identity_get(world.job)->az, "ap-northeast-2a");
+	pass(&world, 0);
+	assert_string_equal(identity_get(world.job)->instance_id, "i-0fedcba9876543210");
+	assert_string_equal(identity_get(world.job)->az, "");
+	assert_false(identity_get(world.job)->known);
+	fake_set(META "placement/availability-zone", 200, "ap-northeast-2c");
+	pass(&world, 120000);
+	assert_string_equal(identity_get(world.job)->az, "ap-northeast-2c");
+	assert_true(identity_get(world.job)->known);
+	stop(&world);
+	world_free(&world);
+}
+
+static void test_late_tag(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	fake_set(TAGS, 404, "");
+	fake_set(GROUP, 404, "");
+	start(&world);
+	pass(&world, 0);
+	assert_true(identity_get(world.job)->known);
+	assert_true(identity_get(world.job)->asg_known);
+	assert_string_equal(identity_get(world.job)->asg, "");
+	assert_int_equal(fact(&world, FACT_TAGS)->value, -1);
+	assert_fact(&world, FACT_ASG, "");
+	/* Half a minute after boot it is there, and found before the next refresh. */
+	pass(&world, 15000);
+	fake_set(TAGS, 200, "aws:autoscaling:groupName");
+	fake_set(GROUP, 200, "web");
+	pass(&world, 20000);
+	assert_fact(&world, FACT_ASG, "web");
+	assert_int_equal(fact(&world, FACT_TAGS)->value, 1);
+	stop(&world);
+	world_free(&world);
+}
+
+static void test_configured_group(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	str_copy(world.worker.conf.imds.asg, sizeof(world.worker.conf.imds.asg), "mine");
+	start(&world);
+	assert_true(identity_get(world.job)->asg_known);
+	assert_string_equal(identity_get(world.job)->asg, "mine");
+	pass(&world, 200000);
+	assert_string_equal(identity_get(world.job)->asg, "mine");
+	assert_string_equal(fact(&world, FACT_ASG)->text, "mine");
+	assert_string_equal(fact(&world, FACT_ASG)->why, "configured");
+	stop(&world);
+	world_free(&world);
+}
+
+static void test_bad_tags(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	/* A list that is a page: no tags of it, the old ones stay, the state says so. */
+	start(&world);
+	pass(&world, 0);
+	fake_set(TAGS, 200, "<html>\n<body>what is this</body>\n");
+	pass(&world, 80000);
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_BAD);
+	assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "tags"));
+	assert_int_equal(fact(&world, FACT_TAGS)->value, 2);
+	/* Keys that are none are left out, and so is a value that vanished. */
+	fake_set(TAGS, 200, "Name\n../../user-data\ngone\naws:autoscaling:groupName");
+	pass(&world, 70000);
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
+	assert_int_equal(fact(&world, FACT_TAGS)->value, 2);
+	stop(&world);
+	world_free(&world);
+}
+
+static void test_refresh(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	start(&world);
+	pass(&world, 0);
+	memset(world.worker.count, 0, sizeof(world.worker.count));
+	identity_refresh(world.job);
+	assert_int_equal(fake_worker_take(&world.worker), FACTS_COUNT + 2);
+	stop(&world);
+	world_free(&world);
+}
+
+static void test_switched_off(void **state)
+{
+	struct world world;
+	struct imds_settings settings;
+
+	(void)state;
+	world_new(&world);
+	imds_settings_read(&world.worker.conf.imds, no_env, &settings);
+	settings.off = true;
+	world.imds = imds_new(NULL, &settings);
+	world.job = identity_new(&world.worker.worker, world.imds, world.dir, world.now);
+	pass(&world, 600000);
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_DISABLED);
+	assert_int_equal(fake.puts, 0);
+	assert_true(world.turns < 200);
+	stop(&world);
+	world_free(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first_round),
+		cmocka_unit_test(test_pace),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_bad_bodies),
+		cmocka_unit_test(test_boot_before_the_service),
+		cmocka_unit_test(test_outage_keeps_what_is_known),
+		cmocka_unit_test(test_other_instance),
+		cmocka_unit_test(test_late_tag),
+		cmocka_unit_test(test_configured_group),
+		cmocka_unit_test(test_bad_tags),
+		cmocka_unit_test(test_refresh),
+		cmocka_unit_test(test_switched_off),
+	};
+
+	log_init("test", LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

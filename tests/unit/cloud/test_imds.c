@@ -1,0 +1,573 @@
+/* The metadata session in virtual time, and its pure rules. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fake_http.h"
+#include "imds.h"
+#include "log.h"
+#include "str.h"
+
+#define ID_PATH "/latest/meta-data/instance-id"
+
+static const char *env_name[8];
+static char *env_value[8];
+
+static char *env(const char *name)
+{
+	for (int i = 0; i < 8 && env_name[i] != NULL; i++)
+		if (strcmp(env_name[i], name) == 0)
+			return env_value[i];
+	return NULL;
+}
+
+static void env_set(int i, const char *name, char *value)
+{
+	env_name[i] = name;
+	env_value[i] = value;
+	if (i < 7)
+		env_name[i + 1] = NULL;
+}
+
+static const struct conf_imds conf = { .timeout_ms = 1000, .token_ttl_s = 21600 };
+
+static void test_settings(void **state)
+{
+	struct imds_settings settings;
+	struct conf_imds own = conf;
+
+	(void)state;
+	env_name[0] = NULL;
+	imds_settings_read(&conf, env, &settings);
+	assert_string_equal(settings.base, "http://169.254.169.254");
+	assert_int_equal(settings.timeout_ms, 1000);
+	assert_int_equal(settings.attempts, 2);
+	assert_false(settings.off);
+	assert_string_equal(settings.ignored, "");
+
+	env_set(0, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv6");
+	env_set(1, "AWS_METADATA_SERVICE_TIMEOUT", "3");
+	env_set(2, "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "5");
+	env_set(3, "AWS_EC2_METADATA_DISABLED", "TRUE");
+	imds_settings_read(&conf, env, &settings);
+	assert_string_equal(settings.base, "http://[fd00:ec2::254]");
+	assert_int_equal(settings.timeout_ms, 3000);
+	assert_int_equal(settings.attempts, 5);
+	assert_true(settings.off);
+
+	env_set(3, "AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1338/");
+	imds_settings_read(&conf, env, &settings);
+	assert_string_equal(settings.base, "http://127.0.0.1:1338");
+	str_copy(own.endpoint, sizeof(own.endpoint), "http://[::1]:99");
+	imds_settings_read(&own, env, &settings);
+	assert_string_equal(settings.base, "http://[::1]:99");
+
+	env_name[0] = NULL;
+	own = conf;
+	own.endpoint_mode = IMDS_IPV6;
+	imds_settings_read(&own, env, &settings);
+	assert_string_equal(settings.base, "http://[fd00:ec2::254]");
+}
+
+static void test_settings_ignored(void **state)
+{
+	static const struct {
+		const char *name;
+		char *value;
+	} nonsense[] = {
+		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254" },
+		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT", "file:///etc/passwd" },
+		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://user@host/" },
+		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://" },
+		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv5" },
+		{ "AWS_METADATA_SERVICE_TIMEOUT", "soon" },
+		{ "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "0" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+		struct imds_settings settings;
+
+		env_set(0, nonsense[i].name, nonsense[i].value);
+		imds_settings_read(&conf, env, &settings);
+		assert_string_equal(settings.ignored, nonsense[i].name);
+		assert_string_equal(settings.base, "http://169.254.169.254");
+		assert_int_equal(settings.timeout_ms, 1000);
+		assert_int_equal(settings.attempts, 2);
+	}
+	env_name[0] = NULL;
+}
+
+static enum imds_class classify(bool put, enum http_outcome outcome, long status, const char *type)
+{
+	struct http_result result = { .outcome = outcome, .status = status, .body = "" };
+	char why[LIMIT_FACT_WHY] = "";
+
+	str_copy(result.content_type, sizeof(result.content_type), type);
+	enum imds_class class = imds_classify(put, &result, "http://x", why, sizeof(why));
+
+	assert_int_equal(why[0] == '\0', class == IMDS_CLASS_VALUE || class == IMDS_CLASS_ABSENT);
+	return class;
+}
+
+static void test_classify(void **state)
+{
+	static const struct {
+		long status;
+		enum imds_class put, get;
+	} table[] = {
+		{ 200, IMDS_CLASS_VALUE, IMDS_CLASS_VALUE },
+		{ 204, IMDS_CLASS_BAD, IMDS_CLASS_BAD },
+		{ 302, IMDS_CLASS_BAD, IMDS_CLASS_BAD },
+		{ 400, IMDS_CLASS_BUG, IMDS_CLASS_BUG },
+		{ 401, IMDS_CLASS_BAD, IMDS_CLASS_TOKEN },
+		{ 403, IMDS_CLASS_DISABLED, IMDS_CLASS_DISABLED },
+		{ 404, IMDS_CLASS_DISABLED, IMDS_CLASS_ABSENT },
+		{ 405, IMDS_CLASS_DISABLED, IMDS_CLASS_BAD },
+		{ 429, IMDS_CLASS_BUSY, IMDS_CLASS_BUSY },
+		{ 500, IMDS_CLASS_BAD, IMDS_CLASS_BAD },
+		{ 503, IMDS_CLASS_BUSY, IMDS_CLASS_BUSY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		assert_int_equal(classify(true, HTTP_ANSWERED, table[i].status, "text/plain"),
+		                 table[i].put);
+		assert_int_equal(classify(false, HTTP_ANSWERED, table[i].status, "text/plain"),
+		                 table[i].get);
+	}
+	assert_int_equal(classify(false, HTTP_ANSWERED, 200, "text/html; charset=x"),
+	                 IMDS_CLASS_BAD);
+	assert_int_equal(classify(false, HTTP_ANSWERED, 200, ""), IMDS_CLASS_VALUE);
+	assert_int_equal(classify(true, HTTP_TIMED_OUT, 0, ""), IMDS_CLASS_SILENT);
+	assert_int_equal(classify(false, HTTP_NO_CONNECT, 0, ""), IMDS_CLASS_SILENT);
+	assert_int_equal(classify(false, HTTP_TOO_LARGE, 0, ""), IMDS_CLASS_BAD);
+	assert_int_equal(classify(false, HTTP_BROKEN, 0, ""), IMDS_CLASS_BAD);
+}
+
+static void test_reasons(void **state)
+{
+	struct http_result result = { .outcome = HTTP_TIMED_OUT };
+	char why[LIMIT_FACT_WHY];
+
+	(void)state;
+	imds_classify(true, &result, "http://169.254.169.254", why, sizeof(why));
+	assert_non_null(strstr(why, "hop limit"));
+	assert_non_null(strstr(why, "route"));
+	result.outcome = HTTP_ANSWERED;
+	result.status = 403;
+	imds_classify(true, &result, "http://169.254.169.254", why, sizeof(why));
+	assert_non_null(strstr(why, "disabled"));
+}
+
+static void test_pauses(void **state)
+{
+	static const uint32_t randoms[] = { 0, 1, 12345, UINT32_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		assert_in_range(imds_pause_ms(IMDS_CLASS_BUSY, 1, randoms[i]), 500, 1000);
+		assert_in_range(imds_pause_ms(IMDS_CLASS_SILENT, 3, randoms[i]), 2000, 4000);
+		assert_in_range(imds_pause_ms(IMDS_CLASS_BUSY, 1000, randoms[i]), 30000, 60000);
+		/* Neither of the two is worth hurrying. */
+		assert_in_range(imds_pause_ms(IMDS_CLASS_DISABLED, 1, randoms[i]), 22500, 37500);
+		assert_in_range(imds_pause_ms(IMDS_CLASS_BUG, 1, randoms[i]), 22500, 37500);
+		assert_in_range(imds_renew_ms(21600, randoms[i]), 16200000, 19440000);
+		assert_in_range(imds_renew_ms(1, randoms[i]), 750, 900);
+	}
+	assert_true(imds_pause_ms(IMDS_CLASS_BUSY, 5, 1) != imds_pause_ms(IMDS_CLASS_BUSY, 5, 77));
+}
+
+static void test_token_shape(void **state)
+{
+	char long_one[IMDS_TOKEN_MAX + 2];
+
+	(void)state;
+	memset(long_one, 'A', sizeof(long_one));
+	assert_true(imds_token_valid("AQAEAP-x_9==", 12));
+	assert_true(imds_token_valid(long_one, IMDS_TOKEN_MAX));
+	assert_false(imds_token_valid(long_one, IMDS_TOKEN_MAX + 1));
+	assert_false(imds_token_valid("", 0));
+	assert_false(imds_token_valid("a b", 3));
+	assert_false(imds_token_valid("a\r\nX: y", 7));
+	assert_false(imds_token_valid("a\0b", 3));
+	assert_false(imds_token_valid("<html>", 6));
+	assert_false(imds_token_valid("\xff\xfe", 2));
+}
+
+/* One asker, and what it heard. */
+struct asker {
+	struct imds_ask ask;
+	int values, absences, failures;
+	char body[256];
+};
+
+static void on_reply(void *arg, enum imds_reply reply, const char *body, size_t len, int64_t now_ms)
+{
+	struct asker *asker = arg;
+
+	(void)now_ms;
+	assert_int_equal(strlen(body), len);
+	str_copy(asker->body, sizeof(asker->body), body);
+	asker->values += reply == IMDS_REPLY_VALUE;
+	asker->absences += reply == IMDS_REPLY_ABSENT;
+	asker->failures += reply == IMDS_REPLY_FAILED;
+}
+
+static void ask(struct imds *imds, struct asker *asker, const char *path)
+{
+	asker->ask.done = on_reply;
+	asker->ask.arg = asker;
+	str_copy(asker->ask.path, sizeof(asker->ask.path), path);
+	imds_ask(imds, &asker->ask);
+}
+
+static struct imds *session(struct asker *asker)
+{
+	struct imds_settings settings;
+	struct imds *imds;
+
+	fake_reset();
+	fake_set(ID_PATH, 200, "i-0123456789abcdef0");
+	memset(asker, 0, sizeof(*asker));
+	env_name[0] = NULL;
+	imds_settings_read(&conf, env, &settings);
+	imds = imds_new(NULL, &settings);
+	assert_non_null(imds);
+	return imds;
+}
+
+static enum imds_state state_of(const struct imds *imds)
+{
+	const char *why;
+
+	return imds_state(imds, &why);
+}
+
+/* Asks and lets time pass from *now until there is a reply or `end` is reached. */
+static void ask_until(struct imds *imds, struct asker *asker, const char *path, int64_t *now,
+                      int64_t end)
+{
+	int heard = asker->values + asker->absences + asker->failures;
+
+	ask(imds, asker, path);
+	while (*now <= end && asker->values + asker->absences + asker->failures == heard) {
+		imds_turn(imds, *now);
+		if (!fake_deliver(*now))
+			*now = imds_deadline(imds);
+	}
+}
+
+static void test_token_then_question(void **state)
+{
+	struct asker asker;
+	struct imds *imds = session(&asker);
+	int64_t now = 1000;
+
+	(void)state;
+	assert_int_equal(state_of(imds), IMDS_STARTING);
+	assert_int_equal(imds_deadline(imds), INT64_MAX);
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(asker.values, 1);
+	assert_string_equal(asker.body, "i-0123456789abcdef0");
+	assert_int_equal(fake.puts, 1);
+	assert_int_equal(state_of(imds), IMDS_OK);
+	/* The next one uses the same token; what is not there is absent. */
+	ask_until(imds, &asker, "/latest/meta-data/public-ipv4", &now, now);
+	assert_int_equal(asker.absences, 1);
+	assert_int_equal(fake.puts, 1);
+	assert_int_equal(state_of(imds), IMDS_OK);
+	imds_free(imds);
+}
+
+static void test_token_request(void **state)
+{
+	struct asker asker;
+	struct imds *imds = session(&asker);
+
+	(void)state;
+	ask(imds, &asker, ID_PATH);
+	imds_turn(imds, 0);
+	assert_string_equal(fake.call->method, "PUT");
+	assert_string_equal(fake.call->url, "http://169.254.169.254/latest/api/token");
+	assert_string_equal(fake.call->ttl, "21600");
+	assert_string_equal(fake.call->token, "");
+	assert_true(fake.call->local);
+	fake_deliver(0);
+	assert_string_equal(fake.call->method, "GET");
+	assert_string_equal(fake.call->token, "TOKEN-1==");
+	assert_string_equal(fake.call->ttl, "");
+	assert_true(fake.call->local);
+	imds_free(imds); /* with a request under way and an ask that waits */
+	assert_null(fake.call);
+	assert_false(asker.ask.waiting);
+}
+
+static void test_renewed_before_it_ends(void **state)
+{
+	struct asker asker;
+	struct imds *imds = session(&asker);
+	int64_t now = 0, renewed = 0;
+
+	(void)state;
+	fake.ttl_s = 60;
+	for (; now < 60000; now += 1000) {
+		int64_t at = now;
+
+		ask_until(imds, &asker, ID_PATH, &at, at);
+		if (fake.puts == 2 && renewed == 0)
+			renewed = now;
+	}
+	assert_in_range(renewed, 45000, 55000);
+	assert_int_equal(asker.values, 60);
+	assert_int_equal(asker.failures, 0);
+	imds_free(imds);
+}
+
+static void test_renewal_that_fails(void **state)
+{
+	struct asker asker;
+	struct imds *imds = session(&asker);
+	int64_t now = 0;
+
+	(void)state;
+	fake.ttl_s = 100;
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	fake.put_status = 503;
+	/* The old token is good until 100 s, and the questions go on. */
+	for (now = 75000; now < 100000; now += 1000) {
+		int64_t at = now;
+
+		ask_until(imds, &asker, ID_PATH, &at, at);
+	}
+	assert_int_equal(asker.failures, 0);
+	assert_int_equal(asker.values, 26);
+	assert_int_equal(state_of(imds), IMDS_OK);
+	assert_true(fake.puts > 1);
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(asker.failures, 1);
+	assert_int_equal(state_of(imds), IMDS_BUSY);
+	imds_free(imds);
+}
+
+static void test_401(void **state)
+{
+	struct asker asker;
+	struct imds *imds = session(&asker);
+	int64_t now = 0;
+
+	(void)state;
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	fake.token = 2; /* the instance was stopped and started: the old one is void */
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(asker.values, 2);
+	assert_int_equal(fake.puts, 2);
+	assert_int_equal(fake.gets, 3);
+	/* A service that takes no token is not asked in a loop. */
+	fake.get_status = 401;
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(asker.failures, 1);
+	assert_int_equal(fake.puts, 3);
+	assert_int_equal(fake.gets, 5);
+	fake.get_status = 0;
+	now += 60000;
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(asker.values, 3);
+	imds_free(imds);
+}
+
+/* Asks for ten minutes; returns how many requests that took. */
+static int outage(struct imds *imds, struct asker *asker, int64_t *now)
+{
+	int before = fake.puts + fake.gets;
+	int64_t end = *now + 600000;
+
+	while (*now < end)
+		ask_until(imds, asker, ID_PATH, now, end);
+	return fake.puts + fake.gets - before;
+}
+
+static void test_outages(void **state)
+{
+	static const struct {
+		enum http_outcome put_outcome, get_outcome;
+		long put_status, get_status;
+		enum imds_state state;
+	} ills[] = {
+		{ HTTP_TIMED_OUT, HTTP_TIMED_OUT, 0, 0, IMDS_SILENT },
+		{ HTTP_NO_CONNECT, HTTP_NO_CONNECT, 0, 0, IMDS_SILENT },
+		{ HTTP_ANSWERED, HTTP_TIMED_OUT, 0, 0, IMDS_SILENT },
+		{ HTTP_ANSWERED, HTTP_ANSWERED, 503, 503, IMDS_BUSY },
+		{ HTTP_ANSWERED, HTTP_ANSWERED, 429, 429, IMDS_BUSY },
+		{ HTTP_ANSWERED, HTTP_ANSWERED, 0, 429, IMDS_BUSY },
+		{ HTTP_ANSWERED, HTTP_ANSWERED, 403, 403, IMDS_DISABLED },
+		{ HTTP_ANSWERED, HTTP_ANSWERED, 405, 0, IMDS_DISABLED },
+		{ HTTP_ANSWERED, HTTP_ANSWERED, 0, 403, IMDS_DISABLED },
+		{ HTTP_ANSWERED, HTTP_ANSWERED, 400, 0, IMDS_BAD },
+		{ HTTP_ANSWERED, HTTP_ANSWERED, 500, 500, IMDS_BAD },
+		{ HTTP_BROKEN, HTTP_BROKEN, 0, 0, IMDS_BAD },
+		{ HTTP_TOO_LARGE, HTTP_TOO_LARGE, 0, 0, IMDS_BAD },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ills) / sizeof(ills[0]); i++) {
+		struct asker asker;
+		struct imds *imds = session(&asker);
+		int64_t now = 5000;
+
+		fake.put_outcome = ills[i].put_outcome;
+		fake.get_outcome = ills[i].get_outcome;
+		fake.put_status = ills[i].put_status;
+		fake.get_status = ills[i].get_status;
+		int requests = outage(imds, &asker, &now);
+
+		assert_int_equal(state_of(imds), ills[i].state);
+		assert_int_equal(asker.values, 0);
+		/* Never given up, and never more than backing off allows. */
+		assert_in_range(requests, 8, 60);
+		fake.put_outcome = fake.get_outcome = HTTP_ANSWERED;
+		fake.put_status = fake.get_status = 0;
+		int64_t end = now + 80000;
+
+		while (asker.values == 0 && now < end)
+			ask_until(imds, &asker, ID_PATH, &now, end);
+		assert_int_equal(asker.values, 1);
+		assert_int_equal(state_of(imds), IMDS_OK);
+		imds_free(imds);
+	}
+}
+
+static void test_one_lost_packet(void **state)
+{
+	struct asker asker;
+	struct imds *imds = session(&asker);
+	int64_t now = 0;
+
+	(void)state;
+	fake.put_outcome = HTTP_TIMED_OUT;
+	fake.ill_for = 1;
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(asker.values, 1);
+	assert_int_equal(fake.puts, 2);
+	imds_free(imds);
+}
+
+static void test_bad_tokens(void **state)
+{
+	static const char *const bodies[] = { "", "<html>sign in</html>", "two words", "\x01\x02" };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct asker asker;
+		struct imds *imds = session(&asker);
+		int64_t now = 0;
+
+		fake.token_body = bodies[i];
+		ask_until(imds, &asker, ID_PATH, &now, now);
+		assert_int_equal(asker.failures, 1);
+		assert_int_equal(fake.gets, 0);
+		assert_int_equal(state_of(imds), IMDS_BAD);
+		imds_free(imds);
+	}
+}
+
+/* One path that is ill among others that are well is no illness of the service. */
+static void test_one_bad_path(void **state)
+{
+	struct asker asker;
+	struct imds *imds = session(&asker);
+	int64_t now = 0;
+
+	(void)state;
+	fake_set("/latest/meta-data/ami-id", 500, "x");
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	ask_until(imds, &asker, "/latest/meta-data/ami-id", &now, now);
+	assert_int_equal(asker.failures, 1);
+	assert_non_null(strstr(asker.body, "500"));
+	assert_int_equal(state_of(imds), IMDS_OK);
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(asker.values, 2);
+	assert_int_equal(now, 0);
+	imds_free(imds);
+}
+
+static void test_queue(void **state)
+{
+	struct asker a, b, c;
+	struct imds *imds = session(&a);
+
+	(void)state;
+	memset(&b, 0, sizeof(b));
+	memset(&c, 0, sizeof(c));
+	ask(imds, &a, ID_PATH);
+	ask(imds, &b, "/latest/meta-data/none");
+	ask(imds, &c, ID_PATH);
+	ask(imds, &a, ID_PATH); /* waits already */
+	imds_turn(imds, 0);
+	imds_withdraw(imds, &b.ask);
+	while (fake_deliver(0))
+		;
+	assert_int_equal(a.values, 1);
+	assert_int_equal(b.absences, 0);
+	assert_int_equal(c.values, 1);
+	assert_int_equal(imds_deadline(imds), INT64_MAX);
+	/* Withdrawn under way. */
+	ask(imds, &a, ID_PATH);
+	imds_turn(imds, 0);
+	assert_non_null(fake.call);
+	imds_withdraw(imds, &a.ask);
+	assert_null(fake.call);
+	imds_withdraw(imds, &a.ask);
+	imds_free(imds);
+}
+
+static void test_switched_off(void **state)
+{
+	struct imds_settings settings;
+	struct asker asker = { 0 };
+	const char *why;
+
+	(void)state;
+	fake_reset();
+	env_set(0, "AWS_EC2_METADATA_DISABLED", "true");
+	imds_settings_read(&conf, env, &settings);
+	struct imds *imds = imds_new(NULL, &settings);
+
+	ask(imds, &asker, ID_PATH);
+	imds_turn(imds, 0);
+	assert_int_equal(fake.puts + fake.gets, 0);
+	assert_null(fake.call);
+	assert_int_equal(imds_deadline(imds), INT64_MAX);
+	assert_int_equal(imds_state(imds, &why), IMDS_DISABLED);
+	assert_non_null(strstr(why, "AWS_EC2_METADATA_DISABLED"));
+	imds_free(imds);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_settings_ignored),
+		cmocka_unit_test(test_classify),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_pauses),
+		cmocka_unit_test(test_token_shape),
+		cmocka_unit_test(test_token_then_question),
+		cmocka_unit_test(test_token_request),
+		cmocka_unit_test(test_renewed_before_it_ends),
+		cmocka_unit_test(test_renewal_that_fails),
+		cmocka_unit_test(test_401),
+		cmocka_unit_test(test_outages),
+		cmocka_unit_test(test_one_lost_packet),
+		cmocka_unit_test(test_bad_tokens),
+		cmocka_unit_test(test_one_bad_path),
+		cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_switched_off),
+	};
+
+	log_init("test", LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,277 @@
+/*
+ * wna-cloud whole, as wnad would start it: descriptors 3 and 4, a process of its
+ * own, real time, and a metadata service on loopback.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "clock.h"
+#include "loop.h"
+#include "server.h"
+#include "str.h"
+#include "worker.h"
+
+struct child {
+	pid_t pid;
+	int fd; /* wnad's end */
+	struct msg last[FACT_MAX];
+	int alive;
+};
+
+static char dir[64];
+
+static bool metadata(struct server *server, int fd, const char *head)
+{
+	static const struct {
+		const char *path, *body;
+	} paths[] = {
+		{ "instance-id ", "i-0123456789abcdef0" },
+		{ "placement/region ", "ap-northeast-2" },
+		{ "placement/availability-zone ", "ap-northeast-2a" },
+		{ "autoscaling/target-lifecycle-state ", "InService" },
+		{ "tags/instance ", "Name\naws:autoscaling:groupName" },
+		{ "tags/instance/aws:autoscaling:groupName ", "web" },
+		{ "tags/instance/Name ", "one" },
+		{ "iam/security-credentials/ ", "web-node" },
+		{ "iam/security-credentials/web-node ",
+		  "{\"Code\":\"Success\",\"AccessKeyId\":\"ASIAIOSFODNN7EXAMPLE\","
+		  "\"SecretAccessKey\":\"s3cr3t-s3cr3t\",\"Token\":\"t0k3n-t0k3n\","
+		  "\"Expiration\":\"2099-01-01T00:00:00Z\"}" },
+	};
+	const char *body = NULL;
+	char answer[1024];
+
+	(void)server;
+	if (strncmp(head, "PUT /latest/api/token ", 22) == 0) {
+		server_say(fd, "HTTP/1.1 200 OK\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n"
+		               "Content-Length: 8\r\n\r\nAQAEAT==");
+		return true;
+	}
+	if (strstr(head, "X-aws-ec2-metadata-token: AQAEAT==\r\n") == NULL) {
+		server_say(fd, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (strncmp(head, "GET /latest/meta-data/", 22) == 0 &&
+		    strncmp(head + 22, paths[i].path, strlen(paths[i].path)) == 0)
+			body = paths[i].body;
+	if (body == NULL)
+		snprintf(answer, sizeof(answer),
+		         "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+	else
+		snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+		         strlen(body), body);
+	server_say(fd, answer);
+	return true;
+}
+
+/* The child's half, in a fresh image: a copy of a process with threads (the server
+ * is one) may have inherited a lock that nobody will give back. */
+static int run_child(void)
+{
+	char *argv[] = { (char *)"wna-cloud", NULL };
+	struct loop_places places = { dir, dir, "/proc/stat" };
+	struct worker worker;
+	sigset_t set;
+
+	worker_init(&worker, ROLE_CLOUD, 1, argv);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return loop_run(&worker, &places);
+}
+
+static _Noreturn void exec_child(int socket_fd, int conf_fd)
+{
+	dup2(conf_fd, 20);
+	dup2(socket_fd, 21);
+	dup2(20, WORKER_FD_CONF);
+	dup2(21, WORKER_FD_WNAD);
+	for (int fd = WORKER_FD_CONF + 1; fd < 64; fd++)
+		close(fd);
+	execl("/proc/self/exe", "wna-cloud", "child", dir, (char *)NULL);
+	_exit(1);
+}
+
+static void child_start(struct child *child, const struct conf *conf)
+{
+	int pair[2], conf_fd = conf_to_memfd(conf);
+
+	memset(child, 0, sizeof(*child));
+	assert_true(conf_fd >= 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	child->pid = fork();
+	assert_true(child->pid >= 0);
+	if (child->pid == 0) {
+		exec_child(pair[1], conf_fd);
+	}
+	close(pair[1]);
+	close(conf_fd);
+	child->fd = pair[0];
+}
+
+/* Takes messages until what was last said of `id` is `value`. */
+static void await(struct child *child, enum fact_id id, int64_t value)
+{
+	int64_t end = clock_ms() + 30000;
+
+	while (clock_ms() < end) {
+		if (child->last[id].type == MSG_FACT && child->last[id].value == value)
+			return;
+		struct pollfd wait = { .fd = child->fd, .events = POLLIN };
+		struct msg msg;
+
+		if (poll(&wait, 1, 1000) <= 0)
+			continue;
+		int rc = msg_recv(child->fd, &msg);
+
+		assert_int_equal(rc, 0);
+		if (msg.type == MSG_ALIVE)
+			child->alive++;
+		if (msg.type != MSG_FACT)
+			continue;
+		child->last[msg.id] = msg;
+		assert_null(strstr(msg.text, "s3cr3t"));
+		assert_null(strstr(msg.why, "s3cr3t"));
+	}
+	fail_msg("fact %s did not come", fact_info((uint16_t)id)->name);
+}
+
+static int child_end(struct child *child)
+{
+	int status;
+
+	assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void configure(struct conf *conf, const struct server *server)
+{
+	memset(conf, 0, sizeof(*conf));
+	conf->agent.log_level = 0;
+	conf->imds = (struct conf_imds){ .timeout_ms = 2000,
+		                         .refresh_ms = 60000,
+		                         .state_ms = 1000,
+		                         .token_ttl_s = 60,
+		                         .max_age_ms = 300000 };
+	/* Nobody listens on port 1: pushes are refused, and that is all. */
+	conf->metrics = (struct conf_metrics){ .enabled = true,
+		                               .space = "WebNode",
+		                               .name = "CPUUtilization",
+		                               .push_ms = 10000,
+		                               .resolution = 1,
+		                               .endpoint = "http://127.0.0.1:1",
+		                               .region = "ap-northeast-2",
+		                               .queue_max = 100,
+		                               .queue_age_ms = 3600000,
+		                               .timeout_ms = 5000,
+		                               .retry_max_ms = 60000,
+		                               .max_age_ms = 60000 };
+	snprintf(conf->imds.endpoint, sizeof(conf->imds.endpoint), "http://127.0.0.1:%d",
+	         server->port);
+}
+
+static void test_life(void **state)
+{
+	struct server *server = server_new(metadata);
+	static struct conf conf;
+	struct child child;
+	struct msg refresh = { .type = MSG_REFRESH };
+	struct msg healthy = { .type = MSG_TELL, .id = TELL_HEALTHY, .value = 1 };
+
+	(void)state;
+	configure(&conf, server);
+	child_start(&child, &conf);
+	assert_int_equal(msg_send(child.fd, &healthy), 0);
+	await(&child, FACT_TAGS, 2);
+	await(&child, FACT_TARGET_STATE, 1);
+	await(&child, FACT_CREDENTIALS, CRED_OK);
+	assert_string_equal(child.last[FACT_CREDENTIALS].text, "instance role web-node");
+	assert_string_equal(child.last[FACT_TARGET_STATE].text, "InService");
+	assert_string_equal(child.last[FACT_INSTANCE_ID].text, "i-0123456789abcdef0");
+	assert_int_equal(msg_send(child.fd, &refresh), 0);
+	memset(child.last, 0, sizeof(child.last));
+	await(&child, FACT_IMDS, IMDS_OK);
+	await(&child, FACT_ASG, 1);
+	await(&child, FACT_TAGS, 2);
+	assert_string_equal(child.last[FACT_ASG].text, "web");
+	assert_true(child.alive > 0);
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	assert_int_equal(child_end(&child), 0);
+	close(child.fd);
+	server_free(server);
+}
+
+static void test_wnad_gone(void **state)
+{
+	struct server *server = server_new(metadata);
+	static struct conf conf;
+	struct child child;
+
+	(void)state;
+	configure(&conf, server);
+	child_start(&child, &conf);
+	await(&child, FACT_IMDS, IMDS_OK);
+	close(child.fd);
+	assert_int_equal(child_end(&child), 0);
+	server_free(server);
+}
+
+static void test_no_service(void **state)
+{
+	struct server *server = server_new(metadata);
+	static struct conf conf;
+	struct child child;
+
+	(void)state;
+	configure(&conf, server);
+	/* Bound, and nobody there any more: refused at once, and told so. */
+	server_free(server);
+	child_start(&child, &conf);
+	await(&child, FACT_IMDS, IMDS_SILENT);
+	assert_non_null(strstr(child.last[FACT_IMDS].why, "127.0.0.1"));
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	assert_int_equal(child_end(&child), 0);
+	close(child.fd);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	str_copy(dir, sizeof(dir), "/tmp/wna-loop-XXXXXX");
+	return mkdtemp(dir) == NULL;
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_wnad_gone),
+		cmocka_unit_test(test_no_service),
+	};
+
+	if (argc == 3 && strcmp(argv[1], "child") == 0) {
+		str_copy(dir, sizeof(dir), argv[2]);
+		return run_child();
+	}
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,411 @@
+/* The configuration: good files, every kind of bad one, drop-ins, and back. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "conf.h"
+
+static char dir[] = "/tmp/wna-conf-XXXXXX";
+static char main_file[64], drop_dir[64];
+
+static void put(const char *name, const char *text, size_t len)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, len, f), len);
+	fclose(f);
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(main_file, sizeof main_file, "%s/agent.conf", dir);
+	snprintf(drop_dir, sizeof drop_dir, "%s/agent.conf.d", dir);
+	return mkdir(drop_dir, 0755);
+}
+
+static int remove_dir(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof command, "rm -rf %s", dir);
+	return system(command) == 0 ? 0 : -1;
+}
+
+/* Loads one file of the given text; on an error nothing may have changed. */
+static enum conf_error load(const char *text, struct conf *conf, char *why, size_t size)
+{
+	struct conf_problem problem;
+	struct conf before;
+	enum conf_error error;
+
+	put("agent.conf", text, strlen(text));
+	memset(conf, 0x5a, sizeof *conf);
+	before = *conf;
+	error = conf_load(main_file, conf, &problem);
+	if (error)
+		assert_memory_equal(&before, conf, sizeof before);
+	assert_int_equal(error, problem.error);
+	snprintf(why, size, "%s", problem.text);
+	return error;
+}
+
+static void defaults(void **state)
+{
+	struct conf conf, plain;
+	char why[600];
+
+	(void)state;
+	conf_defaults(&plain);
+	assert_int_equal(load("", &conf, why, sizeof why), CONF_OK);
+	assert_memory_equal(&conf, &plain, sizeof conf);
+	assert_int_equal(conf.health.listen.port, 8099);
+	assert_int_equal(conf.imds.token_ttl_s, 21600);
+	assert_string_equal(conf.mount.path, "/var/www/html/efs");
+	assert_false(conf.mount.enabled);
+	assert_true(conf.metrics.enabled);
+	assert_int_equal(conf.metrics.push_ms, 10000);
+}
+
+static const char full[] = "# a comment\n"
+                           "[health]\n"
+                           "  listen = [::]:9000   \n"
+                           "status_allow = 10.16.0.0/16 127.0.0.0/8\n"
+                           "\n"
+                           "[check web]\n"
+                           "type = http\n"
+                           "url = http://127.0.0.1:8080/health.html\n"
+                           "status = 200-299\n"
+                           "interval = 1500ms\n"
+                           "[check disk]\n"
+                           "type = disk\n"
+                           "path = /var\n"
+                           "min_free = 500M\n"
+                           "scope = local\n"
+                           "[mount]\n"
+                           "enabled = yes\n"
+                           "file_system = fs-0123456789abcdef0\n"
+                           "hang = fail\n"
+                           "[database]\n"
+                           "enabled = true\n"
+                           "endpoint = db.example.ap-northeast-2.rds.amazonaws.com\n"
+                           "password_file = /etc/web-node-agent/db.password\n"
+                           "tls_ca = /etc/web-node-agent/ca.pem\n"
+                           "; another comment\n"
+                           "[metrics]\n"
+                           "push_interval = 1m\n"
+                           "resolution = 60\n";
+
+static void a_full_file(void **state)
+{
+	struct conf conf;
+	char why[600];
+
+	(void)state;
+	if (load(full, &conf, why, sizeof why))
+		fail_msg("%s", why);
+	assert_int_equal(conf.health.listen.port, 9000);
+	assert_int_equal(conf.health.status_allow.count, 2);
+	assert_int_equal(conf.checks.count, 2);
+	assert_string_equal(conf.checks.item[0].name, "web");
+	assert_int_equal(conf.checks.item[0].status_max, 299);
+	assert_int_equal(conf.checks.item[0].interval_ms, 1500);
+	assert_int_equal(conf.checks.item[1].type, CHECK_DISK);
+	assert_int_equal(conf.checks.item[1].min_free_bytes, 500 * 1024 * 1024);
+	assert_int_equal(conf.mount.hang, HANG_FAIL);
+	assert_int_equal(conf.metrics.push_ms, 60000);
+}
+
+static void what_is_printed_reads_back_the_same(void **state)
+{
+	struct conf conf, again;
+	char why[600], *text;
+	size_t len;
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(load(full, &conf, why, sizeof why), CONF_OK);
+	f = open_memstream(&text, &len);
+	assert_int_equal(conf_print(&conf, f), 0);
+	fclose(f);
+	if (load(text, &again, why, sizeof why))
+		fail_msg("%s", why);
+	assert_memory_equal(&conf, &again, sizeof conf);
+	free(text);
+}
+
+static void bad_files(void **state)
+{
+	static const struct {
+		const char *text;
+		enum conf_error error;
+		const char *why;
+	} table[] = {
+		{ "[health]\nlisten = 8099\n", CONF_VALUE,
+		  ":2: health.listen: expected ADDRESS:PORT" },
+		{ "[health]\n\n# c\nlisen = 1.2.3.4:1\n", CONF_UNKNOWN,
+		  ":4: health.lisen: unknown key" },
+		{ "[helth]\nlisten = 1.2.3.4:1\n", CONF_UNKNOWN, ":1: [helth]: unknown section" },
+		{ "[helth]\n", CONF_UNKNOWN, ":1: [helth]: unknown section" },
+		{ "[check web]\n", CONF_MISSING, ":1: check web.url" },
+		{ "[check]\ntype = tcp\n", CONF_UNKNOWN, "[check]: unknown section" },
+		{ "[check a b]\ntype = tcp\n", CONF_UNKNOWN, "[check a b]: expected a name" },
+		{ "listen = 1.2.3.4:1\n", CONF_SYNTAX, ":1: listen: expected a [section]" },
+		{ "[health]\nlisten\n", CONF_SYNTAX, ":2: expected [section], key = value" },
+		{ "[health\nlisten = 1.2.3.4:1\n", CONF_SYNTAX, ":1: expected ]" },
+		{ "[health]\nlisten = 1.2.3.4:1\n[imds]\n[health]\nmax_connections = 20\n",
+		  CONF_SYNTAX, ":4: [health]: duplicate section, first opened at line 1" },
+		{ "[health]\nlisten = 1.2.3.4:1\nlisten = 1.2.3.4:2\n", CONF_SYNTAX,
+		  ":3: health.listen: duplicate key, first given at line 2" },
+		{ "[check a]\ntype = tcp\n[check a]\ntype = tcp\n", CONF_SYNTAX,
+		  ":3: [check a]: duplicate section" },
+		{ "[health]\nmax_connections = 0\n", CONF_VALUE, "a whole number from 16 to 4096" },
+		{ "[health]\nmax_connections = 20x\n", CONF_VALUE, "got \"20x\"" },
+		{ "[imds]\ntimeout = 5 parsecs\n", CONF_VALUE, "a duration such as" },
+		{ "[imds]\ntimeout = 1d\n", CONF_VALUE, "imds.timeout: expected a duration" },
+		{ "[imds]\ntoken_ttl = 21601\n", CONF_VALUE, "1 to 21600" },
+		{ "[imds]\nendpoint = 169.254.169.254\n", CONF_VALUE, ":2: imds.endpoint" },
+		{ "[agent]\nlog_level = loud\n", CONF_VALUE, "one of error, warning, info, debug" },
+		{ "[mount]\npath = var/www\n", CONF_VALUE, "an absolute path" },
+		{ "[mount]\npath = /var/../etc\n", CONF_VALUE, "an absolute path" },
+		{ "[mount]\npath = /var/www/\n", CONF_VALUE, "an absolute path" },
+		{ "[mount]\nenabled = maybe\n", CONF_VALUE, "yes or no" },
+		{ "[mount]\nenabled = yes\n", CONF_MISSING, "mount.file_system: expected fs-" },
+		{ "[mount]\nenabled = yes\nfile_system = fs-zz\n", CONF_VALUE,
+		  ":3: mount.file_system" },
+		{ "[mount]\nenabled = yes\ntype = tmpfs\n", CONF_MISSING, "mount.source" },
+		{ "[mount]\nenabled = yes\nfile_system = fs-01234567\niam = yes\ntls = no\n",
+		  CONF_MISSING, ":5: mount.tls" },
+		{ "[check w]\ntype = http\n", CONF_MISSING, ":1: check w.url: expected http://" },
+		{ "[check w]\ntype = http\nurl = https://x/\n", CONF_MISSING, ":3: check w.url" },
+		{ "[check w]\ntype = tcp\n", CONF_MISSING, "check w.address" },
+		{ "[check w]\ntype = file\npath = /a\nmax_age = 1s\n", CONF_MISSING,
+		  ":4: check w.max_age: expected at least" },
+		{ "[mount]\nenabled = yes\nfile_system = fs-01234567\n"
+		  "[check d]\ntype = disk\npath = /var/www/html/efs/x\n",
+		  CONF_MISSING,
+		  ":6: check d.path: expected a path that is not on the shared file system" },
+		{ "[database]\nenabled = yes\n", CONF_MISSING, "database.endpoint" },
+		{ "[database]\nenabled = yes\nendpoint = db\n", CONF_MISSING,
+		  "database.password_file" },
+		{ "[database]\nenabled = yes\nendpoint = db:3306\n", CONF_VALUE,
+		  ":3: database.endpoint: expected a DNS name without port" },
+		{ "[metrics]\npush_interval = 20s\n", CONF_VALUE, ":2: metrics.push_interval" },
+		{ "[metrics]\nnamespace = AWS/EC2\n", CONF_VALUE, ":2: metrics.namespace" },
+		{ "[metrics]\nresolution = 30\n", CONF_VALUE, "1 or 60" },
+		{ "[check w]\ntype = http\nurl = http://127.0.0.1/\nstatus = 300-200\n", CONF_VALUE,
+		  ":4: check w.status" },
+		/* an indented line must not be glued to the one above */
+		{ "[hooks]\nuser = nobody\n    x\n", CONF_SYNTAX, ":3: expected [section]" },
+	};
+	struct conf conf;
+	char why[600];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		enum conf_error error = load(table[i].text, &conf, why, sizeof why);
+
+		if (error != table[i].error || !strstr(why, table[i].why))
+			fail_msg("case %zu: got %d \"%s\", wanted %d \"%s\"", i, error, why,
+			         table[i].error, table[i].why);
+	}
+}
+
+static void lines_that_inih_would_split(void **state)
+{
+	struct conf conf;
+	char text[2000], why[600];
+
+	(void)state;
+	/* 150 fits, 300 does not fit inih's own buffer, 1500 not ours */
+	for (size_t len = 150; len <= 1500; len = len * 2 > 1200 ? 1500 + (len == 1500) : len * 2) {
+		snprintf(text, sizeof text, "[metrics]\nnamespace = ");
+		memset(text + strlen(text), 'n', len);
+		text[22 + len] = '\0';
+		strcat(text, "\n");
+		assert_int_equal(load(text, &conf, why, sizeof why),
+		                 len == 150 ? CONF_OK : CONF_SYNTAX);
+		if (len > 150)
+			assert_non_null(strstr(why, ":2: line longer"));
+	}
+}
+
+static void binary_files(void **state)
+{
+	static const char nul[] = "[health]\nlisten\0 = 1.2.3.4:1\n";
+	struct conf_problem problem;
+	struct conf conf;
+
+	(void)state;
+	put("agent.conf", nul, sizeof nul - 1);
+	assert_int_not_equal(conf_load(main_file, &conf, &problem), CONF_OK);
+	put("agent.conf", "[hooks]\nuser = a\x01\n", 17);
+	assert_int_equal(conf_load(main_file, &conf, &problem), CONF_VALUE);
+}
+
+static void too_many_checks(void **state)
+{
+	char text[4000] = "", why[600];
+	struct conf conf;
+
+	(void)state;
+	for (int i = 0; i < LIMIT_CHECKS + 1; i++)
+		sprintf(text + strlen(text), "[check c%d]\ntype = tcp\naddress = 127.0.0.1:%d\n", i,
+		        i + 1);
+	assert_int_equal(load(text, &conf, why, sizeof why), CONF_VALUE);
+	*strstr(text, "[check c16]") = '\0';
+	assert_int_equal(load(text, &conf, why, sizeof why), CONF_OK);
+	assert_int_equal(conf.checks.count, LIMIT_CHECKS);
+}
+
+static void drop_ins_come_later_and_replace(void **state)
+{
+	struct conf_problem problem;
+	struct conf conf;
+	char why[600];
+
+	(void)state;
+	put("agent.conf.d/20-b.conf", "[health]\nmax_connections = 200\n", 31);
+	put("agent.conf.d/10-a.conf", "[health]\nmax_connections = 100\n[imds]\ntimeout = 2s\n",
+	    52);
+	put("agent.conf.d/30-ignored", "nonsense", 8);
+	assert_int_equal(load("[health]\nmax_connections = 50\n", &conf, why, sizeof why), CONF_OK);
+	assert_int_equal(conf.health.max_connections, 200);
+	assert_int_equal(conf.imds.timeout_ms, 2000);
+	put("agent.conf.d/20-b.conf", "[health]\nmax_connections = x\n", 29);
+	assert_int_equal(conf_load(main_file, &conf, &problem), CONF_VALUE);
+	assert_non_null(strstr(problem.text, "agent.conf.d/20-b.conf:2: health.max_connections"));
+	assert_int_equal(system("rm -f /tmp/wna-conf-*/agent.conf.d/*"), 0);
+}
+
+static void a_missing_file(void **state)
+{
+	struct conf_problem problem;
+	struct conf conf;
+
+	(void)state;
+	assert_int_equal(conf_load("/nowhere/agent.conf", &conf, &problem), CONF_UNREADABLE);
+	assert_non_null(strstr(problem.text, "/nowhere/agent.conf: cannot be read: No such file"));
+}
+
+static void secrets_must_be_closed(void **state)
+{
+	static const struct {
+		mode_t mode;
+		enum conf_error error;
+	} table[] = { { 0600, CONF_OK },
+		      { 0400, CONF_OK },
+		      { 0640, CONF_SECRET },
+		      { 0604, CONF_SECRET },
+		      { 0666, CONF_SECRET } };
+	struct conf_problem problem;
+	struct conf conf;
+	char path[128], link_path[160];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	conf_defaults(&conf);
+	conf.rds.enabled = true;
+	snprintf(path, sizeof path, "%s/password", dir);
+	snprintf(conf.rds.password_file, sizeof conf.rds.password_file, "%s", path);
+	assert_int_equal(conf_check_machine(&conf, "/proc/self/mountinfo", &problem), CONF_SECRET);
+	put("password", "secret\n", 7);
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		assert_int_equal(chmod(path, table[i].mode), 0);
+		assert_int_equal(conf_check_machine(&conf, "/proc/self/mountinfo", &problem),
+		                 table[i].error);
+	}
+	assert_non_null(strstr(problem.text, "database.password_file: expected"));
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(chown(path, 65534, 0), 0);
+	assert_int_equal(conf_check_machine(&conf, "/proc/self/mountinfo", &problem), CONF_SECRET);
+	assert_int_equal(chown(path, 0, 0), 0);
+	snprintf(link_path, sizeof link_path, "%s/link", dir);
+	assert_int_equal(symlink(path, link_path), 0);
+	snprintf(conf.rds.password_file, sizeof conf.rds.password_file, "%s", link_path);
+	assert_int_equal(conf_check_machine(&conf, "/proc/self/mountinfo", &problem), CONF_SECRET);
+}
+
+static void checks_below_a_network_file_system(void **state)
+{
+	static const char mounts[] = "26 1 8:1 / / rw - ext4 a rw\n"
+	                             "27 26 0:9 / /data rw - nfs4 s:/ rw\n";
+	struct conf_problem problem;
+	struct conf conf;
+	char path[128];
+
+	(void)state;
+	put("mountinfo", mounts, sizeof mounts - 1);
+	snprintf(path, sizeof path, "%s/mountinfo", dir);
+	conf_defaults(&conf);
+	conf.checks.count = 1;
+	strcpy(conf.checks.item[0].name, "d");
+	conf.checks.item[0].type = CHECK_DISK;
+	strcpy(conf.checks.item[0].path, "/data/x");
+	assert_int_equal(conf_check_machine(&conf, path, &problem), CONF_VALUE);
+	assert_non_null(
+	        strstr(problem.text, "check d.path: expected a path on a local file system"));
+	strcpy(conf.checks.item[0].path, "/database");
+	assert_int_equal(conf_check_machine(&conf, path, &problem), CONF_OK);
+}
+
+static void the_memfd_is_sealed(void **state)
+{
+	const struct conf *mapped;
+	struct conf conf;
+	int fd;
+
+	(void)state;
+	conf_defaults(&conf);
+	fd = conf_to_memfd(&conf);
+	assert_true(fd >= 0);
+	mapped = conf_from_fd(fd);
+	assert_non_null(mapped);
+	assert_memory_equal(mapped, &conf, sizeof conf);
+	assert_true(write(fd, "x", 1) < 0);
+	assert_true(ftruncate(fd, 0) < 0);
+	munmap((void *)mapped, sizeof conf);
+	close(fd);
+	fd = memfd_create("other", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, sizeof conf), 0);
+	assert_null(conf_from_fd(fd));
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(a_full_file),
+		cmocka_unit_test(what_is_printed_reads_back_the_same),
+		cmocka_unit_test(bad_files),
+		cmocka_unit_test(lines_that_inih_would_split),
+		cmocka_unit_test(binary_files),
+		cmocka_unit_test(too_many_checks),
+		cmocka_unit_test(drop_ins_come_later_and_replace),
+		cmocka_unit_test(a_missing_file),
+		cmocka_unit_test(secrets_must_be_closed),
+		cmocka_unit_test(checks_below_a_network_file_system),
+		cmocka_unit_test(the_memfd_is_sealed),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}

@@ -1,0 +1,187 @@
+/* Answers: kept alive, pipelined, in pieces, refused. */
+#include "responder.h"
+
+static void keeps_alive(void **state)
+{
+	int fd = client();
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		say(fd, GET("/healthz"));
+		expect_page(fd, PAGE_HEALTHZ);
+		say(fd, GET("/readyz"));
+		expect_page(fd, PAGE_READYZ);
+	}
+	assert_int_equal(http_connections(http), 1);
+	say(fd, "GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	hear(fd, 0);
+	assert_string_equal(reply, page(PAGE_LIVEZ, 1)->text);
+	assert_int_equal(http_connections(http), 0);
+	close(fd);
+}
+
+static void head_has_no_body(void **state)
+{
+	int fd = client();
+
+	(void)state;
+	say(fd, "HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n" GET("/livez"));
+	hear(fd, (size_t)page(PAGE_HEALTHZ, 0)->head_len + page(PAGE_LIVEZ, 0)->len);
+	assert_memory_equal(reply, page(PAGE_HEALTHZ, 0)->text, page(PAGE_HEALTHZ, 0)->head_len);
+	assert_string_equal(reply + page(PAGE_HEALTHZ, 0)->head_len, page(PAGE_LIVEZ, 0)->text);
+	say(fd, "HEAD /status HTTP/1.1\r\nHost: a\r\n\r\n" GET("/livez"));
+	hear(fd, 1);
+	assert_non_null(strstr(reply, "\r\n\r\nHTTP/1.1 200 OK"));
+	close(fd);
+}
+
+static void pieces_of_one_byte(void **state)
+{
+	static const char text[] = GET("/healthz") GET("/readyz");
+	int fd = client();
+
+	(void)state;
+	settle(1);
+	for (size_t i = 0; i < sizeof text - 1; i++) {
+		assert_int_equal(send(fd, text + i, 1, 0), 1);
+		turn();
+	}
+	hear(fd, (size_t)page(PAGE_HEALTHZ, 0)->len + page(PAGE_READYZ, 0)->len);
+	assert_memory_equal(reply, page(PAGE_HEALTHZ, 0)->text, page(PAGE_HEALTHZ, 0)->len);
+	close(fd);
+}
+
+/* Thousands of requests by a client that does not read until it has sent them
+ * all: every one is answered, in order, with nothing lost at the seams. */
+static void pipelined_without_reading(void **state)
+{
+	static const char pair[] = GET("/healthz") GET("/readyz");
+	enum { PAIRS = 4000 };
+	size_t size = PAIRS * (sizeof pair - 1), sent = 0, at = 0;
+	size_t want = PAIRS * ((size_t)page(PAGE_HEALTHZ, 0)->len + page(PAGE_READYZ, 0)->len);
+	char *text = malloc(size);
+	int fd = client(), full = 0;
+
+	(void)state;
+	conf.request_timeout_ms = 60000;
+	assert_non_null(text);
+	for (size_t i = 0; i < PAIRS; i++)
+		memcpy(text + i * (sizeof pair - 1), pair, sizeof pair - 1);
+	/* Until both directions are full and the server waits to write. */
+	while (sent < size && full < 100) {
+		ssize_t n = send(fd, text + sent, size - sent, MSG_NOSIGNAL);
+
+		full = n > 0 ? 0 : full + 1;
+		sent += n > 0 ? (size_t)n : 0;
+		turn();
+	}
+	while (at < want) {
+		ssize_t n = sent < size ? send(fd, text + sent, size - sent, MSG_NOSIGNAL) : 0;
+
+		sent += n > 0 ? (size_t)n : 0;
+		turn();
+		n = recv(fd, reply + at, sizeof reply - at, MSG_DONTWAIT);
+		assert_true(n > 0 || (n < 0 && errno == EAGAIN));
+		at += n > 0 ? (size_t)n : 0;
+	}
+	assert_int_equal(at, want);
+	for (at = 0; at < want;) {
+		assert_memory_equal(reply + at, page(PAGE_HEALTHZ, 0)->text,
+		                    page(PAGE_HEALTHZ, 0)->len);
+		at += page(PAGE_HEALTHZ, 0)->len;
+		assert_memory_equal(reply + at, page(PAGE_READYZ, 0)->text,
+		                    page(PAGE_READYZ, 0)->len);
+		at += page(PAGE_READYZ, 0)->len;
+	}
+	free(text);
+	close(fd);
+}
+
+static void status_in_pieces(void **state)
+{
+	int fd = client();
+	const char *body;
+
+	(void)state;
+	say(fd, GET("/status") GET("/livez"));
+	hear(fd, BIG + page(PAGE_LIVEZ, 0)->len + 100);
+	body = strstr(reply, "\r\n\r\n") + 4;
+	for (size_t i = 0; i < BIG; i++)
+		assert_int_equal(body[i], 'a' + i % 23);
+	assert_memory_equal(body + BIG, page(PAGE_LIVEZ, 0)->text, 15);
+	close(fd);
+}
+
+static void status_is_not_for_proxies(void **state)
+{
+	int fd = client();
+
+	(void)state;
+	say(fd, "GET /status HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n");
+	expect_page(fd, PAGE_FORBIDDEN);
+	say(fd, "GET /status HTTP/1.1\r\nHost: a\r\nVia: 1.1 a\r\n\r\n");
+	expect_page(fd, PAGE_FORBIDDEN);
+	say(fd, "GET /status HTTP/1.1\r\nHost: a\r\nForwarded: for=a\r\n\r\n");
+	expect_page(fd, PAGE_FORBIDDEN);
+	assert_int_equal(http_counters(http)->refused_status, 3);
+	say(fd, GET("/status"));
+	hear(fd, BIG);
+	assert_non_null(strstr(reply, "application/json"));
+	close(fd);
+}
+
+/* The answer arrives, and then an end that is no reset. */
+static void bodies_are_answered_not_reset(void **state)
+{
+	int fd = client();
+
+	(void)state;
+	say(fd, "POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n0123456789");
+	settle(1);
+	hear(fd, page(PAGE_METHOD, 1)->len);
+	assert_string_equal(reply, page(PAGE_METHOD, 1)->text);
+	say(fd, "0123456789");
+	assert_int_equal(hear(fd, 0), 0);
+	shutdown(fd, SHUT_WR);
+	settle(0);
+	close(fd);
+}
+
+static void bad_ones_are_answered_and_closed(void **state)
+{
+	static const struct {
+		const char *text;
+		enum page_id page;
+	} bad[] = {
+		{ "nonsense\r\n\r\n", PAGE_BAD },
+		{ "GET / HTTP/3.0\r\n\r\n", PAGE_VERSION },
+		{ "GET /livez HTTP/1.1\r\n\r\n", PAGE_BAD },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		int fd = client();
+
+		say(fd, bad[i].text);
+		hear(fd, 0);
+		assert_string_equal(reply, page(bad[i].page, 1)->text);
+		close(fd);
+		settle(0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(keeps_alive, setup, teardown),
+		cmocka_unit_test_setup_teardown(head_has_no_body, setup, teardown),
+		cmocka_unit_test_setup_teardown(pieces_of_one_byte, setup, teardown),
+		cmocka_unit_test_setup_teardown(pipelined_without_reading, setup, teardown),
+		cmocka_unit_test_setup_teardown(status_in_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(status_is_not_for_proxies, setup, teardown),
+		cmocka_unit_test_setup_teardown(bodies_are_answered_not_reset, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_ones_are_answered_and_closed, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+/* Too many clients, too slow ones, no descriptors, and the end. */
+#include "responder.h"
+
+/* A full table of silent clients: each new one is answered all the same, and
+ * the silent ones go in the order in which they came. */
+static void silent_clients_make_room(void **state)
+{
+	int fd[PLACES], late[4];
+
+	(void)state;
+	for (int i = 0; i < PLACES; i++) {
+		fd[i] = client();
+		settle((unsigned)i + 1);
+	}
+	for (int i = 0; i < 4; i++) {
+		late[i] = client();
+		say(late[i], GET("/healthz"));
+		expect_page(late[i], PAGE_HEALTHZ);
+		assert_int_equal(http_connections(http), PLACES);
+		for (int j = 0; j < PLACES; j++)
+			assert_int_equal(is_open(fd[j]), j > i);
+	}
+	assert_int_equal(http_counters(http)->evicted, 4);
+	for (int i = 0; i < PLACES; i++)
+		close(fd[i]);
+	for (int i = 0; i < 4; i++)
+		close(late[i]);
+}
+
+/* A client that asks is not the longest idle; one that drips half a request is. */
+static void asking_keeps_the_place_dripping_does_not(void **state)
+{
+	int fd[PLACES], late;
+
+	(void)state;
+	for (int i = 0; i < PLACES; i++) {
+		fd[i] = client();
+		settle((unsigned)i + 1);
+	}
+	say(fd[0], GET("/livez"));
+	expect_page(fd[0], PAGE_LIVEZ);
+	say(fd[1], "GET /livez HT");
+	turn();
+	late = client();
+	say(late, GET("/livez"));
+	expect_page(late, PAGE_LIVEZ);
+	assert_true(is_open(fd[0]));
+	assert_false(is_open(fd[1]));
+	assert_true(is_open(fd[2]));
+	for (int i = 0; i < PLACES; i++)
+		close(fd[i]);
+	close(late);
+}
+
+/* The oldest has a whole request waiting unread: it is answered, not evicted. */
+static void a_waiting_request_is_answered_first(void **state)
+{
+	int fd[PLACES], late;
+
+	(void)state;
+	for (int i = 0; i < PLACES; i++) {
+		fd[i] = client();
+		settle((unsigned)i + 1);
+	}
+	late = client();
+	say(late, GET("/livez"));
+	say(fd[0], GET("/readyz"));
+	expect_page(late, PAGE_LIVEZ);
+	expect_page(fd[0], PAGE_READYZ);
+	assert_true(is_open(fd[0]));
+	assert_false(is_open(fd[1]));
+	for (int i = 0; i < PLACES; i++)
+		close(fd[i]);
+	close(late);
+}
+
+static void half_requests_run_out_of_time(void **state)
+{
+	int idle = client(), half = client();
+
+	(void)state;
+	settle(2);
+	say(half, "GET /livez");
+	assert_int_equal(hear(half, 0), 0);
+	assert_true(is_open(idle));
+	assert_int_equal(http_counters(http)->timed_out, 1);
+	close(half);
+	close(idle);
+}
+
+static void draining_answers_what_is_held(void **state)
+{
+	int idle = client(), asked = client(), half = client();
+
+	(void)state;
+	settle(3);
+	say(half, "GET /livez HTTP/1.1\r\n");
+	turn();
+	say(asked, GET("/livez"));
+	http_drain(http);
+	hear(asked, 0);
+	assert_string_equal(reply, page(PAGE_LIVEZ, 1)->text);
+	assert_int_equal(hear(idle, 0), 0);
+	say(half, "Host: a\r\n\r\n");
+	hear(half, 0);
+	assert_string_equal(reply, page(PAGE_LIVEZ, 1)->text);
+	assert_int_equal(http_connections(http), 0);
+	close(idle);
+	close(asked);
+	close(half);
+}
+
+/* No descriptor left: an idle connection makes room; with none, the reserve
+ * takes the newcomer off the queue, and afterwards all is well again. */
+static void without_descriptors(void **state)
+{
+	struct rlimit before, none;
+	int idle, late, first_free;
+
+	(void)state;
+	idle = client();
+	settle(1);
+	late = client();
+	say(late, GET("/livez"));
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	first_free = dup(0);
+	close(first_free);
+	none.rlim_cur = (rlim_t)first_free;
+	setrlimit(RLIMIT_NOFILE, &none);
+	expect_page(late, PAGE_LIVEZ);
+	assert_false(is_open(idle));
+	setrlimit(RLIMIT_NOFILE, &before);
+	close(idle);
+	close(late);
+	settle(0);
+	late = client();
+	first_free = dup(0);
+	close(first_free);
+	none.rlim_cur = (rlim_t)first_free;
+	setrlimit(RLIMIT_NOFILE, &none);
+	hear(late, 0);
+	setrlimit(RLIMIT_NOFILE, &before);
+	close(late);
+	late = client();
+	say(late, GET("/livez"));
+	expect_page(late, PAGE_LIVEZ);
+	close(late);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(silent_clients_make_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(asking_keeps_the_place_dripping_does_not, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(a_waiting_request_is_answered_first, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(half_requests_run_out_of_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(draining_answers_what_is_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_descriptors, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

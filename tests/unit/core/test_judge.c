@@ -1,0 +1,373 @@
+/* The verdict: tables over every state, and what age alone does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "judge.h"
+
+enum { NOW = 100000, AGE = 10000, START = 1000 };
+
+static struct conf conf;
+static struct state state;
+static struct verdict verdict;
+
+static int setup(void **unused)
+{
+	(void)unused;
+	memset(&conf, 0, sizeof conf);
+	memset(&state, 0, sizeof state);
+	conf.health.start_grace_ms = 5000;
+	conf.imds.max_age_ms = conf.rds.max_age_ms = conf.metrics.max_age_ms = AGE;
+	conf.mount.max_age_ms = AGE;
+	state.conf = &conf;
+	state.start_ms = START;
+	return 0;
+}
+
+static void say(enum fact_id id, unsigned slot, int64_t value, const char *why, int64_t at_ms)
+{
+	struct envelope envelope = {
+		.role = (uint16_t)fact_info((uint16_t)id)->owner,
+		.msg = { .type = MSG_FACT,
+		         .id = (uint16_t)id,
+		         .slot = (uint16_t)slot,
+		         .value = value },
+	};
+
+	snprintf(envelope.msg.why, sizeof envelope.msg.why, "%s", why);
+	assert_int_equal(facts_take(&state.facts, &conf, &envelope, at_ms, at_ms), 0);
+}
+
+static void judge(int64_t now_ms)
+{
+	judge_verdict(&state, now_ms, &verdict);
+}
+
+static void expect(enum verdict_level health, enum verdict_level ready)
+{
+	assert_int_equal(verdict.health, health);
+	assert_int_equal(verdict.ready, ready);
+}
+
+/* A node that has nothing but its identity, which is well. */
+static void known_identity(int64_t at_ms)
+{
+	say(FACT_IMDS, 0, IMDS_OK, "", at_ms);
+	say(FACT_INSTANCE_ID, 0, 1, "", at_ms);
+}
+
+static void one_check(int32_t scope, int32_t initial)
+{
+	conf.checks.count = 1;
+	snprintf(conf.checks.item[0].name, sizeof conf.checks.item[0].name, "web");
+	conf.checks.item[0].scope = scope;
+	conf.checks.item[0].initial = initial;
+	conf.checks.item[0].max_age_ms = AGE;
+	conf.checks.item[0].rise = conf.checks.item[0].fall = 1;
+	window_init(&state.window[0], initial == INITIAL_GOOD, false);
+}
+
+static void nothing_but_identity(void **unused)
+{
+	(void)unused;
+	judge(NOW);
+	expect(LEVEL_DEGRADED, LEVEL_WAITING);
+	known_identity(NOW);
+	judge(NOW);
+	expect(LEVEL_OK, LEVEL_OK);
+	assert_string_equal(verdict.why, "");
+	for (int job = JOB_MOUNT; job < JOB_MAX; job++)
+		assert_int_equal(verdict.job[job].level, LEVEL_OFF);
+	assert_int_equal(verdict.until_ms, NOW + AGE + 1);
+}
+
+/* Scope x (unheard, good, bad, aged): the whole table of one check. */
+static void every_state_of_a_check(void **unused)
+{
+	static const struct {
+		int32_t scope;
+		int value; /* 0 unheard, 1 good, -1 bad */
+		int64_t now_ms;
+		enum verdict_level level, health, ready;
+	} table[] = {
+		{ SCOPE_LOCAL, 0, START, LEVEL_WAITING, LEVEL_WAITING, LEVEL_WAITING },
+		{ SCOPE_LOCAL, 0, START + AGE, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ SCOPE_LOCAL, 1, NOW, LEVEL_OK, LEVEL_OK, LEVEL_OK },
+		{ SCOPE_LOCAL, -1, NOW, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ SCOPE_LOCAL, 1, NOW + AGE, LEVEL_OK, LEVEL_OK, LEVEL_OK },
+		{ SCOPE_LOCAL, 1, NOW + AGE + 1, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ SCOPE_SHARED, 0, START, LEVEL_WAITING, LEVEL_DEGRADED, LEVEL_WAITING },
+		{ SCOPE_SHARED, 0, START + AGE, LEVEL_DEGRADED, LEVEL_DEGRADED, LEVEL_FAIL },
+		{ SCOPE_SHARED, 1, NOW, LEVEL_OK, LEVEL_OK, LEVEL_OK },
+		{ SCOPE_SHARED, -1, NOW, LEVEL_DEGRADED, LEVEL_DEGRADED, LEVEL_FAIL },
+		{ SCOPE_SHARED, 1, NOW + AGE + 1, LEVEL_DEGRADED, LEVEL_DEGRADED, LEVEL_FAIL },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		setup(unused);
+		one_check(table[i].scope, INITIAL_BAD);
+		known_identity(table[i].now_ms);
+		if (table[i].value != 0) {
+			say(FACT_CHECK, 0, table[i].value, "refused", NOW);
+			window_put(&state.window[0], table[i].value > 0, 1, 1);
+		}
+		judge(table[i].now_ms);
+		assert_int_equal(verdict.check[0].level, table[i].level);
+		expect(table[i].health, table[i].ready);
+		assert_int_equal(verdict.why[0] == '\0', table[i].ready == LEVEL_OK);
+	}
+}
+
+/* What is mounted x what the probe says x what hang means. */
+static void every_state_of_the_mount(void **unused)
+{
+	enum { NOTHING = -1000000 };
+	static const struct {
+		int64_t mount;    /* NOTHING: unheard */
+		int64_t probe_id; /* NOTHING: no probe; the mount is 57 */
+		int64_t probe;
+		int hang;
+		enum verdict_level level, health, ready;
+	} table[] = {
+		{ NOTHING, NOTHING, 0, 0, LEVEL_WAITING, LEVEL_WAITING, LEVEL_WAITING },
+		{ MOUNT_STARTING, NOTHING, 0, 0, LEVEL_WAITING, LEVEL_WAITING, LEVEL_WAITING },
+		{ MOUNT_MISSING, NOTHING, 0, 0, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ MOUNT_MISSING, 57, 10, 0, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ MOUNT_WRONG, NOTHING, 0, 0, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ MOUNT_WRONG, 99, 10, 0, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ MOUNT_UNVERIFIED, NOTHING, 0, 0, LEVEL_DEGRADED, LEVEL_DEGRADED, LEVEL_FAIL },
+		{ MOUNT_UNVERIFIED, 57, 10, 0, LEVEL_DEGRADED, LEVEL_DEGRADED, LEVEL_FAIL },
+		{ MOUNT_UNVERIFIED, 0, 10, 0, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ MOUNT_RIGHT, NOTHING, 0, 0, LEVEL_WAITING, LEVEL_DEGRADED, LEVEL_WAITING },
+		{ MOUNT_RIGHT, 57, 10, 0, LEVEL_OK, LEVEL_OK, LEVEL_OK },
+		{ MOUNT_RIGHT, 0, 10, 0, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ MOUNT_RIGHT, 99, 10, 0, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ MOUNT_RIGHT, 99, 10, 1, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+		{ MOUNT_RIGHT, 57, -116, 0, LEVEL_DEGRADED, LEVEL_DEGRADED, LEVEL_FAIL },
+		{ MOUNT_RIGHT, 57, -116, 1, LEVEL_FAIL, LEVEL_FAIL, LEVEL_FAIL },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		setup(unused);
+		conf.mount.enabled = true;
+		conf.mount.hang = table[i].hang ? HANG_FAIL : HANG_DEGRADED;
+		known_identity(NOW);
+		if (table[i].mount != NOTHING) {
+			say(FACT_MOUNT, 0, table[i].mount, "because", NOW);
+			say(FACT_MOUNT_ID, 0, table[i].mount == MOUNT_RIGHT ? 57 : 0, "", NOW);
+		}
+		if (table[i].probe_id != NOTHING) {
+			say(FACT_PROBE, 0, table[i].probe, "because", NOW);
+			say(FACT_PROBE_ID, 0, table[i].probe_id, "", NOW);
+		}
+		judge(NOW);
+		assert_int_equal(verdict.job[JOB_MOUNT].level, table[i].level);
+		expect(table[i].health, table[i].ready);
+	}
+}
+
+static void a_silent_mount(void **unused)
+{
+	conf.mount.enabled = true;
+	(void)unused;
+	say(FACT_MOUNT, 0, MOUNT_RIGHT, "", NOW);
+	say(FACT_MOUNT_ID, 0, 57, "", NOW);
+	say(FACT_PROBE, 0, 10, "", NOW);
+	say(FACT_PROBE_ID, 0, 57, "", NOW);
+	known_identity(NOW + AGE);
+	judge(NOW + AGE);
+	expect(LEVEL_OK, LEVEL_OK);
+	assert_int_equal(verdict.until_ms, NOW + AGE + 1);
+	judge(NOW + AGE + 1);
+	expect(LEVEL_DEGRADED, LEVEL_FAIL);
+	assert_string_equal(verdict.why, "mount: no answer for more than 10 s");
+	/* Stuck is known at once, and says since when. */
+	say(FACT_CHILD, ROLE_PROBE, CHILD_STUCK, "", NOW + 2000);
+	judge(NOW + 2000);
+	expect(LEVEL_DEGRADED, LEVEL_FAIL);
+	assert_string_equal(verdict.job[JOB_MOUNT].why,
+	                    "no answer: the probe is stuck since 1970-01-01T00:01:42Z");
+	conf.mount.hang = HANG_FAIL;
+	judge(NOW + 2000);
+	expect(LEVEL_FAIL, LEVEL_FAIL);
+}
+
+/* A probe that looked before the mount was made cannot testify against it. */
+static void older_probes_say_nothing(void **unused)
+{
+	(void)unused;
+	conf.mount.enabled = true;
+	known_identity(NOW);
+	say(FACT_PROBE_ID, 0, 0, "", NOW);
+	say(FACT_PROBE, 0, -2, "", NOW);
+	say(FACT_MOUNT, 0, MOUNT_RIGHT, "", NOW);
+	say(FACT_MOUNT_ID, 0, 57, "", NOW);
+	judge(NOW);
+	expect(LEVEL_DEGRADED, LEVEL_WAITING);
+	say(FACT_PROBE_ID, 0, 0, "", NOW);
+	judge(NOW);
+	expect(LEVEL_FAIL, LEVEL_FAIL);
+}
+
+/* Nothing a database, AWS or a shared check can say turns /healthz. */
+static void shared_states_never_turn_health(void **unused)
+{
+	(void)unused;
+	conf.rds.enabled = conf.metrics.enabled = true;
+	for (int64_t rds = -1; rds < RDS_STATE_MAX; rds++) {
+		for (int64_t push = -1; push < PUSH_STATE_MAX; push++) {
+			for (int64_t imds = -1; imds < IMDS_STATE_MAX; imds++) {
+				bool well = rds == RDS_WRITABLE && imds == IMDS_OK &&
+				            (push == PUSH_OK || push == PUSH_HELD ||
+				             push == PUSH_STARTING || push == PUSH_OFF);
+
+				facts_init(&state.facts);
+				if (rds >= 0)
+					say(FACT_RDS, 0, rds, "because", NOW);
+				if (push >= 0)
+					say(FACT_PUSH, 0, push, "because", NOW);
+				if (imds >= 0)
+					say(FACT_IMDS, 0, imds, "because", NOW);
+				if (imds == IMDS_OK)
+					say(FACT_INSTANCE_ID, 0, 1, "", NOW);
+				judge(NOW);
+				assert_int_equal(judge_code(verdict.health), 200);
+				assert_int_equal(judge_code(verdict.ready), well ? 200 : 503);
+				judge(NOW + AGE + 1);
+				assert_int_equal(judge_code(verdict.health), 200);
+				assert_int_equal(judge_code(verdict.ready), 503);
+			}
+		}
+	}
+}
+
+static void identity_outlives_the_metadata_service(void **unused)
+{
+	(void)unused;
+	known_identity(NOW);
+	say(FACT_IMDS, 0, IMDS_SILENT, "hop limit or route", NOW);
+	judge(NOW);
+	expect(LEVEL_OK, LEVEL_OK);
+	assert_string_equal(verdict.job[JOB_IDENTITY].why, "hop limit or route");
+	say(FACT_INSTANCE_ID, 0, 0, "", NOW);
+	judge(NOW);
+	expect(LEVEL_DEGRADED, LEVEL_FAIL);
+}
+
+/* until_ms is the promise that one timer is enough: before it nothing changes. */
+static void nothing_changes_before_until(void **unused)
+{
+	int64_t now_ms = START;
+	unsigned steps = 0;
+
+	(void)unused;
+	one_check(SCOPE_LOCAL, INITIAL_GOOD);
+	conf.mount.enabled = conf.rds.enabled = conf.metrics.enabled = true;
+	state.resumed = LEVEL_OK;
+	known_identity(START + 100);
+	say(FACT_RDS, 0, RDS_WRITABLE, "", START + 2000);
+	say(FACT_PUSH, 0, PUSH_OK, "", START + 300);
+	say(FACT_MOUNT, 0, MOUNT_RIGHT, "", START + 400);
+	say(FACT_MOUNT_ID, 0, 57, "", START + 400);
+	say(FACT_PROBE, 0, 10, "", START + 1400);
+	say(FACT_PROBE_ID, 0, 57, "", START + 1400);
+	while (now_ms < INT64_MAX) {
+		struct verdict early;
+		int64_t until_ms;
+
+		judge(now_ms);
+		until_ms = verdict.until_ms;
+		assert_true(until_ms > now_ms);
+		for (int64_t t = now_ms; t < until_ms && t < now_ms + 2 * AGE; t += 37) {
+			judge_verdict(&state, t, &early);
+			assert_int_equal(early.health, verdict.health);
+			assert_int_equal(early.ready, verdict.ready);
+			for (int i = 0; i < JOB_MAX; i++)
+				assert_int_equal(early.job[i].level, verdict.job[i].level);
+		}
+		now_ms = until_ms;
+		steps++;
+	}
+	/* Grace, identity, push, database, check, probe: all have aged. */
+	assert_true(steps >= 6 && steps < 20);
+	expect(LEVEL_FAIL, LEVEL_FAIL);
+}
+
+/* What an earlier core's last word is good for. */
+static void resuming(void **unused)
+{
+	static const struct {
+		enum verdict_level resumed, health, ready;
+	} table[] = {
+		{ LEVEL_OFF, LEVEL_WAITING, LEVEL_WAITING },
+		{ LEVEL_WAITING, LEVEL_WAITING, LEVEL_WAITING },
+		{ LEVEL_FAIL, LEVEL_WAITING, LEVEL_WAITING },
+		{ LEVEL_OK, LEVEL_OK, LEVEL_OK },
+		{ LEVEL_DEGRADED, LEVEL_DEGRADED, LEVEL_FAIL },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		setup(unused);
+		one_check(SCOPE_LOCAL, INITIAL_BAD);
+		conf.mount.enabled = conf.rds.enabled = conf.metrics.enabled = true;
+		state.resumed = table[i].resumed;
+		judge(START);
+		expect(table[i].health, table[i].ready);
+		judge(START + 4999);
+		expect(table[i].health, table[i].ready);
+		judge(START + 5000);
+		expect(LEVEL_WAITING, LEVEL_WAITING);
+	}
+}
+
+/* A heard failure is believed even in the grace. */
+static void grace_covers_only_the_unheard(void **unused)
+{
+	(void)unused;
+	one_check(SCOPE_LOCAL, INITIAL_BAD);
+	state.resumed = LEVEL_OK;
+	known_identity(START);
+	conf.mount.enabled = true;
+	say(FACT_MOUNT, 0, MOUNT_WRONG, "tmpfs", START);
+	judge(START);
+	expect(LEVEL_FAIL, LEVEL_FAIL);
+}
+
+static void the_worst_is_told(void **unused)
+{
+	(void)unused;
+	one_check(SCOPE_LOCAL, INITIAL_BAD);
+	conf.rds.enabled = true;
+	say(FACT_RDS, 0, RDS_DOWN, "refused", NOW);
+	judge(START);
+	assert_string_equal(verdict.why, "checks: web: no result yet");
+	say(FACT_CHECK, 0, 5, "", NOW);
+	window_put(&state.window[0], true, 1, 1);
+	judge(NOW);
+	assert_string_equal(verdict.why, "database: down: refused");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(nothing_but_identity, setup),
+		cmocka_unit_test_setup(every_state_of_a_check, setup),
+		cmocka_unit_test_setup(every_state_of_the_mount, setup),
+		cmocka_unit_test_setup(a_silent_mount, setup),
+		cmocka_unit_test_setup(older_probes_say_nothing, setup),
+		cmocka_unit_test_setup(shared_states_never_turn_health, setup),
+		cmocka_unit_test_setup(identity_outlives_the_metadata_service, setup),
+		cmocka_unit_test_setup(nothing_changes_before_until, setup),
+		cmocka_unit_test_setup(resuming, setup),
+		cmocka_unit_test_setup(grace_covers_only_the_unheard, setup),
+		cmocka_unit_test_setup(the_worst_is_told, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,173 @@
+/* /status: it is JSON, it fits whatever the workers say, and it says it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "status.h"
+
+static struct core core;
+static struct conf conf;
+static char page[STATUS_BYTES];
+
+static int swallow(void *ctx, const struct order *order)
+{
+	(void)ctx;
+	(void)order;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	static const struct core_ops ops = { .order = swallow };
+
+	(void)state;
+	memset(&conf, 0, sizeof conf);
+	conf.checks.count = LIMIT_CHECKS;
+	conf.mount.enabled = conf.rds.enabled = conf.metrics.enabled = true;
+	memset(conf.mount.path, '"', sizeof conf.mount.path - 1);
+	for (int i = 0; i < LIMIT_CHECKS; i++) {
+		memset(conf.checks.item[i].name, '"', sizeof conf.checks.item[i].name - 1);
+		conf.checks.item[i].max_age_ms = 10000;
+		conf.checks.item[i].rise = conf.checks.item[i].fall = 1;
+	}
+	core_init(&core, &conf, 0, 1, &ops, 1000, 1000);
+	return 0;
+}
+
+/* A checker of JSON's grammar, enough to see that nothing was cut or left open. */
+static const char *json(const char *at);
+
+static const char *json_string(const char *at)
+{
+	if (*at++ != '"')
+		return NULL;
+	for (; *at != '"'; at++) {
+		if ((unsigned char)*at < 0x20)
+			return NULL;
+		if (*at == '\\' && !strchr("\"\\/bfnrtu", *++at))
+			return NULL;
+	}
+	return at + 1;
+}
+
+static const char *json_list(const char *at, char end, int named)
+{
+	if (*++at == end)
+		return at + 1;
+	for (;;) {
+		if (named) {
+			at = json_string(at);
+			if (!at || *at++ != ':')
+				return NULL;
+		}
+		at = json(at);
+		if (!at)
+			return NULL;
+		if (*at == end)
+			return at + 1;
+		if (*at++ != ',')
+			return NULL;
+	}
+}
+
+static const char *json(const char *at)
+{
+	if (*at == '{')
+		return json_list(at, '}', 1);
+	if (*at == '[')
+		return json_list(at, ']', 0);
+	if (*at == '"')
+		return json_string(at);
+	return strspn(at, "-0123456789") > 0 ? at + strspn(at, "-0123456789") : NULL;
+}
+
+static void render(void)
+{
+	struct status_counters counters = { .requests = UINT64_MAX, .accepted = UINT64_MAX };
+	size_t len = status_render(&core, &counters, 2000, 2000, page, sizeof page);
+	const char *end;
+
+	assert_true(len > 0);
+	assert_int_equal(len, strlen(page));
+	end = json(page);
+	assert_non_null(end);
+	assert_string_equal(end, "\n");
+}
+
+/* Every fact in every slot with texts that double when escaped, and a full ring. */
+static void the_worst_fits(void **state)
+{
+	(void)state;
+	for (uint16_t id = FACT_NONE + 1; id < FACT_MAX; id++) {
+		for (unsigned slot = 0; slot < fact_info(id)->slots; slot++) {
+			struct envelope envelope = {
+				.role = (uint16_t)fact_info(id)->owner,
+				.msg = { .type = MSG_FACT,
+				         .id = id,
+				         .slot = (uint16_t)slot,
+				         .value = 1 },
+			};
+
+			memset(envelope.msg.text, '"', sizeof envelope.msg.text - 1);
+			memset(envelope.msg.why, '\\', sizeof envelope.msg.why - 1);
+			if (id == FACT_CPU || id == FACT_SKEW || id == FACT_CHECK)
+				envelope.msg.value = INT64_MIN;
+			assert_int_equal(core_take(&core, &envelope, 1500, 1500), 0);
+		}
+	}
+	for (int i = 0; i < LIMIT_TIMELINE; i++) {
+		char text[TIMELINE_TEXT];
+
+		memset(text, '"', sizeof text - 1);
+		text[sizeof text - 1] = '\0';
+		timeline_add(&core.timeline, 253402300799000, text);
+	}
+	render();
+	assert_true(strlen(page) < sizeof page * 9 / 10);
+}
+
+static void it_says_what_is(void **state)
+{
+	struct envelope envelope = {
+		.role = ROLE_CLOUD,
+		.msg = { .type = MSG_FACT, .id = FACT_INSTANCE_ID, .value = 1, .text = "i-0abc" },
+	};
+
+	(void)state;
+	core_take(&core, &envelope, 1500, 1500);
+	render();
+	assert_non_null(strstr(page,
+	                       "\"instance-id\":{\"value\":1,\"text\":\"i-0abc\",\"why\":\"\","
+	                       "\"age_ms\":500}"));
+	assert_non_null(strstr(page, "\"healthz\":{\"code\":503,\"level\":\"waiting\",\"since\":"
+	                             "\"1970-01-01T00:00:01Z\""));
+	assert_non_null(strstr(page, "\"jobs\":[{\"name\":\"identity\""));
+	assert_non_null(strstr(page, "\"timeline\":[{\"at\":\"1970-01-01T00:00:01Z\",\"what\":"
+	                             "\"core: started\"}"));
+	assert_non_null(strstr(page, "\"requests\":18446744073709551615"));
+}
+
+static void too_small_a_buffer_gives_nothing(void **state)
+{
+	struct status_counters counters = { 0 };
+
+	(void)state;
+	assert_int_equal(status_render(&core, &counters, 2000, 2000, page, 100), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_worst_fits, setup),
+		cmocka_unit_test_setup(it_says_what_is, setup),
+		cmocka_unit_test_setup(too_small_a_buffer_gives_nothing, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,155 @@
+/* The control socket: every way in which the other side may behave. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "fake.h"
+#include "status.h"
+#include "talk.h"
+
+static struct fake fake;
+static char *text;
+static size_t len;
+
+static int setup(void **state)
+{
+	(void)state;
+	text = NULL;
+	len = 0;
+	fake_prepare(&fake);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(text);
+	fake_stop(&fake);
+	return 0;
+}
+
+static void whole_answer(void **state)
+{
+	static char large[300000];
+
+	(void)state;
+	memset(large, 'x', sizeof large - 1);
+	fake_start(&fake, large);
+	assert_int_equal(talk(fake.path, "status\n", 20000, &text, &len), 0);
+	assert_int_equal(len, sizeof large - 1);
+	assert_string_equal(text, large);
+}
+
+static void too_long(void **state)
+{
+	static char large[TALK_MAX + 10];
+
+	(void)state;
+	memset(large, 'x', sizeof large - 1);
+	fake_start(&fake, large);
+	assert_int_equal(talk(fake.path, "status\n", 20000, &text, &len), -EMSGSIZE);
+	assert_null(text);
+}
+
+static void nobody(void **state)
+{
+	char path[200];
+
+	(void)state;
+	assert_int_equal(talk(fake.path, "status\n", 20000, &text, &len), -ENOENT);
+	memset(path, 'x', sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	assert_int_equal(talk(path, "status\n", 20000, &text, &len), -ENAMETOOLONG);
+	/* The file is there, its listener is not. */
+	fake_start(&fake, "");
+	shutdown(fake.listener, SHUT_RDWR);
+	pthread_join(fake.thread, NULL);
+	close(fake.listener);
+	fake.listener = -1;
+	assert_int_equal(talk(fake.path, "status\n", 20000, &text, &len), -ECONNREFUSED);
+}
+
+static void silence(void **state)
+{
+	(void)state;
+	fake_start(&fake, NULL);
+	assert_int_equal(talk(fake.path, "status\n", 50, &text, &len), -ETIMEDOUT);
+	fake.ctl.answer_ms = 50;
+	assert_int_equal(status_once(&fake.ctl, false, false), CTL_UNREACHABLE);
+	fake_words(&fake);
+	assert_string_equal(fake.err, "wnactl: the agent does not answer\n");
+}
+
+static void hung_up(void **state)
+{
+	(void)state;
+	fake_start(&fake, "");
+	assert_int_equal(talk(fake.path, "status\n", 20000, &text, &len), -ECONNRESET);
+}
+
+static void status_codes(void **state)
+{
+	char *failing = fake_data("failover.json");
+	char *well = fake_data("healthy.json");
+
+	(void)state;
+	fake.status[0] = well;
+	fake.status[1] = failing;
+	fake.status[2] = well;
+	fake.status[3] = "<html>";
+	fake.status[4] = "{\"healthz\":{\"code\":200}}";
+	fake.statuses = 5;
+	fake_start(&fake, NULL);
+	assert_int_equal(status_once(&fake.ctl, false, false), CTL_OK);
+	assert_int_equal(status_once(&fake.ctl, false, false), CTL_NO);
+	fake_words(&fake);
+	assert_non_null(strstr(fake.out, "readyz      200 ok"));
+	assert_non_null(strstr(fake.out, "readyz      503 degraded"));
+	fflush(fake.ctl.out);
+	rewind(fake.ctl.out);
+	/* --json is what the agent said, byte by byte. */
+	assert_int_equal(status_once(&fake.ctl, true, false), CTL_OK);
+	fake_words(&fake);
+	assert_int_equal(strncmp(fake.out, well, strlen(well)), 0);
+	assert_int_equal(status_once(&fake.ctl, true, false), CTL_BAD);
+	fake_words(&fake);
+	assert_string_equal(fake_last(fake.err),
+	                    "wnactl: the answer is not the agent's: not a JSON object");
+	assert_int_equal(status_once(&fake.ctl, false, false), CTL_BAD);
+	fake_words(&fake);
+	assert_string_equal(fake_last(fake.err), "wnactl: the answer is not the agent's: "
+	                                         "healthz.level: expected to be there");
+	free(failing);
+	free(well);
+}
+
+static void exit_codes(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl_complain(&fake.ctl, -ENOENT, ""), CTL_UNREACHABLE);
+	assert_int_equal(ctl_complain(&fake.ctl, -EACCES, ""), CTL_DENIED);
+	assert_int_equal(ctl_complain(&fake.ctl, -EBADMSG, "x"), CTL_BAD);
+	assert_int_equal(ctl_complain(&fake.ctl, -EMSGSIZE, ""), CTL_BAD);
+	assert_int_equal(ctl_complain(&fake.ctl, -EAGAIN, ""), CTL_UNREACHABLE);
+	fake_words(&fake);
+	assert_non_null(strstr(fake.err, "is for root and group wna"));
+	assert_non_null(strstr(fake.err, "nobody listens at"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(whole_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_long, setup, teardown),
+		cmocka_unit_test_setup_teardown(nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(silence, setup, teardown),
+		cmocka_unit_test_setup_teardown(hung_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(status_codes, setup, teardown),
+		cmocka_unit_test_setup_teardown(exit_codes, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,202 @@
+/* wnactl wait: when it is done, and what its last words are. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "fake.h"
+#include "wait.h"
+
+static struct fake fake;
+static struct view view;
+static char *healthy, *failover, *starting;
+static char why[768];
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_prepare(&fake);
+	healthy = fake_data("healthy.json");
+	failover = fake_data("failover.json");
+	starting = fake_data("starting.json");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_stop(&fake);
+	free(healthy);
+	free(failover);
+	free(starting);
+	return 0;
+}
+
+static enum wait_answer judge(const char *text, enum wait_goal goal)
+{
+	char error[256];
+
+	assert_int_equal(view_parse(text, strlen(text), &view, error, sizeof error), 0);
+	return wait_judge(&view, goal, why, sizeof why);
+}
+
+static void names(void **state)
+{
+	(void)state;
+	for (int goal = 0; goal < WAIT_GOAL_MAX; goal++)
+		assert_int_equal(wait_goal_of(wait_goal_name((enum wait_goal)goal)), goal);
+	assert_int_equal(wait_goal_of("mount"), WAIT_GOAL_MAX);
+	assert_string_equal(wait_goal_name(WAIT_GOAL_MAX), "?");
+}
+
+static void judges(void **state)
+{
+	char *text;
+
+	(void)state;
+	for (int goal = 0; goal < WAIT_GOAL_MAX; goal++)
+		assert_int_equal(judge(healthy, (enum wait_goal)goal), WAIT_DONE);
+
+	assert_int_equal(judge(failover, WAIT_HEALTHY), WAIT_DONE);
+	assert_int_equal(judge(failover, WAIT_READY), WAIT_NOT_YET);
+	assert_non_null(strstr(why, "/readyz is 503: database: 10.16.6.137 does not answer"));
+	assert_int_equal(judge(failover, WAIT_DATABASE), WAIT_NOT_YET);
+	assert_non_null(strstr(why, "database: degraded: 10.16.6.137 does not answer"));
+	assert_int_equal(judge(failover, WAIT_MOUNTED), WAIT_DONE);
+
+	assert_int_equal(judge(starting, WAIT_MOUNTED), WAIT_NOT_YET);
+	assert_non_null(strstr(why, "mount: waiting: mount target fs-"));
+	assert_int_equal(judge(starting, WAIT_METRICS), WAIT_IS_OFF);
+	assert_non_null(strstr(why, "job metrics is switched off"));
+
+	/* A job that is well but has sent nothing is not what was asked for. */
+	text = fake_change(healthy, "\"value\": 1153", "\"value\": 0");
+	assert_int_equal(judge(text, WAIT_METRICS), WAIT_NOT_YET);
+	assert_string_equal(why, "metrics: nothing sent yet");
+	free(text);
+	text = fake_change(healthy, "\"push-sent\"", "\"push-other\"");
+	assert_int_equal(judge(text, WAIT_METRICS), WAIT_NOT_YET);
+	free(text);
+	text = fake_change(healthy, "\"name\": \"mount\"", "\"name\": \"other\"");
+	assert_int_equal(judge(text, WAIT_MOUNTED), WAIT_NO_JOB);
+	free(text);
+}
+
+static void waits_until_it_is_so(void **state)
+{
+	(void)state;
+	fake.status[0] = starting;
+	fake.status[1] = starting;
+	fake.status[2] = ""; /* the core is exchanged meanwhile */
+	fake.status[3] = failover;
+	fake.status[4] = healthy;
+	fake.statuses = 5;
+	fake_start(&fake, NULL);
+	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 20000), CTL_OK);
+	assert_int_equal(atomic_load(&fake.asked), 5);
+	fake_words(&fake);
+	assert_string_equal(fake.out, "");
+	/* One line for each new reason, none for the same again. */
+	assert_string_equal(fake_last(fake.err) + strlen("wnactl: ready after 0.0"), " s");
+	assert_non_null(strstr(
+	        fake.err, "wnactl: waiting for ready: /readyz is 503: mount: nothing heard yet\n"
+	                  "wnactl: waiting for ready: the agent hung up without an answer\n"
+	                  "wnactl: waiting for ready: /readyz is 503: database: 10.16.6.137 does "
+	                  "not answer"));
+}
+
+static void a_counting_reason_is_not_repeated(void **state)
+{
+	char *first = fake_change(failover, "within 2.0 s", "for 12 s");
+	char *second = fake_change(failover, "within 2.0 s", "for 13 s");
+	char *text1 = fake_change(first, "within 2.0 s", "for 12 s");
+	char *text2 = fake_change(second, "within 2.0 s", "for 13 s");
+
+	(void)state;
+	fake.status[0] = text1;
+	fake.status[1] = text2;
+	fake.status[2] = healthy;
+	fake.statuses = 3;
+	fake_start(&fake, NULL);
+	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 20000), CTL_OK);
+	fake_words(&fake);
+	assert_non_null(strstr(fake.err, "for 12 s"));
+	assert_null(strstr(fake.err, "for 13 s"));
+	free(text1);
+	free(text2);
+	free(first);
+	free(second);
+}
+
+static void last_words(void **state)
+{
+	(void)state;
+	fake_start(&fake, failover);
+	assert_int_equal(wait_for(&fake.ctl, WAIT_DATABASE, 0), CTL_TIMEOUT);
+	fake_words(&fake);
+	assert_string_equal(
+	        fake_last(fake.err),
+	        "wnactl: gave up waiting for database after 0.0 s: database: degraded: 10.16.6.137 "
+	        "does not answer: no answer within 2.0 s");
+}
+
+static void off_is_said_at_once(void **state)
+{
+	(void)state;
+	fake_start(&fake, starting);
+	assert_int_equal(wait_for(&fake.ctl, WAIT_METRICS, 3600000), CTL_OFF);
+	assert_int_equal(atomic_load(&fake.asked), 1);
+	fake_words(&fake);
+	assert_string_equal(fake.err,
+	                    "wnactl: cannot wait for metrics: job metrics is switched off "
+	                    "in agent.conf\n");
+}
+
+static void not_running_is_waited_for(void **state)
+{
+	(void)state;
+	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 20), CTL_TIMEOUT);
+	fake_words(&fake);
+	assert_non_null(strstr(fake_last(fake.err), "the agent does not run"));
+}
+
+static void garbage_is_not_waited_for(void **state)
+{
+	(void)state;
+	fake_start(&fake, "HTTP/1.1 400 Bad Request\r\n\r\n");
+	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 3600000), CTL_BAD);
+}
+
+static void a_terminal_gets_one_line(void **state)
+{
+	(void)state;
+	fake.ctl.err_tty = true;
+	fake.ctl.width = 40;
+	fake.status[0] = failover;
+	fake.status[1] = healthy;
+	fake.statuses = 2;
+	fake_start(&fake, NULL);
+	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 20000), CTL_OK);
+	fake_words(&fake);
+	assert_int_equal(fake.err[0], '\r');
+	assert_non_null(strstr(fake.err, "~\033[K\r\033[Kwnactl: ready after "));
+	assert_ptr_equal(strchr(fake.err, '\n'), fake.err + strlen(fake.err) - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names),
+		cmocka_unit_test_setup_teardown(judges, setup, teardown),
+		cmocka_unit_test_setup_teardown(waits_until_it_is_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_counting_reason_is_not_repeated, setup, teardown),
+		cmocka_unit_test_setup_teardown(last_words, setup, teardown),
+		cmocka_unit_test_setup_teardown(off_is_said_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(not_running_is_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(garbage_is_not_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_terminal_gets_one_line, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,162 @@
+/* The endpoint in virtual time: resolving, asking, moving. */
+#include "watch_lab.h"
+
+static void starts(void **state)
+{
+	(void)state;
+	assert_int_equal(watch.state, RDS_STARTING);
+	start_at(&a);
+	assert_int_equal(watch.state, RDS_WRITABLE);
+	assert_int_equal(end, OUTAGE_FIRST);
+	assert_int_equal(watch.rtt_us, 1500);
+	expect(WATCH_WAIT);
+}
+
+static void asks_every_interval_and_resolves_at_the_ttl(void **state)
+{
+	int64_t start, asked = 0, resolved = 0;
+
+	(void)state;
+	start_at(&a);
+	start = now;
+	while (now < start + 60000) {
+		switch (pass()) {
+		case WATCH_ASK:
+			asked++;
+			answers(false);
+			break;
+		case WATCH_RESOLVE:
+			resolved++;
+			resolved_to(&a, 5);
+			break;
+		default: fail();
+		}
+	}
+	assert_in_range(asked, 60000 / 2200, 60000 / 1800 + 1);
+	assert_in_range(resolved, 60000 / 5600, 60000 / 5000 + 1);
+	assert_int_equal(watch.count.logins, 1);
+}
+
+static void ttl_is_bounded_both_ways(void **state)
+{
+	(void)state;
+	start_at(&a);
+	while (pass() != WATCH_RESOLVE)
+		answers(false);
+	resolved_to(&a, 86400);
+	assert_in_range(watch.resolve_ms - now, 27000, 33000);
+	now = watch.resolve_ms;
+	answers(false);
+	expect(WATCH_RESOLVE);
+	resolved_to(&a, 0);
+	assert_in_range(watch.resolve_ms - now, 1000, 1100);
+}
+
+static void moved_name_drops_the_session_and_moves_the_writer(void **state)
+{
+	int64_t start;
+
+	(void)state;
+	start_at(&a);
+	while (pass() != WATCH_RESOLVE)
+		answers(false);
+	start = now;
+	resolved_to(&b, 5);
+	expect(WATCH_DROP);
+	watch_dropped(&watch, now, 0);
+	/* nothing was seen to fail: no news until the new one has spoken */
+	assert_int_equal(watch.state, RDS_WRITABLE);
+	assert_int_equal(pass(), WATCH_CONNECT);
+	connects_to(&b);
+	expect(WATCH_ASK);
+	answers(false);
+	assert_int_equal(end, OUTAGE_MOVED);
+	assert_true(net_addr_equal(&change.from, &a));
+	assert_true(net_addr_equal(&change.to, &b));
+	assert_true(now - start < 300);
+}
+
+static void same_answer_keeps_the_session(void **state)
+{
+	(void)state;
+	start_at(&a);
+	while (pass() != WATCH_RESOLVE)
+		answers(false);
+	resolved_to(&a, 5);
+	expect(WATCH_WAIT);
+}
+
+static void read_only_is_an_answer_and_an_outage(void **state)
+{
+	(void)state;
+	start_at(&a);
+	now = watch.ask_ms;
+	answers(true);
+	assert_int_equal(watch.state, RDS_READ_ONLY);
+	assert_true(watch.open);
+	/* a failover under way: the name is watched closely */
+	assert_true(watch.resolve_ms - now <= 1100);
+	now = watch.ask_ms;
+	answers(false);
+	assert_int_equal(end, OUTAGE_OVER);
+}
+
+static void a_reader_endpoint_is_in_no_hurry(void **state)
+{
+	(void)state;
+	resolved_to(&a, 5);
+	connects_to(&a);
+	answers(true);
+	now = watch.resolve_ms;
+	resolved_to(&a, 5);
+	assert_true(watch.resolve_ms - now >= 5000);
+	assert_int_equal(watch.outage.changes, 0);
+}
+
+static void half_an_answer_judges_its_own_family_only(void **state)
+{
+	struct rds_answer answer = { .count = 1, .ttl_s = 5, .unknown = AF_INET6 };
+
+	(void)state;
+	start_at(&six);
+	answer.addr[0] = a;
+	watch_resolved(&watch, now, now, &answer, "IPv6: no answer", 0);
+	assert_int_not_equal(watch_next(&watch, now, &until), WATCH_DROP);
+	answer.unknown = 0;
+	watch_resolved(&watch, now, now, &answer, "", 0);
+	expect(WATCH_DROP);
+}
+
+static void literal_is_never_resolved_again(void **state)
+{
+	struct rds_answer answer = { .count = 1, .literal = true };
+
+	(void)state;
+	answer.addr[0] = a;
+	watch_resolved(&watch, now, now, &answer, "", 0);
+	connects_to(&a);
+	answers(false);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(pass(), WATCH_ASK);
+		answers(false);
+	}
+	fails(TROUBLE_LOST, 1);
+	assert_int_equal(pass(), WATCH_CONNECT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(starts, setup),
+		cmocka_unit_test_setup(asks_every_interval_and_resolves_at_the_ttl, setup),
+		cmocka_unit_test_setup(ttl_is_bounded_both_ways, setup),
+		cmocka_unit_test_setup(moved_name_drops_the_session_and_moves_the_writer, setup),
+		cmocka_unit_test_setup(same_answer_keeps_the_session, setup),
+		cmocka_unit_test_setup(read_only_is_an_answer_and_an_outage, setup),
+		cmocka_unit_test_setup(a_reader_endpoint_is_in_no_hurry, setup),
+		cmocka_unit_test_setup(half_an_answer_judges_its_own_family_only, setup),
+		cmocka_unit_test_setup(literal_is_never_resolved_again, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,218 @@
+/* The endpoint in virtual time: what fails, and how often it is tried. */
+#include "watch_lab.h"
+
+static void lost_session_resolves_at_once_then_fast(void **state)
+{
+	int64_t start, resolves = 0, logins = 0;
+
+	(void)state;
+	start_at(&a);
+	now = watch.ask_ms;
+	fails(TROUBLE_LOST, 3000);
+	assert_int_equal(watch.state, RDS_DOWN);
+	assert_int_equal(watch.rtt_us, -1);
+	expect(WATCH_RESOLVE);
+	start = now;
+	while (now < start + 10000) {
+		switch (pass()) {
+		case WATCH_RESOLVE:
+			resolves++;
+			resolved_to(&a, 5);
+			break;
+		case WATCH_CONNECT:
+			logins++;
+			fails(TROUBLE_NETWORK, 1);
+			break;
+		default: fail();
+		}
+	}
+	assert_in_range(resolves, 9, 13);
+	assert_in_range(logins, 4, 12);
+}
+
+static void new_address_ends_the_back_off(void **state)
+{
+	(void)state;
+	start_at(&a);
+	fails(TROUBLE_LOST, 3000);
+	resolved_to(&a, 5);
+	for (int i = 0; i < 8; i++) {
+		while (pass() == WATCH_RESOLVE)
+			resolved_to(&a, 5);
+		fails(TROUBLE_STALLED, 3000);
+	}
+	assert_true(watch.connect_ms - now > 5000);
+	while (pass() != WATCH_RESOLVE)
+		fail();
+	resolved_to(&b, 5);
+	assert_true(watch.connect_ms - now <= 250);
+	while (pass() != WATCH_CONNECT)
+		resolved_to(&b, 5);
+	connects_to(&b);
+	answers(false);
+	assert_int_equal(end, OUTAGE_MOVED);
+	assert_true(change.min_ms > 0 && change.min_ms < change.max_ms);
+}
+
+static void a_new_address_is_no_excuse_after_a_denial(void **state)
+{
+	(void)state;
+	expect(WATCH_RESOLVE);
+	resolved_to(&a, 5);
+	fails(TROUBLE_DENIED, 5);
+	expect(WATCH_RESOLVE);
+	resolved_to(&b, 5);
+	assert_true(watch.connect_ms - now >= 29000);
+}
+
+static void denial_leaves_for_a_fresh_file(void **state)
+{
+	int64_t start, logins = 1;
+	enum watch_action action;
+
+	(void)state;
+	resolved_to(&a, 5);
+	expect(WATCH_CONNECT);
+	fails(TROUBLE_DENIED, 5);
+	start = now;
+	for (;;) {
+		action = pass();
+		if (action == WATCH_RESOLVE)
+			resolved_to(&a, 5);
+		else if (action == WATCH_CONNECT)
+			logins++;
+		if (action == WATCH_LEAVE || action == WATCH_CONNECT)
+			break;
+	}
+	assert_int_equal(action, WATCH_LEAVE);
+	assert_int_equal(logins, 1);
+	assert_in_range(now - start, 20000, 40000);
+}
+
+static void a_denial_is_remembered(void **state)
+{
+	(void)state;
+	watch_restore_denied(&watch, now, 3, now + 100000, 0);
+	assert_int_equal(watch.state, RDS_DOWN);
+	resolved_to(&a, 5);
+	while (pass() == WATCH_RESOLVE)
+		resolved_to(&a, 5);
+	assert_int_equal(watch_next(&watch, now, &until), WATCH_LEAVE);
+	/* the next process, when its time has come */
+	watch_init(&watch, &conf, now);
+	watch_restore_denied(&watch, now, 3, now + 2000, 0);
+	while (pass() == WATCH_RESOLVE)
+		resolved_to(&a, 5);
+	assert_int_equal(watch_next(&watch, now, &until), WATCH_CONNECT);
+	fails(TROUBLE_DENIED, 5);
+	assert_true(watch.connect_ms - now >= 200000);
+	/* and a success forgets it */
+	connects_to(&a);
+	answers(false);
+	assert_int_equal(watch.trouble, TROUBLE_NONE);
+	assert_int_equal(watch.leave_ms, INT64_MAX);
+}
+
+static void session_outlives_dns(void **state)
+{
+	(void)state;
+	start_at(&a);
+	for (int i = 0; i < 20; i++) {
+		if (pass() == WATCH_RESOLVE)
+			name_fails();
+		else
+			answers(false);
+	}
+	assert_int_equal(watch.state, RDS_WRITABLE);
+	assert_false(watch.name_ok);
+	assert_true(watch.open);
+	/* without a session there is no login while DNS is silent */
+	now = watch.ask_ms > now ? watch.ask_ms : now;
+	fails(TROUBLE_LOST, 1);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(pass(), WATCH_RESOLVE);
+		name_fails();
+		assert_int_equal(watch.state, RDS_NO_NAME);
+	}
+	resolved_to(&a, 5);
+	assert_int_equal(watch.state, RDS_DOWN);
+	assert_int_equal(pass(), WATCH_CONNECT);
+}
+
+static void other_resolver_that_disagrees_is_told_and_spared(void **state)
+{
+	int64_t start, logins = 0;
+
+	(void)state;
+	resolved_to(&a, 5);
+	start = now;
+	while (now < start + 60000) {
+		switch (pass()) {
+		case WATCH_CONNECT:
+			logins++;
+			connects_to(&b);
+			break;
+		case WATCH_DROP: watch_dropped(&watch, now, 0); break;
+		case WATCH_RESOLVE: resolved_to(&a, 5); break;
+		default: fail();
+		}
+	}
+	assert_int_equal(watch.state, RDS_DOWN);
+	assert_string_equal(watch.why,
+	                    "connected to 10.16.5.149, but the endpoint leads to 10.16.6.137");
+	assert_in_range(logins, 4, 14);
+	assert_int_equal(watch.outage.writer.family, 0);
+}
+
+static void server_that_comes_and_goes_is_not_flooded(void **state)
+{
+	int64_t start, logins = 0;
+
+	(void)state;
+	start_at(&a);
+	start = now;
+	while (now < start + 60000) {
+		switch (pass()) {
+		case WATCH_CONNECT:
+			logins++;
+			connects_to(&a);
+			answers(false);
+			break;
+		case WATCH_RESOLVE: resolved_to(&a, 5); break;
+		case WATCH_ASK: fails(TROUBLE_LOST, 1); break;
+		default: fail();
+		}
+	}
+	assert_true(logins <= 26);
+}
+
+static void since_is_kept_while_the_reason_changes(void **state)
+{
+	int64_t since;
+
+	(void)state;
+	start_at(&a);
+	fails(TROUBLE_LOST, 1);
+	since = watch.since_ms;
+	now += 500;
+	fails(TROUBLE_NETWORK, 1);
+	assert_int_equal(watch.since_ms, since);
+	assert_int_equal(watch.state, RDS_DOWN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(lost_session_resolves_at_once_then_fast, setup),
+		cmocka_unit_test_setup(new_address_ends_the_back_off, setup),
+		cmocka_unit_test_setup(a_new_address_is_no_excuse_after_a_denial, setup),
+		cmocka_unit_test_setup(denial_leaves_for_a_fresh_file, setup),
+		cmocka_unit_test_setup(a_denial_is_remembered, setup),
+		cmocka_unit_test_setup(session_outlives_dns, setup),
+		cmocka_unit_test_setup(other_resolver_that_disagrees_is_told_and_spared, setup),
+		cmocka_unit_test_setup(server_that_comes_and_goes_is_not_flooded, setup),
+		cmocka_unit_test_setup(since_is_kept_while_the_reason_changes, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

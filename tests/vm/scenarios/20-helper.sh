@@ -1,0 +1,171 @@
+# Through a mount helper that is a stand-in, and a TLS proxy that is real.
+# shellcheck shell=bash disable=SC2154,SC2086
+
+helper() { # [MODE]: installs the stand-in
+	mkdir -p /run/standin
+	rm -f /run/standin/calls
+	echo "${1:-normal}" > /run/standin/mode
+	echo 5 > /run/standin/patience
+	echo "$wna_vm/certificates/ca.pem" > /run/standin/ca
+	cp "$wna_here/mount.efs" /sbin/mount.efs
+}
+
+efs() { # KEY=VALUE...
+	conf type=efs tls=yes file_system=$FS "$@"
+}
+
+# The far end: TLS in front of nfsd, as a mount target has it.
+server_tls() {
+	cat > /run/server.conf << END
+foreground = yes
+debug = notice
+pid = /run/server.pid
+[nfs]
+accept = $SERVER:2050
+connect = 127.0.0.1:2049
+cert = $wna_vm/certificates/server.pem
+key = $wna_vm/certificates/server.key
+sslVersionMin = TLSv1.2
+libwrap = no
+END
+	ip netns exec srv setsid stunnel /run/server.conf > $OUT/stunnel-server.log 2>&1 &
+}
+server_tls
+
+tunnel_pids() { pgrep -x -f "stunnel /var/run/efs/.*"; }
+tunnels_stop() {
+	local pid
+	for pid in $(tunnel_pids); do kill -9 "$pid"; done
+}
+state_file() { compgen -G "/run/efs/$FS.var.www.html.efs.*[0-9]"; }
+
+tunnel_mount() {
+	helper
+	efs region=ap-northeast-2
+	worker wna-mount
+	mount_is $RIGHT
+	expect "the helper's words" grep -qx "$FS:/ $EFS .*tls.*" /run/standin/calls
+	look
+	expect "NFS to the proxy only" [ "$(top_source)" = 127.0.0.1:/ ]
+	[[ $TOP_OPTIONS == *",addr=127.0.0.1"* ]] || die "not by the proxy: $TOP_OPTIONS"
+	echo secret > $EFS/through-tls
+	expect "it reaches the server" grep -q secret /srv/srv/through-tls
+	expect "by TLS" [ -n "$(ss -Htn state established "dst = $SERVER and dport = :2050")" ]
+	expect "by nothing else" [ -z "$(ss -Htn state established "dst = $SERVER and dport = :2049")" ]
+	local id pid
+	id=$(top_id) pid=$(tunnel_pids)
+	worker wna-mount
+	mount_is $RIGHT
+	expect "adopted" [ "$(value mount-id)/$(top_id)/$(tunnel_pids)" = "$id/$id/$pid" ]
+	worker wna-probe
+	expect "the server answers" [ "$(value probe)" -gt 0 ]
+	silence
+	worker -t 1500 wna-probe
+	expect "a proxy that takes connections proves nothing" [ -z "$(value probe)" ]
+	unsilence
+	worker -t 20000 wna-probe
+	expect "the server answers again" [ "$(value probe)" -gt 0 ]
+}
+scenario tunnel-mount
+
+tunnel_proof() {
+	helper
+	efs
+	worker wna-mount
+	mount_is $RIGHT
+	local file
+	file=$(state_file)
+	mv "$file" /run/saved
+	worker wna-mount
+	mount_is $WRONG "no state file for $FS here by port"
+	mv /run/saved "$(dirname "$file")/~$(basename "$file")"
+	worker wna-mount
+	mount_is $UNVERIFIED "has not finished"
+	mv /run/efs/~* "$file"
+	chmod o+w "$file"
+	worker wna-mount
+	mount_is $WRONG "others may write it"
+	chmod o-w "$file"
+	sed -i.bak 's/stunnel"/efs-proxy"/' "$file"
+	worker wna-mount
+	mount_is $WRONG "without TLS"
+	mv "$file.bak" "$file"
+	efs access_point=fsap-0123456789abcdef0
+	worker wna-mount
+	mount_is $WRONG "access point none, configured is fsap-0123456789abcdef0"
+	conf type=efs tls=yes file_system=fs-0fedcba9876543210
+	worker wna-mount
+	mount_is $WRONG "no state file for fs-0fedcba9876543210"
+	efs
+	worker wna-mount
+	mount_is $RIGHT
+	expect "mounted once" [ "$(count_mounts)" = 1 ]
+}
+scenario tunnel-proof
+
+tunnel_wrong_ca() {
+	helper
+	echo "$wna_vm/certificates/other-ca.pem" > /run/standin/ca
+	echo 2 > /run/standin/patience
+	efs
+	worker wna-mount
+	mount_is $MISSING "timeout after 2 sec"
+	expect "the certificate was refused" grep -qi 'certificate verify failed\|CERT: Pre-verification error' \
+		/run/standin/stunnel.log
+	expect "nothing mounted" [ "$(count_mounts)" = 0 ]
+	tunnels_stop
+	helper
+	worker wna-mount
+	mount_is $RIGHT
+}
+scenario tunnel-wrong-ca
+
+helper_options() {
+	helper denied
+	efs iam=yes access_point=fsap-0123456789abcdef0 options=az=ap-northeast-2a region=ap-northeast-2
+	worker wna-mount
+	mount_is $MISSING "^mount.nfs4: access denied by server while mounting 127.0.0.1:/$"
+	for option in tls iam accesspoint=fsap-0123456789abcdef0 region=ap-northeast-2 \
+		az=ap-northeast-2a; do
+		expect "option $option in $(cat /run/standin/calls)" \
+			grep -qE "[ ,]$option(,|$)" /run/standin/calls
+	done
+}
+scenario helper-options
+
+helper_reasons() {
+	helper no-network
+	efs
+	worker wna-mount
+	mount_is $MISSING "reported as success, but nothing is mounted: .*network was not yet"
+	helper rude
+	worker wna-mount
+	mount_is $MISSING '^bad \?\[31mred\?\[0m text$'
+	helper hang
+	worker -t 1500 wna-mount
+	mount_is $MISSING "did not finish within 1 min 0 s: Mount attempt 1/3 failed"
+	expect "left on TERM by itself" grep -qx 'exit 0' /run/facts
+	refuse "the helper's processes are left" pgrep -f /sbin/mount.efs
+}
+scenario helper-reasons
+
+auto_type() {
+	conf type=auto tls=yes file_system=$FS region=ap-northeast-2
+	worker wna-mount
+	mount_is $MISSING "tls is configured, which needs amazon-efs-utils"
+	expect "no plain mount instead" [ "$(count_mounts)" = 0 ]
+	conf type=auto tls=no file_system=$FS region=ap-northeast-2
+	worker wna-mount
+	mount_is $RIGHT
+	expect "plain NFS" [ "$(top_source)" = "$NAME:/" ]
+	# With the helper there and TLS demanded, what is mounted is not it.
+	helper
+	conf type=auto tls=yes file_system=$FS region=ap-northeast-2
+	worker wna-mount
+	mount_is $WRONG "not through efs-utils"
+	umount $EFS
+	worker wna-mount
+	mount_is $RIGHT
+	expect "by the helper" [ "$(top_source)" = 127.0.0.1:/ ]
+}
+scenario auto-type
