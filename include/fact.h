@@ -25,6 +25,8 @@ enum fact_id {
 	             * last attempt, empty if it was taken */
 	FACT_CHILD, /* slot: enum role; value: enum child_state; text: "pid 812, 3 restarts";
 	             * why: last obituary ("killed by signal 9 after 60 s") */
+	FACT_TRIES, /* value: attempts to load the configuration, good or bad; sent after
+	             * the outcome (FACT_CONF), so that who sees it grow may read that */
 
 	/* cloud: who am I. For the texts: value 1 = present, 0 = absent (a 404) */
 	FACT_IMDS, /* value: enum imds_state; why */

@@ -12,6 +12,7 @@
 #include "conf_table.h"
 #include "mountinfo.h"
 #include "str.h"
+#include "url.h"
 
 struct finding {
 	const char **section, **key;
@@ -146,6 +147,24 @@ static enum conf_error check_database(const struct conf_rds *r, struct finding *
 	return CONF_OK;
 }
 
+static enum conf_error check_endpoint(const struct conf_metrics *m, struct finding *f)
+{
+	struct url_base url;
+	char why[64];
+
+	if (!*m->endpoint)
+		return CONF_OK;
+	if (url_base_parse(m->endpoint, &url, why, sizeof why) < 0)
+		return find(f, CONF_VALUE, "metrics", "endpoint", "https://HOST[:PORT]");
+	if (!url.https && !url.loopback && !m->allow_http)
+		return find(f, CONF_VALUE, "metrics", "endpoint",
+		            "https://, since plain http:// beyond loopback needs allow_http = yes");
+	if (m->fips || m->dual_stack)
+		return find(f, CONF_MISSING, "metrics", "endpoint",
+		            "nothing, since fips or dual_stack choose the endpoint");
+	return CONF_OK;
+}
+
 static enum conf_error check_metrics(const struct conf_metrics *m, struct finding *f)
 {
 	if (!m->enabled)
@@ -161,12 +180,9 @@ static enum conf_error check_metrics(const struct conf_metrics *m, struct findin
 		            "letters, digits and .-_/#: that do not begin with AWS/ or a colon");
 	if (!*m->name)
 		return find(f, CONF_VALUE, "metrics", "name", "a metric name");
-	if (*m->endpoint && strncmp(m->endpoint, "https://", 8) != 0 &&
-	    strncmp(m->endpoint, "http://", 7) != 0)
-		return find(f, CONF_VALUE, "metrics", "endpoint", "https://HOST[:PORT]");
 	if (m->max_age_ms < 2 * m->push_ms)
 		return find(f, CONF_MISSING, "metrics", "max_age", "at least twice push_interval");
-	return CONF_OK;
+	return check_endpoint(m, f);
 }
 
 enum conf_error conf_check_values(const struct conf *conf, const char **ret_section,

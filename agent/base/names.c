@@ -81,6 +81,7 @@ const struct fact_info *fact_info(uint16_t id)
 {
 	static const struct fact_info table[FACT_MAX] = {
 		[FACT_CONF] = { "conf", ROLE_WNAD, 1 },
+		[FACT_TRIES] = { "conf-tries", ROLE_WNAD, 1 },
 		[FACT_CHILD] = { "child", ROLE_WNAD, ROLE_MAX },
 		[FACT_IMDS] = { "imds", ROLE_CLOUD, 1 },
 		[FACT_INSTANCE_ID] = { "instance-id", ROLE_CLOUD, 1 },

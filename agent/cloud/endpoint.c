@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net.h"
 #include "str.h"
+#include "url.h"
 
 void endpoint_env(struct endpoint_env *ret)
 {
@@ -29,103 +29,24 @@ static bool begins(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* Labels of letters, digits and inner hyphens (RFC 1123). */
-static bool is_host_name(const char *host)
-{
-	size_t label = 0;
-
-	for (const char *c = host;; c++) {
-		if (*c == '.' || *c == '\0') {
-			if (label == 0 || label > 63 || c[-1] == '-')
-				return false;
-			if (*c == '\0')
-				return true;
-			label = 0;
-		} else if ((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') ||
-		           (*c == '-' && label > 0)) {
-			label++;
-		} else {
-			return false;
-		}
-	}
-}
-
-/* Splits "host", "host:port", "[v6]", "[v6]:port", lower case; 0 = no port given. */
-static bool split_authority(char *text, char **ret_host, int64_t *ret_port)
-{
-	char *host = text, *port;
-
-	*ret_port = 0;
-	if (text[0] == '[') {
-		char *end = strchr(text, ']');
-
-		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
-			return false;
-		host = text + 1;
-		port = end[1] == ':' ? end + 2 : NULL;
-		*end = '\0';
-		if (strchr(host, ':') == NULL || !str_is_address(host))
-			return false;
-	} else {
-		port = strchr(text, ':');
-		if (port != NULL)
-			*port++ = '\0';
-		if (!is_host_name(host))
-			return false;
-	}
-	*ret_host = host;
-	return port == NULL || str_int64(port, 1, 65535, ret_port);
-}
-
-static bool is_loopback(const char *host)
-{
-	struct net_addr addr;
-
-	if (strcmp(host, "localhost") == 0)
-		return true;
-	return net_addr_parse(host, &addr) && net_addr_is_loopback(&addr);
-}
-
 /* A configured URL into url and host, written the one way that curl sends it. */
 static int take_url(const char *url, bool allow_http, struct endpoint *ret, char *why, size_t size)
 {
-	bool https = begins(url, "https://");
-	char authority[LIMIT_HOST], *host;
-	const char *start, *v6;
-	int64_t port;
-	size_t len;
+	struct url_base base;
+	char wrong[64];
 
-	if (!https && !begins(url, "http://")) {
-		snprintf(why, size, "the endpoint's URL must begin with https://");
+	if (url_base_parse(url, &base, wrong, sizeof(wrong)) < 0) {
+		snprintf(why, size, "the endpoint's %s", wrong);
 		return -EINVAL;
 	}
-	start = strchr(url, '/') + 2;
-	len = strcspn(start, "/");
-	if (len == 0 || len >= sizeof(authority) || (start[len] == '/' && start[len + 1] != '\0')) {
-		snprintf(why, size, "the endpoint's URL must be https://HOST[:PORT] and no more");
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < len; i++)
-		authority[i] =
-		        (char)(start[i] >= 'A' && start[i] <= 'Z' ? start[i] + 32 : start[i]);
-	authority[len] = '\0';
-	if (!split_authority(authority, &host, &port)) {
-		snprintf(why, size, "the endpoint's URL has no valid host and port");
-		return -EINVAL;
-	}
-	if (!https && !allow_http && !is_loopback(host)) {
+	if (!base.https && !base.loopback && !allow_http) {
 		snprintf(why, size,
 		         "the endpoint is plain http:// beyond loopback "
 		         "(metrics.allow_http is off)");
 		return -EINVAL;
 	}
-	v6 = strchr(host, ':') != NULL ? "[" : "";
-	if (port == 0 || port == (https ? 443 : 80))
-		snprintf(ret->host, sizeof(ret->host), "%s%s%s", v6, host, *v6 ? "]" : "");
-	else
-		snprintf(ret->host, sizeof(ret->host), "%s%s%s:%d", v6, host, *v6 ? "]" : "",
-		         (int)port);
-	snprintf(ret->url, sizeof(ret->url), "%s://%s/", https ? "https" : "http", ret->host);
+	str_copy(ret->host, sizeof(ret->host), base.host);
+	snprintf(ret->url, sizeof(ret->url), "%s://%s/", base.https ? "https" : "http", base.host);
 	return 0;
 }
 
@@ -180,13 +101,13 @@ int endpoint_find(const struct conf_metrics *conf, const struct endpoint_env *en
 		return -EAGAIN;
 	}
 	if (!str_copy(found.region, sizeof(found.region), region) || strlen(region) > 32 ||
-	    strchr(region, '.') != NULL || !is_host_name(region)) {
+	    strchr(region, '.') != NULL || !url_is_host_name(region)) {
 		snprintf(why, why_size, "the region's name is not valid");
 		return -EINVAL;
 	}
 	if (url == NULL) {
 		regional(conf, identity->domain, &found);
-		if (!is_host_name(found.host)) {
+		if (!url_is_host_name(found.host)) {
 			snprintf(why, why_size, "the metadata's domain is not a valid name");
 			return -EINVAL;
 		}

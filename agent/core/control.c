@@ -98,21 +98,21 @@ static void refuse(struct session *session, const char *why)
 static void reload(struct session *session, uid_t uid)
 {
 	const struct control_ops *ops = &session->control->ops;
-	int64_t loads;
+	int64_t tries;
 	int n, rc;
 
 	if (control_permitted(CONTROL_RELOAD, uid) < 0) {
 		refuse(session, "only root may reload");
 		return;
 	}
-	rc = ops->reload(ops->ctx, &loads);
+	rc = ops->reload(ops->ctx, &tries);
 	if (rc < 0) {
-		refuse(session, "wnad does not listen; try again");
+		refuse(session, "not ready for it yet; try again");
 		return;
 	}
 	log_info("control: reload ordered");
 	n = snprintf(session->answer, sizeof session->answer,
-	             "{\"ok\":true,\"loads\":%" PRId64 "}\n", loads);
+	             "{\"ok\":true,\"tries\":%" PRId64 "}\n", tries);
 	session->to = (size_t)n;
 }
 

@@ -25,8 +25,8 @@ int control_permitted(enum control_verb verb, uid_t uid);
 struct control_ops {
 	/* The status object; length, or 0 if it does not fit. */
 	size_t (*status)(void *ctx, char *ret, size_t size);
-	/* Asks for a reload: 0 with the number of loads before it, or -errno. */
-	int (*reload)(void *ctx, int64_t *ret_loads);
+	/* Asks for a reload: 0 with the number of attempts before it, or -errno. */
+	int (*reload)(void *ctx, int64_t *ret_tries);
 	void *ctx;
 };
 

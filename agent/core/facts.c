@@ -88,6 +88,7 @@ int64_t facts_max_age_ms(const struct conf *conf, enum fact_id id, unsigned slot
 	 * the mount still is what wna-mount saw is the probe's to say. */
 	case FACT_NONE:
 	case FACT_CONF:
+	case FACT_TRIES:
 	case FACT_CHILD:
 	case FACT_MOUNT:
 	case FACT_MOUNT_ID:

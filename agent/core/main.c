@@ -148,14 +148,16 @@ static size_t render_status(void *ctx, char *ret, size_t size)
 	return status_render(&self.core, counters, clock_ms(), clock_wall_ms(), ret, size);
 }
 
-static int order_reload(void *ctx, int64_t *ret_loads)
+static int order_reload(void *ctx, int64_t *ret_tries)
 {
-	int rc = core_reload(&self.core);
+	const struct fact *tries = facts_get(&self.core.state.facts, FACT_TRIES, 0);
 
 	(void)ctx;
-	if (rc == 0)
-		*ret_loads = facts_get(&self.core.state.facts, FACT_CONF, 0)->value;
-	return rc;
+	/* Without the number before it, the outcome could not be told from an older one. */
+	if (!tries->seen)
+		return -EAGAIN;
+	*ret_tries = tries->value;
+	return core_reload(&self.core);
 }
 
 static struct event_base *make_base(void)

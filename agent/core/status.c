@@ -178,7 +178,8 @@ size_t status_render(const struct core *core, const struct status_counters *coun
 	sb_put(&sb, "{\"version\":\"" WNA_VERSION "\"");
 	put_time(&sb, "started", core->started_wall_ms);
 	put_time(&sb, "now", wall_ms);
-	sb_printf(&sb, ",\"config\":{\"loads\":%" PRId64, conf->value);
+	sb_printf(&sb, ",\"config\":{\"tries\":%" PRId64 ",\"loads\":%" PRId64,
+	          facts_get(&core->state.facts, FACT_TRIES, 0)->value, conf->value);
 	put_text(&sb, "error", conf->why);
 	sb_char(&sb, '}');
 	put_endpoint(&sb, "healthz", &core->health, verdict.health,

@@ -15,22 +15,17 @@
 #include "status.h"
 #include "talk.h"
 
-enum reload_answer reload_judge(const struct view *view, int64_t loads, const char *error,
-                                int64_t elapsed_ms)
+enum reload_answer reload_judge(const struct view *view, int64_t tries)
 {
-	if (view->loads > loads && view->error[0] == '\0')
-		return RELOAD_TAKEN;
 	/* A core that has just started has not been told yet. */
-	if (view->loads == 0 || view->error[0] == '\0')
+	if (view->tries <= tries || view->loads == 0)
 		return RELOAD_PENDING;
-	if (strcmp(view->error, error) != 0 || elapsed_ms >= RELOAD_SAME_MS)
-		return RELOAD_REFUSED;
-	return RELOAD_PENDING;
+	return view->error[0] == '\0' ? RELOAD_TAKEN : RELOAD_REFUSED;
 }
 
-/* Sends the order. 0 with the loads before it in *ret_loads, or an exit code
+/* Sends the order. 0 with the attempts before it in *ret_tries, or an exit code
  * after having said what is wrong. */
-static enum ctl_exit reload_order(const struct ctl *ctl, int64_t *ret_loads)
+static enum ctl_exit reload_order(const struct ctl *ctl, int64_t *ret_tries)
 {
 	char error[512] = "";
 	char *text = NULL;
@@ -40,7 +35,7 @@ static enum ctl_exit reload_order(const struct ctl *ctl, int64_t *ret_loads)
 
 	r = talk(ctl->socket, "reload\n", ctl->answer_ms, &text, &len);
 	if (r == 0)
-		r = view_parse_reload(text, len, &ok, ret_loads, error, sizeof error);
+		r = view_parse_reload(text, len, &ok, ret_tries, error, sizeof error);
 	free(text);
 	if (r < 0)
 		return ctl_complain(ctl, r, error);
@@ -50,7 +45,7 @@ static enum ctl_exit reload_order(const struct ctl *ctl, int64_t *ret_loads)
 	return geteuid() != 0 ? CTL_DENIED : CTL_NO;
 }
 
-static enum ctl_exit reload_await(const struct ctl *ctl, int64_t loads, const char *error)
+static enum ctl_exit reload_await(const struct ctl *ctl, int64_t tries)
 {
 	static struct view view; /* large */
 	int64_t start_ms = clock_ms();
@@ -59,7 +54,6 @@ static enum ctl_exit reload_await(const struct ctl *ctl, int64_t loads, const ch
 
 	for (;;) {
 		int r = status_ask(ctl, &view, why, sizeof why, NULL);
-		int64_t elapsed_ms = clock_ms() - start_ms;
 
 		if (r == -EBADMSG || r == -EMSGSIZE)
 			return ctl_complain(ctl, r, why);
@@ -67,7 +61,7 @@ static enum ctl_exit reload_await(const struct ctl *ctl, int64_t loads, const ch
 			ctl_phrase(ctl, r, why, phrase, sizeof phrase);
 		else
 			snprintf(phrase, sizeof phrase, "the agent has not said how it went");
-		switch (r < 0 ? RELOAD_PENDING : reload_judge(&view, loads, error, elapsed_ms)) {
+		switch (r < 0 ? RELOAD_PENDING : reload_judge(&view, tries)) {
 		case RELOAD_TAKEN:
 			fprintf(ctl->out, "configuration taken (loaded %" PRId64 " times)\n",
 			        view.loads);
@@ -79,7 +73,7 @@ static enum ctl_exit reload_await(const struct ctl *ctl, int64_t loads, const ch
 			return CTL_NO;
 		case RELOAD_PENDING: break;
 		}
-		if (elapsed_ms >= RELOAD_LIMIT_MS) {
+		if (clock_ms() - start_ms >= RELOAD_LIMIT_MS) {
 			fprintf(ctl->err, "wnactl: reload: no result after %d s: %s\n",
 			        RELOAD_LIMIT_MS / 1000, phrase);
 			return CTL_TIMEOUT;
@@ -90,16 +84,8 @@ static enum ctl_exit reload_await(const struct ctl *ctl, int64_t loads, const ch
 
 enum ctl_exit reload(const struct ctl *ctl)
 {
-	static struct view before; /* large */
-	enum ctl_exit ret;
-	int64_t loads = 0;
-	char why[256];
-	int r;
+	int64_t tries = 0;
+	enum ctl_exit ret = reload_order(ctl, &tries);
 
-	/* The error before, so that a new one can be told from it. */
-	r = status_ask(ctl, &before, why, sizeof why, NULL);
-	if (r < 0)
-		return ctl_complain(ctl, r, why);
-	ret = reload_order(ctl, &loads);
-	return ret != CTL_OK ? ret : reload_await(ctl, loads, before.error);
+	return ret != CTL_OK ? ret : reload_await(ctl, tries);
 }

@@ -97,6 +97,7 @@ void reload(struct supervisor *sv, int64_t now)
 			close(change.listen_fd);
 		log_error("agent: kept the old configuration: %s", why);
 	}
+	sv->conf_tries++;
 	str_copy(sv->conf_why, sizeof sv->conf_why, why);
 	report_again(sv);
 	/* The same word says that the reload is over, whatever came of it. */

@@ -56,6 +56,8 @@ static void conf_fact(struct supervisor *sv)
 	str_clean(msg.text, sizeof msg.text, sv->options.conf_file, strlen(sv->options.conf_file));
 	str_clean(msg.why, sizeof msg.why, sv->conf_why, strlen(sv->conf_why));
 	relay_own(sv, &msg);
+	msg = (struct msg){ .type = MSG_FACT, .id = FACT_TRIES, .value = sv->conf_tries };
+	relay_own(sv, &msg);
 }
 
 static void own_fact(struct supervisor *sv)

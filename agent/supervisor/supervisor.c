@@ -290,7 +290,7 @@ int supervisor_run(const struct supervisor_options *options)
 	if (!users_and_folders(sv) || !listeners(sv) || !loop_init(sv))
 		goto out;
 	now = clock_ms();
-	sv->conf_loads = 1;
+	sv->conf_loads = sv->conf_tries = 1;
 	report_init(sv, now);
 	children_init(sv);
 	sv->wake_ms = now;

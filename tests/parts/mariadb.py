@@ -4,8 +4,11 @@ the writer dies, falls silent or turns read-only, the standby takes over, the
 endpoint's record is repointed."""
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from . import names
@@ -30,21 +33,32 @@ GRANT SELECT ON practice.* TO {PAGE_USER}@'%';
 
 
 def prepare_template(folder: Path) -> Path:
-    """An empty data directory, made once and copied for each server."""
-    if not (folder / "done").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # As root: the services' users may not be able to enter the checkout.
-        done = subprocess.run(
-            ["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--user=root",
-             "--skip-test-db", "--auth-root-authentication-method=socket",
-             "--innodb-log-file-size=4M", "--innodb-data-file-path=ibdata1:4M:autoextend"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-            cwd="/")
-        if done.returncode != 0:
-            raise RuntimeError(f"mariadb-install-db: exit {done.returncode}: {done.stdout[-3000:]}")
-        (folder / "done").touch()
+    """An empty data directory, made once and copied for each server. Several
+    processes may ask for it at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            _make_template(folder / "data")
+            (folder / "done").touch()
     return folder / "data"
+
+
+def _make_template(data: Path) -> None:
+    shutil.rmtree(data, ignore_errors=True)
+    scratch = data.parent / "tmp"
+    scratch.mkdir(exist_ok=True)
+    # As root: the services' users may not be able to enter the checkout.
+    done = subprocess.run(
+        ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--user=root",
+         "--skip-test-db", "--auth-root-authentication-method=socket",
+         "--innodb-log-file-size=4M", "--innodb-data-file-path=ibdata1:4M:autoextend",
+         "--innodb-use-native-aio=0"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+        cwd="/", env={"PATH": os.environ["PATH"], "TMPDIR": str(scratch)})
+    if done.returncode != 0:
+        # What went wrong is said first; general advice follows it.
+        raise RuntimeError(f"mariadb-install-db: exit {done.returncode}: {done.stdout[:3000]}")
 
 
 class MariaDb:
@@ -163,3 +177,7 @@ class Database:
         self.servers[0].writable(True)
         self.writer = 0
         self.point(0)
+
+
+if __name__ == "__main__":
+    prepare_template(Path(sys.argv[1]))

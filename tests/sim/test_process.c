@@ -237,15 +237,16 @@ static void control_answers_and_orders(void **state)
 	(void)state;
 	harness_start(&harness, CORE_EXE, &conf, 0);
 	harness_fact(&harness, ROLE_WNAD, FACT_CONF, 0, 3, "agent.conf", "");
+	harness_fact(&harness, ROLE_WNAD, FACT_TRIES, 0, 4, "", "");
 	become_healthy();
 	assert_true(ask(harness_connect_control(&harness), "status\n"));
 	assert_memory_equal(reply, "{\"version\":", 11);
-	assert_non_null(strstr(reply, "\"loads\":3"));
+	assert_non_null(strstr(reply, "\"tries\":4,\"loads\":3"));
 	assert_true(ask(harness_connect_control(&harness), "format the disk\n"));
 	assert_memory_equal(reply, "{\"ok\":false", 11);
 	if (geteuid() == 0) {
 		assert_true(ask(harness_connect_control(&harness), "reload\n"));
-		assert_string_equal(reply, "{\"ok\":true,\"loads\":3}\n");
+		assert_string_equal(reply, "{\"ok\":true,\"tries\":4}\n");
 		assert_true(harness_order(&harness, ORDER_RELOAD, PATIENCE_MS, &order));
 	}
 	harness_stop(&harness);
@@ -275,6 +276,7 @@ static void only_root_reloads(void **state)
 	if (geteuid() != 0)
 		skip();
 	harness_start(&harness, CORE_EXE, &conf, 0);
+	harness_fact(&harness, ROLE_WNAD, FACT_TRIES, 0, 1, "", "");
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)

@@ -40,7 +40,7 @@ def world(pytestconfig: pytest.Config) -> Iterator[World]:
     folder = pytestconfig.stash[LOGS]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    cache = place("WNA_CACHE", "cache") / folder.name
+    cache = place("WNA_CACHE", "cache")
     made = World(place("WNA_STAGE", "stage"), place("WNA_VENV", "venv"), cache, folder)
     yield made
     made.close()  # fails if a process is left behind

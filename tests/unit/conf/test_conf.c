@@ -210,6 +210,12 @@ static void bad_files(void **state)
 		{ "[metrics]\npush_interval = 20s\n", CONF_VALUE, ":2: metrics.push_interval" },
 		{ "[metrics]\nnamespace = AWS/EC2\n", CONF_VALUE, ":2: metrics.namespace" },
 		{ "[metrics]\nresolution = 30\n", CONF_VALUE, "1 or 60" },
+		{ "[metrics]\nendpoint = https://cw.example/path\n", CONF_VALUE,
+		  ":2: metrics.endpoint: expected https://HOST[:PORT]" },
+		{ "[metrics]\nendpoint = http://cw.example\n", CONF_VALUE,
+		  ":2: metrics.endpoint: expected https://, since plain" },
+		{ "[metrics]\nendpoint = https://cw.example\nfips = yes\n", CONF_MISSING,
+		  ":2: metrics.endpoint: expected nothing" },
 		{ "[check w]\ntype = http\nurl = http://127.0.0.1/\nstatus = 300-200\n", CONF_VALUE,
 		  ":4: check w.status" },
 		/* an indented line must not be glued to the one above */
@@ -226,6 +232,22 @@ static void bad_files(void **state)
 			fail_msg("case %zu: got %d \"%s\", wanted %d \"%s\"", i, error, why,
 			         table[i].error, table[i].why);
 	}
+}
+
+static void endpoints_that_are_taken(void **state)
+{
+	static const char *const table[] = {
+		"[metrics]\nendpoint = https://cw.example:8443/\n",
+		"[metrics]\nendpoint = http://127.0.0.1:5000\n",
+		"[metrics]\nendpoint = http://cw.example\nallow_http = yes\n",
+		"[metrics]\nfips = yes\ndual_stack = yes\n",
+	};
+	struct conf conf;
+	char why[600];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		assert_int_equal(load(table[i], &conf, why, sizeof why), CONF_OK);
 }
 
 static void lines_that_inih_would_split(void **state)
@@ -397,6 +419,7 @@ int main(void)
 		cmocka_unit_test(a_full_file),
 		cmocka_unit_test(what_is_printed_reads_back_the_same),
 		cmocka_unit_test(bad_files),
+		cmocka_unit_test(endpoints_that_are_taken),
 		cmocka_unit_test(lines_that_inih_would_split),
 		cmocka_unit_test(binary_files),
 		cmocka_unit_test(too_many_checks),

@@ -176,28 +176,28 @@ static void times(void **state)
 	assert_false(view_time("", &ms));
 }
 
-static int parse_reload(const char *text, bool *ok, int64_t *loads)
+static int parse_reload(const char *text, bool *ok, int64_t *tries)
 {
-	return view_parse_reload(text, strlen(text), ok, loads, why, sizeof why);
+	return view_parse_reload(text, strlen(text), ok, tries, why, sizeof why);
 }
 
 static void reload_answers(void **state)
 {
-	int64_t loads = -1;
+	int64_t tries = -1;
 	bool ok = false;
 
 	(void)state;
-	assert_int_equal(parse_reload("{\"ok\":true,\"loads\":3}\n", &ok, &loads), 0);
+	assert_int_equal(parse_reload("{\"ok\":true,\"tries\":3}\n", &ok, &tries), 0);
 	assert_true(ok);
-	assert_int_equal(loads, 3);
-	assert_int_equal(parse_reload("{\"ok\":false,\"error\":\"root only\"}", &ok, &loads), 0);
+	assert_int_equal(tries, 3);
+	assert_int_equal(parse_reload("{\"ok\":false,\"error\":\"root only\"}", &ok, &tries), 0);
 	assert_false(ok);
 	assert_string_equal(why, "root only");
-	assert_int_equal(parse_reload("{\"ok\":1,\"loads\":3}", &ok, &loads), -EBADMSG);
-	assert_int_equal(parse_reload("{\"ok\":true}", &ok, &loads), -EBADMSG);
-	assert_int_equal(parse_reload("{\"ok\":false}", &ok, &loads), -EBADMSG);
-	assert_int_equal(parse_reload("[]", &ok, &loads), -EBADMSG);
-	assert_int_equal(parse_reload("unknown command\n", &ok, &loads), -EBADMSG);
+	assert_int_equal(parse_reload("{\"ok\":1,\"tries\":3}", &ok, &tries), -EBADMSG);
+	assert_int_equal(parse_reload("{\"ok\":true}", &ok, &tries), -EBADMSG);
+	assert_int_equal(parse_reload("{\"ok\":false}", &ok, &tries), -EBADMSG);
+	assert_int_equal(parse_reload("[]", &ok, &tries), -EBADMSG);
+	assert_int_equal(parse_reload("unknown command\n", &ok, &tries), -EBADMSG);
 }
 
 int main(void)
