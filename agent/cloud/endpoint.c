@@ -5,9 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "str.h"
 #include "url.h"
+
+static bool is_true(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && strcasecmp(value, "true") == 0;
+}
 
 void endpoint_env(struct endpoint_env *ret)
 {
@@ -16,6 +24,10 @@ void endpoint_env(struct endpoint_env *ret)
 		.url = getenv("AWS_ENDPOINT_URL"),
 		.region = getenv("AWS_REGION"),
 		.default_region = getenv("AWS_DEFAULT_REGION"),
+		.ca_bundle = getenv("AWS_CA_BUNDLE"),
+		.ignore_urls = is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+		.fips = is_true("AWS_USE_FIPS_ENDPOINT"),
+		.dual_stack = is_true("AWS_USE_DUALSTACK_ENDPOINT"),
 	};
 }
 
@@ -65,15 +77,14 @@ static const struct partition {
 	{ "", "amazonaws.com", "api.aws", false },
 };
 
-static void regional(const struct conf_metrics *conf, const char *domain, struct endpoint *ret)
+static void regional(bool fips, bool dual_stack, const char *domain, struct endpoint *ret)
 {
 	const struct partition *p = partitions;
-	bool fips;
 
 	while (!begins(ret->region, p->prefix))
 		p++;
-	fips = conf->fips && !p->plain_is_fips;
-	if (conf->dual_stack)
+	fips = fips && !p->plain_is_fips;
+	if (dual_stack)
 		domain = p->dual_stack;
 	else if (!is_set(domain))
 		domain = p->domain;
@@ -90,9 +101,11 @@ int endpoint_find(const struct conf_metrics *conf, const struct endpoint_env *en
 	                     : is_set(env->default_region) ? env->default_region
 	                                                   : identity->region;
 	const char *url = is_set(conf->endpoint)        ? conf->endpoint
+	                  : env->ignore_urls            ? NULL
 	                  : is_set(env->url_cloudwatch) ? env->url_cloudwatch
 	                  : is_set(env->url)            ? env->url
 	                                                : NULL;
+	bool fips = conf->fips || env->fips, dual_stack = conf->dual_stack || env->dual_stack;
 	struct endpoint found = { 0 };
 	int r = 0;
 
@@ -106,13 +119,13 @@ int endpoint_find(const struct conf_metrics *conf, const struct endpoint_env *en
 		return -EINVAL;
 	}
 	if (url == NULL) {
-		regional(conf, identity->domain, &found);
+		regional(fips, dual_stack, identity->domain, &found);
 		if (!url_is_host_name(found.host)) {
 			snprintf(why, why_size, "the metadata's domain is not a valid name");
 			return -EINVAL;
 		}
-	} else if (conf->fips || conf->dual_stack) {
-		snprintf(why, why_size, "metrics.fips and dual_stack contradict a given endpoint");
+	} else if (fips || dual_stack) {
+		snprintf(why, why_size, "FIPS and dual-stack contradict a given endpoint");
 		return -EINVAL;
 	} else {
 		r = take_url(url, conf->allow_http, &found, why, why_size);

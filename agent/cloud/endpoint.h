@@ -6,17 +6,21 @@
 #ifndef CLOUD_ENDPOINT_H
 #define CLOUD_ENDPOINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "conf.h"
 #include "identity.h"
 
-/* All texts may be NULL. */
+/* All texts may be NULL. The switches are on at "true" in any case, as in the SDKs. */
 struct endpoint_env {
 	const char *url_cloudwatch; /* AWS_ENDPOINT_URL_CLOUDWATCH */
 	const char *url;            /* AWS_ENDPOINT_URL */
 	const char *region;         /* AWS_REGION */
 	const char *default_region; /* AWS_DEFAULT_REGION */
+	const char *ca_bundle;      /* AWS_CA_BUNDLE: file of CA certificates */
+	bool ignore_urls;           /* AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: not the two above */
+	bool fips, dual_stack;      /* AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT */
 };
 
 struct endpoint {
@@ -33,7 +37,8 @@ void endpoint_env(struct endpoint_env *ret);
  * 0; -EAGAIN if the region is not known yet; -EINVAL if what is configured cannot
  * be used. Then `why` says it. A URL is http:// or https://, a host name or an
  * address, perhaps a port, and nothing more; http:// only leads to loopback unless
- * metrics.allow_http. FIPS and dual-stack contradict a configured URL, as in the SDKs.
+ * metrics.allow_http. FIPS and dual-stack, by configuration or environment, contradict
+ * a given URL, as in the SDKs.
  */
 int endpoint_find(const struct conf_metrics *conf, const struct endpoint_env *env,
                   const struct identity *identity, struct endpoint *ret, char *why,

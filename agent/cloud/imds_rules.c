@@ -42,6 +42,7 @@ void imds_settings_read(const struct conf_imds *conf, char *(*env)(const char *n
 	const char *off = env_text(env, "AWS_EC2_METADATA_DISABLED");
 	const char *endpoint = env_text(env, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
 	const char *mode = env_text(env, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
+	const char *use_six = env_text(env, "AWS_IMDS_USE_IPV6");
 	const char *timeout = env_text(env, "AWS_METADATA_SERVICE_TIMEOUT");
 	const char *attempts = env_text(env, "AWS_METADATA_SERVICE_NUM_ATTEMPTS");
 	bool six = conf->endpoint_mode == IMDS_IPV6;
@@ -63,6 +64,8 @@ void imds_settings_read(const struct conf_imds *conf, char *(*env)(const char *n
 	else if (attempts != NULL)
 		str_copy(settings.ignored, sizeof(settings.ignored),
 		         "AWS_METADATA_SERVICE_NUM_ATTEMPTS");
+	if (use_six != NULL && strcasecmp(use_six, "true") == 0)
+		six = true;
 	if (mode != NULL && strcasecmp(mode, "IPv6") == 0)
 		six = true;
 	else if (mode != NULL && strcasecmp(mode, "IPv4") != 0)

@@ -77,6 +77,14 @@ static int sign(const struct push *push, const struct endpoint *endpoint, const 
 	return sigv4_sign(&request, &keys, &text->signature);
 }
 
+/* Of absolute paths only: the SDKs' variable is checked by nobody else. */
+static const char *ca_file(const struct conf_metrics *conf, const struct endpoint_env *env)
+{
+	if (conf->ca_file[0] != '\0')
+		return conf->ca_file;
+	return env->ca_bundle != NULL && env->ca_bundle[0] == '/' ? env->ca_bundle : NULL;
+}
+
 static int start(struct push *push, const struct endpoint *endpoint, const struct creds *creds,
                  const struct cwatch_body *body, bool gzip, struct header_text *text)
 {
@@ -99,7 +107,7 @@ static int start(struct push *push, const struct endpoint *endpoint, const struc
 		        conf->timeout_ms < PUSH_CONNECT_MS ? conf->timeout_ms : PUSH_CONNECT_MS,
 		.timeout_ms = conf->timeout_ms,
 		.max_body = PUSH_ANSWER_MAX,
-		.ca_file = conf->ca_file[0] != '\0' ? conf->ca_file : NULL,
+		.ca_file = ca_file(conf, &push->env),
 	};
 	size_t n = 5;
 

@@ -28,7 +28,7 @@ static const char *const step_names[SPAWN_STEP_MAX] = {
 };
 
 /*
- * The AWS SDKs' variables, for wna-cloud alone (AWS SDKs and Tools Reference
+ * The AWS SDKs' variables that wna-cloud reads, for it alone (AWS SDKs and Tools Reference
  * Guide: settings for IMDS, region, credentials, endpoints; botocore's
  * configprovider.py for the names that only it knows).
  */
@@ -36,7 +36,6 @@ static const char *const aws_names[] = {
 	"AWS_EC2_METADATA_DISABLED",
 	"AWS_EC2_METADATA_SERVICE_ENDPOINT",
 	"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
-	"AWS_EC2_METADATA_V1_DISABLED",
 	"AWS_METADATA_SERVICE_TIMEOUT",
 	"AWS_METADATA_SERVICE_NUM_ATTEMPTS",
 	"AWS_IMDS_USE_IPV6",
@@ -47,8 +46,6 @@ static const char *const aws_names[] = {
 	"AWS_SESSION_TOKEN",
 	"AWS_CREDENTIAL_EXPIRATION",
 	"AWS_PROFILE",
-	"AWS_SHARED_CREDENTIALS_FILE",
-	"AWS_CONFIG_FILE",
 	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 	"AWS_CONTAINER_CREDENTIALS_FULL_URI",
 	"AWS_CONTAINER_AUTHORIZATION_TOKEN",

@@ -12,7 +12,7 @@ import pytest
 from parts import names
 from parts.agent import Agent
 from parts.cloudwatch import Credentials
-from parts.node import Node
+from parts.node import CA, Node
 from parts.scripted import ScriptedAws
 from parts.wait import hold_true, wait_until
 from parts.world import World
@@ -255,11 +255,14 @@ def test_shared_file_and_environment(world: World, new_node: Callable[[], Node])
 
 
 def test_plain_http_is_refused(world: World, node: Node, agent: Agent) -> None:
-    """Beyond loopback, unless said; the twin: to loopback it is tried."""
-    agent.change("metrics", endpoint=f"http://{names.CLOUDWATCH}:443")
-    agent.start()
+    """Beyond loopback, unless said, by configuration and by environment; the twin:
+    to loopback it is tried."""
+    agent.start(environment={"AWS_ENDPOINT_URL": f"http://{names.CLOUDWATCH}:443"})
     agent.wait_fact("push", DENIED, timeout=30)
     assert "allow_http" in agent.fact("push")["why"]
+    agent.change("metrics", endpoint=f"http://{names.CLOUDWATCH}:443")
+    refused = agent.reload()
+    assert refused.returncode == 1 and "allow_http" in refused.stderr
     agent.change("metrics", endpoint="http://127.0.0.1:9999")
     assert agent.reload().returncode == 0
     agent.wait_fact("push", RETRYING, timeout=30)
@@ -272,6 +275,13 @@ def test_unknown_certificate_is_refused(world: World, node: Node, agent: Agent) 
     agent.wait_fact("push", RETRYING, timeout=40)
     assert agent.fact("push")["why"]
     assert not [e for e in world.cloudwatch.log(start) if e["peer"] == node.subnet_address]
+
+
+def test_certificates_by_environment(world: World, node: Node, agent: Agent) -> None:
+    """The twin of the one above: AWS_CA_BUNDLE does what ca_file did."""
+    agent.change("metrics", ca_file=None)
+    agent.start(environment={"AWS_CA_BUNDLE": CA})
+    agent.wait_fact("push", OK, timeout=40)
 
 
 def test_network_gone_and_back(world: World, node: Node, agent: Agent) -> None:

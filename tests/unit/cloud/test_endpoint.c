@@ -19,7 +19,13 @@ static char why[160];
 
 static int reset(void **state)
 {
+	static const char *const names[] = { "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+		                             "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
+		                             "AWS_CA_BUNDLE" };
+
 	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unsetenv(names[i]);
 	memset(&conf, 0, sizeof(conf));
 	memset(&env, 0, sizeof(env));
 	memset(&identity, 0, sizeof(identity));
@@ -241,11 +247,41 @@ static void test_contradiction(void **state)
 	assert_int_equal(find(), 0);
 }
 
+static void test_env_switches(void **state)
+{
+	(void)state;
+	env.url = "https://all.example";
+	env.ignore_urls = true;
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.host, "monitoring.ap-northeast-2.amazonaws.com");
+	/* What is configured for this agent is not what the variable means. */
+	strcpy(conf.endpoint, "https://conf.example");
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.host, "conf.example");
+	conf.endpoint[0] = '\0';
+	env.fips = true;
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.host, "monitoring-fips.ap-northeast-2.amazonaws.com");
+	env.fips = false;
+	env.dual_stack = true;
+	assert_int_equal(find(), 0);
+	assert_string_equal(found.host, "monitoring.ap-northeast-2.api.aws");
+	env.ignore_urls = false;
+	assert_int_equal(find(), -EINVAL);
+}
+
 static void test_env(void **state)
 {
 	struct endpoint_env got;
 
 	(void)state;
+	endpoint_env(&got);
+	assert_false(got.ignore_urls || got.fips || got.dual_stack);
+	assert_null(got.ca_bundle);
+	setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "True", 1);
+	setenv("AWS_USE_FIPS_ENDPOINT", "true", 1);
+	setenv("AWS_USE_DUALSTACK_ENDPOINT", "yes", 1);
+	setenv("AWS_CA_BUNDLE", "/e", 1);
 	setenv("AWS_ENDPOINT_URL_CLOUDWATCH", "https://a", 1);
 	setenv("AWS_ENDPOINT_URL", "https://b", 1);
 	setenv("AWS_REGION", "c", 1);
@@ -255,6 +291,8 @@ static void test_env(void **state)
 	assert_string_equal(got.url, "https://b");
 	assert_string_equal(got.region, "c");
 	assert_string_equal(got.default_region, "d");
+	assert_true(got.ignore_urls && got.fips && !got.dual_stack);
+	assert_string_equal(got.ca_bundle, "/e");
 }
 
 int main(void)
@@ -268,6 +306,7 @@ int main(void)
 		cmocka_unit_test_setup(test_plain_http, reset),
 		cmocka_unit_test_setup(test_bad_url, reset),
 		cmocka_unit_test_setup(test_contradiction, reset),
+		cmocka_unit_test_setup(test_env_switches, reset),
 		cmocka_unit_test_setup(test_env, reset),
 	};
 

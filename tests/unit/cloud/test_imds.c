@@ -66,6 +66,11 @@ static void test_settings(void **state)
 	assert_string_equal(settings.base, "http://[::1]:99");
 
 	env_name[0] = NULL;
+	env_set(0, "AWS_IMDS_USE_IPV6", "true");
+	imds_settings_read(&conf, env, &settings);
+	assert_string_equal(settings.base, "http://[fd00:ec2::254]");
+
+	env_name[0] = NULL;
 	own = conf;
 	own.endpoint_mode = IMDS_IPV6;
 	imds_settings_read(&own, env, &settings);
