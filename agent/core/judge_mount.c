@@ -37,15 +37,30 @@ static void find_silent(struct judge *judge, struct finding *ret)
 		           clock_span(conf->max_age_ms, text, sizeof text));
 }
 
+/* Probed since wna-mount's last word. */
+static bool has_looked(const struct judge *judge)
+{
+	const struct fact *mount = facts_get(judge->facts, FACT_MOUNT, 0);
+	const struct fact *probe = facts_get(judge->facts, FACT_PROBE, 0);
+
+	return probe->seen && probe->seq > mount->seq;
+}
+
+/* The probe got no answer, or has been waiting for one for too long. */
+static bool is_silent(struct judge *judge)
+{
+	const struct fact *probe = facts_get(judge->facts, FACT_PROBE, 0);
+	const struct fact *child = facts_get(judge->facts, FACT_CHILD, ROLE_PROBE);
+
+	return (child->seen && child->value == CHILD_STUCK) ||
+	       (has_looked(judge) && (probe->value < 0 || !judge_fresh(judge, FACT_PROBE, 0)));
+}
+
 /* Right by wna-mount's word; the probes say whether it still is, and lives. */
 static void judge_right(struct judge *judge, struct finding *ret)
 {
 	const struct fact *mount = facts_get(judge->facts, FACT_MOUNT, 0);
-	const struct fact *probe = facts_get(judge->facts, FACT_PROBE, 0);
 	const struct fact *seen = facts_get(judge->facts, FACT_PROBE_ID, 0);
-	const struct fact *child = facts_get(judge->facts, FACT_CHILD, ROLE_PROBE);
-	bool stuck = child->seen && child->value == CHILD_STUCK;
-	bool looked;
 
 	judge_fresh(judge, FACT_PROBE_ID, 0);
 	switch (policy_sight(judge->conf, judge->facts, judge->now_ms)) {
@@ -59,14 +74,14 @@ static void judge_right(struct judge *judge, struct finding *ret)
 	case SIGHT_NONE:
 	case SIGHT_SAME: break;
 	}
-	looked = probe->seen && probe->seq > mount->seq;
-	if (stuck || (looked && (probe->value < 0 || !judge_fresh(judge, FACT_PROBE, 0)))) {
+	if (is_silent(judge)) {
 		find_silent(judge, ret);
 		return;
 	}
 	/* Alive, but is it still the mount that wna-mount saw? The two facts come
 	 * from one probe, so this passes at once. */
-	if (looked && policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_SAME) {
+	if (has_looked(judge) &&
+	    policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_SAME) {
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
 		return;
 	}
@@ -155,6 +170,8 @@ void judge_mount(struct judge *judge, struct finding *ret)
 		if (policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_LOST)
 			judge_find(ret, LEVEL_FAIL, REACH_HEALTH,
 			           "nothing is mounted there any more");
+		else if (is_silent(judge))
+			find_silent(judge, ret);
 		else
 			judge_find(ret, LEVEL_DEGRADED, REACH_READY, "not verified: %s",
 			           why_or(mount, "no reason given"));

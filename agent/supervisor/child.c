@@ -273,6 +273,8 @@ static void put_signal(struct sb *sb, int number)
 static void obituary(struct child *child, const siginfo_t *info, int64_t now)
 {
 	bool planned = child->ladder.leaving || child->sv->stopping;
+	/* Who has nothing to tidy up has no handler for wnad's SIGTERM. */
+	bool obeyed = planned && info->si_code != CLD_EXITED && info->si_status == SIGTERM;
 	bool success = info->si_code == CLD_EXITED && info->si_status == 0;
 	int how = info->si_code == CLD_EXITED ? info->si_status : 256 + info->si_status;
 	struct spawn_failure failure;
@@ -293,6 +295,8 @@ static void obituary(struct child *child, const siginfo_t *info, int64_t now)
 		child->end = LADDER_END_REOPEN;
 	} else if (info->si_code == CLD_EXITED) {
 		sb_printf(&sb, "exited with code %d after %s", info->si_status, span);
+	} else if (obeyed) {
+		sb_printf(&sb, "ended as asked after %s", span);
 	} else {
 		sb_put(&sb, "killed by signal ");
 		put_signal(&sb, info->si_status);

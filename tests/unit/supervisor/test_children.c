@@ -287,7 +287,7 @@ static void reload_restarts_who_is_concerned(void **state)
 	rig_mark();
 	rig_conf(METRICS_OFF);
 	kill(wnad, SIGHUP);
-	rig_expect("*wnad info: check: * not configured any more; killed by signal 15 *");
+	rig_expect("*wnad info: check: * not configured any more; ended as asked *");
 	rig_expect("core got pid=* role=0 slot=0 id=2 of=4 value=0 *");
 	/* The log level concerns everybody. */
 	rig_mark();
