@@ -38,18 +38,20 @@ MaxRequestWorkers 64
 </FilesMatch>
 """
 
-FPM = """
+WORKERS = 2
+FPM = f"""
 [global]
 pid = /run/php-fpm.pid
 error_log = /dev/stderr
 daemonize = no
+process_control_timeout = 10s
 [www]
 user = www-data
 group = www-data
 listen = /run/php-fpm.sock
 listen.owner = www-data
 pm = static
-pm.max_children = 2
+pm.max_children = {WORKERS}
 clear_env = no
 """
 

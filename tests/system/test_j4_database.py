@@ -13,6 +13,7 @@ from parts.agent import Agent
 from parts.mariadb import Database
 from parts.node import CA, PASSWORD, Node
 from parts.wait import hold_true, wait_until
+from parts.web import PAGE, WORKERS
 from parts.world import World
 
 WRITABLE, READ_ONLY, DOWN, NO_NAME = 1, 2, 3, 4  # enum rds_state
@@ -267,6 +268,34 @@ def test_a_hanging_hook_is_ended(database: Database, node: Node, agent: Agent) -
     wait_until(lambda: node.host.ps("sleep"), "the hook runs", 15)
     assert agent.code("/livez") == 200
     wait_until(lambda: not node.host.ps("sleep") and not agent.pids("hook"), "it is ended", 15)
+
+
+@pytest.mark.parametrize("user", ["root", "nobody"])
+def test_php_fpm_lets_go(database: Database, node: Node, agent: Agent, user: str) -> None:
+    """The old writer lives on, read-only: the page's persistent connections stay
+    with it until the shipped hook has php-fpm drop them. As nobody it may not."""
+    node.web.start()
+    node.host.write("/var/www/html/index.php", PAGE)
+    agent.change("hooks", enabled=True, user=user)
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    asked: list[tuple[int, str]] = []
+
+    def ask() -> str:
+        asked.append(node.web.get("/index.php"))
+        return asked[-1][1]
+    wait_until(lambda: "server db-a" in ask()
+               and len(database.servers[0].sessions(mariadb.PAGE_USER)) == WORKERS,
+               "every worker of php-fpm has its connection")
+    database.failover("demote")
+    if user == "root":
+        wait_until(lambda: "server db-c" in ask(), "the page comes from the new writer", 15)
+        agent.wait_fact("hook", 0)
+        hold_true(lambda: "server db-c" in ask(), "every worker is with the new writer", 1)
+    else:
+        agent.wait_fact("hook", 1)
+        hold_true(lambda: "server db-a" in ask(), "the page stays where it was", 1)
+    assert all(status == 200 for status, _ in asked), "no visitor is turned away"
 
 
 def test_two_nodes_two_sessions(world: World, database: Database,
