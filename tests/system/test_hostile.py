@@ -47,6 +47,9 @@ def test_ten_thousand_idle_connections(world: World, agent: Agent, many_files: N
                 held.append(peer)
                 if number % 2500 == 2499:
                     balancer_is_answered(world, agent)
+        counters = agent.status()["counters"]
+        assert counters["accepted"] > 10000, "they were all let in"
+        assert counters["evicted"] > 9000, "and the oldest had to go"
         for _ in range(20):
             balancer_is_answered(world, agent)
     finally:
