@@ -10,7 +10,8 @@
  *	wnad   -> worker  struct msg of type MSG_TELL or MSG_REFRESH
  *
  * Each message carries the whole current truth of its fact, not a delta:
- * losing one, or restarting anybody, heals at the next period.
+ * losing one, or restarting anybody, heals at the next period. Saying one twice
+ * changes nothing: who counts findings counts each found_ms once.
  */
 #ifndef WNA_MSG_H
 #define WNA_MSG_H
@@ -42,6 +43,8 @@ struct msg {
 	uint16_t slot; /* instance of the fact: the check's number, else 0 */
 	uint16_t zero; /* 0 */
 	int64_t value;
+	int64_t found_ms;           /* when the fact was found, monotonic; 0: just now. The same
+	                   * number is the same finding, said again */
 	char text[LIMIT_FACT_TEXT]; /* NUL-terminated, no control characters */
 	char why[LIMIT_FACT_WHY];   /* the reason, for people; same rules */
 };

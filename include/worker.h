@@ -68,6 +68,11 @@ void worker_init(struct worker *ret, enum role role, int argc, char **argv);
 void worker_fact(const struct worker *worker, enum fact_id id, unsigned slot, int64_t value,
                  const char *text, const char *why);
 
+/* The same for what was found at `found_ms` (clock_ms; 1 or more), which may be a
+ * while ago: a finding keeps its number when it is said again. */
+void worker_finding(const struct worker *worker, enum fact_id id, unsigned slot, int64_t value,
+                    const char *text, const char *why, int64_t found_ms);
+
 /* A sign of life, for a worker with nothing new to say. At least every 2 s. */
 void worker_alive(const struct worker *worker);
 

@@ -21,7 +21,8 @@ static bool text_valid(const char *text, size_t size)
 bool msg_valid(const struct msg *msg)
 {
 	return msg->type >= MSG_FACT && msg->type < MSG_TYPE_MAX && msg->zero == 0 &&
-	       text_valid(msg->text, sizeof msg->text) && text_valid(msg->why, sizeof msg->why);
+	       msg->found_ms >= 0 && text_valid(msg->text, sizeof msg->text) &&
+	       text_valid(msg->why, sizeof msg->why);
 }
 
 bool envelope_valid(const struct envelope *envelope)

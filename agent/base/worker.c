@@ -95,19 +95,26 @@ static void send_or_end(const struct worker *worker, const struct msg *msg)
 		exit(0);
 }
 
-void worker_fact(const struct worker *worker, enum fact_id id, unsigned slot, int64_t value,
-                 const char *text, const char *why)
+void worker_finding(const struct worker *worker, enum fact_id id, unsigned slot, int64_t value,
+                    const char *text, const char *why, int64_t found_ms)
 {
 	struct msg msg = { .type = MSG_FACT };
 
 	msg.id = (uint16_t)id;
 	msg.slot = (uint16_t)slot;
 	msg.value = value;
+	msg.found_ms = found_ms;
 	if (text)
 		str_clean(msg.text, sizeof msg.text, text, strlen(text));
 	if (why)
 		str_clean(msg.why, sizeof msg.why, why, strlen(why));
 	send_or_end(worker, &msg);
+}
+
+void worker_fact(const struct worker *worker, enum fact_id id, unsigned slot, int64_t value,
+                 const char *text, const char *why)
+{
+	worker_finding(worker, id, slot, value, text, why, 0);
 }
 
 void worker_alive(const struct worker *worker)

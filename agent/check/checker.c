@@ -39,10 +39,11 @@ static void checker_done(struct run *run, const struct check_result *result, voi
 	} else {
 		sched_done(&checker->sched, i, result->value >= 0, now, clock_random());
 		slot->last = *result;
-		slot->last_ms = now;
+		/* One that overstayed and the next one may end within a millisecond. */
+		slot->last_ms = now > slot->last_ms ? now : slot->last_ms + 1;
 		log_debug("check %s: %s", run->conf->name,
 		          result->value >= 0 ? result->text : result->why);
-		checker->report(i, result, checker->arg);
+		checker->report(i, result, slot->last_ms, checker->arg);
 	}
 	checker_arm(checker, now);
 }
@@ -91,7 +92,9 @@ static void checker_turn(evutil_socket_t fd, short what, void *arg)
 
 int checker_init(struct checker *ret, const struct conf_checks *conf, const struct check_env *env,
                  struct event_base *base,
-                 void (*report)(int i, const struct check_result *result, void *arg), void *arg)
+                 void (*report)(int i, const struct check_result *result, int64_t found_ms,
+                                void *arg),
+                 void *arg)
 {
 	int64_t now = clock_ms();
 	int r;
@@ -130,6 +133,6 @@ void checker_refresh(const struct checker *checker, int64_t now)
 		const struct checker_slot *slot = &checker->slot[i];
 
 		if (slot->last_ms > 0 && now - slot->last_ms <= slot->run.conf->max_age_ms)
-			checker->report(i, &slot->last, checker->arg);
+			checker->report(i, &slot->last, slot->last_ms, checker->arg);
 	}
 }

@@ -13,7 +13,7 @@
 struct checker_slot {
 	struct run run;
 	struct check_result last;
-	int64_t last_ms; /* when it was found, monotonic; 0 = not yet */
+	int64_t last_ms; /* when it was found, monotonic, and its number; 0 = not yet */
 };
 
 struct checker {
@@ -23,22 +23,24 @@ struct checker {
 	struct event *turn;
 	struct sched sched;
 	struct checker_slot slot[LIMIT_CHECKS];
-	void (*report)(int i, const struct check_result *result, void *arg);
+	void (*report)(int i, const struct check_result *result, int64_t found_ms, void *arg);
 	void *arg;
 };
 
 /*
  * Prepares *ret and makes all checks due; they start when the loop runs.
- * `report` is called with each result, from the loop. The pointers (conf,
- * those in env) are kept. 0 or -ENOMEM; checker_fini undoes either.
+ * `report` is called with each result, from the loop; no two results of a check
+ * have the same found_ms (monotonic). The pointers (conf, those in env) are kept. 0 or -ENOMEM; checker_fini undoes either.
  */
 int checker_init(struct checker *ret, const struct conf_checks *conf, const struct check_env *env,
                  struct event_base *base,
-                 void (*report)(int i, const struct check_result *result, void *arg), void *arg);
+                 void (*report)(int i, const struct check_result *result, int64_t found_ms,
+                                void *arg),
+                 void *arg);
 void checker_fini(struct checker *checker);
 
-/* Reports again what each check found last, unless that is older than its
- * maximum age: the listener stamps it with the time of arrival. */
+/* Reports again what each check found last, and when, unless that is older than
+ * its maximum age. */
 void checker_refresh(const struct checker *checker, int64_t now);
 
 #endif

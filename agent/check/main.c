@@ -21,12 +21,12 @@ struct process {
 	struct checker checker;
 };
 
-static void on_result(int i, const struct check_result *result, void *arg)
+static void on_result(int i, const struct check_result *result, int64_t found_ms, void *arg)
 {
 	const struct process *process = arg;
 
-	worker_fact(&process->worker, FACT_CHECK, (unsigned)i, result->value, result->text,
-	            result->why);
+	worker_finding(&process->worker, FACT_CHECK, (unsigned)i, result->value, result->text,
+	               result->why, found_ms);
 }
 
 static void on_wnad(evutil_socket_t fd, short what, void *arg)

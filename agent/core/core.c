@@ -196,6 +196,16 @@ static void take_rds_change(struct core *core, int64_t value)
 		core->hook_pending = true;
 }
 
+/* A result is counted once, however often a refresh makes wna-check say it. */
+static void take_check(struct core *core, const struct msg *msg, const struct fact *before)
+{
+	const struct conf_check *check = &core->state.conf->checks.item[msg->slot];
+
+	if (before->seen && msg->found_ms > 0 && msg->found_ms == before->found_ms)
+		return;
+	window_put(&core->state.window[msg->slot], msg->value >= 0, check->rise, check->fall);
+}
+
 int core_take(struct core *core, const struct envelope *envelope, int64_t now_ms, int64_t wall_ms)
 {
 	const struct msg *msg = &envelope->msg;
@@ -217,9 +227,7 @@ int core_take(struct core *core, const struct envelope *envelope, int64_t now_ms
 	if (envelope->role != ROLE_WNAD)
 		core->accepting = true;
 	if (msg->id == FACT_CHECK) {
-		const struct conf_check *check = &state->conf->checks.item[msg->slot];
-
-		window_put(&state->window[msg->slot], msg->value >= 0, check->rise, check->fall);
+		take_check(core, msg, &before);
 	} else if (msg->id == FACT_RDS_CHANGE) {
 		take_rds_change(core, msg->value);
 	} else if (msg->id == FACT_CHILD && msg->slot == ROLE_CLOUD &&

@@ -73,7 +73,9 @@ int facts_take(struct facts *facts, const struct conf *conf, const struct envelo
 		fact->changed_wall_ms = wall_ms;
 	}
 	fact->value = msg->value;
-	fact->at_ms = now_ms;
+	/* Older than its arrival, if its owner says so; never younger. */
+	fact->at_ms = msg->found_ms > 0 && msg->found_ms < now_ms ? msg->found_ms : now_ms;
+	fact->found_ms = msg->found_ms;
 	fact->seq = facts->taken;
 	fact->seen = true;
 	str_clean(fact->text, sizeof fact->text, msg->text, strlen(msg->text));

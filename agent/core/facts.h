@@ -19,7 +19,8 @@ struct fact {
 	int64_t value;
 	char text[LIMIT_FACT_TEXT]; /* valid UTF-8 without control characters */
 	char why[LIMIT_FACT_WHY];   /* same */
-	int64_t at_ms;              /* monotonic, arrival of the last word */
+	int64_t at_ms;              /* monotonic, when it was found: at the latest on arrival */
+	int64_t found_ms;           /* msg.found_ms of the last word */
 	uint64_t seq;               /* the same in order of arrival: tells apart what came
 	                             * within one millisecond */
 	int64_t changed_ms;         /* monotonic, when value last became another */

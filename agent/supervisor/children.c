@@ -88,9 +88,9 @@ void children_core_beats(struct supervisor *sv, struct child *core, int64_t now)
 		child_leave(old, "replaced", CHILDREN_DRAIN_MS, now);
 	}
 	log_info("core: %d is in charge", core->pid);
-	/* It knows nothing yet, and everybody's next period may be far. */
+	/* It knows nothing yet. The workers' part it has asked for itself, and once is
+	 * enough. */
 	report_again(sv);
-	relay_refresh(sv);
 	relay_early(core, now);
 }
 

@@ -11,6 +11,7 @@
  *	fact NAME[.SLOT] VALUE ["text" ["why"]]          a worker says it once
  *	every PERIOD fact ...                            and goes on saying it
  *	silence NAME[.SLOT]                              stops that
+ *	again NAME.SLOT                                  the last result of a check once more
  *	child ROLE STATE ["why"]                         wnad says it
  *	answer mount STATE ID ["why"] | none | dies | hangs | stuck
  *	answer probe MICROSECONDS|-ERRNO ID ["why"] | none | dies | hangs | stuck
@@ -254,6 +255,16 @@ static void do_silence(struct script *s)
 	world_silence(&world, id, slot);
 }
 
+static void do_again(struct script *s)
+{
+	enum fact_id id;
+	unsigned slot;
+
+	script_fact_name(s, &id, &slot);
+	if (id != FACT_CHECK || !world_again(&world, slot))
+		script_fail(s, "no result that could be said again");
+}
+
 static void do_command(struct script *s)
 {
 	const char *command = script_peek(s);
@@ -267,6 +278,8 @@ static void do_command(struct script *s)
 		do_fact(s, script_duration(s));
 	else if (strcmp(command, "silence") == 0)
 		do_silence(s);
+	else if (strcmp(command, "again") == 0)
+		do_again(s);
 	else if (strcmp(command, "child") == 0)
 		do_child(s);
 	else if (strcmp(command, "answer") == 0)

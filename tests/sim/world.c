@@ -47,12 +47,39 @@ static void count_flips(struct world *world)
 	world->ready_code = ready;
 }
 
-int world_say(struct world *world, const struct envelope *envelope)
+static int deliver(struct world *world, const struct envelope *envelope)
 {
 	int rc = core_take(&world->core, envelope, world->now_ms, wall(world->now_ms));
 
 	count_flips(world);
 	return rc;
+}
+
+/* wna-check's numbers: no two results have the same. */
+static void number(struct world *world, struct envelope *envelope)
+{
+	struct envelope *last = &world->checked[envelope->msg.slot];
+
+	envelope->msg.found_ms = last->msg.found_ms + 1;
+	if (world->now_ms > envelope->msg.found_ms)
+		envelope->msg.found_ms = world->now_ms;
+	*last = *envelope;
+}
+
+int world_say(struct world *world, const struct envelope *envelope)
+{
+	struct envelope said = *envelope;
+
+	if (said.msg.id == FACT_CHECK && said.msg.slot < LIMIT_CHECKS)
+		number(world, &said);
+	return deliver(world, &said);
+}
+
+bool world_again(struct world *world, unsigned slot)
+{
+	if (slot >= LIMIT_CHECKS || world->checked[slot].msg.found_ms == 0)
+		return false;
+	return deliver(world, &world->checked[slot]) == 0;
 }
 
 static void later(struct world *world, int64_t after_ms, struct envelope envelope)

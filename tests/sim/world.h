@@ -49,7 +49,8 @@ struct world {
 	struct world_message queue[WORLD_QUEUE];
 	unsigned queued;
 	struct world_repeat repeat[WORLD_REPEATS];
-	unsigned orders[ORDER_VERB_MAX]; /* since they were last looked at */
+	struct envelope checked[LIMIT_CHECKS]; /* the last result of each check */
+	unsigned orders[ORDER_VERB_MAX];       /* since they were last looked at */
 	struct order last[ORDER_VERB_MAX];
 	unsigned health_flips, ready_flips;
 	int health_code, ready_code;
@@ -65,6 +66,8 @@ struct envelope world_envelope(enum fact_id id, unsigned slot, int64_t value, co
                                const char *why);
 int world_say(struct world *world, const struct envelope *envelope);
 void world_repeat(struct world *world, const struct envelope *envelope, int64_t period_ms);
+/* Its worker repeats the last result of a check, as at a refresh; false: none yet. */
+bool world_again(struct world *world, unsigned slot);
 void world_silence(struct world *world, enum fact_id id, unsigned slot);
 
 /* A child's state, as wnad would tell it. */

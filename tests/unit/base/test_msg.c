@@ -104,6 +104,9 @@ static void validity(void **state)
 	msg.zero = 1;
 	assert_false(msg_valid(&msg));
 	msg = example();
+	msg.found_ms = -1;
+	assert_false(msg_valid(&msg));
+	msg = example();
 	msg.text[3] = '\x1b';
 	assert_false(msg_valid(&msg));
 	msg = example();

@@ -20,12 +20,14 @@ static struct server server, other;
 static struct check_env env = { .mountinfo = "/proc/self/mountinfo", .mount_path = "" };
 static struct check_result last[COUNT];
 static int reports[COUNT];
+static int64_t found[COUNT];
 
-static void on_report(int i, const struct check_result *result, void *arg)
+static void on_report(int i, const struct check_result *result, int64_t found_ms, void *arg)
 {
 	assert_ptr_equal(arg, &checker);
 	assert_in_range(i, 0, COUNT - 1);
 	last[i] = *result;
+	found[i] = found_ms;
 	reports[i]++;
 }
 
@@ -101,13 +103,32 @@ static void refresh_repeats_what_is_young(void **state)
 
 	(void)state;
 	turn_until(HTTP, 1);
-	now = checker.slot[HTTP].last_ms;
+	now = found[HTTP];
+	assert_in_range(now, clock_ms() - 1000, clock_ms());
+	found[HTTP] = 0;
 	memset(last, 0, sizeof last);
 	checker_refresh(&checker, now + 90000);
 	assert_int_equal(reports[HTTP], 2);
 	assert_string_equal(last[HTTP].text, "status 200");
+	assert_int_equal(found[HTTP], now); /* the same finding, and as old */
 	checker_refresh(&checker, now + 90001);
 	assert_int_equal(reports[HTTP], 2);
+}
+
+/* By its number each is told apart, even within a millisecond. */
+static void every_result_has_a_number_of_its_own(void **state)
+{
+	struct check_result bad;
+	int64_t before = 0;
+
+	(void)state;
+	check_bad(&bad, ENOENT, "gone");
+	for (int i = 0; i < 100; i++) {
+		sched_start(&checker.sched, FILE_, clock_ms());
+		checker_done(&checker.slot[FILE_].run, &bad, &checker);
+		assert_true(found[FILE_] > before);
+		before = found[FILE_];
+	}
 }
 
 static void a_late_end_is_not_a_result(void **state)
@@ -153,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_reports, make, unmake),
 		cmocka_unit_test_setup_teardown(refresh_repeats_what_is_young, make, unmake),
+		cmocka_unit_test_setup_teardown(every_result_has_a_number_of_its_own, make, unmake),
 		cmocka_unit_test_setup_teardown(a_late_end_is_not_a_result, make, unmake),
 		cmocka_unit_test_setup_teardown(a_stall_voids_those_who_waited, make, unmake),
 	};

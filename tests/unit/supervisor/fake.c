@@ -318,6 +318,8 @@ void fake_main(const char *role, int argc, char **argv)
 		_exit(0);
 	}
 	fake_commands_open();
+	if (core)
+		command("order 6 0 0 0"); /* ORDER_REFRESH */
 	if (strcmp(mode, "early") == 0 || strcmp(mode, "mute") == 0)
 		command("order 2 0 0 0"); /* ORDER_MOUNT */
 	rig_say("%s listens pid=%d", role, getpid());
