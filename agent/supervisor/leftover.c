@@ -29,6 +29,24 @@ bool leftover_is_ours(const char *exe, const char *folder)
 	       !strchr(exe + len + 1, '/');
 }
 
+/* Its length without what the kernel adds when the file is gone (proc(5)). */
+static size_t exe_len(const char *exe)
+{
+	static const char gone[] = " (deleted)";
+	size_t len = strlen(exe), gone_len = sizeof gone - 1;
+
+	if (len > gone_len && strcmp(exe + len - gone_len, gone) == 0)
+		len -= gone_len;
+	return len;
+}
+
+bool leftover_same_exe(const char *a, const char *b)
+{
+	size_t len = exe_len(a);
+
+	return len == exe_len(b) && memcmp(a, b, len) == 0;
+}
+
 const char *leftover_cgroup(const char *text, size_t *ret_len)
 {
 	const char *systemd = NULL;
@@ -90,7 +108,7 @@ static bool has_living_wnad(int proc, const char *pid, const char *own_exe)
 		if (!pidstat_read(proc, i ? ancestor : pid, &stat) || stat.parent <= 1)
 			return false;
 		snprintf(ancestor, sizeof ancestor, "%d", stat.parent);
-		if (read_exe(proc, ancestor, exe, sizeof exe) && strcmp(exe, own_exe) == 0)
+		if (read_exe(proc, ancestor, exe, sizeof exe) && leftover_same_exe(exe, own_exe))
 			return true;
 	}
 	return false;

@@ -21,6 +21,10 @@ int leftover_kill(const char *libexec);
  * directly in `folder` (a path without a trailing slash). Pure. */
 bool leftover_is_ours(const char *exe, const char *folder);
 
+/* Whether two such texts name the same program, though an upgrade may have replaced
+ * the file of one meanwhile. Pure. */
+bool leftover_same_exe(const char *a, const char *b);
+
 /* The line of /proc/PID/cgroup that names the group for us: the unified
  * hierarchy's, else systemd's own. Points into `text`; NULL if neither. Pure. */
 const char *leftover_cgroup(const char *text, size_t *ret_len);

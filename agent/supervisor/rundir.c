@@ -100,3 +100,27 @@ int rundir_make(const struct users *users, const char **ret_what)
 	umask(mask);
 	return rc;
 }
+
+int rundir_lock(pid_t *ret_holder)
+{
+	/* Of the process, and not of the open file as flock(2)'s is: a child that is
+	 * between fork and exec when we die must not keep our successor out. */
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET }, held = lock;
+	int fd = open(CONF_RUN_DIR "/lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fcntl(fd, F_SETLK, &lock) == 0)
+		return fd;
+	if (errno == EAGAIN || errno == EACCES) {
+		rc = -EBUSY;
+		*ret_holder = 0;
+		if (fcntl(fd, F_GETLK, &held) == 0 && held.l_type != F_UNLCK)
+			*ret_holder = held.l_pid;
+	} else {
+		rc = -errno;
+	}
+	close(fd);
+	return rc;
+}

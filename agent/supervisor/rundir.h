@@ -5,10 +5,21 @@
 #ifndef SUPERVISOR_RUNDIR_H
 #define SUPERVISOR_RUNDIR_H
 
+#include <sys/types.h>
+
 #include "users.h"
 
 /* Makes what is missing and repairs owners and modes. 0 or -errno with the path
  * that failed in *ret_what (a constant). /run and /var/lib must exist. */
 int rundir_make(const struct users *users, const char **ret_what);
+
+/*
+ * Takes this machine's one place for a wnad: a record lock on CONF_RUN_DIR/lock,
+ * which no child inherits and which the kernel gives back at an end of any kind.
+ * The folder must have been made. The caller's descriptor, to be kept open; or
+ * -EBUSY if another process has it (*ret_holder: which, 0 if that cannot be told),
+ * or -errno.
+ */
+int rundir_lock(pid_t *ret_holder);
 
 #endif

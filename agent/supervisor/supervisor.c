@@ -140,6 +140,20 @@ static bool settle(struct supervisor *sv)
 	return true;
 }
 
+/* Before anything that belongs to the one who runs is touched: his workers, his
+ * control socket. */
+static bool only_one(struct supervisor *sv)
+{
+	pid_t holder = 0;
+
+	sv->lock_fd = rundir_lock(&holder);
+	if (sv->lock_fd == -EBUSY)
+		log_error("agent: wnad runs already, as process %d", holder);
+	else if (sv->lock_fd < 0)
+		log_error("agent: %s/lock: %s", CONF_RUN_DIR, strerror(-sv->lock_fd));
+	return sv->lock_fd >= 0;
+}
+
 static bool users_and_folders(struct supervisor *sv)
 {
 	char missing[LIMIT_NAME] = "";
@@ -157,6 +171,8 @@ static bool users_and_folders(struct supervisor *sv)
 		log_error("agent: %s: %s", what, strerror(-rc));
 		return false;
 	}
+	if (!only_one(sv))
+		return false;
 	rc = leftover_kill(sv->options.libexec);
 	if (rc > 0)
 		log_warning("agent: killed %d worker%s of an agent that is gone", rc,
@@ -254,6 +270,8 @@ static void fini(struct supervisor *sv)
 		close(sv->listen_fd);
 	if (sv->conf_fd >= 0)
 		close(sv->conf_fd);
+	if (sv->lock_fd >= 0)
+		close(sv->lock_fd);
 	notify_close(&sv->notify);
 	sink_close(&sv->sink);
 }
@@ -270,7 +288,7 @@ int supervisor_run(const struct supervisor_options *options)
 	if (!sv)
 		return SUPERVISOR_FAILED;
 	sv->options = *options;
-	sv->conf_fd = sv->listen_fd = sv->control_fd = -1;
+	sv->conf_fd = sv->listen_fd = sv->control_fd = sv->lock_fd = -1;
 	sv->notify.fd = -1;
 	log_init("wnad", options->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (!settle(sv)) {

@@ -49,6 +49,7 @@ struct supervisor {
 	int conf_fd;    /* sealed memfd of conf */
 	int listen_fd;  /* health checks */
 	int control_fd; /* wnactl */
+	int lock_fd;    /* that there is one wnad; see rundir.h */
 	struct users users;
 	struct notify notify;
 	struct sink sink;

@@ -93,6 +93,39 @@ static void taken_address_is_named(void **state)
 	close(fd);
 }
 
+/* A second one, by hand and on a port of its own, disturbs nothing and nobody. */
+static void second_wnad_keeps_away(void **state)
+{
+	struct stat before, after;
+	pid_t wnad, core;
+	char line[96];
+
+	(void)state;
+	rig_conf(METRICS_OFF);
+	wnad = rig_start();
+	core = rig_pid("core");
+	rig_expect("cloud listens *");
+	assert_int_equal(lstat("/run/web-node-agent/control.sock", &before), 0);
+	rig_mark();
+	write_file(RIG_CONF, "[health]\nlisten = 127.0.0.1:9001\n" METRICS_OFF, 0644);
+	rig.wnad = 0; /* it is to live on */
+	assert_int_equal(rig_exit_code(rig_start_unready()), SUPERVISOR_FAILED);
+	rig.wnad = wnad;
+	snprintf(line, sizeof line, "*wnad error: agent: wnad runs already, as process %d", wnad);
+	rig_expect(line);
+	assert_int_equal(lstat("/run/web-node-agent/control.sock", &after), 0);
+	assert_int_equal(after.st_ino, before.st_ino);
+	assert_int_equal(rig_ask(), core);
+	assert_int_equal(rig_count("*killed*"), 0);
+	/* Its place is free as soon as it is dead, whoever of its children is not yet. */
+	rig_conf(METRICS_OFF);
+	kill(rig_pid("cloud"), SIGSTOP);
+	kill(wnad, SIGKILL);
+	assert_int_equal(rig_exit_code(wnad), 256 + SIGKILL);
+	wnad = rig_start();
+	assert_int_equal(rig_stop(wnad), 0);
+}
+
 static void missing_executable_backs_off(void **state)
 {
 	pid_t wnad;
@@ -201,6 +234,7 @@ static int tests(void)
 		cmocka_unit_test(bad_configuration_is_an_exit_code),
 		cmocka_unit_test(missing_user_is_named),
 		cmocka_unit_test(taken_address_is_named),
+		cmocka_unit_test(second_wnad_keeps_away),
 		cmocka_unit_test(missing_executable_backs_off),
 		cmocka_unit_test(stops_in_time_whoever_is_deaf),
 		cmocka_unit_test(folders_and_links_are_roots),

@@ -215,6 +215,12 @@ static void only_workers_directly_in_the_folder(void **state)
 	assert_false(leftover_is_ours("/usr/libexec/web-node-agent-2/wna-core", folder));
 	assert_false(leftover_is_ours("/usr/bin/efs-proxy", folder));
 	assert_false(leftover_is_ours("/wna-core", ""));
+	assert_true(leftover_same_exe("/usr/sbin/wnad", "/usr/sbin/wnad"));
+	assert_true(leftover_same_exe("/usr/sbin/wnad (deleted)", "/usr/sbin/wnad"));
+	assert_true(leftover_same_exe("/usr/sbin/wnad", "/usr/sbin/wnad (deleted)"));
+	assert_false(leftover_same_exe("/usr/sbin/wnad2", "/usr/sbin/wnad"));
+	assert_false(leftover_same_exe("/usr/bin/wnad (deleted)", "/usr/sbin/wnad"));
+	assert_false(leftover_same_exe(" (deleted)", ""));
 }
 
 static void group_is_systemds(void **state)
