@@ -141,7 +141,7 @@ static void heard(void *arg, const char *line)
 	char span[32], why[LIMIT_FACT_WHY];
 
 	clock_span(job->conf->timeout_ms, span, sizeof span);
-	snprintf(why, sizeof why, "the mount did not finish within %s%s%.90s", span,
+	snprintf(why, sizeof why, "ended by wnad; its limit is %s%s%.90s", span,
 	         line[0] ? ": " : "", line);
 	words_set(MOUNT_MISSING, why);
 }

@@ -228,9 +228,14 @@ void child_turn(struct child *child, int64_t now)
 		switch (act) {
 		case LADDER_START: start(child, now); break;
 		case LADDER_TERM: end(child, SIGTERM, now); break;
-		case LADDER_KILL: end(child, SIGKILL, now); break;
+		case LADDER_KILL:
+			end(child, SIGKILL, now);
+			child_reap(child, now); /* a leader that died before its group */
+			break;
 		case LADDER_LOOK:
-			if (!group_alive(child->pid))
+			if (!child->ladder.headless)
+				child_reap(child, now);
+			else if (!group_alive(child->pid))
 				gone(child, now);
 			break;
 		case LADDER_GAVE_UP:
@@ -323,6 +328,11 @@ void child_reap(struct child *child, int64_t now)
 	    waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 	    info.si_pid == 0)
 		return;
+	if (group_alive(child->pid) && ladder_lingers(&child->ladder, now)) {
+		log_debug("%s: %d is gone, the rest of its group may tidy up", name(child),
+		          child->pid);
+		return;
+	}
 	/* While it is a zombie its number cannot become somebody else's group. */
 	group_signal(child->pid, SIGKILL);
 	waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG);

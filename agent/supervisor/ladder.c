@@ -143,6 +143,14 @@ void ladder_excuse(struct ladder *ladder, int64_t late_ms)
 		ladder->due_ms += late_ms;
 }
 
+bool ladder_lingers(struct ladder *ladder, int64_t now)
+{
+	if (ladder->state != CHILD_TERM || ladder->headless)
+		return false;
+	ladder->look_ms = now + LADDER_LOOK_MS;
+	return true;
+}
+
 void ladder_headless(struct ladder *ladder, int64_t now)
 {
 	if (!ladder_occupied(ladder) || ladder->headless)

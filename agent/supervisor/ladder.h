@@ -8,7 +8,8 @@
  *
  * All signals go to the child's process group. A child has ended when its
  * leader is dead *and* its group is empty: a helper that outlives its leader
- * keeps the slot taken, climbs the same ladder and may end up stuck. Processes
+ * keeps the slot taken, climbs the same ladder and may end up stuck. Between TERM
+ * and KILL it may take its time to tidy up, though its leader be gone. Processes
  * that left the group on purpose (setsid: the TLS proxy of EFS) are spared.
  *
  * Times are monotonic milliseconds.
@@ -24,7 +25,7 @@
 enum {
 	LADDER_TERM_MS = 2000,       /* from TERM to KILL */
 	LADDER_KILL_MS = 2000,       /* from KILL to stuck */
-	LADDER_LOOK_MS = 100,        /* between looks whether a killed group is empty */
+	LADDER_LOOK_MS = 100,        /* between looks whether a group is empty */
 	LADDER_STUCK_LOOK_MS = 1000, /* the same once it is stuck */
 	LADDER_BACKOFF_MS = 200,     /* second restart in a row; the first has no delay */
 	LADDER_REOPEN_MS = 1000,     /* after WORKER_EXIT_REOPEN */
@@ -40,7 +41,8 @@ enum ladder_act {
 	LADDER_START,   /* start it, then ladder_started() or ladder_not_started() */
 	LADDER_TERM,    /* SIGTERM to the group */
 	LADDER_KILL,    /* SIGKILL to the group */
-	LADDER_LOOK,    /* leader is dead: is the group empty? then ladder_gone() */
+	LADDER_LOOK,    /* leader is dead: is the group empty? then ladder_gone(); while it
+	                 * lingers, first ladder_headless() */
 	LADDER_GAVE_UP, /* now stuck: nothing to do but to say so */
 	LADDER_ACT_MAX
 };
@@ -99,6 +101,11 @@ void ladder_fail(struct ladder *ladder, int64_t at);
 /* The caller itself slept `late_ms` longer than it meant to (a paused machine, a
  * starved one): then the child's silence proves nothing, and it gets as much more. */
 void ladder_excuse(struct ladder *ladder, int64_t late_ms);
+
+/* The leader is dead, its group is not. True if that was asked to leave and has time
+ * left: the caller lets it, keeps the leader a zombie, so that the group's number
+ * stays its own, and will be asked to look, or to kill. */
+bool ladder_lingers(struct ladder *ladder, int64_t now);
 
 /* The leader is dead; the caller has just sent SIGKILL to what is left of its
  * group. Unless it finds the group empty (ladder_gone) it will be asked to look. */

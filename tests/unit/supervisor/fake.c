@@ -264,6 +264,29 @@ static void keep_an_unkillable_helper(void)
 	stay();
 }
 
+static void keep_a_tidy_helper(void)
+{
+	struct pollfd told = { .events = POLLIN };
+	sigset_t term;
+	int number;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	if (fork() == 0) {
+		fake_commands_open();
+		rig_say("%s helper pid=%d", fake.role, getpid());
+		sigwait(&term, &number);
+		rig_say("%s tidies pid=%d", fake.role, getpid());
+		told.fd = fake.commands;
+		poll(&told, 1, -1);
+		rig_say("%s tidied pid=%d", fake.role, getpid());
+		_exit(0);
+	}
+	sigprocmask(SIG_UNBLOCK, &term, NULL);
+	stay();
+}
+
 static void leave_stragglers(void)
 {
 	int away[2] = { -1, -1 };
@@ -311,6 +334,8 @@ void fake_main(const char *role, int argc, char **argv)
 		sleep_in_the_kernel();
 	if (strcmp(mode, "stuck") == 0)
 		keep_an_unkillable_helper();
+	if (strcmp(mode, "tidy") == 0)
+		keep_a_tidy_helper();
 	if (strcmp(mode, "straggler") == 0)
 		leave_stragglers();
 	if (strcmp(role, "mount") == 0 || strcmp(role, "probe") == 0 || strcmp(role, "hook") == 0) {

@@ -11,6 +11,8 @@
  *	dstate     ignores SIGTERM in uninterruptible sleep
  *	stuck      has a helper in its group that is the init of a pid namespace: it cannot
  *	           end, whatever signal it gets, before its own child is buried
+ *	tidy       has a helper in its group that at SIGTERM says so, and ends when it is told
+ *	           "done"
  *	straggler  leaves a deaf child in its group and a daemon in a session of its own
  *
  * Commands: "order VERB ARG KEY VALUE" (core), "fact ID VALUE TEXT", "silent",

@@ -105,6 +105,37 @@ static void group_is_swept_but_a_daemon_is_spared(void **state)
 	kill(daemon, SIGKILL);
 }
 
+/* The leader dies of SIGTERM, as wna-mount does; its helper has as long as any
+ * other, and no longer. */
+static void group_may_tidy_up_after_its_leader(void **state)
+{
+	pid_t wnad, helper;
+
+	(void)state;
+	rig_conf(MOUNT_ON);
+	rig_mode("mount", "tidy");
+	wnad = rig_start();
+	order(ORDER_MOUNT, 0, 0, 0);
+	helper = (pid_t)rig_number(rig_expect("mount tidies *"), "pid=");
+	rig_expect("*wnad debug: mount: * is gone, the rest of its group may tidy up");
+	order(ORDER_MOUNT, 0, 0, 0);
+	rig_expect("*wnad debug: mount: ordered, but the last one is still there (term)");
+	rig_tell(helper, "done");
+	rig_expect("mount tidied *");
+	rig_expect("core got pid=* role=0 slot=0 id=2 of=2 value=0 * why=timed out after *; "
+	           "killed by signal 15 (SIGTERM) after *");
+	assert_int_equal(rig_count("*killing group*"), 0);
+	/* One that does not come to an end. */
+	rig_mark();
+	order(ORDER_MOUNT, 0, 0, 0);
+	helper = (pid_t)rig_number(rig_expect("mount tidies *"), "pid=");
+	rig_expect("*wnad warning: mount: timed out after *, did not leave when asked, killing *");
+	rig_ends(helper);
+	rig_expect("core got pid=* role=0 slot=0 id=2 of=2 value=0 *");
+	rig_mode("mount", "ok");
+	assert_int_equal(rig_stop(wnad), 0);
+}
+
 static void refused(unsigned verb, unsigned arg, unsigned key)
 {
 	rig_mark();
@@ -304,6 +335,7 @@ static int tests(void)
 		cmocka_unit_test(deaf_one_shot_climbs_the_ladder),
 		cmocka_unit_test(uninterruptible_one_dies_by_the_kill),
 		cmocka_unit_test(group_is_swept_but_a_daemon_is_spared),
+		cmocka_unit_test(group_may_tidy_up_after_its_leader),
 		cmocka_unit_test(stuck_one_blocks_its_slot_until_it_is_given_back),
 		cmocka_unit_test(stuck_one_does_not_hold_up_a_stop),
 		cmocka_unit_test(told_again_after_a_restart),

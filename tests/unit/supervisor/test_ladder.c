@@ -147,6 +147,35 @@ static void group_may_outlive_its_leader_at_each_rung(void **state)
 	}
 }
 
+/* TERM has killed the leader; its helper is still at it, and has until KILL. */
+static void group_that_was_asked_may_tidy_up(void **state)
+{
+	(void)state;
+	running(false, false);
+	assert_false(ladder_lingers(&ladder, now)); /* it ended by itself */
+	after(LIMIT, LADDER_TERM);
+	now += 50;
+	assert_true(ladder_lingers(&ladder, now));
+	for (int i = 1; i * LADDER_LOOK_MS < LADDER_TERM_MS - 50; i++) {
+		after(LADDER_LOOK_MS, LADDER_LOOK);
+		assert_int_equal(ladder.state, CHILD_TERM);
+		assert_true(ladder_lingers(&ladder, now));
+	}
+	after(50, LADDER_KILL);
+	assert_false(ladder_lingers(&ladder, now));
+	gone();
+	assert_int_equal(ladder.state, CHILD_OFF);
+	assert_int_equal(ladder_next(&ladder), LADDER_NEVER);
+	/* One that is done before its time is over. */
+	running(false, false);
+	after(LIMIT, LADDER_TERM);
+	assert_true(ladder_lingers(&ladder, now));
+	after(LADDER_LOOK_MS, LADDER_LOOK);
+	gone();
+	assert_int_equal(ladder.state, CHILD_OFF);
+	assert_int_equal(ladder_next(&ladder), LADDER_NEVER);
+}
+
 static void stuck_leader_may_leave_a_group_behind(void **state)
 {
 	(void)state;
@@ -355,6 +384,7 @@ int main(void)
 		cmocka_unit_test(talking_does_not_prolong_a_one_shot),
 		cmocka_unit_test(end_at_each_rung),
 		cmocka_unit_test(group_may_outlive_its_leader_at_each_rung),
+		cmocka_unit_test(group_that_was_asked_may_tidy_up),
 		cmocka_unit_test(stuck_leader_may_leave_a_group_behind),
 		cmocka_unit_test(restarts_back_off),
 		cmocka_unit_test(hanging_for_a_minute_is_no_health),

@@ -19,6 +19,7 @@ struct walk {
 	bool resident;
 	bool alive; /* what a real child would be */
 	bool headless;
+	bool lingers;
 	int64_t now;
 };
 
@@ -38,6 +39,10 @@ static void event(struct walk *walk, unsigned kind, uint32_t random)
 	case 5: ladder_alive(ladder, walk->now); break;
 	case 6:
 		if (walk->alive && !walk->headless) {
+			/* A dead leader may leave a group that is tidying up. */
+			walk->lingers = (random & 1) && ladder_lingers(ladder, walk->now);
+			if (walk->lingers)
+				break;
 			ladder_headless(ladder, walk->now);
 			walk->headless = true;
 		}
@@ -46,7 +51,7 @@ static void event(struct walk *walk, unsigned kind, uint32_t random)
 		if (walk->alive && walk->headless) {
 			ladder_gone(ladder, random & 1 ? LADDER_END_REOPEN : LADDER_END_ORDINARY,
 			            walk->now, random);
-			walk->alive = walk->headless = false;
+			walk->alive = walk->headless = walk->lingers = false;
 		}
 		break;
 	case 8: ladder_fail(ladder, walk->now + random % 3000); break;
@@ -58,7 +63,7 @@ static void act(struct walk *walk, enum ladder_act what, uint32_t random)
 {
 	if (what != LADDER_START) {
 		assert_true(walk->alive);
-		assert_int_equal(what == LADDER_LOOK && !walk->headless, 0);
+		assert_int_equal(what == LADDER_LOOK && !walk->headless && !walk->lingers, 0);
 		assert_int_equal(what == LADDER_TERM && walk->headless, 0);
 		return;
 	}

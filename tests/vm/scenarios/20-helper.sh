@@ -143,7 +143,7 @@ helper_reasons() {
 	mount_is $MISSING '^bad \?\[31mred\?\[0m text$'
 	helper hang
 	worker -t 1500 wna-mount
-	mount_is $MISSING "did not finish within 1 min 0 s: Mount attempt 1/3 failed"
+	mount_is $MISSING "ended by wnad; its limit is 1 min 0 s: Mount attempt 1/3 failed"
 	expect "left on TERM by itself" grep -qx 'exit 0' /run/facts
 	refuse "the helper's processes are left" pgrep -f /sbin/mount.efs
 }

@@ -107,7 +107,7 @@ agent_plain() {
 	umount $EFS
 	within 5 "the loss is not noticed" code_is /healthz 503
 	local end=$((EPOCHSECONDS + 15))
-	until fact_says mount "did not finish within 2.0 s"; do
+	until fact_says mount "ended by wnad; its limit is 2.0 s"; do
 		code_is /healthz 503 || die "a lost mount is answered by $(now /healthz)"
 		[ $EPOCHSECONDS -lt $end ] || die "no reason: $WHY"
 		nap
