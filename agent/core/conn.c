@@ -79,7 +79,7 @@ int conn_open(struct conn *conn, int fd, int64_t now_ms)
 	conn->first_ms = 0;
 	conn->lingered = 0;
 	conn->len = 0;
-	conn->close = conn->unread = conn->linger = false;
+	conn->answered = conn->close = conn->unread = conn->linger = false;
 	request_init(&conn->request);
 	link_newest(conn, now_ms);
 	conn->http->connections++;
@@ -234,6 +234,7 @@ static enum flow answer(struct conn *conn, enum request_state state, size_t *gat
 	size_t len;
 
 	http->counters.requests++;
+	conn->answered = true;
 	if (state == REQUEST_BAD)
 		http->counters.bad_requests++;
 	conn->close = conn->request.close || http->draining;

@@ -39,6 +39,7 @@ struct conn {
 	int fd;
 	uint32_t lingered; /* bytes thrown away */
 	uint16_t len;      /* bytes of that request in its buffer */
+	bool answered;     /* has had an answer */
 	bool close;        /* ends when `out` is written */
 	bool unread;       /* the peer may still be sending: linger */
 	bool linger;       /* our side is shut, input is thrown away */

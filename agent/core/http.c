@@ -206,16 +206,13 @@ void http_accept(struct http *http)
 	event_add(&http->accept_event, NULL);
 }
 
-void http_drain(struct http *http)
+/* Closes who holds nothing, after a last look at what he may have sent: of those
+ * who never asked, only if `all`. */
+static void close_idle(struct http *http, bool all)
 {
 	int64_t now_ms = clock_ms();
 	struct conn *conn, *newer;
 
-	if (http->draining)
-		return;
-	http->draining = true;
-	http->accepting = false;
-	event_del(&http->accept_event);
 	for (conn = http->oldest; conn; conn = newer) {
 		unsigned before = http->connections;
 
@@ -223,10 +220,25 @@ void http_drain(struct http *http)
 		if (conn->out || conn->linger)
 			continue;
 		conn_serve(conn, now_ms);
-		/* Idle, and nothing sent: nobody loses an answer. */
-		if (http->connections == before && !conn->out && !conn->linger && conn->len == 0)
+		if (http->connections == before && !conn->out && !conn->linger && conn->len == 0 &&
+		    (all || conn->answered))
 			conn_close(conn);
 	}
+}
+
+void http_drain(struct http *http)
+{
+	if (http->draining)
+		return;
+	http->draining = true;
+	http->accepting = false;
+	event_del(&http->accept_event);
+	close_idle(http, false);
+}
+
+void http_hurry(struct http *http)
+{
+	close_idle(http, true);
 }
 
 unsigned http_connections(const struct http *http)

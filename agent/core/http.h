@@ -37,8 +37,16 @@ int http_init(struct http **ret, struct event_base *base, const struct conf_heal
 /* Begins to accept. May be called again. */
 void http_accept(struct http *http);
 
-/* Accepts no more; every answer from now on ends its connection. */
+/*
+ * Accepts no more; every answer from now on ends its connection. A kept-alive
+ * connection between two requests is closed at once, which every client expects;
+ * one that has had no answer yet is not, for as long as its own time lasts.
+ */
 void http_drain(struct http *http);
+
+/* After http_drain, when there is no more time: closes also those that have sent
+ * nothing. What is left is in the middle of a request or an answer. */
+void http_hurry(struct http *http);
 
 /* Connections held. */
 unsigned http_connections(const struct http *http);

@@ -21,8 +21,12 @@
 #include "worker.h"
 
 enum {
-	MESSAGES = 16,   /* taken per turn of the loop, so that answers come between */
-	DRAIN_MS = 1000, /* at the end: for answers that are under way */
+	MESSAGES = 16, /* taken per turn of the loop, so that answers come between */
+	/* At the end, for who has connected and not been answered: a successor is
+	 * there, and wnad asks (CHILDREN_DRAIN_MS) when that is too long. Once asked,
+	 * connects may be waiting for a successor: only for what is under way. */
+	DRAIN_MS = 4000,
+	DRAIN_ASKED_MS = 1000,
 	DRAIN_LOOK_MS = 20,
 };
 
@@ -57,17 +61,19 @@ static void settle(int64_t now_ms)
 		arm(next_ms, now_ms);
 }
 
-static void leave(const char *why)
+static void leave(const char *why, int64_t within_ms)
 {
 	int64_t now_ms = clock_ms();
 
-	if (self.end_ms != 0)
-		return;
-	log_info("core: leaving: %s", why);
-	self.end_ms = now_ms + DRAIN_MS;
-	event_del(&self.wnad_event);
-	control_stop(self.control);
-	http_drain(self.http);
+	if (self.end_ms == 0) {
+		log_info("core: leaving: %s", why);
+		self.end_ms = now_ms + within_ms;
+		event_del(&self.wnad_event);
+		control_stop(self.control);
+		http_drain(self.http);
+	} else if (now_ms + within_ms < self.end_ms) {
+		self.end_ms = now_ms + within_ms;
+	}
 	arm(now_ms, now_ms);
 }
 
@@ -108,7 +114,7 @@ static void on_wnad(evutil_socket_t fd, short what, void *arg)
 			continue;
 		}
 		if (rc < 0) {
-			leave("wnad closed the line");
+			leave("wnad closed the line", DRAIN_MS);
 			return;
 		}
 		/* Others than facts are between wnad and its workers. */
@@ -123,7 +129,8 @@ static void on_term(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	leave("asked to");
+	leave("asked to", DRAIN_ASKED_MS);
+	http_hurry(self.http);
 }
 
 static int send_order(void *ctx, const struct order *order)

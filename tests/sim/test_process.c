@@ -201,17 +201,59 @@ static void a_planned_restart_refuses_nobody(void **state)
 	harness_stop(&harness);
 }
 
+static void close_line(void)
+{
+	close(harness.wnad);
+	harness.wnad = -1;
+}
+
+/* Whoever was accepted before the handover and has had no answer gets it from the
+ * one that leaves, though it comes a while later. */
+static void the_one_that_leaves_answers_who_has_connected(void **state)
+{
+	static const char head[] = "GET /livez HTTP/1.1\r\n";
+	static const char whole[] = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
+	int late, half, kept, status;
+	char byte;
+
+	(void)state;
+	harness_start(&harness, CORE_EXE, &conf, 0);
+	late = harness_connect(&harness);
+	half = harness_connect(&harness);
+	send(half, head, strlen(head), 0);
+	kept = harness_connect(&harness);
+	send(kept, whole, strlen(whole), 0);
+	assert_true(recv(kept, reply, sizeof reply, 0) > 0);
+	close_line();
+	/* Closed at once: so the end has begun. */
+	assert_int_equal(recv(kept, &byte, 1, 0), 0);
+	close(kept);
+	assert_true(ask(half, "Host: a\r\n\r\n"));
+	assert_memory_equal(reply, "HTTP/1.1 200 OK", 15);
+	assert_true(ask(late, GET("/livez")));
+	assert_memory_equal(reply, "HTTP/1.1 200 OK", 15);
+	status = harness_stop(&harness);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void leaves_in_time_with_clients_that_do_not(void **state)
 {
 	int64_t began_ms;
-	int half, status;
+	int half, mute, status;
 
 	(void)state;
 	harness_start(&harness, CORE_EXE, &conf, 0);
 	half = harness_connect(&harness);
+	mute = harness_connect(&harness);
 	send(half, "GET", 3, 0);
 	expect_answer(GET("/livez"), "HTTP/1.1 200 OK\r\n");
 	began_ms = clock_ms();
+	close_line();
+	/* What wnad does when it has waited for long enough. */
+	kill(harness.pid, SIGTERM);
+	assert_true(ask(mute, ""));
+	assert_int_equal(reply[0], '\0');
+	assert_in_range(clock_ms() - began_ms, 0, 900);
 	status = harness_stop(&harness);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	assert_in_range(clock_ms() - began_ms, 0, 3000);
@@ -319,6 +361,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_filter_is_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(malformed_messages_are_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_planned_restart_refuses_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_one_that_leaves_answers_who_has_connected,
+		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(leaves_in_time_with_clients_that_do_not, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(sigterm_is_a_planned_end, setup, teardown),

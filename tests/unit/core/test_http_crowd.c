@@ -90,22 +90,34 @@ static void half_requests_run_out_of_time(void **state)
 
 static void draining_answers_what_is_held(void **state)
 {
-	int idle = client(), asked = client(), half = client();
+	int idle = client(), asked = client(), half = client(), kept = client(), mute = client();
 
 	(void)state;
-	settle(3);
+	settle(5);
+	say(kept, GET("/livez"));
+	expect_page(kept, PAGE_LIVEZ);
 	say(half, "GET /livez HTTP/1.1\r\n");
 	turn();
 	say(asked, GET("/livez"));
 	http_drain(http);
 	hear(asked, 0);
 	assert_string_equal(reply, page(PAGE_LIVEZ, 1)->text);
-	assert_int_equal(hear(idle, 0), 0);
+	/* Only who has had an answer can know that his connection may end at any time. */
+	assert_int_equal(hear(kept, 0), 0);
+	settle(3);
 	say(half, "Host: a\r\n\r\n");
 	hear(half, 0);
 	assert_string_equal(reply, page(PAGE_LIVEZ, 1)->text);
+	say(idle, GET("/livez"));
+	hear(idle, 0);
+	assert_string_equal(reply, page(PAGE_LIVEZ, 1)->text);
+	assert_true(is_open(mute));
+	http_hurry(http);
+	assert_int_equal(hear(mute, 0), 0);
 	assert_int_equal(http_connections(http), 0);
 	close(idle);
+	close(kept);
+	close(mute);
 	close(asked);
 	close(half);
 }
