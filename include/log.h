@@ -26,10 +26,9 @@ void log_init(const char *name, enum log_level level);
 
 /*
  * Makes writing to standard error unable to block: what the reader does not
- * take is dropped and counted (see log_dropped). Only for the process that
- * must answer: the flag sits on the shared open file, so the caller passes a
- * descriptor of its own (a pipe or socket nobody else writes to), or -1 for
- * standard error.
+ * take is dropped and counted (see log_dropped). The flag sits on the open file
+ * and on all who share it, so the caller passes one on which nobody wants to
+ * wait, such as WORKER_FD_LOG, or -1 for standard error.
  */
 void log_nonblocking(int fd);
 

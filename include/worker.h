@@ -5,7 +5,8 @@
  *	argv[1]  its slot or event, a small decimal number (one-shots only)
  *	fd 3     WORKER_FD_WNAD, its end of a SOCK_SEQPACKET socketpair to wnad
  *	fd 4     WORKER_FD_CONF, the parsed configuration, a sealed memfd
- *	fd 5...  what its role alone gets (below)
+ *	fd 6     WORKER_FD_LOG, where its log lines go: a pipe that never blocks
+ *	fd 5, 7  what its role alone gets (below)
  *
  * as its own user and process group, with its bounding set cut, without new
  * privileges, without core dumps, an empty environment but for PATH, LANG,
@@ -28,9 +29,9 @@
 enum {
 	WORKER_FD_WNAD = 3,
 	WORKER_FD_CONF = 4,
+	WORKER_FD_LOG = 6, /* non-blocking pipe to wnad, which writes it on */
 	/* core */
 	CORE_FD_CONTROL = 5, /* listening Unix socket for wnactl */
-	CORE_FD_LOG = 6,     /* non-blocking pipe to wnad, which writes it on */
 	CORE_FD_LISTEN = 7,  /* listening TCP socket, health checks */
 	/* rds */
 	RDS_FD_PASSWORD = 5, /* rds.password_file, opened by wnad; read-only */
@@ -54,7 +55,8 @@ struct worker {
 
 /*
  * Takes up the contract: checks descriptors, maps the configuration, arms
- * PR_SET_PDEATHSIG and checks the parent, switches dumps off, starts the log.
+ * PR_SET_PDEATHSIG and checks the parent, switches dumps off, starts the log
+ * (without WORKER_FD_LOG, as in a test, on standard error).
  * Exits with WORKER_EXIT_CONTRACT and a message when run by hand; handles
  * --version and --help.
  */

@@ -1,6 +1,6 @@
 /*
- * Every process; the one place that logs. Blocks on standard error unless
- * log_nonblocking() was called. Owns the only global state of base.
+ * Every process; the one place that logs. Blocks on standard error until
+ * log_nonblocking() is called, as it is in every process of the agent. Owns the only global state of base.
  */
 #include "log.h"
 

@@ -29,6 +29,13 @@ static bool is_wnad_socket(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
 }
 
+static bool is_pipe(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 /* A parent that died before PR_SET_PDEATHSIG was armed closed its end. */
 static bool is_orphan(int fd)
 {
@@ -83,6 +90,9 @@ void worker_init(struct worker *ret, enum role role, int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	log_init(name, (enum log_level)ret->conf->agent.log_level);
+	/* Whoever stops reading standard error must not stop us. */
+	if (is_pipe(WORKER_FD_LOG))
+		log_nonblocking(WORKER_FD_LOG);
 	ret->role = role;
 	ret->fd = WORKER_FD_WNAD;
 	ret->arg = (unsigned)arg;

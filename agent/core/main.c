@@ -243,7 +243,6 @@ int main(int argc, char **argv)
 	int rc;
 
 	worker_init(&self.worker, ROLE_CORE, argc, argv);
-	log_nonblocking(CORE_FD_LOG);
 	rc = start();
 	if (rc < 0) {
 		log_error("core: cannot start: %s", strerror(-rc));

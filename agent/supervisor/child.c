@@ -65,7 +65,6 @@ static int own_fds(const struct child *child, int fds[WORKER_FD_ENDS], int *ret_
 	switch (child->role) {
 	case ROLE_CORE:
 		fds[CORE_FD_CONTROL] = sv->control_fd;
-		fds[CORE_FD_LOG] = sv->sink.pipe_write;
 		fds[CORE_FD_LISTEN] = sv->listen_fd;
 		break;
 	case ROLE_RDS:
@@ -143,6 +142,7 @@ static void start(struct child *child, int64_t now)
 	if (rc == 0) {
 		fds[WORKER_FD_WNAD] = pair[1];
 		fds[WORKER_FD_CONF] = sv->conf_fd;
+		fds[WORKER_FD_LOG] = sv->sink.pipe_write;
 		rc = execute(child, fds);
 	}
 	if (pair[1] >= 0)

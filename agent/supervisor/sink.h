@@ -1,9 +1,10 @@
 /*
- * Where the logs of wnad and the core end: a non-blocking pipe into which both
+ * Where the logs of wnad and its children end: a non-blocking pipe into which all
  * write, read by wnad's loop and passed on to standard error as far as its
  * reader keeps up. A reader that stops costs lines, never time: what does not
- * fit is dropped by the writers and counted (log_dropped). (A stalled reader of standard error stops a
- * process that writes to it directly after a few hundred lines.)
+ * fit is dropped by the writers and counted (log_dropped). (A stalled reader of
+ * standard error stops a process that writes to it directly after a few hundred
+ * lines.)
  */
 #ifndef SUPERVISOR_SINK_H
 #define SUPERVISOR_SINK_H

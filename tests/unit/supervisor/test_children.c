@@ -31,7 +31,7 @@ static void one_shot_runs_and_its_facts_are_stamped(void **state)
 	/* Root, with the capabilities of its job and able to run mount.nfs. */
 	rig_expect("mount hello * arg=0 uid=0 gid=0 groups=none bounding=00000000002046eb "
 	           "effective=00000000002046eb nnp=0 securebits=0 death=9 leader=1 * core=0 "
-	           "fds=0,1,2,3,4 *");
+	           "fds=0,1,2,3,4,6 *");
 	rig_expect("core got pid=* role=2 slot=0 * value=1 text=done*");
 	rig_expect("core got pid=* role=0 slot=0 id=2 of=2 value=0 text=1 run why=");
 	/* Numbers that do not exist start nothing. */
@@ -290,10 +290,10 @@ static void secret_is_handed_over_only_when_it_is_one(void **state)
 	           "why=database.password_file: is open to others*");
 	assert_int_equal(rig_count("rds hello*"), 0);
 	assert_int_equal(chmod(SECRET, 0600), 0);
-	rig_expect("rds hello * uid=7004 * fds=0,1,2,3,4,5 *");
+	rig_expect("rds hello * uid=7004 * fds=0,1,2,3,4,5,6 *");
 	rig_expect("rds secret pid=* hunter2");
 	/* Nobody else has it, not even as a number. */
-	rig_expect("cloud hello * fds=0,1,2,3,4 *");
+	rig_expect("cloud hello * fds=0,1,2,3,4,6 *");
 	assert_int_equal(rig_stop(wnad), 0);
 }
 
