@@ -60,9 +60,9 @@ class Agent:
         self.host.write(CONF, ini(self.settings))
 
     def start(self, wait: bool = True, environment: Mapping[str, str] | None = None,
-              watchdog_s: float = 0) -> None:
+              watchdog_s: float = 0, stderr: str = "") -> None:
         """Starts wnad with what its unit gives it: the notification socket and the
-        descriptors it stored."""
+        descriptors it stored. `stderr`: a pipe of the host's to log into."""
         self._mark = len(self.notify.since())
         stored = list(self.notify.stored)
         words = [f"NOTIFY_SOCKET={NOTIFY}", *(f"{k}={v}" for k, v in (environment or {}).items())]
@@ -76,7 +76,8 @@ class Agent:
             script += "export LISTEN_PID=$$; "
             words += [f"LISTEN_FDS={len(stored)}",
                       "LISTEN_FDNAMES=" + ":".join(name for name, _ in stored)]
-        self.process = self.host.spawn(*words, "bash", "-c", f"{script}exec {WNAD}", log="wnad",
+        script += f"exec {WNAD}" + (f" 2<>{stderr}" if stderr else "")
+        self.process = self.host.spawn(*words, "bash", "-c", script, log="wnad",
                                        pass_fds=tuple(fd for _, fd in stored))
         if wait:
             wait_until(lambda: self.ready() or self._gone(), "wnad says READY=1", 15)

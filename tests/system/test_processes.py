@@ -1,6 +1,8 @@
 """The processes: who they are, what they may, what happens when one dies."""
 from __future__ import annotations
 
+import json
+import os
 import re
 import signal
 import subprocess
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from parts.agent import LIBEXEC, Agent
+from parts.mariadb import Database
 from parts.node import PASSWORD, Node
 from parts.wait import hold_true, wait_until
 from parts.world import World
@@ -16,6 +19,8 @@ from probing import Probing
 
 RESIDENT = ("core", "check", "rds", "cloud")
 USERS = {"core": "wna", "check": "wna-check", "rds": "wna-rds", "cloud": "wna-cloud"}
+OTHERS = (*USERS.values(), "wna-probe", "nobody")  # nobody: the default of hooks.user
+PEEK = Path(__file__).parent.parent / "parts" / "peek.py"
 
 
 @pytest.fixture
@@ -48,6 +53,59 @@ def test_kill_a_process(node: Node, agent: Agent, role: str) -> None:
     assert not probing.problems, probing.problems[:3]
     assert node.shared.servers(node.host) == servers
     assert len(agent.pids("wnad")) == 1
+
+
+def test_kill_a_mount(node: Node) -> None:
+    """With the helper at work: it goes along, and the next attempt is made."""
+    node.host.write("/sbin/mount.lab", "#!/bin/bash\n[ ! -e /run/hang ] || sleep 12321\n"
+                    "exec mount -t tmpfs lab \"$2\"\n", 0o755)
+    node.host.write("/run/hang", "")
+    node.only("mount")
+    node.agent.change("mount", type="lab", source="lab", expect_type="tmpfs", timeout="60s")
+    agent = node.agent
+    agent.start()
+    wait_until(lambda: node.host.ps("sleep"), "the helper is at work")
+    with Probing(agent) as probing:
+        node.host.path("/run/hang").unlink()
+        agent.host.kill(agent.pid("mount"))
+        wait_until(lambda: not node.host.ps("sleep"), "the helper went along")
+        agent.wait_job("mount", "ok")
+    assert not probing.problems, probing.problems[:3]
+    assert probing.reset == 0
+    assert "killed by signal 9" in agent.log()
+
+
+def test_kill_a_probe(node: Node, agent: Agent) -> None:
+    with Probing(agent) as probing:
+        node.shared.silence(node.host)
+        for _ in range(2):
+            old = agent.pid("probe")
+            agent.host.kill(old)
+            wait_until(lambda: agent.pids("probe") not in ([], [old]), "another probe")
+        node.shared.speak(node.host)
+        agent.wait_page("/readyz", 200)
+    assert not probing.problems, probing.problems[:3]
+    assert probing.reset == 0
+    assert restarts(agent)
+
+
+def test_kill_a_hook(database: Database, node: Node) -> None:
+    """With its script at work: that goes along, and the agent goes on."""
+    node.only("database")
+    node.host.write("/etc/web-node-agent/hooks.d/rds-change/10-hangs",
+                    "#!/bin/bash\nsleep 12321\n", 0o755)
+    agent = node.agent
+    agent.change("hooks", enabled=True, timeout="60s")
+    agent.start()
+    agent.wait_job("database", "ok")
+    database.failover("kill")
+    wait_until(lambda: node.host.ps("sleep"), "the hook runs", 15)
+    with Probing(agent) as probing:
+        agent.host.kill(agent.pid("hook"))
+        wait_until(lambda: not node.host.ps("sleep") and not agent.pids("hook"), "it is over")
+        agent.wait_job("database", "ok")
+    assert not probing.problems, probing.problems[:3]
+    assert probing.reset == 0
 
 
 def test_kill_the_core_again_and_again(agent: Agent) -> None:
@@ -130,45 +188,68 @@ def test_system_call_filter_is_on(agent: Agent) -> None:
     assert seccomp("wnad") == "0"
 
 
+def run_as(node: Node, user: str, *args: str) -> subprocess.CompletedProcess[str]:
+    group = "nogroup" if user == "nobody" else user
+    return node.host.run("setpriv", "--reuid", user, "--regid", group, "--clear-groups",
+                         "--no-new-privs", *args, check=False)
+
+
 def readable(node: Node, user: str, path: str) -> bool:
-    return node.host.run("setpriv", "--reuid", user, "--regid", user, "--clear-groups",
-                         "--no-new-privs", "cat", path, check=False).returncode == 0
+    return run_as(node, user, "cat", path).returncode == 0
+
+
+def peek(node: Node, user: str | None, *args: str) -> dict[str, str]:
+    """What parts/peek.py finds, run by this user; None: root."""
+    words = ["python3", "-ISc", PEEK.read_text(), *args]
+    done = run_as(node, user, *words) if user else node.host.run(*words)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def way_in(node: Node, agent: Agent, role: str) -> list[str]:
+    """peek.py's arguments for a role: its number inside, an address, its descriptors."""
+    pid = agent.pid(role)
+    inside = re.search(r"^NSpid:.*\t(\d+)$", agent.proc(pid, "status"), re.M)
+    stack = re.search(r"^([0-9a-f]+)-([0-9a-f]+) rw.*\[stack\]$", agent.proc(pid, "maps"), re.M)
+    assert inside and stack
+    address = f"{int(stack[2], 16) - 4096:x}"
+    return [inside[1], address, *sorted(f.name for f in Path(f"/proc/{pid}/fd").iterdir())]
 
 
 def test_nobody_reads_anothers_secret(node: Node, agent: Agent) -> None:
+    """Files, memory and descriptors. Not even as the same user: nobody is dumpable.
+    What runs as root, wna-mount and the helper below it, can by nature read root's."""
     node.host.write("/etc/web-node-agent/credentials", "[default]\n", 0o600)
     secrets = [PASSWORD, "/etc/web-node-agent/credentials"]
-    inside = {role: node.host.run("pgrep", "-x", f"wna-{role}").stdout.split()[0]
-              for role in RESIDENT}
-    for role, user in USERS.items():
-        others = [f"/proc/{pid}/{file}" for other, pid in inside.items() if other != role
-                  for file in ("environ", "mem", "maps", "fd/5", "auxv")]
-        for path in secrets + others:
+    ways = {role: way_in(node, agent, role) for role in RESIDENT}
+    for role, way in ways.items():
+        found = peek(node, None, *way)
+        assert set(found.values()) == {"read"}, f"root in {role}: {found}"
+    for user in OTHERS:
+        for role, way in ways.items():
+            found = peek(node, user, *way)
+            assert set(found.values()) <= {"EACCES", "EPERM"}, f"{user} in {role}: {found}"
+        found = peek(node, user, "child")
+        assert set(found.values()) == {"read"}, f"{user} in its own child: {found}"
+        for path in secrets:
             assert not readable(node, user, path), f"{user} reads {path}"
         assert readable(node, user, "/etc/hosts")
-        assert readable(node, user, "/proc/self/maps")
-        listing = node.host.run("setpriv", "--reuid", user, "--regid", user, "--clear-groups",
-                                "ls", f"/proc/{inside['rds' if role != 'rds' else 'cloud']}/fd",
-                                check=False)
-        assert listing.returncode != 0
     for path in secrets:
         assert node.host.run("cat", path).returncode == 0
-    for place in ("/var/lib/web-node-agent/cloud",):
-        for user in ("wna", "wna-check", "wna-rds"):
-            done = node.host.run("setpriv", "--reuid", user, "--regid", user, "--clear-groups",
-                                 "sh", "-c", f"ls {place} && touch {place}/x", check=False)
-            assert done.returncode != 0, f"{user} in {place}"
+    state = "/var/lib/web-node-agent/cloud"
+    for user in OTHERS:
+        done = run_as(node, user, "sh", "-c", f"ls {state} && touch {state}/x && rm {state}/x")
+        assert (done.returncode == 0) == (user == USERS["cloud"]), f"{user} in {state}"
 
 
 def test_nobody_writes_anothers_folder(node: Node, agent: Agent) -> None:
     run = "/run/web-node-agent"
     folders = node.host.run("find", run, "-mindepth", "1", "-type", "d").stdout.split()
     assert folders
-    for user in USERS.values():
+    for user in OTHERS:
         for folder in [run, *folders]:
             owner = node.host.run("stat", "-c", "%U", folder).stdout.strip()
-            done = node.host.run("setpriv", "--reuid", user, "--regid", user, "--clear-groups",
-                                 "touch", f"{folder}/intruder", check=False)
+            done = run_as(node, user, "touch", f"{folder}/intruder")
             assert (done.returncode == 0) == (owner == user), f"{user} in {folder} of {owner}"
 
 
@@ -219,6 +300,23 @@ def test_watchdog(node: Node) -> None:
     mark = len(node.agent.notify.since())
     hold_true(lambda: len(node.agent.notify.since()) == mark, "silent when stopped", 1)
     node.host.kill(pid, signal.SIGCONT)
+
+
+def test_a_stalled_log_stops_nobody(node: Node) -> None:
+    """Standard error is a pipe that nobody reads, and full."""
+    node.host.sh("mkfifo /run/stalled")
+    node.only("check web")
+    node.agent.change("check web", type="file", path="/etc/hosts", url=None, interval="100ms",
+                      max_age="1s")
+    agent = node.agent
+    agent.start(stderr="/run/stalled")
+    agent.wait_page("/healthz", 200)
+    fd = os.open(node.host.path("/run/stalled"), os.O_WRONLY | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(fd, b"\n")
+    os.close(fd)
+    hold_true(lambda: agent.code("/healthz") == 200, "checks go on", 3)
 
 
 def test_stop_ends_a_hanging_worker(agent: Agent) -> None:
