@@ -1,7 +1,7 @@
 /*
- * The base URL of a service, as configurations and the SDKs' environment
- * variables give it (RFC 3986, section 3, without user, path, query and
- * fragment). No name is resolved.
+ * The URLs that configurations and the SDKs' environment variables give: the
+ * base of a service, and what an http check gets (RFC 3986, section 3). No name
+ * is resolved.
  */
 #ifndef WNA_URL_H
 #define WNA_URL_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "limits.h"
+#include "net.h"
 
 struct url_base {
 	bool https;                /* else http */
@@ -26,6 +27,23 @@ struct url_base {
  * untouched.
  */
 int url_base_parse(const char *text, struct url_base *ret, char *why, size_t size);
+
+/* What an http check gets, and from where. */
+struct url_target {
+	struct net_endpoint endpoint;
+	char address[NET_ADDR_TEXT]; /* literal, without brackets */
+	char host[LIMIT_HOST + 8];   /* Host header: as in the URL, with a port that is not 80 */
+	char resource[LIMIT_VALUE];  /* path and query; at least "/" */
+};
+
+/*
+ * http://ADDRESS[:PORT][/PATH][?QUERY] with a literal address, or "localhost"
+ * (which is 127.0.0.1: no resolver is asked). A fragment is dropped. `host`
+ * replaces the Host header if not empty. 0; -EINVAL if it is anything else,
+ * with the reason in *ret_why (static) and *ret untouched.
+ */
+int url_target_parse(const char *url, const char *host, struct url_target *ret,
+                     const char **ret_why);
 
 /* Labels of lower-case letters, digits and inner hyphens, with dots between (RFC 1123). */
 bool url_is_host_name(const char *host);

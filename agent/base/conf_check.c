@@ -37,10 +37,18 @@ static bool below(const char *path, const char *folder)
 	       (path[len] == '/' || path[len] == '\0');
 }
 
-static bool url_plain_http(const char *url)
+/* By the rule that wna-check goes by, so that it cannot refuse what was taken. */
+static enum conf_error check_url(const struct conf_check *check, const char *section,
+                                 struct finding *f)
 {
-	return strncmp(url, "http://", 7) == 0 && url[7] != '\0' && url[7] != '/' &&
-	       !strpbrk(url, " \"<>@");
+	struct url_target target;
+	const char *why;
+
+	if (url_target_parse(check->url, check->host, &target, &why) == 0)
+		return CONF_OK;
+	find(f, CONF_VALUE, section, "url", "http://ADDRESS[:PORT]/PATH: ");
+	sb_put(&f->expected, why);
+	return CONF_VALUE;
 }
 
 static enum conf_error check_one(const struct conf *conf, const struct conf_check *check,
@@ -56,10 +64,7 @@ static enum conf_error check_one(const struct conf *conf, const struct conf_chec
 		return find(f, CONF_MISSING, section, "max_age",
 		            "at least interval + timeout, or it ages between two results");
 	switch ((enum check_type)check->type) {
-	case CHECK_HTTP:
-		if (!url_plain_http(check->url))
-			return find(f, CONF_MISSING, section, "url", "http://ADDRESS[:PORT]/PATH");
-		break;
+	case CHECK_HTTP: return check_url(check, section, f);
 	case CHECK_TCP:
 		if (check->address.addr.family == 0)
 			return find(f, CONF_MISSING, section, "address", "ADDRESS:PORT");

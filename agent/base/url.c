@@ -1,9 +1,10 @@
-/* Needed by wnad and wna-cloud; pure. */
+/* Needed by wnad, wna-check and wna-cloud; pure. */
 #include "url.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "net.h"
 #include "str.h"
@@ -28,11 +29,18 @@ bool url_is_host_name(const char *host)
 	}
 }
 
-/* Splits "host", "host:port", "[v6]", "[v6]:port", lower case; 0 = no port given. */
-static bool split_authority(char *text, char **ret_host, int64_t *ret_port)
+/* Splits "host", "host:port", "[v6]", "[v6]:port" into `text`, in lower case;
+ * port 0 = none given. */
+static bool split_authority(const char *from, size_t len, char text[LIMIT_HOST], char **ret_host,
+                            int64_t *ret_port)
 {
 	char *host = text, *port;
 
+	if (len >= LIMIT_HOST)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		text[i] = (char)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] + 32 : from[i]);
+	text[len] = '\0';
 	*ret_port = 0;
 	if (text[0] == '[') {
 		char *end = strchr(text, ']');
@@ -65,15 +73,13 @@ static bool is_loopback(const char *host)
 }
 
 /* Host and port the way curl writes them into the Host header. */
-static void put_host(struct url_base *ret, const char *host, int64_t port)
+static void put_host(struct sb *sb, const char *host, int64_t port, int64_t usual)
 {
 	bool v6 = strchr(host, ':') != NULL;
-	struct sb sb;
 
-	sb_init(&sb, ret->host, sizeof(ret->host));
-	sb_printf(&sb, "%s%s%s", v6 ? "[" : "", host, v6 ? "]" : "");
-	if (port != 0 && port != (ret->https ? 443 : 80))
-		sb_printf(&sb, ":%d", (int)port);
+	sb_printf(sb, "%s%s%s", v6 ? "[" : "", host, v6 ? "]" : "");
+	if (port != 0 && port != usual)
+		sb_printf(sb, ":%d", (int)port);
 }
 
 int url_base_parse(const char *text, struct url_base *ret, char *why, size_t size)
@@ -82,6 +88,7 @@ int url_base_parse(const char *text, struct url_base *ret, char *why, size_t siz
 	char authority[LIMIT_HOST], *host;
 	const char *start;
 	int64_t port;
+	struct sb sb;
 	size_t len;
 
 	if (!base.https && strncmp(text, "http://", 7) != 0) {
@@ -94,16 +101,94 @@ int url_base_parse(const char *text, struct url_base *ret, char *why, size_t siz
 		snprintf(why, size, "URL must be https://HOST[:PORT] and no more");
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < len; i++)
-		authority[i] =
-		        (char)(start[i] >= 'A' && start[i] <= 'Z' ? start[i] + 32 : start[i]);
-	authority[len] = '\0';
-	if (!split_authority(authority, &host, &port)) {
+	if (!split_authority(start, len, authority, &host, &port)) {
 		snprintf(why, size, "URL has no valid host and port");
 		return -EINVAL;
 	}
 	base.loopback = is_loopback(host);
-	put_host(&base, host, port);
+	sb_init(&sb, base.host, sizeof(base.host));
+	put_host(&sb, host, port, base.https ? 443 : 80);
 	*ret = base;
+	return 0;
+}
+
+/* RFC 3986's pchar, "/" and "?": nothing that could end the request's line. */
+static bool resource_plain(const char *text)
+{
+	static const char hex[] = "0123456789abcdefABCDEF";
+	char part[4] = "";
+
+	while (*text != '\0') {
+		if (*text == '%' && text[1] != '\0' && strchr(hex, text[1]) != NULL &&
+		    text[2] != '\0' && strchr(hex, text[2]) != NULL) {
+			text += 3;
+			continue;
+		}
+		part[0] = *text++;
+		if (!str_only(part, "-._~!$&'()*+,;=:@/?"))
+			return false;
+	}
+	return true;
+}
+
+static bool target_address(const char *from, size_t len, struct url_target *to,
+                           const char *override, const char **ret_why)
+{
+	char authority[LIMIT_HOST], *host;
+	int64_t port;
+	struct sb sb;
+
+	*ret_why = "user names in URLs are not supported";
+	if (memchr(from, '@', len) != NULL)
+		return false;
+	*ret_why = "no address, or a port that is not 1 to 65535";
+	if (!split_authority(from, len, authority, &host, &port))
+		return false;
+	*ret_why = "the host must be an address or localhost";
+	if (!str_copy(to->address, sizeof(to->address),
+	              strcmp(host, "localhost") == 0 ? "127.0.0.1" : host) ||
+	    !net_addr_parse(to->address, &to->endpoint.addr))
+		return false;
+	to->endpoint.port = (uint16_t)(port != 0 ? port : 80);
+
+	sb_init(&sb, to->host, sizeof(to->host));
+	if (*override != '\0')
+		sb_put(&sb, override);
+	else
+		put_host(&sb, host, port, 80);
+	*ret_why = "host name too long";
+	if (sb.cut)
+		return false;
+	/* What would end the header line and start another. */
+	*ret_why = "control characters in the host name";
+	for (const char *c = to->host; *c != '\0'; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+			return false;
+	return true;
+}
+
+int url_target_parse(const char *url, const char *host, struct url_target *ret,
+                     const char **ret_why)
+{
+	struct url_target to = { .host = "" };
+	const char *rest;
+	struct sb sb;
+
+	*ret_why = "not an absolute http:// URL";
+	if (strncasecmp(url, "http://", 7) != 0)
+		return -EINVAL;
+	url += 7;
+	rest = url + strcspn(url, "/?#");
+	if (!target_address(url, (size_t)(rest - url), &to, host, ret_why))
+		return -EINVAL;
+	sb_init(&sb, to.resource, sizeof(to.resource));
+	sb_printf(&sb, "%s%.*s", *rest == '/' ? "" : "/", (int)strcspn(rest, "#"), rest);
+	*ret_why = "path too long";
+	if (sb.cut)
+		return -EINVAL;
+	*ret_why = "characters in the path that must be written as %XX";
+	if (!resource_plain(to.resource))
+		return -EINVAL;
+	*ret = to;
 	return 0;
 }

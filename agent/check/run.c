@@ -43,7 +43,7 @@ int run_init(struct run *ret, const struct conf_check *conf, const struct check_
 	ret->arg = arg;
 	ret->fd = -1;
 	if (conf->type == CHECK_HTTP &&
-	    target_parse(conf->url, conf->host, &ret->target, &ret->target_why) == 0)
+	    url_target_parse(conf->url, conf->host, &ret->target, &ret->target_why) == 0)
 		ret->target_why = NULL;
 	ret->timer = evtimer_new(base, run_finish, ret);
 	return ret->timer != NULL ? 0 : -ENOMEM;

@@ -13,7 +13,7 @@
 
 #include "check.h"
 #include "local.h"
-#include "target.h"
+#include "url.h"
 
 enum {
 	RUN_BODY_MAX = 1024 * 1024, /* bytes of an http answer's body; more is bad */
@@ -28,7 +28,7 @@ struct run {
 	void (*done)(struct run *run, const struct check_result *result, void *arg);
 	void *arg;
 	struct event *timer; /* the time-out; made active by hand when there is a result */
-	struct target target;
+	struct url_target target;
 	const char *target_why; /* why the URL cannot be used; NULL if it can */
 	struct local_memo memo;
 	/* of the run under way */

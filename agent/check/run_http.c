@@ -145,7 +145,7 @@ static void http_on_end(struct evhttp_request *request, void *arg)
 	run_settle(run);
 }
 
-static bool http_headers(struct evhttp_request *request, const struct target *target)
+static bool http_headers(struct evhttp_request *request, const struct url_target *target)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
 
@@ -157,7 +157,7 @@ static bool http_headers(struct evhttp_request *request, const struct target *ta
 
 void run_http_start(struct run *run)
 {
-	const struct target *target = &run->target;
+	const struct url_target *target = &run->target;
 	struct evhttp_request *request;
 
 	/* libevent reports an end and a reset alike; only errno tells them apart. */

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "target.h"
+#include "url.h"
 
 struct good {
 	const char *url, *override, *address, *host, *resource;
@@ -23,6 +23,9 @@ static const struct good good[] = {
 	{ "http://localhost:81/x#here", "", "127.0.0.1", "localhost:81", "/x", 81 },
 	{ "http://[::1]:8080/", "", "::1", "[::1]:8080", "/", 8080 },
 	{ "http://[fd00:ec2::254]/", "", "fd00:ec2::254", "[fd00:ec2::254]", "/", 80 },
+	{ "http://127.0.0.1/%C3%A9/~a;b=(c)?d?/@:", "", "127.0.0.1", "127.0.0.1",
+	  "/%C3%A9/~a;b=(c)?d?/@:", 80 },
+	{ "http://LocalHost/", "", "127.0.0.1", "localhost", "/", 80 },
 	{ "http://127.0.0.1:8080/", "www.example.com", "127.0.0.1", "www.example.com", "/", 8080 },
 };
 
@@ -50,16 +53,22 @@ static const char *const bad[] = {
 	"http://127.0.0.1/\r\nX: y",
 	"http://127.0.0.1\r\n/",
 	"http://127.1/",
+	"http://127.0.0.1:/",
+	"http://127.0.0.1:99999/",
+	"http://localhost.localdomain/",
+	"http://127.0.0.1/%4",
+	"http://127.0.0.1/%zz",
+	"http://127.0.0.1/\xc3\xa9",
 };
 
 static void takes(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-		struct target target;
+		struct url_target target;
 		const char *why = NULL;
 
-		if (target_parse(good[i].url, good[i].override, &target, &why) != 0)
+		if (url_target_parse(good[i].url, good[i].override, &target, &why) != 0)
 			fail_msg("%s: %s", good[i].url, why);
 		assert_string_equal(target.address, good[i].address);
 		assert_string_equal(target.host, good[i].host);
@@ -72,10 +81,10 @@ static void refuses(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		struct target target = { .host = "untouched" };
+		struct url_target target = { .host = "untouched" };
 		const char *why = NULL;
 
-		if (target_parse(bad[i], "", &target, &why) == 0)
+		if (url_target_parse(bad[i], "", &target, &why) == 0)
 			fail_msg("\"%s\" was taken", bad[i]);
 		assert_non_null(why);
 		assert_string_equal(target.host, "untouched");
@@ -84,13 +93,13 @@ static void refuses(void **state)
 
 static void refuses_header_injection(void **state)
 {
-	struct target target;
+	struct url_target target;
 	const char *why;
 
 	(void)state;
-	assert_int_equal(target_parse("http://127.0.0.1/", "a\r\nX: y", &target, &why), -22);
-	assert_int_equal(target_parse("http://127.0.0.1/", "a b", &target, &why), -22);
-	assert_int_equal(target_parse("http://127.0.0.1/", "a.b", &target, &why), 0);
+	assert_int_equal(url_target_parse("http://127.0.0.1/", "a\r\nX: y", &target, &why), -22);
+	assert_int_equal(url_target_parse("http://127.0.0.1/", "a b", &target, &why), -22);
+	assert_int_equal(url_target_parse("http://127.0.0.1/", "a.b", &target, &why), 0);
 }
 
 int main(void)
