@@ -33,6 +33,9 @@ bool str_bytes(const char *text, int64_t *ret_bytes);
 /* Letters, digits and the characters of `extra` only, and at least one. */
 bool str_only(const char *text, const char *extra);
 
+/* "connection refused", "permission denied" ...: a positive errno in lower case. Returns `ret`. */
+char *str_errno(int error, char *ret, size_t size);
+
 /* An address literal of either family (inet_pton). */
 bool str_is_address(const char *text);
 

@@ -31,7 +31,4 @@ __attribute__((format(printf, 3, 4))) void check_good(struct check_result *ret, 
 __attribute__((format(printf, 3, 4))) void check_bad(struct check_result *ret, int error,
                                                      const char *format, ...);
 
-/* "connection refused", "permission denied" ...: an errno in lower case. Returns `ret`. */
-char *check_errno(int error, char *ret, size_t size);
-
 #endif

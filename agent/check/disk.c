@@ -1,6 +1,6 @@
 /*
  * Run by wna-check. May block on a local disk; never touches a network file
- * system (place.h). Owns nothing.
+ * system (localpath.h). Owns nothing.
  */
 #include "local.h"
 
@@ -14,7 +14,8 @@
 #include <sys/statvfs.h>
 
 #include "clock.h"
-#include "place.h"
+#include "localpath.h"
+#include "str.h"
 
 void local_file(const struct check_env *env, const struct conf_check *conf, int64_t wall_ms,
                 struct check_result *ret)
@@ -25,13 +26,14 @@ void local_file(const struct check_env *env, const struct conf_check *conf, int6
 	struct stat st;
 	int r;
 
-	r = place_resolve(env, conf->path, place, sizeof place, why, sizeof why);
+	r = localpath_resolve(env->mountinfo, env->mount_path, conf->path, place, sizeof place, why,
+	                      sizeof why);
 	if (r < 0) {
 		check_bad(ret, -r, "%s", why);
 		return;
 	}
 	if (fstatat(AT_FDCWD, place, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		check_bad(ret, errno, "%s: %s", conf->path, check_errno(errno, word, sizeof word));
+		check_bad(ret, errno, "%s: %s", conf->path, str_errno(errno, word, sizeof word));
 		return;
 	}
 	if (!S_ISREG(st.st_mode)) {
@@ -85,13 +87,14 @@ void local_disk(const struct check_env *env, const struct conf_check *conf,
 	uint64_t bytes;
 	int r;
 
-	r = place_resolve(env, conf->path, place, sizeof place, why, sizeof why);
+	r = localpath_resolve(env->mountinfo, env->mount_path, conf->path, place, sizeof place, why,
+	                      sizeof why);
 	if (r < 0) {
 		check_bad(ret, -r, "%s", why);
 		return;
 	}
 	if (statvfs(place, &st) < 0) {
-		check_bad(ret, errno, "%s: %s", conf->path, check_errno(errno, word, sizeof word));
+		check_bad(ret, errno, "%s: %s", conf->path, str_errno(errno, word, sizeof word));
 		return;
 	}
 	/* What this node's services can use: bavail, without root's reserve. */

@@ -145,7 +145,7 @@ void local_process(const struct check_env *env, const struct conf_check *conf,
 	if (count < conf->min_count)
 		count = process_scan(env->proc, conf, memo);
 	if (count < 0)
-		check_bad(ret, -count, "/proc: %s", check_errno(-count, word, sizeof word));
+		check_bad(ret, -count, "/proc: %s", str_errno(-count, word, sizeof word));
 	else if (count >= conf->min_count)
 		check_good(ret, clock_us() - start_us, "%s: running", conf->process);
 	else if (count == 0)

@@ -3,7 +3,6 @@
  */
 #include "check.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,16 +49,4 @@ void check_bad(struct check_result *ret, int error, const char *format, ...)
 	ret->value = error > 0 ? -(int64_t)error : -(int64_t)EIO;
 	ret->text[0] = '\0';
 	str_clean(ret->why, sizeof ret->why, text, strlen(text));
-}
-
-char *check_errno(int error, char *ret, size_t size)
-{
-	char buf[128];
-
-	/* GNU's strerror_r; no locale is set in a worker, so this is English. */
-	str_copy(ret, size, strerror_r(error, buf, sizeof buf));
-	/* "Connection refused" follows a colon; "RPC ..." keeps its capitals. */
-	if (isupper((unsigned char)ret[0]) && islower((unsigned char)ret[1]))
-		ret[0] = (char)tolower((unsigned char)ret[0]);
-	return ret;
 }

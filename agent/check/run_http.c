@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "clock.h"
+#include "str.h"
 
 static void http_bad(struct run *run, int error, const char *what)
 {
@@ -124,7 +125,7 @@ static void http_failed(struct run *run)
 	default: /* never connected */
 		if (error <= 0)
 			error = ECONNREFUSED;
-		check_bad(&run->result, error, "%s", check_errno(error, word, sizeof word));
+		check_bad(&run->result, error, "%s", str_errno(error, word, sizeof word));
 		break;
 	}
 	run_settle(run);

@@ -10,12 +10,13 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "str.h"
 
 static void tcp_bad(struct run *run, int error)
 {
 	char word[128];
 
-	check_bad(&run->result, error, "%s", check_errno(error, word, sizeof word));
+	check_bad(&run->result, error, "%s", str_errno(error, word, sizeof word));
 	run_settle(run);
 }
 

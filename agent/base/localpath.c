@@ -1,8 +1,8 @@
 /*
- * Run by wna-check. May block on a local disk (readlink), never on the
- * network: see place.h. Owns nothing.
+ * Needed by wnad and wna-check. May block on a local disk (readlink), never on
+ * the network: see localpath.h. Owns nothing.
  */
-#include "place.h"
+#include "localpath.h"
 
 #include <errno.h>
 #include <linux/limits.h>
@@ -17,7 +17,7 @@
 enum { LINKS_MAX = 40 }; /* what the kernel follows */
 
 struct walk {
-	const struct check_env *env;
+	const char *shared;
 	const char *mountinfo;
 	size_t mountinfo_len;
 	char *why;
@@ -25,7 +25,7 @@ struct walk {
 };
 
 /* True if `path` is `top` or below it. */
-static bool place_below(const char *path, const char *top)
+static bool walk_below(const char *path, const char *top)
 {
 	size_t len = strlen(top);
 
@@ -36,12 +36,12 @@ static bool place_below(const char *path, const char *top)
 	return path[len] == '\0' || path[len] == '/' || len == 1;
 }
 
-static int place_allowed(const struct walk *walk, const char *path)
+static int walk_allowed(const struct walk *walk, const char *path)
 {
 	struct mountinfo mount;
 	int r;
 
-	if (walk->env->mount_path[0] != '\0' && place_below(path, walk->env->mount_path)) {
+	if (walk->shared[0] != '\0' && walk_below(path, walk->shared)) {
 		snprintf(walk->why, walk->why_size, "not touched: %s is on the shared file system",
 		         path);
 		return -EREMOTE;
@@ -62,7 +62,7 @@ static int place_allowed(const struct walk *walk, const char *path)
 }
 
 /* Puts `target` in front of what is left of the path. */
-static int place_splice(char *rest, size_t size, const char *target, const char *tail)
+static int walk_splice(char *rest, size_t size, const char *target, const char *tail)
 {
 	char joined[PATH_MAX];
 	int n = snprintf(joined, sizeof joined, "%s/%s", target, tail);
@@ -73,7 +73,7 @@ static int place_splice(char *rest, size_t size, const char *target, const char 
 	return 0;
 }
 
-static int place_walk(const struct walk *walk, const char *path, char *at, size_t size)
+static int walk_path(const struct walk *walk, const char *path, char *at, size_t size)
 {
 	char rest[PATH_MAX], target[PATH_MAX];
 	size_t len = 0;
@@ -83,7 +83,7 @@ static int place_walk(const struct walk *walk, const char *path, char *at, size_
 	if (path[0] != '/' || !str_copy(rest, sizeof rest, path))
 		return -EINVAL;
 	at[0] = '\0';
-	r = place_allowed(walk, "/");
+	r = walk_allowed(walk, "/");
 	if (r < 0)
 		return r;
 	for (char *next = rest;;) {
@@ -111,7 +111,7 @@ static int place_walk(const struct walk *walk, const char *path, char *at, size_
 		memcpy(at + len + 1, next, n);
 		at[len + 1 + n] = '\0';
 		next += n;
-		r = place_allowed(walk, at);
+		r = walk_allowed(walk, at);
 		if (r < 0)
 			return r;
 		got = readlink(at, target, sizeof target - 1);
@@ -127,7 +127,7 @@ static int place_walk(const struct walk *walk, const char *path, char *at, size_
 		if (target[0] == '/')
 			len = 0;
 		at[len] = '\0';
-		r = place_splice(rest, sizeof rest, target, next);
+		r = walk_splice(rest, sizeof rest, target, next);
 		if (r < 0)
 			return r;
 		next = rest;
@@ -137,27 +137,27 @@ static int place_walk(const struct walk *walk, const char *path, char *at, size_
 	return 0;
 }
 
-int place_resolve(const struct check_env *env, const char *path, char *ret, size_t size, char *why,
-                  size_t why_size)
+int localpath_resolve(const char *mountinfo, const char *shared, const char *path, char *ret,
+                      size_t size, char *why, size_t why_size)
 {
-	struct walk walk = { .env = env, .why = why, .why_size = why_size };
+	struct walk walk = { .shared = shared, .why = why, .why_size = why_size };
 	char at[PATH_MAX], word[128];
 	char *text = NULL;
 	int r;
 
 	why[0] = '\0';
-	r = mountinfo_read(env->mountinfo, &text, &walk.mountinfo_len);
+	r = mountinfo_read(mountinfo, &text, &walk.mountinfo_len);
 	if (r < 0) {
-		snprintf(why, why_size, "not touched: %s: %s", env->mountinfo,
-		         check_errno(-r, word, sizeof word));
+		snprintf(why, why_size, "not touched: %s: %s", mountinfo,
+		         str_errno(-r, word, sizeof word));
 		return -EIO;
 	}
 	walk.mountinfo = text;
-	r = place_walk(&walk, path, at, sizeof at);
+	r = walk_path(&walk, path, at, sizeof at);
 	if (r == 0 && !str_copy(ret, size, at))
 		r = -ENAMETOOLONG;
 	if (r < 0 && why[0] == '\0')
-		snprintf(why, why_size, "%s: %s", path, check_errno(-r, word, sizeof word));
+		snprintf(why, why_size, "%s: %s", path, str_errno(-r, word, sizeof word));
 	free(text);
 	return r;
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "place.h"
+#include "localpath.h"
 #include "tree.h"
 
 static char where[PATH_MAX], why[LIMIT_FACT_WHY];
@@ -14,8 +14,8 @@ static char where[PATH_MAX], why[LIMIT_FACT_WHY];
 static int resolve(const struct tree *tree, const char *name)
 {
 	where[0] = '\0';
-	return place_resolve(&tree->env, tree_path(tree, name), where, sizeof where, why,
-	                     sizeof why);
+	return localpath_resolve(tree->env.mountinfo, tree->env.mount_path, tree_path(tree, name),
+	                         where, sizeof where, why, sizeof why);
 }
 
 static void plain_paths(void **state)
@@ -30,12 +30,16 @@ static void plain_paths(void **state)
 	assert_string_equal(where, tree_path(tree, "a/file"));
 	assert_int_equal(resolve(tree, "a/none"), -ENOENT);
 	assert_non_null(strstr(why, "a/none: no such file"));
-	assert_int_equal(place_resolve(&tree->env, "/", where, sizeof where, why, sizeof why), 0);
-	assert_string_equal(where, "/");
-	assert_int_equal(place_resolve(&tree->env, "/../..", where, sizeof where, why, sizeof why),
+	assert_int_equal(localpath_resolve(tree->env.mountinfo, "", "/", where, sizeof where, why,
+	                                   sizeof why),
 	                 0);
 	assert_string_equal(where, "/");
-	assert_int_equal(place_resolve(&tree->env, "a", where, sizeof where, why, sizeof why),
+	assert_int_equal(localpath_resolve(tree->env.mountinfo, "", "/../..", where, sizeof where,
+	                                   why, sizeof why),
+	                 0);
+	assert_string_equal(where, "/");
+	assert_int_equal(localpath_resolve(tree->env.mountinfo, "", "a", where, sizeof where, why,
+	                                   sizeof why),
 	                 -EINVAL);
 }
 
