@@ -111,13 +111,20 @@ static void see_section(struct loader *l, char *text)
 {
 	char *end = strchr(text, ']');
 	struct origin *at = NULL;
-	char *name = text + 1;
+	char *name = text + 1, *rest;
 
 	if (!end) {
 		blame(l, CONF_SYNTAX, l->line, "expected ] after the section's name");
 		return;
 	}
 	*end = '\0';
+	rest = str_trim(end + 1);
+	if (*rest != '\0' && *rest != '#' && *rest != ';') {
+		/* inih reads no further than the bracket. */
+		blame(l, CONF_SYNTAX, l->line,
+		      "expected nothing after [%.80s] but a comment, got \"%.80s\"", name, rest);
+		return;
+	}
 	for (int i = 0; i < l->section_count; i++) {
 		if (strcmp(l->sections[i].name, name) == 0)
 			at = &l->sections[i].at;
@@ -150,7 +157,8 @@ static void see_section(struct loader *l, char *text)
 /*
  * inih's reader: one line per call. It silently splits lines that are longer
  * than its buffer (200 bytes as Debian builds it) and takes indented lines as
- * continuations; both would change the meaning of a file without a word.
+ * continuations; both would change the meaning of a file without a word. A byte
+ * order mark before the first line is no part of it.
  */
 static char *read_line(char *buf, int size, void *stream)
 {
@@ -168,7 +176,11 @@ static char *read_line(char *buf, int size, void *stream)
 		      LIMIT_CONF_LINE - 2);
 		return NULL;
 	}
-	text = str_trim(line);
+	text = line;
+	/* Else the first section would be one that we have not seen, and inih has. */
+	if (l->line == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	text = str_trim(text);
 	if (*text == '\0' || *text == '#' || *text == ';')
 		text = line + strlen(line); /* inih still counts the line */
 	if (strlen(text) + 2 > (size_t)size) {

@@ -227,6 +227,17 @@ static void bad_files(void **state)
 		  ":2: metrics.endpoint: expected nothing" },
 		{ "[check w]\ntype = http\nurl = http://127.0.0.1/\nstatus = 300-200\n", CONF_VALUE,
 		  ":4: check w.status" },
+		/* inih reads no further than the bracket */
+		{ "[agent] log_level = nonsense\n", CONF_SYNTAX,
+		  ":1: expected nothing after [agent] but a comment, got \"log_level = "
+		  "nonsense\"" },
+		{ "[agent] x # y\n", CONF_SYNTAX, ":1: expected nothing after [agent]" },
+		{ "[agent]]\n", CONF_SYNTAX, ":1: expected nothing after [agent]" },
+		/* nor does a byte order mark hide a section */
+		{ "\xef\xbb\xbf[agnt]\n", CONF_UNKNOWN, ":1: [agnt]: unknown section" },
+		{ "\xef\xbb\xbf[agnt]\nlog_level = info\n", CONF_UNKNOWN,
+		  ":1: [agnt]: unknown section" },
+		{ "[agent]\n\xef\xbb\xbf[health]\n", CONF_SYNTAX, ":2: " },
 		/* an indented line must not be glued to the one above */
 		{ "[hooks]\nuser = nobody\n    x\n", CONF_SYNTAX, ":3: expected [section]" },
 	};
@@ -257,6 +268,20 @@ static void endpoints_that_are_taken(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		assert_int_equal(load(table[i], &conf, why, sizeof why), CONF_OK);
+}
+
+static void comments_and_a_byte_order_mark(void **state)
+{
+	struct conf conf;
+	char why[600];
+
+	(void)state;
+	assert_int_equal(load("\xef\xbb\xbf[health] # here\nmax_connections = 20\n"
+	                      "[imds]  ; and here\ntimeout = 2s\n[hooks]#\n",
+	                      &conf, why, sizeof why),
+	                 CONF_OK);
+	assert_int_equal(conf.health.max_connections, 20);
+	assert_int_equal(conf.imds.timeout_ms, 2000);
 }
 
 static void lines_that_inih_would_split(void **state)
@@ -429,6 +454,7 @@ int main(void)
 		cmocka_unit_test(what_is_printed_reads_back_the_same),
 		cmocka_unit_test(bad_files),
 		cmocka_unit_test(endpoints_that_are_taken),
+		cmocka_unit_test(comments_and_a_byte_order_mark),
 		cmocka_unit_test(lines_that_inih_would_split),
 		cmocka_unit_test(binary_files),
 		cmocka_unit_test(too_many_checks),
