@@ -1,16 +1,8 @@
-/*
- * wnad only. What values say of each other, and what the machine says of
- * them. Looks at local files with lstat and at mountinfo; never below a mount.
- */
-#include <errno.h>
+/* wnad only; pure. What values say of each other. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
 #include "conf_table.h"
-#include "mountinfo.h"
 #include "str.h"
 #include "url.h"
 
@@ -209,72 +201,5 @@ enum conf_error conf_check_values(const struct conf *conf, const char **ret_sect
 		error = check_metrics(&conf->metrics, &f);
 	if (!error && conf->hooks.enabled && (!*conf->hooks.directory || !*conf->hooks.user))
 		error = find(&f, CONF_MISSING, "hooks", "directory", "a folder, and a user");
-	return error;
-}
-
-static enum conf_error check_secret(const char *key, const char *path, struct conf_problem *problem)
-{
-	const char *wrong = NULL;
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		wrong = strerror(errno);
-	else if (!S_ISREG(st.st_mode))
-		wrong = "not a regular file";
-	else if (st.st_uid != 0)
-		wrong = "not root's";
-	else if (st.st_mode & 077)
-		wrong = "open to group or others";
-	if (!wrong)
-		return CONF_OK;
-	problem->error = CONF_SECRET;
-	snprintf(problem->text, sizeof problem->text,
-	         "%s: %s: expected a regular file of root's with mode 0600: %s", path, key, wrong);
-	return CONF_SECRET;
-}
-
-static enum conf_error check_local(const struct conf_check *check, const char *text, size_t len,
-                                   struct conf_problem *problem)
-{
-	struct mountinfo mi;
-	struct sb sb;
-
-	if (check->type != CHECK_FILE && check->type != CHECK_DISK)
-		return CONF_OK;
-	if (mountinfo_holding(text, len, check->path, &mi) <= 0 || !mountinfo_is_network(mi.type))
-		return CONF_OK;
-	problem->error = CONF_VALUE;
-	sb_init(&sb, problem->text, sizeof problem->text);
-	sb_printf(&sb, "%s: check %s.path: expected a path on a local file system, found %s at %s",
-	          check->path, check->name, mi.type, mi.path);
-	return CONF_VALUE;
-}
-
-enum conf_error conf_check_machine(const struct conf *conf, const char *mountinfo_path,
-                                   struct conf_problem *problem)
-{
-	enum conf_error error = CONF_OK;
-	char *text = NULL;
-	size_t len;
-	int rc;
-
-	memset(problem, 0, sizeof *problem);
-	if (conf->rds.enabled)
-		error = check_secret("database.password_file", conf->rds.password_file, problem);
-	if (!error && conf->metrics.enabled && *conf->metrics.credentials_file)
-		error = check_secret("metrics.credentials_file", conf->metrics.credentials_file,
-		                     problem);
-	if (error)
-		return error;
-	rc = mountinfo_read(mountinfo_path, &text, &len);
-	if (rc < 0) {
-		problem->error = CONF_UNREADABLE;
-		snprintf(problem->text, sizeof problem->text, "%s: cannot be read: %s",
-		         mountinfo_path, strerror(-rc));
-		return problem->error;
-	}
-	for (int i = 0; !error && i < conf->checks.count; i++)
-		error = check_local(&conf->checks.item[i], text, len, problem);
-	free(text);
 	return error;
 }

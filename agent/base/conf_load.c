@@ -11,16 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf_table.h"
+#include "conf_origin.h"
 #include "str.h"
-
-/* Where each key of the sections that occur once was set, and each check's
- * section; for telling duplicates apart from drop-ins, and for blaming. */
-struct origin {
-	char file[LIMIT_PATH];
-	int line;
-	int file_number;
-};
 
 struct loader {
 	struct conf conf;
@@ -29,21 +21,15 @@ struct loader {
 
 	FILE *stream;
 	const char *file;
-	int file_number; /* 1, 2, ... */
-	int line;        /* of the line that inih was given last */
-	bool at_start;   /* the next bytes read begin a line */
+	int line; /* of the line that inih was given last */
 
-	struct origin keys[128];            /* by index in conf_keys */
-	struct origin checks[LIMIT_CHECKS]; /* where [check NAME] began */
-	struct origin check_keys[LIMIT_CHECKS][32];
+	struct conf_origins *origins; /* also tells duplicates apart from drop-ins */
 	struct {
 		char name[LIMIT_NAME * 2];
 		struct origin at;
 	} sections[LIMIT_CHECKS + 16];
 	int section_count;
 };
-
-static const struct conf_key *const first_key = conf_keys;
 
 __attribute__((format(printf, 4, 5))) static void blame(struct loader *l, enum conf_error error,
                                                         int line, const char *format, ...)
@@ -66,11 +52,10 @@ __attribute__((format(printf, 4, 5))) static void blame(struct loader *l, enum c
 	va_end(args);
 }
 
-static void mark(struct loader *l, struct origin *origin)
+static void mark(const struct loader *l, struct origin *origin)
 {
-	str_copy(origin->file, sizeof origin->file, l->file);
+	origin->file = l->origins->file_count;
 	origin->line = l->line;
-	origin->file_number = l->file_number;
 }
 
 /* "check web" -> the slot of check "web", a new one if there is none. -1 if blamed. */
@@ -101,7 +86,8 @@ static int check_slot(struct loader *l, const char *name)
 			conf_key_set(&conf_keys[i], check, conf_keys[i].initial, expected,
 			             sizeof expected);
 	}
-	mark(l, &l->checks[checks->count]);
+	str_copy(l->origins->checks[checks->count].name, LIMIT_NAME, name);
+	mark(l, &l->origins->checks[checks->count].begun);
 	return checks->count++;
 }
 
@@ -129,7 +115,7 @@ static void see_section(struct loader *l, char *text)
 		if (strcmp(l->sections[i].name, name) == 0)
 			at = &l->sections[i].at;
 	}
-	if (at && at->file_number == l->file_number) {
+	if (at && at->file == l->origins->file_count) {
 		blame(l, CONF_SYNTAX, l->line,
 		      "[%.80s]: duplicate section, first opened at line %d", name, at->line);
 		return;
@@ -199,7 +185,7 @@ static char *read_line(char *buf, int size, void *stream)
 static bool duplicate(struct loader *l, const struct origin *origin, const char *section,
                       const char *name)
 {
-	if (origin->file_number != l->file_number)
+	if (origin->file != l->origins->file_count)
 		return false;
 	blame(l, CONF_SYNTAX, l->line, "%s.%s: duplicate key, first given at line %d", section,
 	      name, origin->line);
@@ -235,10 +221,7 @@ static int handle_key(void *user, const char *section, const char *name, const c
 		blame(l, CONF_UNKNOWN, l->line, "%s.%.80s: unknown key", section, name);
 		return 0;
 	}
-	if (slot >= 0)
-		origin = &l->check_keys[slot][(key - conf_key_find("check", "type")) & 31];
-	else
-		origin = &l->keys[key - first_key];
+	origin = conf_origins_key(l->origins, key, slot);
 	if (duplicate(l, origin, section, name))
 		return 0;
 	if (!conf_key_set(key, base, value, expected, sizeof expected)) {
@@ -255,8 +238,11 @@ static void load_file(struct loader *l, const char *file)
 	int rc;
 
 	l->file = file;
-	l->file_number++;
 	l->line = 0;
+	if (!conf_origins_file(l->origins, file)) {
+		blame(l, CONF_UNREADABLE, 0, "out of memory");
+		return;
+	}
 	l->stream = fopen(file, "re");
 	if (!l->stream) {
 		blame(l, CONF_UNREADABLE, 0, "cannot be read: %s", strerror(errno));
@@ -308,29 +294,6 @@ static void load_drop_ins(struct loader *l, const char *file)
 	free(entries);
 }
 
-/* Points at the line that gave the key to blame, or at the file if none did. */
-static void blame_value(struct loader *l, const char *file, const char *section, const char *name,
-                        enum conf_error error, const char *expected)
-{
-	const struct conf_key *key = conf_key_find(section, name);
-	const struct origin *origin = NULL;
-
-	if (key) {
-		origin = &l->keys[key - first_key];
-	} else if (strncmp(section, "check ", 6) == 0) {
-		for (int i = 0; i < l->conf.checks.count; i++) {
-			key = conf_key_find("check", name);
-			if (strcmp(l->conf.checks.item[i].name, section + 6) != 0 || !key)
-				continue;
-			origin = &l->check_keys[i][(key - conf_key_find("check", "type")) & 31];
-			if (origin->line == 0)
-				origin = &l->checks[i];
-		}
-	}
-	l->file = origin && origin->line ? origin->file : file;
-	blame(l, error, origin ? origin->line : 0, "%s.%s: expected %s", section, name, expected);
-}
-
 void conf_defaults(struct conf *ret)
 {
 	char expected[160];
@@ -343,7 +306,8 @@ void conf_defaults(struct conf *ret)
 	}
 }
 
-enum conf_error conf_load(const char *file, struct conf *ret, struct conf_problem *problem)
+enum conf_error conf_load(const char *file, struct conf *ret, struct conf_origins **ret_origins,
+                          struct conf_problem *problem)
 {
 	const char *section, *key;
 	enum conf_error error;
@@ -352,7 +316,10 @@ enum conf_error conf_load(const char *file, struct conf *ret, struct conf_proble
 
 	memset(problem, 0, sizeof *problem);
 	l = calloc(1, sizeof *l);
-	if (!l) {
+	if (l)
+		l->origins = calloc(1, sizeof *l->origins);
+	if (!l || !l->origins) {
+		free(l);
 		problem->error = CONF_UNREADABLE;
 		str_copy(problem->text, sizeof problem->text, "out of memory");
 		return problem->error;
@@ -362,14 +329,19 @@ enum conf_error conf_load(const char *file, struct conf *ret, struct conf_proble
 	load_file(l, file);
 	if (!l->error)
 		load_drop_ins(l, file);
-	if (!l->error) {
+	error = l->error;
+	if (!error) {
 		error = conf_check_values(&l->conf, &section, &key, expected, sizeof expected);
 		if (error)
-			blame_value(l, file, section, key, error, expected);
+			conf_blame(l->origins, error, section, key, problem, "expected %s",
+			           expected);
 	}
-	error = l->error;
 	if (!error)
 		*ret = l->conf;
+	if (!error && ret_origins)
+		*ret_origins = l->origins;
+	else
+		conf_origins_free(l->origins);
 	free(l);
 	return error;
 }

@@ -33,12 +33,14 @@ static const char usage[] =
         "  0  stopped as asked; -t: the configuration is good\n"
         "  1  could not start (user missing, address in use ...); the log says why\n"
         "  2  wrong command line\n"
-        "  3  a configuration file is missing or cannot be read\n"
+        "  3  a configuration file, or a file of certificates that it names, is missing or\n"
+        "     cannot be read\n"
         "  4  not INI: syntax, duplicate section or key, line too long\n"
         "  5  a section or key that does not exist\n"
         "  6  a value out of range or of the wrong kind\n"
         "  7  a key that must be given is missing, or keys contradict each other\n"
-        "  8  -t: a secret file is missing or open to others\n";
+        "  8  -t: a secret file is missing, empty, open to others or on a network\n"
+        "     file system\n";
 
 enum mode { MODE_RUN, MODE_TEST, MODE_PRINT, MODE_KEYS, MODE_HELP, MODE_VERSION, MODE_USAGE };
 
@@ -89,11 +91,15 @@ static enum mode parse(int argc, char **argv, struct command *ret)
 static int check(const struct supervisor_options *options, bool print)
 {
 	static struct conf conf;
+	struct conf_origins *origins = NULL;
 	struct conf_problem problem;
-	enum conf_error error = conf_load(options->conf_file, &conf, &problem);
+	enum conf_error error = conf_load(options->conf_file, &conf, &origins, &problem);
 
 	if (error == CONF_OK && !print)
-		error = conf_check_machine(&conf, "/proc/self/mountinfo", &problem);
+		error = conf_check_machine(&conf, origins, "/proc/self/mountinfo", &problem);
+	if (error == CONF_OK && !print)
+		error = conf_check_users(&conf, origins, &problem);
+	conf_origins_free(origins);
 	if (error != CONF_OK) {
 		fprintf(stderr, "%s\n", problem.text);
 		return (int)error;

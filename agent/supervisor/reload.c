@@ -23,20 +23,35 @@ struct change {
 	unsigned parts;
 };
 
+/* Everything that `wnad -t` looks at; the users only if their part changed. */
+static bool read_conf(const struct supervisor *sv, struct change *change,
+                      struct conf_problem *problem)
+{
+	struct conf_origins *origins = NULL;
+	bool good = conf_load(sv->options.conf_file, &change->conf, &origins, problem) == CONF_OK &&
+	            conf_check_machine(&change->conf, origins, "/proc/self/mountinfo", problem) ==
+	                    CONF_OK;
+
+	if (good && sv->options.debug)
+		change->conf.agent.log_level = LOG_LEVEL_DEBUG;
+	if (good)
+		change->parts = conf_changed_parts(&sv->conf, &change->conf);
+	if (good && change->parts & PART_HOOKS)
+		good = conf_check_users(&change->conf, origins, problem) == CONF_OK;
+	conf_origins_free(origins);
+	return good;
+}
+
 static bool prepare(const struct supervisor *sv, struct change *change, char *why, size_t size)
 {
 	struct conf_problem problem = { 0 };
 	char missing[LIMIT_NAME] = "", address[NET_ADDR_TEXT];
 	int rc;
 
-	if (conf_load(sv->options.conf_file, &change->conf, &problem) != CONF_OK ||
-	    conf_check_machine(&change->conf, "/proc/self/mountinfo", &problem) != CONF_OK) {
+	if (!read_conf(sv, change, &problem)) {
 		str_copy(why, size, problem.text);
 		return false;
 	}
-	if (sv->options.debug)
-		change->conf.agent.log_level = LOG_LEVEL_DEBUG;
-	change->parts = conf_changed_parts(&sv->conf, &change->conf);
 	if (change->parts & PART_HOOKS) {
 		rc = users_load(&change->conf, &change->users, missing);
 		if (rc < 0) {

@@ -74,7 +74,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what, (void)arg;
 }
 
-static void check_machine(const struct conf *conf)
+static void check_machine(struct supervisor *sv, const struct conf_origins *origins)
 {
 	struct conf_problem problem;
 
@@ -83,7 +83,7 @@ static void check_machine(const struct conf *conf)
 	 * no old one, and no answer at all would be worse: the worker concerned
 	 * looks again by itself, and waits.
 	 */
-	if (conf_check_machine(conf, "/proc/self/mountinfo", &problem) != CONF_OK)
+	if (conf_check_machine(&sv->conf, origins, "/proc/self/mountinfo", &problem) != CONF_OK)
 		log_warning("agent: %s", problem.text);
 }
 
@@ -280,6 +280,7 @@ int supervisor_run(const struct supervisor_options *options)
 {
 	/* Not on the stack: a table of children, a configuration and a log buffer. */
 	struct supervisor *sv = calloc(1, sizeof *sv);
+	struct conf_origins *origins = NULL;
 	struct conf_problem problem;
 	int code = SUPERVISOR_FAILED;
 	enum conf_error error;
@@ -295,7 +296,7 @@ int supervisor_run(const struct supervisor_options *options)
 		free(sv);
 		return SUPERVISOR_FAILED;
 	}
-	error = conf_load(options->conf_file, &sv->conf, &problem);
+	error = conf_load(options->conf_file, &sv->conf, &origins, &problem);
 	if (error != CONF_OK) {
 		log_error("agent: %s", problem.text);
 		code = (int)error;
@@ -304,7 +305,7 @@ int supervisor_run(const struct supervisor_options *options)
 	if (options->debug)
 		sv->conf.agent.log_level = LOG_LEVEL_DEBUG;
 	log_init("wnad", (enum log_level)sv->conf.agent.log_level);
-	check_machine(&sv->conf);
+	check_machine(sv, origins);
 	if (!users_and_folders(sv) || !listeners(sv) || !loop_init(sv))
 		goto out;
 	now = clock_ms();
@@ -320,6 +321,7 @@ int supervisor_run(const struct supervisor_options *options)
 	log_info("agent: stopped%s", children_stopped(sv) ? "" : ", somebody is stuck");
 	code = SUPERVISOR_STOPPED;
 out:
+	conf_origins_free(origins);
 	fini(sv);
 	free(sv);
 	return code;

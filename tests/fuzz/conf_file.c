@@ -23,7 +23,7 @@ static enum conf_error load(const void *data, size_t size, struct conf *conf)
 	if (fd < 0 || ftruncate(fd, 0) < 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
 		abort();
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	return conf_load(path, conf, &problem);
+	return conf_load(path, conf, NULL, &problem);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -51,7 +51,7 @@ static void start_world(unsigned resumed)
 	if (fd < 0 || write(fd, script.conf, strlen(script.conf)) < 0)
 		script_fail(&script, "cannot store the configuration: %s", strerror(errno));
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	if (conf_load(path, &conf, &problem) != CONF_OK)
+	if (conf_load(path, &conf, NULL, &problem) != CONF_OK)
 		script_fail(&script, "configuration: %s", problem.text);
 	close(fd);
 	world_init(&world, &conf, resumed);

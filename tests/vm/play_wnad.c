@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: play_wnad [-t MS] CONF WORKER [ARG]\n");
 		return 2;
 	}
-	if (conf_load(argv[optind], &conf, &problem) != CONF_OK) {
+	if (conf_load(argv[optind], &conf, NULL, &problem) != CONF_OK) {
 		fprintf(stderr, "play_wnad: %s\n", problem.text);
 		return 2;
 	}

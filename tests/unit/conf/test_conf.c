@@ -14,40 +14,7 @@
 #include <cmocka.h>
 
 #include "conf.h"
-
-static char dir[] = "/tmp/wna-conf-XXXXXX";
-static char main_file[64], drop_dir[64];
-
-static void put(const char *name, const char *text, size_t len)
-{
-	char path[256];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	assert_int_equal(fwrite(text, 1, len, f), len);
-	fclose(f);
-}
-
-static int make_dir(void **state)
-{
-	(void)state;
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(main_file, sizeof main_file, "%s/agent.conf", dir);
-	snprintf(drop_dir, sizeof drop_dir, "%s/agent.conf.d", dir);
-	return mkdir(drop_dir, 0755);
-}
-
-static int remove_dir(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	return system(command) == 0 ? 0 : -1;
-}
+#include "files.h"
 
 /* Loads one file of the given text; on an error nothing may have changed. */
 static enum conf_error load(const char *text, struct conf *conf, char *why, size_t size)
@@ -59,7 +26,7 @@ static enum conf_error load(const char *text, struct conf *conf, char *why, size
 	put("agent.conf", text, strlen(text));
 	memset(conf, 0x5a, sizeof *conf);
 	before = *conf;
-	error = conf_load(main_file, conf, &problem);
+	error = conf_load(main_file, conf, NULL, &problem);
 	if (error)
 		assert_memory_equal(&before, conf, sizeof before);
 	assert_int_equal(error, problem.error);
@@ -311,9 +278,9 @@ static void binary_files(void **state)
 
 	(void)state;
 	put("agent.conf", nul, sizeof nul - 1);
-	assert_int_not_equal(conf_load(main_file, &conf, &problem), CONF_OK);
+	assert_int_not_equal(conf_load(main_file, &conf, NULL, &problem), CONF_OK);
 	put("agent.conf", "[hooks]\nuser = a\x01\n", 17);
-	assert_int_equal(conf_load(main_file, &conf, &problem), CONF_VALUE);
+	assert_int_equal(conf_load(main_file, &conf, NULL, &problem), CONF_VALUE);
 }
 
 static void too_many_checks(void **state)
@@ -346,7 +313,7 @@ static void drop_ins_come_later_and_replace(void **state)
 	assert_int_equal(conf.health.max_connections, 200);
 	assert_int_equal(conf.imds.timeout_ms, 2000);
 	put("agent.conf.d/20-b.conf", "[health]\nmax_connections = x\n", 29);
-	assert_int_equal(conf_load(main_file, &conf, &problem), CONF_VALUE);
+	assert_int_equal(conf_load(main_file, &conf, NULL, &problem), CONF_VALUE);
 	assert_non_null(strstr(problem.text, "agent.conf.d/20-b.conf:2: health.max_connections"));
 	assert_int_equal(system("rm -f /tmp/wna-conf-*/agent.conf.d/*"), 0);
 }
@@ -357,70 +324,8 @@ static void a_missing_file(void **state)
 	struct conf conf;
 
 	(void)state;
-	assert_int_equal(conf_load("/nowhere/agent.conf", &conf, &problem), CONF_UNREADABLE);
+	assert_int_equal(conf_load("/nowhere/agent.conf", &conf, NULL, &problem), CONF_UNREADABLE);
 	assert_non_null(strstr(problem.text, "/nowhere/agent.conf: cannot be read: No such file"));
-}
-
-static void secrets_must_be_closed(void **state)
-{
-	static const struct {
-		mode_t mode;
-		enum conf_error error;
-	} table[] = { { 0600, CONF_OK },
-		      { 0400, CONF_OK },
-		      { 0640, CONF_SECRET },
-		      { 0604, CONF_SECRET },
-		      { 0666, CONF_SECRET } };
-	struct conf_problem problem;
-	struct conf conf;
-	char path[128], link_path[160];
-
-	(void)state;
-	if (geteuid() != 0)
-		skip();
-	conf_defaults(&conf);
-	conf.rds.enabled = true;
-	snprintf(path, sizeof path, "%s/password", dir);
-	snprintf(conf.rds.password_file, sizeof conf.rds.password_file, "%s", path);
-	assert_int_equal(conf_check_machine(&conf, "/proc/self/mountinfo", &problem), CONF_SECRET);
-	put("password", "secret\n", 7);
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-		assert_int_equal(chmod(path, table[i].mode), 0);
-		assert_int_equal(conf_check_machine(&conf, "/proc/self/mountinfo", &problem),
-		                 table[i].error);
-	}
-	assert_non_null(strstr(problem.text, "database.password_file: expected"));
-	assert_int_equal(chmod(path, 0600), 0);
-	assert_int_equal(chown(path, 65534, 0), 0);
-	assert_int_equal(conf_check_machine(&conf, "/proc/self/mountinfo", &problem), CONF_SECRET);
-	assert_int_equal(chown(path, 0, 0), 0);
-	snprintf(link_path, sizeof link_path, "%s/link", dir);
-	assert_int_equal(symlink(path, link_path), 0);
-	snprintf(conf.rds.password_file, sizeof conf.rds.password_file, "%s", link_path);
-	assert_int_equal(conf_check_machine(&conf, "/proc/self/mountinfo", &problem), CONF_SECRET);
-}
-
-static void checks_below_a_network_file_system(void **state)
-{
-	static const char mounts[] = "26 1 8:1 / / rw - ext4 a rw\n"
-	                             "27 26 0:9 / /data rw - nfs4 s:/ rw\n";
-	struct conf_problem problem;
-	struct conf conf;
-	char path[128];
-
-	(void)state;
-	put("mountinfo", mounts, sizeof mounts - 1);
-	snprintf(path, sizeof path, "%s/mountinfo", dir);
-	conf_defaults(&conf);
-	conf.checks.count = 1;
-	strcpy(conf.checks.item[0].name, "d");
-	conf.checks.item[0].type = CHECK_DISK;
-	strcpy(conf.checks.item[0].path, "/data/x");
-	assert_int_equal(conf_check_machine(&conf, path, &problem), CONF_VALUE);
-	assert_non_null(
-	        strstr(problem.text, "check d.path: expected a path on a local file system"));
-	strcpy(conf.checks.item[0].path, "/database");
-	assert_int_equal(conf_check_machine(&conf, path, &problem), CONF_OK);
 }
 
 static void the_memfd_is_sealed(void **state)
@@ -460,8 +365,6 @@ int main(void)
 		cmocka_unit_test(too_many_checks),
 		cmocka_unit_test(drop_ins_come_later_and_replace),
 		cmocka_unit_test(a_missing_file),
-		cmocka_unit_test(secrets_must_be_closed),
-		cmocka_unit_test(checks_below_a_network_file_system),
 		cmocka_unit_test(the_memfd_is_sealed),
 	};
 

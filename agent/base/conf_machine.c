@@ -1,0 +1,190 @@
+/*
+ * wnad only. What the machine says of a configuration. Looks at local files, at
+ * mountinfo and at /etc/passwd, and touches nothing before it is known not to
+ * lie on a network file system; only conf_check_users asks the name service.
+ */
+#include <errno.h>
+#include <linux/limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "conf_origin.h"
+#include "localpath.h"
+#include "str.h"
+
+struct look {
+	const struct conf *conf;
+	const struct conf_origins *origins;
+	const char *mountinfo;
+	struct conf_problem *problem;
+	char place[PATH_MAX]; /* of the path looked at last */
+	char why[LIMIT_FACT_WHY];
+};
+
+/* 0 with look->place, or -errno with look->why; see localpath_resolve. */
+static int resolve(struct look *look, const char *path)
+{
+	const struct conf_mount *mount = &look->conf->mount;
+
+	return localpath_resolve(look->mountinfo, mount->enabled ? mount->path : "", path,
+	                         look->place, sizeof look->place, look->why, sizeof look->why);
+}
+
+static enum conf_error check_secret(struct look *look, const char *section, const char *key,
+                                    const char *path)
+{
+	const char *wrong = NULL;
+	char word[128];
+	struct stat st;
+
+	if (resolve(look, path) < 0)
+		wrong = look->why;
+	else if (lstat(path, &st) < 0)
+		wrong = str_errno(errno, word, sizeof word);
+	else if (S_ISLNK(st.st_mode))
+		wrong = "it is a symbolic link";
+	else if (!S_ISREG(st.st_mode))
+		wrong = "it is not a regular file";
+	else if (st.st_uid != 0)
+		wrong = "it is not root's";
+	else if (st.st_mode & 077)
+		wrong = "it is open to group or others";
+	else if (st.st_size == 0)
+		wrong = "it is empty";
+	if (!wrong)
+		return CONF_OK;
+	return conf_blame(look->origins, CONF_SECRET, section, key, look->problem,
+	                  "expected a regular file of root's with mode 0600, got %s: %s", path,
+	                  wrong);
+}
+
+/* The agent's own users are made by sysusers, so they are in this file, and no
+ * directory server need be asked. */
+static bool local_user(const char *name, struct passwd *ret)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	struct passwd *entry;
+	bool found = false;
+
+	if (!file)
+		return false;
+	while (!found && (entry = fgetpwent(file)) != NULL) {
+		found = strcmp(entry->pw_name, name) == 0;
+		if (found)
+			*ret = *entry;
+	}
+	fclose(file);
+	return found;
+}
+
+/* `bit` is S_IROTH or S_IXOTH. */
+static bool may(const struct stat *st, mode_t bit, const struct passwd *user)
+{
+	if (st->st_mode & bit)
+		return true;
+	return user && ((user->pw_uid == st->st_uid && st->st_mode & bit << 6) ||
+	                (user->pw_gid == st->st_gid && st->st_mode & bit << 3));
+}
+
+/* What keeps `user` (NULL: anybody) from reading the regular file that look->place
+ * names; NULL if nothing does. */
+static const char *unreadable(struct look *look, const struct passwd *user)
+{
+	char *place = look->place, *slash = place;
+	struct stat st;
+
+	while ((slash = strchr(slash + 1, '/')) != NULL) {
+		*slash = '\0';
+		if (stat(place, &st) < 0 || !may(&st, S_IXOTH, user))
+			return "a folder on the way is closed to it";
+		*slash = '/';
+	}
+	if (stat(place, &st) < 0)
+		return "it is not there";
+	if (!S_ISREG(st.st_mode))
+		return "it is not a regular file";
+	if (st.st_size == 0)
+		return "it is empty";
+	return may(&st, S_IROTH, user) ? NULL : "its mode forbids it";
+}
+
+static enum conf_error check_readable(struct look *look, const char *section, const char *key,
+                                      const char *path, const char *name)
+{
+	const char *wrong = look->why;
+	struct passwd user;
+
+	if (resolve(look, path) == 0)
+		wrong = unreadable(look, local_user(name, &user) ? &user : NULL);
+	if (!wrong)
+		return CONF_OK;
+	return conf_blame(look->origins, CONF_UNREADABLE, section, key, look->problem,
+	                  "expected a file of certificates that user %s can read, got %s: %s", name,
+	                  path, wrong);
+}
+
+static enum conf_error check_local(struct look *look, const struct conf_check *check)
+{
+	char section[LIMIT_NAME + 8];
+	int rc;
+
+	if (check->type != CHECK_FILE && check->type != CHECK_DISK)
+		return CONF_OK;
+	rc = resolve(look, check->path);
+	/* What is not there yet may come; wna-check looks again. */
+	if (rc == 0 || rc == -ENOENT || rc == -ENOTDIR || rc == -EACCES)
+		return CONF_OK;
+	snprintf(section, sizeof section, "check %s", check->name);
+	return conf_blame(
+	        look->origins, rc == -EIO || rc == -EBADMSG ? CONF_UNREADABLE : CONF_VALUE, section,
+	        "path", look->problem, "expected a path on a local file system, got %s: %s",
+	        check->path, look->why);
+}
+
+enum conf_error conf_check_machine(const struct conf *conf, const struct conf_origins *origins,
+                                   const char *mountinfo_path, struct conf_problem *problem)
+{
+	const struct conf_metrics *metrics = &conf->metrics;
+	const struct conf_rds *rds = &conf->rds;
+	enum conf_error error = CONF_OK;
+	struct look look = {
+		.conf = conf,
+		.origins = origins,
+		.mountinfo = mountinfo_path,
+		.problem = problem,
+	};
+
+	memset(problem, 0, sizeof *problem);
+	if (rds->enabled)
+		error = check_secret(&look, "database", "password_file", rds->password_file);
+	if (!error && rds->enabled && rds->tls == DB_TLS_VERIFY)
+		error = check_readable(&look, "database", "tls_ca", rds->tls_ca, "wna-rds");
+	if (!error && metrics->enabled && *metrics->credentials_file)
+		error = check_secret(&look, "metrics", "credentials_file",
+		                     metrics->credentials_file);
+	if (!error && metrics->enabled && *metrics->ca_file)
+		error = check_readable(&look, "metrics", "ca_file", metrics->ca_file, "wna-cloud");
+	for (int i = 0; !error && i < conf->checks.count; i++)
+		error = check_local(&look, &conf->checks.item[i]);
+	return error;
+}
+
+enum conf_error conf_check_users(const struct conf *conf, const struct conf_origins *origins,
+                                 struct conf_problem *problem)
+{
+	struct passwd entry, *found = NULL;
+	char buf[4096], word[128];
+	int rc;
+
+	memset(problem, 0, sizeof *problem);
+	if (!conf->hooks.enabled)
+		return CONF_OK;
+	rc = getpwnam_r(conf->hooks.user, &entry, buf, sizeof buf, &found);
+	if (found)
+		return CONF_OK;
+	return conf_blame(origins, CONF_VALUE, "hooks", "user", problem,
+	                  "expected a user of this machine, got %s: %s", conf->hooks.user,
+	                  rc ? str_errno(rc, word, sizeof word) : "it does not exist");
+}
