@@ -81,6 +81,7 @@ static void commit(struct supervisor *sv, const struct change *change, int64_t n
 {
 	sv->conf = change->conf;
 	sv->users = change->users;
+	sv->hooks_why[0] = '\0';
 	close(sv->conf_fd);
 	sv->conf_fd = change->conf_fd;
 	if (change->listen_fd >= 0) {

@@ -34,6 +34,7 @@ static void child_fact(const struct supervisor *sv, enum role role, struct msg *
 	const struct child *child = children_of(sv, role);
 	struct msg msg = { .type = MSG_FACT, .id = FACT_CHILD, .slot = (uint16_t)role };
 	unsigned restarts = restarts_of(sv, role);
+	const char *why;
 	struct sb sb;
 
 	msg.value = child->ladder.state;
@@ -45,7 +46,8 @@ static void child_fact(const struct supervisor *sv, enum role role, struct msg *
 	else
 		sb_printf(&sb, "%u run%s", starts_of(sv, role),
 		          starts_of(sv, role) == 1 ? "" : "s");
-	str_clean(msg.why, sizeof msg.why, child->obituary, strlen(child->obituary));
+	why = role == ROLE_HOOK && sv->hooks_why[0] ? sv->hooks_why : child->obituary;
+	str_clean(msg.why, sizeof msg.why, why, strlen(why));
 	*ret = msg;
 }
 

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -85,6 +86,13 @@ static void check_machine(struct supervisor *sv, const struct conf_origins *orig
 	 */
 	if (conf_check_machine(&sv->conf, origins, "/proc/self/mountinfo", &problem) != CONF_OK)
 		log_warning("agent: %s", problem.text);
+	/* Hooks are an extra: without their user the node still has to answer. */
+	if (conf_check_users(&sv->conf, origins, &problem) != CONF_OK) {
+		sv->conf.hooks.enabled = false;
+		snprintf(sv->hooks_why, sizeof sv->hooks_why, "off until a reload: %.120s",
+		         problem.text);
+		log_warning("agent: %s; hooks are off until a reload", problem.text);
+	}
 }
 
 static bool listeners(struct supervisor *sv)

@@ -63,8 +63,9 @@ struct supervisor {
 
 	int64_t healthz, readyz; /* enum verdict_level as of the last ORDER_VERDICT; -1 none yet */
 	int64_t conf_loads, conf_tries;
-	char conf_why[LIMIT_FACT_WHY]; /* why the last attempt was not taken */
-	unsigned long relay_dropped;   /* datagrams that the core did not take in time */
+	char conf_why[LIMIT_FACT_WHY];  /* why the last attempt was not taken */
+	char hooks_why[LIMIT_FACT_WHY]; /* why configured hooks are off since start; else empty */
+	unsigned long relay_dropped;    /* datagrams that the core did not take in time */
 
 	bool ready; /* READY=1 was sent */
 	bool reload_wanted;

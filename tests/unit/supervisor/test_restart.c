@@ -76,6 +76,41 @@ static void missing_user_is_named(void **state)
 	assert_int_equal(umount2("/etc/passwd", 0), 0);
 }
 
+static void hooks_without_their_user_are_off(void **state)
+{
+	char users[1000];
+	FILE *file;
+	pid_t wnad;
+	size_t len;
+
+	(void)state;
+	rig_conf("[hooks]\nenabled = yes\nuser = operator\n" METRICS_OFF);
+	rig_mark();
+	wnad = rig_start();
+	rig_expect("*wnad warning: agent: *agent.conf:5: hooks.user: expected a user of this "
+	           "machine, got operator: it does not exist; hooks are off until a reload");
+	rig_expect("core got pid=* id=2 of=7 value=0 * why=off until a reload: *hooks.user: *");
+	rig_mark();
+	assert_int_equal(kill(wnad, SIGHUP), 0);
+	rig_expect("*wnad error: agent: kept the old configuration: *agent.conf:5: hooks.user: *");
+	/* With the user comes the hook. */
+	file = fopen("/etc/passwd", "re");
+	assert_non_null(file);
+	len = fread(users, 1, sizeof users - 64, file);
+	fclose(file);
+	snprintf(users + len, sizeof users - len, "operator:x:7007:7007::/:/bin/false\n");
+	write_file(RIG_DIR "/more", users, 0644);
+	assert_int_equal(mount(RIG_DIR "/more", "/etc/passwd", NULL, MS_BIND, NULL), 0);
+	rig_mark();
+	assert_int_equal(kill(wnad, SIGHUP), 0);
+	rig_expect("*wnad info: agent: took the new configuration");
+	rig_expect("core got pid=* id=2 of=7 value=0 * why=");
+	rig_tell(rig_pid("core"), "order %d %d 0 0", ORDER_HOOK, HOOK_RDS_CHANGE);
+	rig_expect("hook hello *uid=7007*");
+	assert_int_equal(rig_stop(wnad), 0);
+	assert_int_equal(umount2("/etc/passwd", 0), 0);
+}
+
 static void taken_address_is_named(void **state)
 {
 	struct net_endpoint endpoint;
@@ -233,6 +268,7 @@ static int tests(void)
 		cmocka_unit_test(leftovers_end_and_nobody_else),
 		cmocka_unit_test(bad_configuration_is_an_exit_code),
 		cmocka_unit_test(missing_user_is_named),
+		cmocka_unit_test(hooks_without_their_user_are_off),
 		cmocka_unit_test(taken_address_is_named),
 		cmocka_unit_test(second_wnad_keeps_away),
 		cmocka_unit_test(missing_executable_backs_off),
