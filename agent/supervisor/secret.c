@@ -3,37 +3,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <linux/limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mountinfo.h"
-
-/* An open(2) that waits for a server would stop the supervisor itself. */
-static bool is_remote(const char *path)
-{
-	struct mountinfo *holding = malloc(sizeof *holding);
-	char *text = NULL;
-	size_t len = 0;
-	bool remote = false;
-
-	if (holding && mountinfo_read("/proc/self/mountinfo", &text, &len) == 0 &&
-	    mountinfo_holding(text, len, path, holding) == 1)
-		remote = mountinfo_is_network(holding->type);
-	free(text);
-	free(holding);
-	return remote;
-}
+#include "limits.h"
+#include "localpath.h"
 
 int secret_open(const char *path, int *ret_fd)
 {
+	char place[PATH_MAX], why[LIMIT_FACT_WHY];
 	struct stat st;
 	int fd, rc;
 
-	if (is_remote(path))
+	/* An open(2) that waits for a server would stop the supervisor itself. */
+	if (localpath_resolve("/proc/self/mountinfo", "", path, place, sizeof place, why,
+	                      sizeof why) == -EREMOTE)
 		return -EREMOTE;
 	/* O_NONBLOCK: a FIFO in its place must not hold us up either. */
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
