@@ -223,6 +223,9 @@ enum conf_error conf_check_machine(const struct conf *conf, const struct conf_or
 enum conf_error conf_check_users(const struct conf *conf, const struct conf_origins *origins,
                                  struct conf_problem *problem);
 
+/* What is allowed, and yet hardly meant; NULL if there is nothing to say. Static. */
+const char *conf_remark(const struct conf *conf);
+
 /* The effective configuration as an INI file that conf_load would read back to
  * the same struct. 0 or -errno of the stream. */
 int conf_print(const struct conf *conf, FILE *to);

@@ -188,3 +188,12 @@ enum conf_error conf_check_users(const struct conf *conf, const struct conf_orig
 	                  "expected a user of this machine, got %s: %s", conf->hooks.user,
 	                  rc ? str_errno(rc, word, sizeof word) : "it does not exist");
 }
+
+const char *conf_remark(const struct conf *conf)
+{
+	for (int i = 0; i < conf->checks.count; i++) {
+		if (conf->checks.item[i].scope == SCOPE_LOCAL)
+			return NULL;
+	}
+	return "no local check is configured, so /healthz says nothing of the web server";
+}

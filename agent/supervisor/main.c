@@ -94,6 +94,7 @@ static int check(const struct supervisor_options *options, bool print)
 	struct conf_origins *origins = NULL;
 	struct conf_problem problem;
 	enum conf_error error = conf_load(options->conf_file, &conf, &origins, &problem);
+	const char *remark;
 
 	if (error == CONF_OK && !print)
 		error = conf_check_machine(&conf, origins, "/proc/self/mountinfo", &problem);
@@ -106,6 +107,9 @@ static int check(const struct supervisor_options *options, bool print)
 	}
 	if (print)
 		return conf_print(&conf, stdout) < 0 ? SUPERVISOR_FAILED : 0;
+	remark = conf_remark(&conf);
+	if (remark)
+		fprintf(stderr, "%s: warning: %s\n", options->conf_file, remark);
 	printf("%s: good\n", options->conf_file);
 	return 0;
 }

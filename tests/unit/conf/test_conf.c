@@ -131,7 +131,6 @@ static void bad_files(void **state)
 		  ":4: health.lisen: unknown key" },
 		{ "[helth]\nlisten = 1.2.3.4:1\n", CONF_UNKNOWN, ":1: [helth]: unknown section" },
 		{ "[helth]\n", CONF_UNKNOWN, ":1: [helth]: unknown section" },
-		{ "[check web]\n", CONF_VALUE, ":1: check web.url" },
 		{ "[check]\ntype = tcp\n", CONF_UNKNOWN, "[check]: unknown section" },
 		{ "[check a b]\ntype = tcp\n", CONF_UNKNOWN, "[check a b]: expected a name" },
 		{ "listen = 1.2.3.4:1\n", CONF_SYNTAX, ":1: listen: expected a [section]" },
@@ -235,6 +234,18 @@ static void endpoints_that_are_taken(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		assert_int_equal(load(table[i], &conf, why, sizeof why), CONF_OK);
+}
+
+static void a_check_is_the_local_web_server(void **state)
+{
+	struct conf conf;
+	char why[600];
+
+	(void)state;
+	assert_int_equal(load("[check web]\n", &conf, why, sizeof why), CONF_OK);
+	assert_int_equal(conf.checks.item[0].type, CHECK_HTTP);
+	assert_int_equal(conf.checks.item[0].scope, SCOPE_LOCAL);
+	assert_string_equal(conf.checks.item[0].url, "http://127.0.0.1/health.html");
 }
 
 static void comments_and_a_byte_order_mark(void **state)
@@ -359,6 +370,7 @@ int main(void)
 		cmocka_unit_test(what_is_printed_reads_back_the_same),
 		cmocka_unit_test(bad_files),
 		cmocka_unit_test(endpoints_that_are_taken),
+		cmocka_unit_test(a_check_is_the_local_web_server),
 		cmocka_unit_test(comments_and_a_byte_order_mark),
 		cmocka_unit_test(lines_that_inih_would_split),
 		cmocka_unit_test(binary_files),

@@ -229,6 +229,20 @@ static void hooks_need_their_user(void **state)
 	assert_int_equal(look("[hooks]\nenabled = yes\nuser = root\n"), CONF_OK);
 }
 
+static void a_node_without_checks_is_remarked(void **state)
+{
+	struct conf conf;
+
+	(void)state;
+	conf_defaults(&conf);
+	assert_non_null(strstr(conf_remark(&conf), "no local check"));
+	conf.checks.count = 1;
+	conf.checks.item[0].scope = SCOPE_SHARED;
+	assert_non_null(conf_remark(&conf));
+	conf.checks.item[0].scope = SCOPE_LOCAL;
+	assert_null(conf_remark(&conf));
+}
+
 static int make(void **state)
 {
 	if (make_dir(state) < 0)
@@ -247,6 +261,7 @@ int main(void)
 		cmocka_unit_test(checks_must_be_local),
 		cmocka_unit_test(the_origin_is_the_last_file),
 		cmocka_unit_test(hooks_need_their_user),
+		cmocka_unit_test(a_node_without_checks_is_remarked),
 	};
 
 	return cmocka_run_group_tests(tests, make, remove_dir);
