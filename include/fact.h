@@ -4,8 +4,9 @@
  *
  * A fact is an integer, a text and a reason. The core stamps its arrival with
  * its own monotonic clock, or believes the worker that it is older than that;
- * past its maximum age a fact is unknown, whatever it said. Every worker sends each of its facts again at least once per
- * period of its job, and all of them on MSG_REFRESH.
+ * past its maximum age a fact is unknown, whatever it said. Every worker sends
+ * each of its facts again at least once per period of its job, and all of them
+ * on MSG_REFRESH.
  */
 #ifndef WNA_FACT_H
 #define WNA_FACT_H

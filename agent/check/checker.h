@@ -30,7 +30,8 @@ struct checker {
 /*
  * Prepares *ret and makes all checks due; they start when the loop runs.
  * `report` is called with each result, from the loop; no two results of a check
- * have the same found_ms (monotonic). The pointers (conf, those in env) are kept. 0 or -ENOMEM; checker_fini undoes either.
+ * have the same found_ms (monotonic). The pointers (conf, those in env) are kept.
+ * 0 or -ENOMEM; checker_fini undoes either.
  */
 int checker_init(struct checker *ret, const struct conf_checks *conf, const struct check_env *env,
                  struct event_base *base,
