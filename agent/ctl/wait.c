@@ -26,7 +26,10 @@ static const struct {
 };
 
 /* A reason that counts ("silent for 12 s") is written again this often. */
-enum { REPEAT_MS = 10 * 1000 };
+enum {
+	REPEAT_MS = 10 * 1000,
+	LEAST_MS = 100, /* one look takes as long as that, though no time is left */
+};
 
 const char *wait_goal_name(enum wait_goal goal)
 {
@@ -154,10 +157,16 @@ static void waiting_clear(struct waiting *w)
 static bool waiting_look(struct waiting *w, enum ctl_exit *ret)
 {
 	static struct view view; /* large */
+	int64_t left = w->start_ms + w->timeout_ms - clock_ms();
+	struct ctl ctl = *w->ctl;
 	char why[512];
 	int r;
 
-	r = status_ask(w->ctl, &view, why, sizeof why, NULL);
+	if (left < LEAST_MS)
+		left = LEAST_MS;
+	if (left < ctl.answer_ms)
+		ctl.answer_ms = left;
+	r = status_ask(&ctl, &view, why, sizeof why, NULL);
 	if (r == -EACCES || r == -EPERM || r == -EBADMSG || r == -EMSGSIZE) {
 		/* Waiting does not help against these. */
 		waiting_clear(w);

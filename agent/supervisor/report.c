@@ -67,8 +67,13 @@ static void own_fact(struct supervisor *sv)
 	struct msg msg = {
 		.type = MSG_FACT, .id = FACT_CHILD, .slot = ROLE_WNAD, .value = CHILD_RUNNING
 	};
+	struct sb sb;
 
-	snprintf(msg.text, sizeof msg.text, "pid %d", getpid());
+	sb_init(&sb, msg.text, sizeof msg.text);
+	sb_printf(&sb, "pid %d", getpid());
+	if (sv->relay_dropped > 0)
+		sb_printf(&sb, ", %lu message%s lost", sv->relay_dropped,
+		          sv->relay_dropped == 1 ? "" : "s");
 	relay_own(sv, &msg);
 }
 

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
 #include "fake.h"
 #include "wait.h"
 
@@ -161,6 +162,20 @@ static void not_running_is_waited_for(void **state)
 	assert_non_null(strstr(fake_last(fake.err), "the agent does not run"));
 }
 
+/* One that is stopped, say: its answer is not waited for beyond the limit. */
+static void no_answer_costs_no_more_than_the_limit(void **state)
+{
+	int64_t began = clock_ms();
+
+	(void)state;
+	fake.statuses = 1; /* NULL */
+	fake_start(&fake, NULL);
+	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 300), CTL_TIMEOUT);
+	assert_in_range(clock_ms() - began, 300, 5000);
+	fake_words(&fake);
+	assert_non_null(strstr(fake_last(fake.err), "gave up waiting for ready after 0."));
+}
+
 static void garbage_is_not_waited_for(void **state)
 {
 	(void)state;
@@ -194,6 +209,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(last_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(off_is_said_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_running_is_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_answer_costs_no_more_than_the_limit, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(garbage_is_not_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_terminal_gets_one_line, setup, teardown),
 	};

@@ -260,6 +260,28 @@ static void malformed_and_silent_socket(void **state)
 	assert_int_equal(rig_stop(wnad), 0);
 }
 
+/* A core that does not read loses messages, and wnad says how many. */
+static void lost_messages_are_counted(void **state)
+{
+	enum { MESSAGES = 2000 };
+	pid_t wnad, core;
+
+	(void)state;
+	rig_conf(METRICS_OFF);
+	wnad = rig_start();
+	rig_expect("cloud listens *");
+	core = rig_pid("core");
+	rig_expect("core got pid=* role=0 slot=0 id=2 of=0 value=1 text=pid * why=");
+	assert_int_equal(rig_count("core got pid=* role=0 * lost *"), 0);
+	kill(core, SIGSTOP);
+	for (int i = 0; i < MESSAGES; i++)
+		rig_tell(rig_pid("cloud"), "fact %d %d x", FACT_CPU, i);
+	kill(core, SIGKILL);
+	rig_expect(
+	        "core got pid=* role=0 slot=0 id=2 of=0 value=1 text=pid *, * messages lost why=");
+	assert_int_equal(rig_stop(wnad), 0);
+}
+
 static void reopening_is_no_failure(void **state)
 {
 	pid_t wnad;
@@ -340,6 +362,7 @@ static int tests(void)
 		cmocka_unit_test(stuck_one_does_not_hold_up_a_stop),
 		cmocka_unit_test(told_again_after_a_restart),
 		cmocka_unit_test(malformed_and_silent_socket),
+		cmocka_unit_test(lost_messages_are_counted),
 		cmocka_unit_test(reopening_is_no_failure),
 		cmocka_unit_test(secret_is_handed_over_only_when_it_is_one),
 		cmocka_unit_test(reload_restarts_who_is_concerned),
