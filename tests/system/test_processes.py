@@ -352,6 +352,16 @@ def test_link_table(world: World) -> None:
         assert linked(path) - {"libc.so.6"} == {SONAMES[n] for n in names}, name
 
 
+def test_unit_tries_for_ever_and_not_too_often(world: World) -> None:
+    """A refused configuration ends wnad at once, and a mended one must be taken by
+    itself; the load balancer's checks time out after 2 s at the earliest."""
+    unit = (world.stage / "usr/lib/systemd/system/web-node-agent.service").read_text()
+    keys = dict(re.findall(r"^(\w+)=(.*)$", unit, re.M))
+    assert keys["Restart"] == "always" and keys["StartLimitIntervalSec"] == "0"
+    assert keys["RestartSec"] == "1s"
+    assert "RestartPreventExitStatus" not in keys
+
+
 def test_installed_files(world: World) -> None:
     installed = {str(p.relative_to(world.stage)) for p in world.stage.rglob("*") if p.is_file()}
     for name in ("usr/sbin/wnad", "usr/bin/wnactl", "etc/web-node-agent/agent.conf",
