@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <unistd.h>
 
+#include "listener.h"
 #include "log.h"
 #include "relay.h"
 
@@ -82,6 +83,8 @@ void children_core_beats(struct supervisor *sv, struct child *core, int64_t now)
 	struct child *old;
 
 	core->beaten = true;
+	/* Before the old one leaves: it is connected to for as long as it listens. */
+	listener_retire(&sv->retired_fd);
 	if (core->slot != sv->core) {
 		old = core_in_charge(sv);
 		sv->core = core->slot;

@@ -71,6 +71,9 @@ int listener_inherit(const struct net_endpoint *endpoint, int *ret_others)
 		    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) {
 			found = fd;
 		} else {
+			/* Whoever stores it still has it: it must not keep the port. */
+			if (ours)
+				shutdown(fd, SHUT_RDWR);
 			close(fd);
 			(*ret_others)++;
 		}
@@ -91,7 +94,17 @@ static bool is_any(const struct net_addr *addr)
 	return true;
 }
 
-int listener_bind(const struct net_endpoint *endpoint)
+/* Sockets that share a port must both want it while the second one is bound. Neither
+ * goes on wanting it: the port is to be refused to everybody else. */
+static void share_port(int fd, int beside, int yes)
+{
+	if (beside < 0)
+		return;
+	setsockopt(beside, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
+}
+
+int listener_bind(const struct net_endpoint *endpoint, int beside)
 {
 	struct sockaddr_storage address;
 	socklen_t len = net_endpoint_sockaddr(endpoint, &address);
@@ -101,15 +114,28 @@ int listener_bind(const struct net_endpoint *endpoint)
 	fd = socket(endpoint->addr.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
+	share_port(fd, beside, 1);
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
 	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on) < 0 ||
 	    (six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) < 0) ||
 	    bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0) {
 		rc = -errno;
+		share_port(fd, beside, 0);
 		close(fd);
 		return rc;
 	}
+	share_port(fd, beside, 0);
 	return fd;
+}
+
+void listener_retire(int *fd)
+{
+	if (*fd < 0)
+		return;
+	/* While one listens on the more exact address, no other is connected to. */
+	shutdown(*fd, SHUT_RDWR);
+	close(*fd);
+	*fd = -1;
 }
 
 int listener_control(const char *path, gid_t gid)

@@ -61,7 +61,7 @@ static bool prepare(const struct supervisor *sv, struct change *change, char *wh
 	}
 	/* First of all what may fail: a new address that cannot be bound. */
 	if (!listener_fits(sv->listen_fd, &change->conf.health.listen)) {
-		change->listen_fd = listener_bind(&change->conf.health.listen);
+		change->listen_fd = listener_bind(&change->conf.health.listen, sv->listen_fd);
 		if (change->listen_fd < 0) {
 			net_endpoint_text(&change->conf.health.listen, address, sizeof address);
 			snprintf(why, size, "health.listen: cannot listen on %s: %s", address,
@@ -85,7 +85,11 @@ static void commit(struct supervisor *sv, const struct change *change, int64_t n
 	close(sv->conf_fd);
 	sv->conf_fd = change->conf_fd;
 	if (change->listen_fd >= 0) {
-		close(sv->listen_fd);
+		/* A second change before anybody took over: the one between was never used. */
+		if (sv->retired_fd < 0)
+			sv->retired_fd = sv->listen_fd;
+		else
+			close(sv->listen_fd);
 		sv->listen_fd = change->listen_fd;
 		notify_send(&sv->notify, "FDSTOREREMOVE=1\nFDNAME=" LISTENER_NAME, -1);
 		notify_send(&sv->notify, "FDSTORE=1\nFDNAME=" LISTENER_NAME, sv->listen_fd);

@@ -107,7 +107,7 @@ static bool listeners(struct supervisor *sv)
 	if (sv->listen_fd >= 0) {
 		log_info("agent: took the listener on %s over", address);
 	} else {
-		sv->listen_fd = listener_bind(&sv->conf.health.listen);
+		sv->listen_fd = listener_bind(&sv->conf.health.listen, -1);
 		if (sv->listen_fd < 0) {
 			log_error("agent: cannot listen on %s: %s", address,
 			          strerror(-sv->listen_fd));
@@ -276,6 +276,8 @@ static void fini(struct supervisor *sv)
 		close(sv->control_fd);
 	if (sv->listen_fd >= 0)
 		close(sv->listen_fd);
+	if (sv->retired_fd >= 0)
+		close(sv->retired_fd);
 	if (sv->conf_fd >= 0)
 		close(sv->conf_fd);
 	if (sv->lock_fd >= 0)
@@ -297,7 +299,7 @@ int supervisor_run(const struct supervisor_options *options)
 	if (!sv)
 		return SUPERVISOR_FAILED;
 	sv->options = *options;
-	sv->conf_fd = sv->listen_fd = sv->control_fd = sv->lock_fd = -1;
+	sv->conf_fd = sv->listen_fd = sv->retired_fd = sv->control_fd = sv->lock_fd = -1;
 	sv->notify.fd = -1;
 	log_init("wnad", options->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (!settle(sv)) {

@@ -48,6 +48,8 @@ struct supervisor {
 	struct conf conf;
 	int conf_fd;    /* sealed memfd of conf */
 	int listen_fd;  /* health checks */
+	int retired_fd; /* the same at the address before, for as long as the core in charge
+	                 * accepts from it; -1: none */
 	int control_fd; /* wnactl */
 	int lock_fd;    /* that there is one wnad; see rundir.h */
 	struct users users;

@@ -145,6 +145,21 @@ def test_restart_refuses_no_connection(node: Node, agent: Agent) -> None:
     assert probing.reset == 0, "a core that is asked to leave answers what it holds"
 
 
+def test_another_address_on_the_same_port(node: Node) -> None:
+    """Which the old listener still has, until a core accepts from the new one."""
+    node.only()
+    node.agent.start()
+    with Probing(node.agent) as probing:
+        for address in ("127.0.0.1", "[::]", "0.0.0.0"):
+            node.agent.change("health", listen=f"{address}:8099")
+            done = node.agent.reload()
+            assert done.returncode == 0, done.stderr
+            answered = probing.answered
+            wait_until(lambda: probing.answered > answered + 20, f"it answers on {address}")
+    assert not probing.problems, probing.problems[:3]
+    assert len(node.agent.notify.stored) == 1
+
+
 def test_a_core_that_hangs_is_replaced(agent: Agent) -> None:
     old = agent.pid("core")
     agent.host.kill(old, signal.SIGSTOP)

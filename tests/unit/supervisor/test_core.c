@@ -176,6 +176,17 @@ static void new_address_replaces_the_stored_listener(void **state)
 	assert_true(net_endpoint_parse("[::]:9000", &endpoint));
 	assert_true(listener_fits(rig_stored_fd(), &endpoint));
 	assert_int_equal(rig_stop(wnad), 0);
+	/* Another address on the same port, which its own old socket still has. */
+	rig_conf(quiet);
+	wnad = rig_start();
+	rig_mark();
+	write_file(RIG_CONF, "[health]\nlisten = 0.0.0.0:8099\n", 0644);
+	kill(wnad, SIGHUP);
+	rig_expect("core leaves *");
+	assert_int_equal(rig_ask(), rig_pid("core"));
+	assert_true(net_endpoint_parse("0.0.0.0:8099", &endpoint));
+	assert_true(listener_fits(rig_stored_fd(), &endpoint));
+	assert_int_equal(rig_stop(wnad), 0);
 	/* What was stored for another address is not used. */
 	rig_conf(quiet);
 	wnad = rig_start();

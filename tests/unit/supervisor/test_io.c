@@ -6,13 +6,16 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -133,6 +136,18 @@ static void watchdog_is_a_third_and_ours(void **state)
 
 /* ---- listener ---- */
 
+static int connect_to(const char *address, uint16_t port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET, address, &sin.sin_addr);
+	if (connect(fd, (struct sockaddr *)&sin, sizeof sin) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 static void listener_fits_its_address_only(void **state)
 {
 	struct net_endpoint any, loop, other, six;
@@ -142,22 +157,22 @@ static void listener_fits_its_address_only(void **state)
 	assert_true(net_endpoint_parse("0.0.0.0:28099", &any));
 	assert_true(net_endpoint_parse("127.0.0.1:28099", &loop));
 	assert_true(net_endpoint_parse("127.0.0.1:28098", &other));
-	fd = listener_bind(&loop);
+	fd = listener_bind(&loop, -1);
 	assert_true(fd >= 0);
 	assert_true(listener_fits(fd, &loop));
 	assert_false(listener_fits(fd, &any));
 	assert_false(listener_fits(fd, &other));
 	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-	assert_int_equal(listener_bind(&loop), -EADDRINUSE);
+	assert_int_equal(listener_bind(&loop, -1), -EADDRINUSE);
 	close(fd);
 	/* An address that is not there yet is no reason to wait. */
 	assert_true(net_endpoint_parse("192.0.2.7:28099", &other));
-	fd = listener_bind(&other);
+	fd = listener_bind(&other, -1);
 	assert_true(fd >= 0);
 	close(fd);
 	assert_true(net_endpoint_parse("[::]:28099", &six));
-	fd = listener_bind(&six);
+	fd = listener_bind(&six, -1);
 	if (fd >= 0) {
 		int v6only = 1;
 		socklen_t size = sizeof v6only;
@@ -173,6 +188,42 @@ static void listener_fits_its_address_only(void **state)
 	udp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* not listening */
 	assert_false(listener_fits(udp, &loop));
 	close(udp);
+}
+
+/* To an address that overlaps, on the same port: each way round, and nobody else. */
+static void one_listener_replaces_another_on_its_port(void **state)
+{
+	static const char *const texts[] = { "0.0.0.0:28099", "127.0.0.1:28099", "[::]:28099",
+		                             "0.0.0.0:28099" };
+	struct net_endpoint endpoint, loop;
+	int fd, next, other, client;
+
+	(void)state;
+	assert_true(net_endpoint_parse(texts[0], &endpoint));
+	assert_true(net_endpoint_parse("127.0.0.2:28099", &loop));
+	fd = listener_bind(&endpoint, -1);
+	assert_true(fd >= 0);
+	for (size_t i = 1; i < sizeof texts / sizeof texts[0]; i++) {
+		assert_true(net_endpoint_parse(texts[i], &endpoint));
+		assert_int_equal(listener_bind(&endpoint, -1), -EADDRINUSE);
+		next = listener_bind(&endpoint, fd);
+		assert_true(next >= 0);
+		assert_true(listener_fits(next, &endpoint));
+		other = dup(fd); /* a core that is on its way out */
+		listener_retire(&fd);
+		assert_int_equal(fd, -1);
+		fd = next;
+		/* It is the one that is connected to, and it shares with no stranger. */
+		assert_int_equal(listener_bind(&endpoint, -1), -EADDRINUSE);
+		client = connect_to("127.0.0.1", 28099);
+		next = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		assert_true(client >= 0 && next >= 0);
+		close(next);
+		close(client);
+		close(other);
+	}
+	assert_int_equal(listener_bind(&loop, -1), -EADDRINUSE);
+	close(fd);
 }
 
 static void descriptors_for_others_are_not_taken(void **state)
@@ -269,12 +320,21 @@ static void empty_group_is_not_alive(void **state)
 	assert_false(group_alive(INT32_MAX));
 }
 
+static void loopback_up(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
+	close(fd);
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
 	/* Ports of our own, where we may; else fixed ones of the machine's loopback. */
-	if (geteuid() == 0)
-		unshare(CLONE_NEWNET);
+	if (geteuid() == 0 && unshare(CLONE_NEWNET) == 0)
+		loopback_up();
 	return mkdtemp(dir) ? 0 : -1;
 }
 
@@ -295,6 +355,7 @@ int main(void)
 		cmocka_unit_test(slow_systemd_is_not_waited_for),
 		cmocka_unit_test(watchdog_is_a_third_and_ours),
 		cmocka_unit_test(listener_fits_its_address_only),
+		cmocka_unit_test(one_listener_replaces_another_on_its_port),
 		cmocka_unit_test(descriptors_for_others_are_not_taken),
 		cmocka_unit_test(sink_passes_lines_on),
 		cmocka_unit_test(stalled_reader_costs_lines_not_time),

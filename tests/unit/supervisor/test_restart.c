@@ -120,7 +120,7 @@ static void taken_address_is_named(void **state)
 	rig_drop_stored_fd();
 	rig_conf(METRICS_OFF);
 	assert_true(net_endpoint_parse("127.0.0.1:8099", &endpoint));
-	fd = listener_bind(&endpoint);
+	fd = listener_bind(&endpoint, -1);
 	assert_true(fd >= 0);
 	rig_mark();
 	assert_int_equal(rig_exit_code(rig_start_unready()), SUPERVISOR_FAILED);
