@@ -1,10 +1,13 @@
 /* wnad only; pure. What values say of each other. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "conf_table.h"
 #include "str.h"
 #include "url.h"
+
+enum { SLACK_MS = 250 }; /* a busy machine's wake-ups, from result to verdict */
 
 struct finding {
 	const char **section, **key;
@@ -29,6 +32,25 @@ static bool below(const char *path, const char *folder)
 	       (path[len] == '/' || path[len] == '\0');
 }
 
+/*
+ * What is well must not age between two results: between their ends lies a period,
+ * which jitter makes a tenth longer, what the second one may take beyond the first,
+ * and the way through two sockets.
+ */
+static enum conf_error check_age(struct finding *f, const char *section, int64_t max_age_ms,
+                                 int64_t period_ms, int64_t takes_ms, const char *sum)
+{
+	int64_t least_ms = period_ms + period_ms / 10 + takes_ms + SLACK_MS;
+
+	if (max_age_ms >= least_ms)
+		return CONF_OK;
+	find(f, CONF_MISSING, section, "max_age", "");
+	sb_printf(&f->expected,
+	          "at least %" PRId64 "ms (%s and %d ms), or it ages between two results", least_ms,
+	          sum, SLACK_MS);
+	return CONF_MISSING;
+}
+
 /* By the rule that wna-check goes by, so that it cannot refuse what was taken. */
 static enum conf_error check_url(const struct conf_check *check, const char *section,
                                  struct finding *f)
@@ -50,11 +72,9 @@ static enum conf_error check_one(const struct conf *conf, const struct conf_chec
 	static char section[LIMIT_NAME + 8];
 
 	snprintf(section, sizeof section, "check %s", check->name);
-	if (check->timeout_ms > check->max_age_ms)
-		return find(f, CONF_MISSING, section, "max_age", "at least the timeout");
-	if (check->max_age_ms < check->interval_ms + check->timeout_ms)
-		return find(f, CONF_MISSING, section, "max_age",
-		            "at least interval + timeout, or it ages between two results");
+	if (check_age(f, section, check->max_age_ms, check->interval_ms, check->timeout_ms,
+	              "interval, a tenth of it, timeout") != CONF_OK)
+		return CONF_MISSING;
 	switch ((enum check_type)check->type) {
 	case CHECK_HTTP: return check_url(check, section, f);
 	case CHECK_TCP:
@@ -118,11 +138,8 @@ static enum conf_error check_mount(const struct conf_mount *m, struct finding *f
 		            "a path relative to mount.path without ..");
 	if (m->retry_max_ms < m->retry_min_ms)
 		return find(f, CONF_MISSING, "mount", "retry_max", "at least retry_min");
-	if (m->max_age_ms < m->probe_timeout_ms)
-		return find(f, CONF_MISSING, "mount", "max_age", "at least probe_timeout");
-	if (m->max_age_ms < m->probe_interval_ms)
-		return find(f, CONF_MISSING, "mount", "max_age", "at least probe_interval");
-	return CONF_OK;
+	return check_age(f, "mount", m->max_age_ms, m->probe_interval_ms, m->probe_timeout_ms,
+	                 "probe_interval, a tenth of it, probe_timeout");
 }
 
 static enum conf_error check_database(const struct conf_rds *r, struct finding *f)
@@ -141,7 +158,10 @@ static enum conf_error check_database(const struct conf_rds *r, struct finding *
 	if (r->tls == DB_TLS_VERIFY && !*r->tls_ca)
 		return find(f, CONF_MISSING, "database", "tls_ca",
 		            "a file of CA certificates (tls = verify)");
-	return CONF_OK;
+	/* A question may have to wait for a resolution that is under way. */
+	return check_age(f, "database", r->max_age_ms, r->interval_ms,
+	                 r->dns_timeout_ms + r->timeout_ms,
+	                 "interval, a tenth of it, dns_timeout, timeout");
 }
 
 static enum conf_error check_endpoint(const struct conf_metrics *m, struct finding *f)

@@ -83,7 +83,8 @@ const struct conf_key conf_keys[] = {
 	      "Lifetime asked for the session token, in seconds."),
 	WORDS("imds", "auto_scaling_group", CONF_TYPE_TEXT, imds.asg, "",
 	      "Name of the Auto Scaling group; empty: from the instance's tags."),
-	SPAN("imds", "max_age", imds.max_age_ms, "5m", 10 * SECOND, DAY,
+	/* What is known is told every 10 s, however seldom it is asked (identity.c). */
+	SPAN("imds", "max_age", imds.max_age_ms, "5m", 15 * SECOND, DAY,
 	     "When what the metadata service said counts as unknown."),
 
 	BOOL("mount", "enabled", mount.enabled, "no", "Whether the shared file system is mounted."),
@@ -190,7 +191,7 @@ const struct conf_key conf_keys[] = {
 	     "Between resolutions while the database does not answer."),
 	WORDS("database", "resolv_conf", CONF_TYPE_PATH, rds.resolv_conf, "/etc/resolv.conf",
 	      "Where the name servers are listed."),
-	SPAN("database", "max_age", rds.max_age_ms, "20s", SECOND, HOUR,
+	SPAN("database", "max_age", rds.max_age_ms, "20s", SECOND, DAY,
 	     "When the last word of the database counts as unknown."),
 
 	BOOL("hooks", "enabled", hooks.enabled, "no", "Whether hook scripts are run."),

@@ -118,6 +118,8 @@ static void what_is_printed_reads_back_the_same(void **state)
 	free(text);
 }
 
+#define DATABASE "[database]\nenabled = yes\nendpoint = db\npassword_file = /p\ntls_ca = /ca\n"
+
 static void bad_files(void **state)
 {
 	static const struct {
@@ -173,6 +175,18 @@ static void bad_files(void **state)
 		{ "[check w]\ntype = tcp\n", CONF_MISSING, "check w.address" },
 		{ "[check w]\ntype = file\npath = /a\nmax_age = 1s\n", CONF_MISSING,
 		  ":4: check w.max_age: expected at least" },
+		/* a tenth more than the interval, for the jitter, and what a result takes */
+		{ "[check w]\ninterval = 3s\ntimeout = 50ms\nmax_age = 3599ms\n", CONF_MISSING,
+		  ":4: check w.max_age: expected at least 3600ms (interval, a tenth" },
+		{ "[mount]\nenabled = yes\nfile_system = fs-01234567\nprobe_interval = 10s\n"
+		  "probe_timeout = 1s\nmax_age = 12249ms\n",
+		  CONF_MISSING, ":6: mount.max_age: expected at least 12250ms" },
+		{ DATABASE "interval = 1h\nmax_age = 20s\n", CONF_MISSING,
+		  ":7: database.max_age: expected at least 3965250ms" },
+		{ DATABASE "interval = 2s\ndns_timeout = 1s\ntimeout = 2s\nmax_age = 5449ms\n",
+		  CONF_MISSING, ":9: database.max_age: expected at least 5450ms" },
+		/* is told every 10 s */
+		{ "[imds]\nmax_age = 10s\n", CONF_VALUE, ":2: imds.max_age: " },
 		{ "[mount]\nenabled = yes\nfile_system = fs-01234567\n"
 		  "[check d]\ntype = disk\npath = /var/www/html/efs/x\n",
 		  CONF_MISSING,
@@ -220,13 +234,23 @@ static void bad_files(void **state)
 	}
 }
 
-static void endpoints_that_are_taken(void **state)
+static void values_that_are_taken(void **state)
 {
 	static const char *const table[] = {
 		"[metrics]\nendpoint = https://cw.example:8443/\n",
 		"[metrics]\nendpoint = http://127.0.0.1:5000\n",
 		"[metrics]\nendpoint = http://cw.example\nallow_http = yes\n",
 		"[metrics]\nfips = yes\ndual_stack = yes\n",
+		/* the defaults, and the twins of what is too young */
+		"[check w]\n",
+		"[mount]\nenabled = yes\nfile_system = fs-01234567\n",
+		DATABASE,
+		"[check w]\ninterval = 3s\ntimeout = 50ms\nmax_age = 3600ms\n",
+		"[mount]\nenabled = yes\nfile_system = fs-01234567\nprobe_interval = 10s\n"
+		"probe_timeout = 1s\nmax_age = 12250ms\n",
+		DATABASE "interval = 2s\ndns_timeout = 1s\ntimeout = 2s\nmax_age = 5450ms\n",
+		DATABASE "interval = 1h\nmax_age = 2h\n",
+		"[imds]\nrefresh = 1h\nmax_age = 15s\n",
 	};
 	struct conf conf;
 	char why[600];
@@ -369,7 +393,7 @@ int main(void)
 		cmocka_unit_test(a_full_file),
 		cmocka_unit_test(what_is_printed_reads_back_the_same),
 		cmocka_unit_test(bad_files),
-		cmocka_unit_test(endpoints_that_are_taken),
+		cmocka_unit_test(values_that_are_taken),
 		cmocka_unit_test(a_check_is_the_local_web_server),
 		cmocka_unit_test(comments_and_a_byte_order_mark),
 		cmocka_unit_test(lines_that_inih_would_split),
