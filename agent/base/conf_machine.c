@@ -32,6 +32,16 @@ static int resolve(struct look *look, const char *path)
 	                         look->place, sizeof look->place, look->why, sizeof look->why);
 }
 
+/* look->why without the path, where it begins with it: our messages have it. */
+static const char *reason(const struct look *look, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (strncmp(look->why, path, len) == 0 && strncmp(look->why + len, ": ", 2) == 0)
+		return look->why + len + 2;
+	return look->why;
+}
+
 static enum conf_error check_secret(struct look *look, const char *section, const char *key,
                                     const char *path)
 {
@@ -40,7 +50,7 @@ static enum conf_error check_secret(struct look *look, const char *section, cons
 	struct stat st;
 
 	if (resolve(look, path) < 0)
-		wrong = look->why;
+		wrong = reason(look, path);
 	else if (lstat(path, &st) < 0)
 		wrong = str_errno(errno, word, sizeof word);
 	else if (S_ISLNK(st.st_mode))
@@ -113,10 +123,12 @@ static const char *unreadable(struct look *look, const struct passwd *user)
 static enum conf_error check_readable(struct look *look, const char *section, const char *key,
                                       const char *path, const char *name)
 {
-	const char *wrong = look->why;
 	struct passwd user;
+	const char *wrong;
 
-	if (resolve(look, path) == 0)
+	if (resolve(look, path) < 0)
+		wrong = reason(look, path);
+	else
 		wrong = unreadable(look, local_user(name, &user) ? &user : NULL);
 	if (!wrong)
 		return CONF_OK;

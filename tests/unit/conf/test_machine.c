@@ -96,7 +96,7 @@ static void secrets_must_be_closed(void **state)
 	snprintf(path, sizeof path, "%s/password", dir);
 	put_text("ca.pem", "a certificate\n");
 	assert_int_equal(look(DATABASE), CONF_SECRET);
-	says(4, "no such file");
+	says(4, "/password: no such file");
 	put_text("password", "secret\n");
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
 		assert_int_equal(chmod(path, table[i].mode), 0);
