@@ -1,12 +1,16 @@
 """Bad configuration gets a clear error and loses nothing."""
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from parts import names
 from parts.agent import CONF, Agent, ini
-from parts.node import PASSWORD, Node
+from parts.host import Host
+from parts.node import CA, PASSWORD, Node
 from parts.wait import hold_true, wait_until
+from parts.world import World
 
 UNREADABLE, SYNTAX, UNKNOWN, VALUE, MISSING, SECRET = 3, 4, 5, 6, 7, 8  # enum conf_error
 
@@ -39,6 +43,14 @@ BAD = {
     "not-ini": (SYNTAX, "[health]\nthis is no assignment\n", 2, ""),
     "no-bracket": (SYNTAX, "[health\nlisten = 0.0.0.0:1\n", 1, ""),
     "long-line": (SYNTAX, "[health]\nlisten = " + "x" * 5000 + "\n", 2, ""),
+    "after-bracket": (SYNTAX, "[agent] log_level = nonsense\n", 1, "agent"),
+    "byte-order-mark": (UNKNOWN, "\ufeff[agnt]\n", 1, "agnt"),
+    "url": (VALUE, "[check web]\nurl = http://localhost.localdomain/health.html\n", 2, "url"),
+    "url-port": (VALUE, "[check web]\nurl = http://127.0.0.1:99999/\n", 2, "url"),
+    "young": (MISSING, "[check web]\ninterval = 3s\ntimeout = 50ms\nmax_age = 3050ms\n", 4,
+              "max_age"),
+    "certificates": (UNREADABLE, "[metrics]\nca_file = /nowhere/ca.pem\n", 2, "ca_file"),
+    "hook-user": (VALUE, "[hooks]\nenabled = yes\nuser = nosuchuser\n", 3, "nosuchuser"),
     "no-endpoint": (MISSING, "[database]\nenabled = yes\n", 0, "endpoint"),
 }
 
@@ -60,6 +72,17 @@ def test_bad(host: object, name: str) -> None:
     assert done.returncode == code, said
     assert (f"agent.conf:{line}:" if line else "agent.conf") in said
     assert word in said and len(said.strip().splitlines()) == 1
+
+
+def test_as_installed(world: World, host: Host) -> None:
+    """The shipped file checks the web server; one without any local check is warned of."""
+    host.write(CONF, (world.stage / CONF[1:]).read_text())
+    done = host.run("wnad", "-t")
+    assert "good" in done.stdout and not done.stderr
+    assert "url = http://127.0.0.1/health.html" in host.run("wnad", "-T").stdout
+    host.write(CONF, GOOD + "[check web]\nscope = shared\n")
+    done = host.run("wnad", "-t")
+    assert "good" in done.stdout and "warning: no local check" in done.stderr
 
 
 def test_missing_file(host: object) -> None:
@@ -85,7 +108,60 @@ def test_password_file(node: Node, mode: int, owner: int, code: int) -> None:
     assert done.returncode == code
     assert "secret-word" not in done.stdout + done.stderr
     if code:
-        assert PASSWORD in done.stderr
+        assert PASSWORD in done.stderr and f"{CONF}:" in done.stderr
+
+
+def line_of(node: Node, start: str) -> str:
+    """ "FILE:LINE:" of the line that starts so."""
+    lines = node.host.read(CONF).splitlines()
+    return f"{CONF}:{[i for i, line in enumerate(lines, 1) if line.startswith(start)][0]}:"
+
+
+def test_empty_password(node: Node) -> None:
+    node.only("database")
+    assert node.host.run("wnad", "-t").returncode == 0
+    node.host.write(PASSWORD, "", 0o600)
+    done = node.host.run("wnad", "-t", check=False)
+    assert done.returncode == SECRET and "empty" in done.stderr
+    assert line_of(node, "password_file") in done.stderr
+
+
+@pytest.mark.parametrize("mode, group, code", [
+    (0o644, None, 0), (0o640, "wna-rds", 0), (0o640, None, UNREADABLE), (0o600, None, UNREADABLE),
+    (None, None, UNREADABLE)])
+def test_certificates(node: Node, mode: int | None, group: str | None, code: int) -> None:
+    node.only("database")
+    place = node.host.path(CA)
+    if mode is None:
+        place.unlink()
+    else:
+        os.chown(place, 0, node.users[group] if group else 0)
+        place.chmod(mode)
+    done = node.host.run("wnad", "-t", check=False)
+    assert done.returncode == code, done.stderr
+    if code:
+        assert line_of(node, "tls_ca") in done.stderr and "wna-rds" in done.stderr
+
+
+@pytest.mark.parametrize("by_link", [False, True])
+def test_password_on_a_silent_server(node: Node, agent: Agent, by_link: bool) -> None:
+    """Neither wnad -t nor wnad touches it: the health answer must not wait for it."""
+    node.only("database")
+    node.host.sh("mkdir -p /run/far; ln -s /run/far /run/near; "
+                 "mount -t fuse.bindfs /srv/efs /run/far")
+    node.host.write("/run/far/password", "secret-word\n", 0o600)
+    agent.change("database", password_file="/run/near/password" if by_link
+                 else "/run/far/password")
+    for silent in (False, True):
+        if silent:
+            node.shared.silence(node.host)
+        done = node.host.run("wnad", "-t", check=False, timeout=5)
+        assert done.returncode == SECRET and "network file system" in done.stderr
+        assert line_of(node, "password_file") in done.stderr
+    agent.start()
+    assert agent.code("/livez") == 200
+    agent.wait_job("database", "waiting")
+    node.shared.speak(node.host)
 
 
 def test_checks_below_the_shared_file_system_are_refused(node: Node) -> None:
@@ -96,6 +172,18 @@ def test_checks_below_the_shared_file_system_are_refused(node: Node) -> None:
         assert done.returncode not in (0, 1) and "path" in done.stderr
         node.host.write(CONF, GOOD + f"[check x]\ntype = {kind}\npath = /var/www/html\n")
         assert node.host.run("wnad", "-t").returncode == 0
+
+
+def test_links_onto_a_network_file_system_are_refused(node: Node) -> None:
+    node.host.sh("mkdir -p /run/far /run/here; ln -s /run/far /run/link; "
+                 "ln -s /var/www/html/efs /run/shared; mount -t fuse.bindfs /srv/efs /run/far")
+    mount = "[mount]\nenabled = yes\ntype = tmpfs\nsource = none\n"
+    for path, code in (("/run/link/ok", VALUE), ("/run/shared/ok", VALUE), ("/run/here", 0)):
+        node.host.write(CONF, GOOD + mount + f"[check x]\ntype = disk\npath = {path}\n")
+        done = node.host.run("wnad", "-t", check=False)
+        assert done.returncode == code, done.stderr
+        if code:
+            assert line_of(node, "path = /run") + " check x.path:" in done.stderr
 
 
 def test_running_agent_keeps_its_configuration(node: Node, agent: Agent) -> None:
@@ -126,6 +214,19 @@ def test_reload_takes_a_good_one(node: Node, agent: Agent) -> None:
     assert agent.pid("rds") == rds, "what did not change is not restarted"
     assert agent.pid("core") != 0 and core
     assert agent.notify.said("RELOADING", "1")
+
+
+def test_starts_without_hooks_for_want_of_their_user(node: Node, agent: Agent) -> None:
+    node.only()
+    agent.change("hooks", enabled=True, user="nosuchuser")
+    agent.start()
+    assert agent.code("/healthz") == 200
+    assert f"{line_of(node, 'user')} hooks.user:" in agent.log()
+    hook = wait_until(lambda: [p for p in agent.status()["processes"] if p["role"] == "hook"],
+                      "the hook's state is known")[0]
+    assert "nosuchuser" in hook["why"]
+    agent.change("hooks", user="nobody")
+    assert agent.reload().returncode == 0
 
 
 def test_does_not_start_on_a_bad_one(node: Node, agent: Agent) -> None:
