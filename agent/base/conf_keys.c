@@ -178,7 +178,7 @@ const struct conf_key conf_keys[] = {
 	       "verify: certificate must be valid for the endpoint's name; required: encrypted; "
 	       "off."),
 	WORDS("database", "tls_ca", CONF_TYPE_PATH, rds.tls_ca, "",
-	      "File of CA certificates; needed for verify."),
+	      "File of CA certificates that user wna-rds can read; needed for verify."),
 	SPAN("database", "interval", rds.interval_ms, "2s", 200, HOUR,
 	     "Between two questions to the kept session."),
 	SPAN("database", "timeout", rds.timeout_ms, "3s", SECOND, MINUTE,
@@ -219,7 +219,7 @@ const struct conf_key conf_keys[] = {
 	BOOL("metrics", "allow_http", metrics.allow_http, "no",
 	     "Allow a plain http:// endpoint that is not loopback."),
 	WORDS("metrics", "ca_file", CONF_TYPE_PATH, metrics.ca_file, "",
-	      "File of CA certificates for AWS; empty: the system's."),
+	      "File of CA certificates for AWS that user wna-cloud can read; empty: the system's."),
 	WORDS("metrics", "credentials_file", CONF_TYPE_PATH, metrics.credentials_file, "",
 	      "AWS shared credentials file; root's, mode 0600; empty: the role's."),
 	WORDS("metrics", "profile", CONF_TYPE_NAME, metrics.profile, "",
