@@ -98,10 +98,12 @@ int main(int argc, char **argv)
 	for (int64_t i = 0; i < count; i++) {
 		int64_t due = start + i * step;
 
-		until_ns(due);
-		/* The sleep's own lateness is ours, not the server's. */
-		if (now_ns() - due < 2 * step)
+		/* A sleep's own lateness is ours, not the server's; without one the
+		 * answer before was late, and that is the server's. */
+		if (now_ns() < due) {
+			until_ns(due);
 			due = now_ns();
+		}
 		if (send(fds[i % CONNECTIONS], request, (size_t)len, MSG_NOSIGNAL) != len) {
 			perror("send");
 			return 1;

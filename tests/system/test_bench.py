@@ -1,0 +1,55 @@
+"""The bench's own tools: what they say must be so before their figures mean anything."""
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+BENCH = Path(__file__).parent.parent / "bench"
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
+
+
+def serve(listener: socket.socket, hold_s: float) -> None:
+    """Answers each request of each connection; the first of all after hold_s."""
+    held = threading.Event()
+
+    def one(peer: socket.socket) -> None:
+        with peer:
+            while peer.recv(4096):
+                if not held.is_set():
+                    held.set()
+                    time.sleep(hold_s)  # the stall is what is measured
+                peer.sendall(ANSWER)
+    while True:
+        try:
+            peer, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=one, args=(peer,), daemon=True).start()
+
+
+def paced(tmp_path: Path, hold_s: float) -> list[int]:
+    """Microseconds of ten requests, one each 100 ms."""
+    program = tmp_path / "pace"
+    subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", str(BENCH / "pace.c"), "-o", str(program)],
+                   check=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener, hold_s), daemon=True).start()
+        done = subprocess.run([str(program), "127.0.0.1", str(listener.getsockname()[1]), "/", "10",
+                               "1"], capture_output=True, text=True, check=True, timeout=20)
+    return [int(line) for line in done.stdout.split()]
+
+
+def test_pace_charges_whom_it_delayed(tmp_path: Path) -> None:
+    """An answer 150 ms late delays the next request, due after 100, by 50."""
+    late = paced(tmp_path, 0.15)
+    assert len(late) == 10
+    assert late[0] >= 150_000 and late[1] >= 40_000, late
+
+
+def test_pace_in_time(tmp_path: Path) -> None:
+    """... and a server that is in time is charged with nothing of the kind."""
+    assert sorted(paced(tmp_path, 0))[5] < 40_000
