@@ -1,8 +1,10 @@
-/* Floor for wna-cloud: libcurl with TLS and a CA bundle, one post every ten
- * seconds over a kept connection; cJSON, SQLite and libcrypto loaded.
+/* Floor for wna-cloud: libcurl with TLS and a CA bundle, /proc/stat read once a
+ * second and one post every ten over a kept connection; cJSON, SQLite and libcrypto
+ * loaded.
  *	floor_curl URL CA_FILE */
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -13,6 +15,16 @@ static size_t drop(char *data, size_t size, size_t n, void *arg)
 	(void)data;
 	(void)arg;
 	return size * n;
+}
+
+static void sample(void)
+{
+	static char text[8192];
+	int fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof text) <= 0)
+		perror("/proc/stat");
+	close(fd);
 }
 
 int main(int argc, char **argv)
@@ -37,6 +49,9 @@ int main(int argc, char **argv)
 
 		if (rc)
 			fprintf(stderr, "%s\n", curl_easy_strerror(rc));
-		sleep(10);
+		for (int second = 0; second < 10; second++) {
+			sample();
+			sleep(1);
+		}
 	}
 }

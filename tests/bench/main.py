@@ -1,6 +1,6 @@
 """The agent's figures, each beside its floor in the same run. See `run`.
 
-    python -m bench.main BUILD OUT [--quick]
+    python -m bench.main BUILD OUT [--quick] [--pairs N] [--only NAME,...]
 
 BUILD holds the venv, the staged agent (stage/) and the floors (floors/);
 results.json, table.txt and the raw samples go to OUT."""
@@ -12,13 +12,24 @@ import platform
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from parts.world import World
 
-from . import answering, cost, start
+from . import answering, cost, passing, start
 from .ground import Ground
 from .table import table
+
+
+# `run` has their names too: it judges its arguments before anything is installed.
+MEASURES: dict[str, Callable[[Ground], dict[str, Any]]] = {
+    "size": cost.size,
+    "answering": answering.throughput,
+    "latency": answering.latency,
+    "cost": cost.cost,  # gives two: memory and processor
+    "passing": passing.passing,
+    "start": start.start,
+}
 
 
 def main() -> int:
@@ -29,17 +40,12 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=0, help="interleaved pairs (default 5)")
     parser.add_argument("--only", default="", help="names of measurements, separated by commas")
     options = parser.parse_args()
+    chosen = [n for n in options.only.split(",") if n] or list(MEASURES)
+    if unknown := set(chosen) - set(MEASURES):
+        parser.error(f"no measurement {', '.join(sorted(unknown))}; there are: "
+                     f"{', '.join(MEASURES)}")
     options.out.mkdir(parents=True, exist_ok=True)
 
-    measures = {
-        "size": cost.size,
-        "answering": answering.throughput,
-        "latency": answering.latency,
-        "memory": cost.memory,
-        "processor": cost.processor,
-        "start": start.start,
-    }
-    chosen = [n for n in options.only.split(",") if n] or list(measures)
     results: dict[str, Any] = {"machine": f"{platform.machine()}, Linux {platform.release()}"}
     with tempfile.TemporaryDirectory(prefix="wna-bench-") as folder:
         print("bench: bringing the lab up", flush=True)
@@ -52,7 +58,8 @@ def main() -> int:
             ground.pairs = options.pairs or ground.pairs
             for name in chosen:
                 print(f"bench: {name}", flush=True)
-                results[name] = measures[name](ground)
+                found = MEASURES[name](ground)
+                results.update(found if name == "cost" else {name: found})
                 # Written as it grows: a run that is broken off keeps what it has.
                 (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
         finally:

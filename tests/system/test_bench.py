@@ -1,11 +1,17 @@
 """The bench's own tools: what they say must be so before their figures mean anything."""
 from __future__ import annotations
 
+import os
+import re
 import socket
 import subprocess
 import threading
 import time
 from pathlib import Path
+
+import pytest
+
+from bench.main import MEASURES
 
 BENCH = Path(__file__).parent.parent / "bench"
 
@@ -53,3 +59,30 @@ def test_pace_charges_whom_it_delayed(tmp_path: Path) -> None:
 def test_pace_in_time(tmp_path: Path) -> None:
     """... and a server that is in time is charged with nothing of the kind."""
     assert sorted(paced(tmp_path, 0))[5] < 40_000
+
+
+def run(tmp_path: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """tests/bench/run, which must come back at once and leave nothing."""
+    build = tmp_path / "build"
+    done = subprocess.run([str(BENCH / "run"), *args], env={**os.environ, "WNA_BUILD": str(build)},
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10)
+    assert not build.exists()
+    return done
+
+
+def test_run_says_what_it_takes(tmp_path: Path) -> None:
+    done = run(tmp_path, "--help")
+    names = re.search(r"some of: (.*)", done.stdout)
+    assert done.returncode == 0 and names
+    assert names[1].split() == list(MEASURES)
+
+
+@pytest.mark.parametrize("args, said", [
+    (["--bogus"], 'no option "--bogus"'),
+    (["--only", "size,nosuch"], f'no measurement "nosuch"; there are: {" ".join(MEASURES)}'),
+    (["--only"], "--only needs"),
+    (["--pairs", "none"], "--pairs needs a number"),
+])
+def test_run_judges_its_arguments_first(tmp_path: Path, args: list[str], said: str) -> None:
+    done = run(tmp_path, *args)
+    assert done.returncode == 2 and said in done.stderr, done.stderr
