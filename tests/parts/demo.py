@@ -50,16 +50,19 @@ def say(text: str) -> None:
 
 
 class Demo:
+    """tests/demo sees to it that there is one at a time in a build folder."""
+
     def __init__(self) -> None:
-        folder = BUILD / "demo"
-        subprocess.run(["rm", "-rf", str(folder)], check=True)
-        say("demo: resolver, databases and CloudWatch start")
-        self.world = World(Path(os.environ["WNA_STAGE"]), Path(os.environ["WNA_VENV"]),
-                           BUILD / "cache" / "demo", folder, nfs=True)
+        self.world: World | None = None
         self.node: Node | None = None
 
     def up(self) -> Node:
-        world = self.world
+        folder = BUILD / "demo"
+        subprocess.run(["rm", "-rf", str(folder), str(SOCKET)], check=True)
+        say("demo: resolver, databases and CloudWatch start")
+        world = self.world = World(Path(os.environ["WNA_STAGE"]), Path(os.environ["WNA_VENV"]),
+                                   BUILD / "cache" / "demo", folder, nfs=True)
+        say(LEGEND.format(shared=world.shared.label))
         say("demo: a web instance starts")
         node = self.node = world.add_node()
         node.give_role()
@@ -74,6 +77,7 @@ class Demo:
         return node
 
     def failover(self, how: str) -> str:
+        assert self.world
         database = self.world.database
         database.repair()
         old, new = (names.DATABASES[i] for i in (database.writer, 1 - database.writer))
@@ -97,7 +101,8 @@ class Demo:
             if self.node and self.node.agent.running():
                 self.node.agent.stop()
         finally:
-            self.world.close()
+            if self.world:
+                self.world.close()
             SOCKET.unlink(missing_ok=True)
 
 
@@ -119,32 +124,54 @@ def once(demo: Demo) -> None:
 
 
 def screen(demo: Demo) -> None:
+    """Returns when the screen is left."""
     node = demo.up()
     threading.Thread(target=control.serve, args=(str(SOCKET), demo.do), daemon=True).start()
     node.agent.ctl("wait", "--for", "ready", "--timeout", "30", check=False, timeout=40)
+    if sys.stdin.isatty():
+        # The screen takes the whole terminal, and what is said above with it.
+        say("demo: all is up; press Enter for the screen (Ctrl-C there ends the demo)")
+        sys.stdin.readline()
     term = os.environ.get("TERM", "dumb")
     subprocess.run([*node.host.enter(), f"TERM={term}", "wnactl", "status", "--watch"],
                    check=False)
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def end() -> None:
+    """From here on nothing breaks off the taking down. Not by print(): that may be
+    what a signal has interrupted."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        os.write(sys.stdout.fileno(), b"\ndemo: taking everything down\n")
+    except OSError:
+        pass  # the terminal has gone
+
+
 def stop(*_: object) -> None:
+    end()
     raise KeyboardInterrupt
 
 
 def run(how: str) -> int:
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
+    """0, also when the screen is left; 130 if it was ended before it had shown all."""
     demo = Demo()
+    for number in SIGNALS:
+        signal.signal(number, stop)
     try:
-        say(LEGEND.format(shared=demo.world.shared.label))
         (once if how == "--once" else screen)(demo)
+        end()
+        return 0
     except KeyboardInterrupt:
-        pass
+        return 0 if how != "--once" and SOCKET.exists() else 130
+    except Exception:
+        end()
+        raise
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        say("\ndemo: taking everything down")
         demo.close()
-    return 0
 
 
 def order(**what: Any) -> dict[str, Any]:

@@ -32,19 +32,28 @@ class World:
         self.hosts: list[Host] = []
         self.nodes: list[Node] = []
         self._numbers = 0
+        try:
+            self._bring_up(cache, nfs)
+        except BaseException:  # Ctrl-C is no Exception
+            self.close()
+            raise
+
+    def _bring_up(self, cache: Path, nfs: bool) -> None:
         self.authority = Authority()
-        self.ca = folder / "ca.pem"
+        self.ca = self.folder / "ca.pem"
         self.authority.write(self.ca)
         template = mariadb.prepare_template(cache / "mariadb-template")
 
         self.switch = Switch(self.logs)
         self.hosts.append(self.switch.host)
-        binds = [(TESTS, "/lab", "ro"), (venv, str(venv), "ro")]
+        binds = [(TESTS, "/lab", "ro"), (self.venv, str(self.venv), "ro")]
         resolver, balancer = self._host("resolver", binds), self._host("balancer", [])
         aws = self._host("aws", binds)
         pair = [self._host(f"db-{zone[-1]}", []) for zone in names.ZONES]
         self.balancer = balancer
         self.shared: Any = self._share(nfs)
+        if isinstance(self.shared, NfsFileSystem):
+            self.shared.start()
         self.switch.attach(resolver, names.RESOLVER, names.LIAR)
         self.switch.attach(balancer, names.BALANCER)
         self.switch.attach(aws, names.CLOUDWATCH, names.SCRIPTED)
@@ -52,8 +61,8 @@ class World:
             self.switch.attach(host, address)
 
         self.dns = Dns(resolver)
-        self.cloudwatch = CloudWatch(aws, venv, self.ca)
-        self.scripted = ScriptedAws(aws, venv)
+        self.cloudwatch = CloudWatch(aws, self.venv, self.ca)
+        self.scripted = ScriptedAws(aws, self.venv)
         servers = [MariaDb(host, template) for host in pair]
         self.database = Database(self.dns, servers)
 
@@ -84,9 +93,7 @@ class World:
             return SharedFileSystem(self.folder / "shared")
         target = self._host("mount-target", [])
         self.switch.attach(target, names.MOUNT_TARGET)
-        share = NfsFileSystem(target)
-        share.start()
-        return share
+        return NfsFileSystem(target)
 
     def use_moto(self) -> None:
         """The monitoring endpoint's name leads to moto."""
@@ -120,7 +127,7 @@ class World:
     def close(self) -> None:
         for node in list(self.nodes):
             self.remove(node)
-        if isinstance(self.shared, NfsFileSystem):
+        if isinstance(getattr(self, "shared", None), NfsFileSystem):
             self.shared.stop()
         for host in reversed(self.hosts):
             host.close()
