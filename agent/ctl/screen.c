@@ -23,15 +23,16 @@ enum {
 /* Where the columns of this page are; 0 = not shown. */
 struct layout {
 	int since, what, indent;
+	bool dense; /* SCREEN_SHORT: every row counts */
 };
 
-static struct layout screen_layout(const struct page *page)
+static struct layout screen_layout(const struct page *page, bool dense)
 {
 	if (page->width < NARROWER)
-		return (struct layout){ .since = 0, .what = 0, .indent = 2 };
+		return (struct layout){ 0, 0, 2, dense };
 	if (page->width < NARROW)
-		return (struct layout){ .since = 0, .what = COL_SINCE, .indent = COL_SINCE };
-	return (struct layout){ .since = COL_SINCE, .what = COL_WHAT, .indent = COL_WHAT };
+		return (struct layout){ 0, COL_SINCE, COL_SINCE, dense };
+	return (struct layout){ COL_SINCE, COL_WHAT, COL_WHAT, dense };
 }
 
 /* "08:15:30Z" today, "11-23 08:15Z" on another day of the agent's clock. */
@@ -97,10 +98,21 @@ static void screen_texts(struct page *page, const struct layout *layout, enum pa
 		page_end(page);
 }
 
+/* The one line of a job that is well; what is too long for it is cut. */
+static void screen_rest(struct page *page, const struct layout *layout, const char *text)
+{
+	if (layout->what > 0 && text[0] != '\0') {
+		page_to(page, layout->what);
+		page_put(page, PAGE_PLAIN, text);
+	}
+	page_end(page);
+}
+
 static void screen_heading(struct page *page, const struct layout *layout, const char *name,
                            const char *text)
 {
-	page_end(page);
+	if (!layout->dense)
+		page_end(page);
 	page_put(page, PAGE_DIM, name);
 	page_to(page, COL_STATE);
 	page_put(page, PAGE_DIM, "STATE");
@@ -130,15 +142,18 @@ static void screen_page(struct page *page, const struct layout *layout, const ch
 
 static void screen_head(struct page *page, const struct layout *layout, const struct view *view)
 {
+	struct view_page healthz = view->healthz;
 	char span[32];
 
+	if (layout->dense && strcmp(healthz.why, view->readyz.why) == 0)
+		healthz.why[0] = '\0'; /* the next row says it */
 	page_put(page, PAGE_BOLD, "web-node-agent");
 	page_printf(page, PAGE_PLAIN, " %s", view->version);
 	if (view->started_ms > 0)
 		page_printf(page, PAGE_PLAIN, ", up %s",
 		            screen_span(view->started_ms, view->now_ms, span, sizeof span));
 	page_end(page);
-	screen_page(page, layout, "healthz", &view->healthz, view->now_ms);
+	screen_page(page, layout, "healthz", &healthz, view->now_ms);
 	screen_page(page, layout, "readyz", &view->readyz, view->now_ms);
 	if (view->error[0] != '\0') {
 		page_put(page, PAGE_BAD, "configuration");
@@ -150,6 +165,11 @@ static void screen_head(struct page *page, const struct layout *layout, const st
 	}
 }
 
+static bool screen_is_well(enum verdict_level level)
+{
+	return level == LEVEL_OK || level == LEVEL_OFF;
+}
+
 static void screen_jobs(struct page *page, const struct layout *layout, const struct view *view)
 {
 	screen_heading(page, layout, "JOB", "WHAT");
@@ -159,7 +179,10 @@ static void screen_jobs(struct page *page, const struct layout *layout, const st
 
 		screen_row(page, layout, job->name, verdict_level_name(job->level), style,
 		           job->level == LEVEL_OFF ? 0 : job->since_ms, view->now_ms);
-		screen_texts(page, layout, style, job->what, job->why, job->next);
+		if (layout->dense && screen_is_well(job->level))
+			screen_rest(page, layout, job->what);
+		else
+			screen_texts(page, layout, style, job->what, job->why, job->next);
 	}
 }
 
@@ -174,14 +197,19 @@ static void screen_check_text(const struct view_check *check, char *ret, size_t 
 
 static void screen_checks(struct page *page, const struct layout *layout, const struct view *view)
 {
-	if (view->checks == 0)
-		return;
-	screen_heading(page, layout, "CHECK", "WHAT");
+	bool headed = false;
+
 	for (int i = 0; i < view->checks; i++) {
 		const struct view_check *check = &view->check[i];
 		enum page_style style = page_level_style(check->level);
 		char text[96];
 
+		/* The job has counted them. */
+		if (layout->dense && screen_is_well(check->level))
+			continue;
+		if (!headed)
+			screen_heading(page, layout, "CHECK", "WHAT");
+		headed = true;
 		screen_check_text(check, text, sizeof text);
 		screen_row(page, layout, check->name, verdict_level_name(check->level), style,
 		           check->since_ms, view->now_ms);
@@ -215,7 +243,8 @@ static void screen_processes(struct page *page, const struct layout *layout,
 	}
 }
 
-static void screen_events(struct page *page, const struct view *view, bool verbose)
+static void screen_events(struct page *page, const struct layout *layout, const struct view *view,
+                          bool verbose)
 {
 	int shown = verbose || view->events < EVENTS ? view->events : EVENTS;
 	int indent = page->width < NARROWER ? 2 : COL_EVENT;
@@ -223,7 +252,8 @@ static void screen_events(struct page *page, const struct view *view, bool verbo
 
 	if (shown == 0)
 		return;
-	page_end(page);
+	if (!layout->dense)
+		page_end(page);
 	page_put(page, PAGE_DIM, "LAST CHANGES, newest first");
 	page_end(page);
 	for (int i = view->events - 1; i >= view->events - shown; i--) {
@@ -256,15 +286,16 @@ static void screen_counters(struct page *page, const struct view *view)
 	}
 }
 
-void screen_show(struct page *page, const struct view *view, bool verbose)
+void screen_show(struct page *page, const struct view *view, enum screen_detail detail)
 {
-	struct layout layout = screen_layout(page);
+	struct layout layout = screen_layout(page, detail == SCREEN_SHORT);
+	bool verbose = detail == SCREEN_VERBOSE;
 
 	screen_head(page, &layout, view);
 	screen_jobs(page, &layout, view);
 	screen_checks(page, &layout, view);
 	screen_processes(page, &layout, view, verbose);
-	screen_events(page, view, verbose);
+	screen_events(page, &layout, view, verbose);
 	if (verbose)
 		screen_counters(page, view);
 }

@@ -9,11 +9,15 @@
 #include "page.h"
 #include "view.h"
 
-/*
- * `verbose` adds all processes, all remembered changes and the counters. Times
- * are reckoned from view->now_ms, the agent's own clock when it answered.
- */
-void screen_show(struct page *page, const struct view *view, bool verbose);
+enum screen_detail {
+	SCREEN_SHORT, /* what is well on one line, whatever has to be cut: for a low terminal */
+	SCREEN_NORMAL,
+	SCREEN_VERBOSE, /* and all processes, all remembered changes, the counters */
+	SCREEN_DETAIL_MAX,
+};
+
+/* Times are reckoned from view->now_ms, the agent's own clock when it answered. */
+void screen_show(struct page *page, const struct view *view, enum screen_detail detail);
 
 /* A number that is the same for two views between which nothing has changed
  * but time. */

@@ -51,7 +51,7 @@ enum ctl_exit status_once(const struct ctl *ctl, bool json, bool verbose)
 			fputs(text, ctl->out);
 	} else {
 		page_init(&page, ctl->out, ctl_width(ctl->out, ctl->width), ctl->colour, ctl->utf8);
-		screen_show(&page, &view, verbose);
+		screen_show(&page, &view, verbose ? SCREEN_VERBOSE : SCREEN_NORMAL);
 	}
 	free(text);
 	return view.readyz.code == 200 ? CTL_OK : CTL_NO;

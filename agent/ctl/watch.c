@@ -69,7 +69,8 @@ struct watch {
 };
 
 /* One page into a text of its own: drawn in one write, it does not flicker. */
-static int watch_render(const struct watch *watch, char **ret_text, size_t *ret_len)
+static int watch_render(const struct watch *watch, enum screen_detail detail, char **ret_text,
+                        size_t *ret_len)
 {
 	const struct ctl *ctl = watch->ctl;
 	FILE *memory = open_memstream(ret_text, ret_len);
@@ -89,8 +90,33 @@ static int watch_render(const struct watch *watch, char **ret_text, size_t *ret_
 		}
 	}
 	if (watch->seen)
-		screen_show(&page, &watch->view, watch->verbose);
+		screen_show(&page, &watch->view, detail);
 	return fclose(memory) == 0 ? 0 : -ENOMEM;
+}
+
+static bool watch_is_too_high(const struct watch *watch, const char *text)
+{
+	int rows = watch->ctl->out_tty ? ctl_rows(watch->ctl->out) : 0, lines = 0;
+
+	while ((text = strchr(text, '\n')) != NULL) {
+		lines++;
+		text++;
+	}
+	return rows > 0 && lines > rows;
+}
+
+/* The page; a shorter one if that is higher than the terminal and not all was asked for. */
+static int watch_page(const struct watch *watch, char **ret_text)
+{
+	enum screen_detail detail = watch->verbose ? SCREEN_VERBOSE : SCREEN_NORMAL;
+	size_t len;
+	int r = watch_render(watch, detail, ret_text, &len);
+
+	if (r < 0 || detail == SCREEN_VERBOSE || !watch_is_too_high(watch, *ret_text))
+		return r;
+	free(*ret_text);
+	*ret_text = NULL;
+	return watch_render(watch, SCREEN_SHORT, ret_text, &len);
 }
 
 /* Over the page before, line by line, and no further than the last row. */
@@ -123,13 +149,12 @@ static void watch_show(struct watch *watch)
 	uint64_t shape = screen_shape(&watch->view);
 	bool lost = watch->lost_ms > 0;
 	char *text = NULL;
-	size_t len;
 
 	/* In a file or a pipe: a page when something changed, not one a second. */
 	if (!watch->ctl->out_tty && watch->shown != 0 && shape == watch->shown &&
 	    lost == watch->shown_lost)
 		return;
-	if (watch_render(watch, &text, &len) == 0) {
+	if (watch_page(watch, &text) == 0) {
 		if (watch->ctl->out_tty)
 			watch_draw(watch, text);
 		else

@@ -1,12 +1,16 @@
-"""The demo: five jobs, a failover, everything taken down."""
+"""The demo: five jobs, a failover, everything taken down; and its screen."""
 from __future__ import annotations
 
 import fcntl
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
+from typing import Iterator
 
 import pytest
 
@@ -67,3 +71,60 @@ def test_one_at_a_time(tmp_path: Path, args: list[str]) -> None:
     os.close(folder)
     assert done.returncode == 1 and "one is running already" in done.stderr
     assert kept.exists() and os.listdir(tmp_path) == ["demo"]
+
+
+class Terminal:
+    """A program on a terminal of 24 lines of 80 columns."""
+
+    def __init__(self, *args: str, env: dict[str, str]) -> None:
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(args[0], args, env)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        os.set_blocking(self.fd, False)
+        self.said = ""
+        self.status: int | None = None
+
+    def shows(self, text: str, timeout: float) -> str:
+        """What was shown before it and up to it."""
+        def seen() -> bool:
+            try:
+                self.said += os.read(self.fd, 65536).decode(errors="replace")
+            except BlockingIOError:
+                pass
+            return text in self.said
+        wait_until(seen, f'"{text}" on the terminal', timeout)
+        before, _, self.said = self.said.partition(text)
+        return before + text
+
+    def type(self, text: str) -> None:
+        os.write(self.fd, text.encode())
+
+    def wait(self) -> int:
+        if self.status is None:
+            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.status
+
+
+@pytest.fixture
+def terminal(world: World, tmp_path: Path) -> Iterator[Terminal]:
+    made = Terminal(sys.executable, "-m", "parts.demo", "up", env=environment(world, tmp_path))
+    yield made
+    os.close(made.fd)  # which ends what is on it
+    made.wait()
+
+
+@pytest.mark.timeout(180)
+def test_on_a_small_terminal(terminal: Terminal) -> None:
+    """The labels stay until they are read; the screen then has room for the changes."""
+    head = terminal.shows("press Enter", 90)
+    assert "a stand-in: moto" in head and "sudo tests/demo failover" in head
+    assert "\033[2J" not in head
+    terminal.type("\n")
+    terminal.shows("LAST CHANGES", 15)
+    assert "readyz" in terminal.shows("\033[J", 5)
+    page = terminal.shows("\033[J", 5)
+    assert "LAST CHANGES" in page and "[more" not in page
+    terminal.type("\003")
+    terminal.shows("taking everything down", 10)
+    assert terminal.wait() == 0

@@ -22,7 +22,7 @@ static void load(const char *name)
 	free(text);
 }
 
-static char *show(int width, bool colour, bool utf8, bool verbose)
+static char *show_detail(int width, bool colour, bool utf8, enum screen_detail detail)
 {
 	struct page page;
 	char *ret = NULL;
@@ -30,9 +30,14 @@ static char *show(int width, bool colour, bool utf8, bool verbose)
 	FILE *file = open_memstream(&ret, &len);
 
 	page_init(&page, file, width, colour, utf8);
-	screen_show(&page, &view, verbose);
+	screen_show(&page, &view, detail);
 	fclose(file);
 	return ret;
+}
+
+static char *show(int width, bool colour, bool utf8, bool verbose)
+{
+	return show_detail(width, colour, utf8, verbose ? SCREEN_VERBOSE : SCREEN_NORMAL);
 }
 
 static void has(const char *screen, const char *line)
@@ -93,6 +98,45 @@ static void what_is_wrong_is_said(void **state)
 	free(screen);
 }
 
+/* The line, from 1, that `what` is on. */
+static int row_of(const char *screen, const char *what)
+{
+	const char *at = strstr(screen, what);
+	int row = 1;
+
+	if (at == NULL)
+		fail_msg("\"%s\" is not on the screen:\n%s", what, screen);
+	for (; screen < at; screen++)
+		row += *screen == '\n';
+	return row;
+}
+
+/* 24 rows of 80 columns: the changes are there, and whatever is wrong is said in full. */
+static void a_low_terminal(void **state)
+{
+	char *screen;
+
+	(void)state;
+	load("healthy.json");
+	screen = show(80, false, true, false);
+	assert_true(row_of(screen, "11-22 23:59Z") > 24);
+	free(screen);
+	screen = show_detail(80, false, true, SCREEN_SHORT);
+	assert_true(row_of(screen, "11-22 23:59Z") <= 24);
+	has(screen, "database    ok            3 h 12 min   writer 10.16.6.137, 1.1 ms\n");
+	has(screen, "checks      ok            3 h 12 min   3 of 3 good\n");
+	has_not(screen, "next: asks every 2.0 s");
+	free(screen);
+	/* Even with the database away, a process down and a configuration refused. */
+	load("failover.json");
+	screen = show_detail(80, false, true, SCREEN_SHORT);
+	assert_true(row_of(screen, "database: 10.16.6.137 stopped answering") < 23);
+	has(screen, "10.16.6.137 does not answer: no answer\n");
+	has(screen, "  within 2.0 s\n");
+	has(screen, "next: resolves and asks again in 1.0 s\n");
+	free(screen);
+}
+
 static void just_started(void **state)
 {
 	char *screen;
@@ -127,10 +171,13 @@ static void never_wider_than_the_terminal(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		load(files[i]);
 		for (int width = 20; width <= 200; width++) {
-			char *screen = show(width, false, width % 2 == 0, true);
+			for (int detail = 0; detail < SCREEN_DETAIL_MAX; detail++) {
+				char *screen = show_detail(width, false, width % 2 == 0,
+				                           (enum screen_detail)detail);
 
-			check_page(screen, width);
-			free(screen);
+				check_page(screen, width);
+				free(screen);
+			}
 		}
 	}
 }
@@ -218,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_is_well),
 		cmocka_unit_test(what_is_wrong_is_said),
+		cmocka_unit_test(a_low_terminal),
 		cmocka_unit_test(just_started),
 		cmocka_unit_test(never_wider_than_the_terminal),
 		cmocka_unit_test(reasons_are_whole_at_any_width),
