@@ -35,7 +35,7 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 	struct creds_role *role = arg;
 	char name[sizeof(role->name)];
 
-	if (reply == IMDS_REPLY_FAILED) {
+	if (reply == IMDS_REPLY_FAILED || reply == IMDS_REPLY_BAD) {
 		fail(role, body, now_ms);
 	} else if (reply == IMDS_REPLY_ABSENT) {
 		fail(role, "none is attached to this instance", now_ms);

@@ -182,7 +182,6 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 	struct identity_job *job = arg;
 	enum item_id i = job->asked;
 	char text[LIMIT_HOST], why[96];
-	const char *session_why;
 
 	switch (reply) {
 	case IMDS_REPLY_ABSENT:
@@ -199,12 +198,10 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 		bad(job, &job->item[i], why, now_ms);
 		log_debug("imds: %s: %s", items[i].path, why);
 		break;
+	case IMDS_REPLY_BAD: bad(job, &job->item[i], body, now_ms); break;
 	case IMDS_REPLY_FAILED:
-		/* If the service is away, that is said once and not of every item. */
-		if (imds_state(job->imds, &session_why) == IMDS_OK)
-			bad(job, &job->item[i], body, now_ms);
-		else
-			job->item[i].due_ms = now_ms;
+		/* That the service is away is said once and not of every item. */
+		job->item[i].due_ms = now_ms;
 		break;
 	}
 	facts_identity(&job->facts, &job->identity);

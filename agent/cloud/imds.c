@@ -22,7 +22,8 @@ struct imds {
 	int64_t token_ends_ms; /* past it the token is not used */
 	int64_t renew_ms;      /* past it a new one is asked for, the old one still good */
 	int64_t gate_ms;       /* nothing is sent before */
-	unsigned failures;     /* in a row */
+	unsigned failures;     /* in a row; one path's again and again count once */
+	char failed[sizeof(((struct imds_ask *)0)->path)]; /* path of the last one */
 	enum imds_state state;
 	char why[LIMIT_FACT_WHY];
 };
@@ -132,18 +133,37 @@ static void reply(struct imds *imds, enum imds_reply kind, const char *body, siz
 	ask->done(ask->arg, kind, body, len, now_ms);
 }
 
+/* Counts a failure. True if it is its asker's trouble and not the service's: one
+ * path's bad answers among good ones. */
+static bool fails_alone(struct imds *imds, enum imds_class class)
+{
+	unsigned most = imds->put                      ? 0
+	                : class == IMDS_CLASS_BAD      ? 1
+	                : class == IMDS_CLASS_DISABLED ? 2
+	                                               : 0;
+	bool again = imds->failures > 0 && strcmp(imds->failed, imds->asks->path) == 0;
+
+	if (!again || imds->failures > most)
+		imds->failures++;
+	/* A service that was switched off gives no token either: it is asked for one
+	 * before a second path's 403 is taken for that. */
+	if (most == 2 && imds->failures == 2 && !again)
+		token_drop(imds);
+	return imds->failures <= most;
+}
+
 static void fail(struct imds *imds, enum imds_class class, const char *why, int64_t now_ms)
 {
 	char reason[LIMIT_FACT_WHY];
+	bool one = fails_alone(imds, class);
 
-	imds->failures++;
 	str_copy(reason, sizeof(reason), why);
-	/* One bad answer among good ones is its asker's trouble, not the service's. */
-	if (imds->put || class != IMDS_CLASS_BAD || imds->failures > 1) {
+	str_copy(imds->failed, sizeof(imds->failed), imds->asks->path);
+	if (!one) {
 		imds->gate_ms = now_ms + imds_pause_ms(class, imds->failures, clock_random());
 		state_set(imds, imds_class_state(class), why);
 	}
-	reply(imds, IMDS_REPLY_FAILED, reason, strlen(reason), now_ms);
+	reply(imds, one ? IMDS_REPLY_BAD : IMDS_REPLY_FAILED, reason, strlen(reason), now_ms);
 }
 
 /* A lost packet is no outage: asked again at once, a few times. */

@@ -20,9 +20,10 @@ enum { IMDS_BODY_MAX = 16 * 1024 };
 enum imds_reply {
 	IMDS_REPLY_VALUE,  /* 200: body and len; the shape is the asker's to check */
 	IMDS_REPLY_ABSENT, /* 404 */
-	IMDS_REPLY_FAILED, /* not answered, body = the reason; ask again when it matters: the
-	                    * session keeps the pace if the whole service is ill, the asker
-	                    * if only this answer was */
+	IMDS_REPLY_FAILED, /* the service is ill, body = the reason; may be asked again at
+	                    * once: the session keeps the pace */
+	IMDS_REPLY_BAD,    /* this answer alone was ill, body = the reason; the asker keeps
+	                    * the pace */
 };
 
 struct imds_ask {

@@ -130,7 +130,9 @@ enum imds_class imds_classify(bool put, const struct http_result *result, const 
 		snprintf(ret_why, size, "401: the token was not taken");
 		return IMDS_CLASS_TOKEN;
 	case 403:
-		snprintf(ret_why, size, "403: the metadata service is disabled for this instance");
+		snprintf(ret_why, size, "403: %s",
+		         put ? "the metadata service is disabled for this instance"
+		             : "not allowed, or the metadata service was disabled");
 		return IMDS_CLASS_DISABLED;
 	case 405:
 		if (!put)

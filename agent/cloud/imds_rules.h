@@ -43,7 +43,8 @@ enum imds_class {
 	IMDS_CLASS_VALUE,    /* 200 */
 	IMDS_CLASS_ABSENT,   /* 404 to a GET: the node has no such thing */
 	IMDS_CLASS_TOKEN,    /* 401 to a GET: the token is not taken any more */
-	IMDS_CLASS_DISABLED, /* 403, and to the PUT 404 and 405 */
+	IMDS_CLASS_DISABLED, /* 403 (to a GET perhaps for its path alone), and to the PUT
+	                      * 404 and 405 */
 	IMDS_CLASS_SILENT,   /* no answer */
 	IMDS_CLASS_BUSY,     /* 429, 503 */
 	IMDS_CLASS_BAD,      /* an answer that is none of the service's */

@@ -39,14 +39,7 @@ void tagwalk_init(struct tagwalk *walk, struct imds *imds, struct facts *facts, 
 
 static void fail(struct tagwalk *walk, const char *why, int64_t now_ms)
 {
-	const char *session_why;
-
 	walk->walking = false;
-	/* If the service is away, the session keeps the pace and has said so. */
-	if (imds_state(walk->imds, &session_why) != IMDS_OK) {
-		walk->due_ms = now_ms;
-		return;
-	}
 	walk->failures++;
 	walk->due_ms = now_ms + clock_backoff(walk->failures - 1, RETRY_FIRST_MS, walk->refresh_ms,
 	                                      clock_random());
@@ -130,6 +123,10 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 	struct tagwalk *walk = arg;
 
 	if (reply == IMDS_REPLY_FAILED) {
+		/* The session keeps the pace and has said why. */
+		walk->walking = false;
+		walk->due_ms = now_ms;
+	} else if (reply == IMDS_REPLY_BAD) {
 		fail(walk, body, now_ms);
 	} else if (walk->listing) {
 		if (reply == IMDS_REPLY_ABSENT)

@@ -11,7 +11,8 @@
 #include "log.h"
 #include "str.h"
 
-#define ID_PATH "/latest/meta-data/instance-id"
+#define ID_PATH    "/latest/meta-data/instance-id"
+#define OTHER_PATH "/latest/meta-data/ami-id"
 
 static const char *env_name[8];
 static char *env_value[8];
@@ -206,7 +207,8 @@ static void test_token_shape(void **state)
 /* One asker, and what it heard. */
 struct asker {
 	struct imds_ask ask;
-	int values, absences, failures;
+	int values, absences, failures; /* of these, `own`: its path's alone */
+	int own;
 	char body[256];
 };
 
@@ -219,7 +221,8 @@ static void on_reply(void *arg, enum imds_reply reply, const char *body, size_t 
 	str_copy(asker->body, sizeof(asker->body), body);
 	asker->values += reply == IMDS_REPLY_VALUE;
 	asker->absences += reply == IMDS_REPLY_ABSENT;
-	asker->failures += reply == IMDS_REPLY_FAILED;
+	asker->failures += reply == IMDS_REPLY_FAILED || reply == IMDS_REPLY_BAD;
+	asker->own += reply == IMDS_REPLY_BAD;
 }
 
 static void ask(struct imds *imds, struct asker *asker, const char *path)
@@ -390,8 +393,9 @@ static int outage(struct imds *imds, struct asker *asker, int64_t *now)
 	int before = fake.puts + fake.gets;
 	int64_t end = *now + 600000;
 
-	while (*now < end)
-		ask_until(imds, asker, ID_PATH, now, end);
+	/* More than one thing, or it could be that one's own trouble. */
+	for (int i = 0; *now < end; i++)
+		ask_until(imds, asker, i % 2 == 0 ? ID_PATH : OTHER_PATH, now, end);
 	return fake.puts + fake.gets - before;
 }
 
@@ -499,6 +503,42 @@ static void test_one_bad_path(void **state)
 	imds_free(imds);
 }
 
+/* 403 may be one path's; whether it is everybody's, the token request knows. */
+static void test_one_forbidden_path(void **state)
+{
+	struct asker asker;
+	struct imds *imds = session(&asker);
+	int64_t now = 0;
+
+	(void)state;
+	fake_set(OTHER_PATH, 403, "x");
+	fake_set("/latest/meta-data/mac", 403, "x");
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	for (int i = 1; i <= 50; i++) {
+		ask_until(imds, &asker, OTHER_PATH, &now, now);
+		assert_int_equal(asker.own, i);
+	}
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(asker.values, 2);
+	assert_int_equal(fake.puts, 1);
+	/* Two of them: the service is asked for a token, gives one, and so is well. */
+	ask_until(imds, &asker, OTHER_PATH, &now, now);
+	ask_until(imds, &asker, "/latest/meta-data/mac", &now, now);
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(asker.values, 3);
+	assert_int_equal(fake.puts, 2);
+	assert_int_equal(asker.own, asker.failures);
+	assert_int_equal(state_of(imds), IMDS_OK);
+	assert_int_equal(now, 0);
+	/* Switched off while running: that takes two paths and no minute. */
+	fake.get_status = fake.put_status = 403;
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	ask_until(imds, &asker, OTHER_PATH, &now, now);
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(state_of(imds), IMDS_DISABLED);
+	imds_free(imds);
+}
+
 static void test_queue(void **state)
 {
 	struct asker a, b, c;
@@ -569,6 +609,7 @@ int main(void)
 		cmocka_unit_test(test_one_lost_packet),
 		cmocka_unit_test(test_bad_tokens),
 		cmocka_unit_test(test_one_bad_path),
+		cmocka_unit_test(test_one_forbidden_path),
 		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_switched_off),
 	};
