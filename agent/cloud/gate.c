@@ -30,7 +30,7 @@ static void decide_group(const struct identity *identity, const struct gate_memo
                          struct gate *gate)
 {
 	if (!memory->target_known)
-		hold(gate, PUSH_HELD, "the target state is not known yet");
+		hold(gate, PUSH_STARTING, "the target state is not known yet");
 	else if (memory->target[0] == '\0')
 		hold(gate, PUSH_HELD, "the group has not given a target state");
 	else if (strcmp(memory->target, "InService") != 0)

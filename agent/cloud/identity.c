@@ -17,6 +17,7 @@ enum {
 	REPORT_MS = 10 * 1000, /* all facts again */
 	RETRY_FIRST_MS = 2000, /* after an answer that cannot be true */
 	JITTER_PERCENT = 20,
+	GIVE_UP = 3, /* failures of an item until the others do not wait for it */
 };
 
 /* In the order of asking: what the metric waits for comes first. */
@@ -119,6 +120,7 @@ static void check_instance(struct identity_job *job, const char *id, int64_t now
 	job->walk.due_ms = now_ms;
 	for (int i = 0; i < ITEM_MAX; i++) {
 		job->item[i].answered = false;
+		job->item[i].failures = 0;
 		job->item[i].due_ms = now_ms;
 	}
 	configure_group(job);
@@ -237,12 +239,18 @@ static void ask_next(struct identity_job *job, int64_t now_ms)
 	imds_ask(job->imds, &job->ask);
 }
 
-static bool whole(const struct identity_job *job)
+static bool settled(const struct identity_job *job, enum item_id i)
 {
-	for (int i = 0; i < ITEM_MAX; i++)
-		if (!job->item[i].answered && (askable(job, i) || !job->item[ITEM_MAC].answered))
-			return false;
-	return true;
+	return job->item[i].answered || job->item[i].failures >= GIVE_UP;
+}
+
+/* What the metric stands on. One item that is never answered well does not hold
+ * up the others: what is lacking then is said by who needs it. But for the id:
+ * whose queue this is must not be guessed. */
+static bool enough(const struct identity_job *job)
+{
+	return job->item[ITEM_INSTANCE_ID].answered && settled(job, ITEM_REGION) &&
+	       settled(job, ITEM_TARGET_STATE) && settled(job, ITEM_ASG);
 }
 
 void identity_turn(struct identity_job *job, int64_t now_ms)
@@ -255,9 +263,11 @@ void identity_turn(struct identity_job *job, int64_t now_ms)
 		job->unsaved = true;
 		identity_send_tags(job);
 	}
-	if (!job->identity.known && whole(job)) {
+	if (!job->identity.known && enough(job)) {
 		job->identity.known = true;
-		log_info("imds: this is %s in %s", job->identity.instance_id, job->identity.az);
+		log_info("imds: this is %s in %s", job->identity.instance_id,
+		         job->identity.region[0] != '\0' ? job->identity.region
+		                                         : "a region not known yet");
 	}
 	bool report = now_ms >= job->report_ms;
 

@@ -11,7 +11,9 @@
 #include "limits.h"
 
 struct identity {
-	bool known; /* a whole round of answers has been taken since start, or from the cache */
+	/* Since start or from the cache: the instance id is there, and region, target
+	 * state and group were answered, or asked for a few times in vain. */
+	bool known;
 	char instance_id[LIMIT_FACT_TEXT], instance_type[LIMIT_FACT_TEXT], ami_id[LIMIT_FACT_TEXT];
 	char private_ipv4[LIMIT_FACT_TEXT], public_ipv4[LIMIT_FACT_TEXT];
 	char az[LIMIT_FACT_TEXT], az_id[LIMIT_FACT_TEXT], region[LIMIT_FACT_TEXT];

@@ -171,9 +171,14 @@ void judge_metrics(struct judge *judge, struct finding *ret)
 		judge_find(ret, LEVEL_OK, REACH_NONE, "%s", why_or(push, "held"));
 		return;
 	case PUSH_STARTING:
-		/* The first window takes its time; a node need not wait for it. */
-		judge_find(ret, LEVEL_WAITING, REACH_NONE, "%s",
-		           why_or(push, "nothing to push yet"));
+		/* The first window takes its time; a node need not wait for it. What takes
+		 * longer than that does not come by waiting. */
+		if (judge_before(judge, push->changed_ms + judge->conf->metrics.max_age_ms))
+			judge_find(ret, LEVEL_WAITING, REACH_NONE, "%s",
+			           why_or(push, "nothing to push yet"));
+		else
+			judge_find(ret, LEVEL_DEGRADED, REACH_READY, "nothing pushed since start: %s",
+			           why_or(push, "no reason given"));
 		return;
 	default:
 		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "%s: %s", push_state_name(push->value),

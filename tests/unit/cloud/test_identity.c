@@ -183,6 +183,83 @@ static void test_first_round(void **state)
 	world_free(&world);
 }
 
+/* What the metric does not need does not keep it waiting, however ill. */
+static void test_one_bad_item(void **state)
+{
+	static const struct {
+		const char *path;
+		long status;
+		const char *body;
+	} ills[] = {
+		{ META "placement/availability-zone-id", 500, "" },
+		{ META "placement/availability-zone", 404, "" },
+		{ META "instance-life-cycle", 200, "Capacity Block" },
+		{ META "services/partition", 200, "" },
+		{ META "mac", 500, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ills) / sizeof(ills[0]); i++) {
+		struct world world;
+
+		world_new(&world);
+		fake_set(ills[i].path, ills[i].status, ills[i].body);
+		start(&world);
+		pass(&world, 0);
+		assert_true(identity_get(world.job)->known);
+		assert_string_equal(identity_get(world.job)->region, "ap-northeast-2");
+		assert_string_equal(identity_get(world.job)->asg, "web");
+		stop(&world);
+		world_free(&world);
+	}
+}
+
+/* Tags that are forbidden: the target state is asked as often as before. */
+static void test_forbidden_tags(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	start(&world);
+	pass(&world, 0);
+	fake_set(TAGS, 403, "");
+	fake_set(GROUP, 403, "");
+	pass(&world, 100000);
+	for (int i = 0; i < 10; i++) {
+		fake_set(STATE, 200, i % 2 == 0 ? "Standby" : "InService");
+		pass(&world, 7000);
+		assert_fact(&world, FACT_TARGET_STATE, i % 2 == 0 ? "Standby" : "InService");
+	}
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_BAD);
+	assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "403"));
+	assert_string_equal(identity_get(world.job)->asg, "web");
+	stop(&world);
+	world_free(&world);
+}
+
+/* What it does need is waited for, but not for ever; then it says so itself. */
+static void test_one_bad_need(void **state)
+{
+	static const char *const needs[] = { META "placement/region", STATE, GROUP };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		struct world world;
+
+		world_new(&world);
+		fake_set(needs[i], 500, "");
+		start(&world);
+		pass(&world, 1000);
+		assert_false(identity_get(world.job)->known);
+		pass(&world, 10000);
+		assert_true(identity_get(world.job)->known);
+		assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_BAD);
+		stop(&world);
+		world_free(&world);
+	}
+}
+
 /* Ten minutes of a healthy node: how often, and that all is told again. */
 static void test_pace(void **state)
 {
@@ -354,6 +431,7 @@ static void test_other_instance(void **state)
 	stop(&world);
 	fake_set(META "instance-id", 200, "i-0fedcba9876543210");
 	fake_set(META "placement/availability-zone", 500, "");
+	fake_set(META "placement/region", 500, "");
 	fake_set(TAGS, 500, "");
 	start(&world);
 	assert_string_equal(identity_get(world.job)->az, "ap-northeast-2a");
@@ -362,6 +440,7 @@ static void test_other_instance(void **state)
 	assert_string_equal(identity_get(world.job)->az, "");
 	assert_false(identity_get(world.job)->known);
 	fake_set(META "placement/availability-zone", 200, "ap-northeast-2c");
+	fake_set(META "placement/region", 200, "ap-northeast-2");
 	pass(&world, 120000);
 	assert_string_equal(identity_get(world.job)->az, "ap-northeast-2c");
 	assert_true(identity_get(world.job)->known);
@@ -474,6 +553,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_round),
+		cmocka_unit_test(test_one_bad_item),
+		cmocka_unit_test(test_one_bad_need),
+		cmocka_unit_test(test_forbidden_tags),
 		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_bad_bodies),

@@ -116,7 +116,7 @@ static void test_no_target_state(void **state)
 	push_healthy(w.push);
 	run_for(MINUTE);
 	assert_int_equal(w.requests, 0);
-	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_HELD);
+	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_STARTING);
 	w.identity.target_state_known = true;
 	w.identity.target_state[0] = '\0'; /* a 404 */
 	run_for(MINUTE);
