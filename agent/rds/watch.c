@@ -45,6 +45,30 @@ static bool peer_left(const struct watch *watch)
 	       !answer_has(&watch->answer, &watch->peer);
 }
 
+/* The last writer is where the name leads, and we are with one that is none. */
+static bool leads_back(const struct watch *watch)
+{
+	return watch->state != RDS_WRITABLE && answer_has(&watch->answer, &watch->outage.writer);
+}
+
+/*
+ * From when on the session is given up for the servers that the name leads to
+ * now. One that never was with the endpoint: at once. One that was answers
+ * still, so it is kept until the others may be logged into, and a name that
+ * moves to and fro is not followed each time.
+ */
+static int64_t drop_ms(const struct watch *watch, int64_t now)
+{
+	const struct place *longest = places_longest(&watch->places, &watch->answer, now);
+	int64_t at = longest != NULL ? longest->connect_ms : now;
+
+	if (!watch->asked)
+		return now;
+	if (!leads_back(watch) && places_move_ms(&watch->places) > at)
+		at = places_move_ms(&watch->places);
+	return at;
+}
+
 static bool hurried(const struct watch *watch, int64_t now)
 {
 	switch (watch->state) {
@@ -70,8 +94,14 @@ enum watch_action watch_next(const struct watch *watch, int64_t now, int64_t *re
 
 	if (!watch->open && watch->leave_ms <= now)
 		return WATCH_LEAVE;
-	if (peer_left(watch))
-		return WATCH_DROP;
+	if (peer_left(watch)) {
+		int64_t at = drop_ms(watch, now);
+
+		if (at <= now)
+			return WATCH_DROP;
+		if (at < until)
+			*ret_until_ms = at;
+	}
 	if (watch->resolve_ms <= now)
 		return WATCH_RESOLVE;
 	if (watch->open)
@@ -83,6 +113,26 @@ static void resolve_by(struct watch *watch, int64_t at_ms)
 {
 	if (!watch->answer.literal && at_ms < watch->resolve_ms)
 		watch->resolve_ms = at_ms;
+}
+
+/*
+ * The name leads elsewhere while there is no session. A server that we have not
+ * tried has counted nothing yet: no reason to wait. One that we have keeps the
+ * wait that it earned.
+ */
+static void aim(struct watch *watch, int64_t now, uint32_t random)
+{
+	const struct place *longest = places_longest(&watch->places, &watch->answer, now);
+	int64_t soon_ms = now + random % SPREAD_MS;
+
+	if (longest != NULL) {
+		watch->trouble = longest->trouble;
+		watch->attempt = longest->attempt;
+		watch->connect_ms = longest->connect_ms > soon_ms ? longest->connect_ms : soon_ms;
+	} else if (places_take_move(&watch->places, now)) {
+		watch->attempt = 0;
+		watch->connect_ms = soon_ms;
+	}
 }
 
 static void name_failed(struct watch *watch, int64_t start_ms, int64_t now, const char *why,
@@ -124,10 +174,8 @@ void watch_resolved(struct watch *watch, int64_t start_ms, int64_t now,
 
 	if (watch->state == RDS_NO_NAME)
 		set_state(watch, now, RDS_DOWN, "the name resolves again; not connected yet");
-	if (moved && !watch->open && trouble_is_of_server(watch->trouble)) {
-		watch->attempt = 0;
-		watch->connect_ms = now + random % SPREAD_MS;
-	}
+	if (moved && !watch->open && trouble_is_of_server(watch->trouble))
+		aim(watch, now, random);
 	if (answer->literal) {
 		watch->resolve_ms = INT64_MAX;
 		return;
@@ -162,10 +210,12 @@ void watch_answered(struct watch *watch, const struct watch_sample *sample, uint
 	watch->asked = true;
 	watch->trouble = TROUBLE_NONE;
 	/* A server that comes and goes is not logged into at full speed again. */
-	if (now - watch->opened_ms >= STEADY_MS)
+	if (now - watch->opened_ms >= STEADY_MS) {
 		watch->attempt = 0;
-	else if (watch->attempt > 2)
+		places_forget(&watch->places, &watch->peer);
+	} else if (watch->attempt > 2) {
 		watch->attempt = 2;
+	}
 	watch->ask_ms = now + clock_jitter(watch->conf->interval_ms, 10, random);
 	watch->rtt_us = sample->rtt_us;
 	str_copy(watch->version, sizeof watch->version, sample->version);
@@ -183,25 +233,40 @@ void watch_answered(struct watch *watch, const struct watch_sample *sample, uint
 	                   watch->conf->interval_ms, ret_change);
 }
 
+static void note_addr(struct watch *watch, const struct net_addr *addr)
+{
+	if (trouble_is_of_server(watch->trouble))
+		places_note(&watch->places, addr, watch->trouble, watch->attempt,
+		            watch->connect_ms);
+}
+
+/* `peer`: whose failure it was; NULL: of any that the name leads to. */
 static void wait_to_connect(struct watch *watch, int64_t now, enum rds_trouble trouble,
-                            uint32_t random)
+                            const struct net_addr *peer, uint32_t random)
 {
 	if (watch->trouble != TROUBLE_NONE && watch->trouble != trouble)
 		watch->attempt = 0;
 	watch->trouble = trouble;
 	watch->connect_ms = now + trouble_backoff(trouble, watch->attempt, random);
 	watch->attempt++;
+	if (peer != NULL)
+		note_addr(watch, peer);
+	for (int i = 0; peer == NULL && i < watch->answer.count; i++)
+		note_addr(watch, &watch->answer.addr[i]);
 }
 
 void watch_failed(struct watch *watch, const struct watch_sample *sample, uint32_t random)
 {
 	int64_t now = sample->end_ms;
+	bool left = peer_left(watch);
 
+	wait_to_connect(watch, now, sample->trouble, watch->open ? &watch->peer : NULL, random);
 	watch->open = false;
 	watch->count.failures++;
 	outage_bad(&watch->outage, sample->start_ms, now);
 	set_state(watch, now, RDS_DOWN, sample->why);
-	wait_to_connect(watch, now, sample->trouble, random);
+	if (left && trouble_is_of_server(sample->trouble))
+		aim(watch, now, random);
 	if (trouble_is_secret(sample->trouble))
 		watch->leave_ms = now + clock_jitter(LEAVE_MS, 20, random);
 	/* Has it moved? The first failure asks at once, the others in the fast rhythm. */
@@ -217,22 +282,25 @@ void watch_dropped(struct watch *watch, int64_t now, uint32_t random)
 
 	watch->open = false;
 	watch->count.dropped++;
-	if (now - watch->opened_ms >= STEADY_MS)
-		watch->attempt = 0;
-	if (watch->asked && watch->attempt == 0) {
+	if (watch->asked) {
 		/* The endpoint moved. The state stays until the new server has spoken,
 		 * a few milliseconds from now. */
-		watch->attempt = 1;
+		const struct place *longest = places_longest(&watch->places, &watch->answer, now);
+
+		if (!leads_back(watch))
+			places_take_move(&watch->places, now);
+		watch->trouble = longest != NULL ? longest->trouble : TROUBLE_NONE;
+		watch->attempt = longest != NULL ? longest->attempt : 0;
 		watch->connect_ms = now + random % SPREAD_MS;
 		return;
 	}
-	/* It moves all the time, or the system's resolver knows better than DNS. */
+	/* The system's resolver knows better than DNS, or is behind it. */
 	sb_init(&sb, why, sizeof why);
 	sb_printf(&sb, "connected to %s, but the endpoint leads to %s",
 	          net_addr_text(&watch->peer, peer, sizeof peer),
 	          answer_text(&watch->answer, addresses, sizeof addresses));
 	set_state(watch, now, RDS_DOWN, why);
-	wait_to_connect(watch, now, TROUBLE_STALE, random);
+	wait_to_connect(watch, now, TROUBLE_STALE, NULL, random);
 	resolve_by(watch, now);
 }
 

@@ -8,6 +8,10 @@
  *	   ^            |
  *	   +-- back-off +-- lost; or DROP: the peer left the answer
  *
+ * The name is followed at once when it moves, which is what a failover looks
+ * like; but a name that moves to and fro is not (see places.h): then a session
+ * that answers is kept for a while, and a server that failed has its wait.
+ *
  * One session at a time. A login is tried only while DNS answers, for then
  * the system's resolver, which the connector uses, will not hang either.
  */
@@ -20,6 +24,7 @@
 #include "conf.h"
 #include "fact.h"
 #include "outage.h"
+#include "places.h"
 #include "resolve.h"
 #include "trouble.h"
 
@@ -64,6 +69,7 @@ struct watch {
 	unsigned attempt;         /* failures of the kind `trouble` in a row */
 	enum rds_trouble trouble; /* the last one; none while the session answers */
 	int64_t leave_ms;         /* INT64_MAX: no reason to leave */
+	struct places places;
 
 	/* what is known */
 	enum rds_state state;

@@ -7,7 +7,10 @@ can be told to do. Runs on the liar's address; argument: how it lies.
     empty     no records, no error    servfail   error 2
     zero      address 0.0.0.0         many       2,000 addresses' worth of header
     huge-ttl  TTL 2**31 - 1           silent     nothing
+    alternating   the truth, and the truth beside 127.0.0.2, in turn
     true ADDRESS  the truth, for the positive twin
+
+Says "asked" for each question for IPv4 addresses.
 """
 from __future__ import annotations
 
@@ -24,11 +27,16 @@ def question_end(query: bytes) -> int:
     return at + 5
 
 
+def is_ipv4(query: bytes) -> bool:
+    end = question_end(query)
+    return query[end - 4:end - 2] == b"\x00\x01"
+
+
 def record(kind: int, ttl: int, data: bytes, name: bytes = b"\xc0\x0c") -> bytes:
     return name + struct.pack(">HHIH", kind, 1, ttl, len(data)) + data
 
 
-def answer(how: str, address: str, query: bytes) -> bytes | None:
+def answer(how: str, address: str, query: bytes, turn: int) -> bytes | None:
     end = question_end(query)
     question = query[12:end]
     kind = struct.unpack(">H", query[end - 4:end - 2])[0]
@@ -38,7 +46,7 @@ def answer(how: str, address: str, query: bytes) -> bytes | None:
         return ident + struct.pack(">HHHHH", flags, 1, count, 0, 0) + asked + records
 
     a = record(1, 5, socket.inet_aton(address))
-    if kind != 1 and how in ("true", "huge-ttl", "zero", "other-id", "other-name"):
+    if kind != 1 and how in ("true", "huge-ttl", "zero", "other-id", "other-name", "alternating"):
         return reply(0x8580, 0, b"")
     match how:
         case "silent":
@@ -67,7 +75,9 @@ def answer(how: str, address: str, query: bytes) -> bytes | None:
             return reply(0x8580, 2000, a)
         case "huge-ttl":
             return reply(0x8580, 1, record(1, 2**31 - 1, socket.inet_aton(address)))
-        case "true":
+        case "alternating" if turn % 2:
+            return reply(0x8580, 2, a + record(1, 5, socket.inet_aton("127.0.0.2")))
+        case "true" | "alternating":
             return reply(0x8580, 1, a)
     raise ValueError(how)
 
@@ -77,10 +87,14 @@ def main() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((sys.argv[1], 53))
         print("ready", flush=True)
+        turn = 0
         while True:
             query, sender = server.recvfrom(4096)
             try:
-                reply = answer(how, address, query)
+                if is_ipv4(query):
+                    turn += 1
+                    print("asked", flush=True)
+                reply = answer(how, address, query, turn)
             except (IndexError, struct.error):
                 continue
             if reply is not None:

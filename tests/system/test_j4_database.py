@@ -196,8 +196,10 @@ def test_lying_resolver(world: World, node: Node, agent: Agent, how: str) -> Non
 GARBAGE = """
 import os, socket, sys, time
 server = socket.create_server(('0.0.0.0', 3306))
+print('ready', flush=True)
 while True:
     peer, _ = server.accept()
+    print('connected', flush=True)
     if sys.argv[1] == 'garbage':
         peer.sendall(os.urandom(4096)); peer.close()
     elif sys.argv[1] == 'greeting':  # a handshake packet cut in half
@@ -226,6 +228,27 @@ def test_server_that_is_none(world: World, database: Database, agent: Agent, how
         agent.wait_fact("rds", WRITABLE, timeout=20)
     finally:
         server.kill()
+
+
+def test_answers_in_turn_are_no_reason_to_hurry(world: World, node: Node, agent: Agent) -> None:
+    """Two name servers, one behind the other: a server that has blocked this host
+    is not tried again each time the answer changes."""
+    server = world.balancer.spawn("python3", "-c", GARBAGE, "blocked", log="not-mysql")
+    liar = world.dns.host.python("parts.lying_dns", names.LIAR, "alternating", names.BALANCER,
+                                 log="liar-alternating")
+    try:
+        wait_until(lambda: "ready" in server.output() and "ready" in liar.output(), "both run")
+        node.host.write("/etc/resolv.conf", f"nameserver {names.LIAR}\n")
+        agent.start()
+        assert "1129" in agent.wait_fact("rds", DOWN)["why"]
+        first = liar.output().count("asked")
+        wait_until(lambda: liar.output().count("asked") > first + 30, "thirty answers", 30)
+        assert "1129" in agent.fact("rds")["why"]
+        # once, and once more when 127.0.0.2 is new
+        assert server.output().count("connected") <= 2
+    finally:
+        server.kill()
+        liar.kill()
 
 
 def test_frozen_server_is_a_reason(database: Database, agent: Agent) -> None:
