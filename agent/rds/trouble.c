@@ -27,7 +27,7 @@ static const struct {
 	[TROUBLE_FORBIDDEN] = { "forbidden", "this host may not log in", 60 * S, 600 * S, true },
 	[TROUBLE_TLS] = { "tls", "no trusted connection", 10 * S, 120 * S, true },
 	[TROUBLE_CONFIG] = { "config", "the server refuses what is configured", 60 * S, 600 * S,
-	                     false },
+	                     true },
 	[TROUBLE_OTHER] = { "other", "unexpected error", 5 * S, 60 * S, true },
 };
 
@@ -71,7 +71,7 @@ static const struct {
 	{ 2027, TROUBLE_STALLED },   /* CR_MALFORMED_PACKET */
 	{ 2055, TROUBLE_LOST },      /* CR_SERVER_LOST_EXTENDED */
 	{ 2059, TROUBLE_CONFIG },    /* CR_AUTH_PLUGIN_CANNOT_LOAD */
-	{ 2061, TROUBLE_DENIED },    /* CR_AUTH_PLUGIN_ERR */
+	{ 2061, TROUBLE_CONFIG },    /* CR_AUTH_PLUGIN_ERR: ours, at what the server wants */
 	{ 3118, TROUBLE_DENIED },    /* ER_ACCOUNT_HAS_BEEN_LOCKED */
 	{ 3159, TROUBLE_CONFIG },    /* ER_SECURE_TRANSPORT_REQUIRED */
 	{ 4151, TROUBLE_DENIED },    /* ER_ACCOUNT_HAS_BEEN_LOCKED (MariaDB) */

@@ -48,8 +48,11 @@ enum rds_trouble trouble_from_error(unsigned number, bool connecting);
  */
 int64_t trouble_backoff(enum rds_trouble trouble, unsigned attempt, uint32_t random);
 
-/* Whether another address gives reason to try at once: it is another server,
- * which has counted nothing yet. */
+/*
+ * Whether another address gives reason to try at once: it is another server,
+ * which has counted nothing yet, and may be the right one where this one spoke
+ * nonsense. Not so for what is ours or the account's, which the other shares.
+ */
 bool trouble_is_of_server(enum rds_trouble trouble);
 
 /* Whether only a fresh password file can help: wnad opens it for a new process. */

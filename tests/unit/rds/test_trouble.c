@@ -32,7 +32,12 @@ static void numbers(void **state)
 		{ 2055, TROUBLE_STALLED, TROUBLE_LOST },
 		/* an encrypted session ends with an error of TLS */
 		{ 2026, TROUBLE_TLS, TROUBLE_LOST },
+		/* said by whoever sent the greeting, before anybody has logged in */
+		{ 1251, TROUBLE_CONFIG, TROUBLE_CONFIG },
+		{ 2059, TROUBLE_CONFIG, TROUBLE_CONFIG },
+		{ 2061, TROUBLE_CONFIG, TROUBLE_CONFIG },
 		{ 3159, TROUBLE_CONFIG, TROUBLE_CONFIG },
+		{ 5010, TROUBLE_CONFIG, TROUBLE_CONFIG },
 		{ 1, TROUBLE_OTHER, TROUBLE_OTHER },
 	};
 
@@ -91,7 +96,9 @@ static void a_failover_is_seen_at_once(void **state)
 	assert_true(trouble_backoff(TROUBLE_NETWORK, 50, worst) <= 4000);
 	assert_true(trouble_is_of_server(TROUBLE_NETWORK));
 	assert_true(trouble_is_of_server(TROUBLE_STALLED));
+	assert_true(trouble_is_of_server(TROUBLE_CONFIG));
 	assert_false(trouble_is_of_server(TROUBLE_DENIED));
+	assert_false(trouble_is_of_server(TROUBLE_SECRET));
 	assert_true(trouble_is_secret(TROUBLE_DENIED));
 	assert_true(trouble_is_secret(TROUBLE_SECRET));
 	assert_false(trouble_is_secret(TROUBLE_FULL));

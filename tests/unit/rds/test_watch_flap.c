@@ -39,7 +39,8 @@ static int64_t logins_of(enum rds_trouble trouble, const struct net_addr *const 
 static void each_server_is_spared(void **state)
 {
 	static const enum rds_trouble kinds[] = {
-		TROUBLE_BLOCKED, TROUBLE_FORBIDDEN, TROUBLE_FULL, TROUBLE_TLS, TROUBLE_STALLED,
+		TROUBLE_BLOCKED, TROUBLE_FORBIDDEN, TROUBLE_FULL,
+		TROUBLE_TLS,     TROUBLE_STALLED,   TROUBLE_CONFIG,
 	};
 	static const struct net_addr *const steady[] = { &a }, *const flapping[] = { &a, &b };
 

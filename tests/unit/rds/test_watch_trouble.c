@@ -54,6 +54,25 @@ static void new_address_ends_the_back_off(void **state)
 	assert_true(change.min_ms > 0 && change.min_ms < change.max_ms);
 }
 
+/* A greeting of nonsense, which asked for a plug-in that we do not allow. */
+static void a_greeting_of_nonsense_does_not_hold_us_back(void **state)
+{
+	int64_t start;
+
+	(void)state;
+	start_at(&a);
+	now = watch.ask_ms;
+	fails(TROUBLE_LOST, 1);
+	resolved_to(&a, 5);
+	assert_int_equal(pass(), WATCH_CONNECT);
+	fails(trouble_from_error(5010, true), 5);
+	expect(WATCH_RESOLVE);
+	start = now;
+	resolved_to(&b, 5);
+	assert_int_equal(pass(), WATCH_CONNECT);
+	assert_true(now - start < 300);
+}
+
 static void a_new_address_is_no_excuse_after_a_denial(void **state)
 {
 	(void)state;
@@ -205,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(lost_session_resolves_at_once_then_fast, setup),
 		cmocka_unit_test_setup(new_address_ends_the_back_off, setup),
+		cmocka_unit_test_setup(a_greeting_of_nonsense_does_not_hold_us_back, setup),
 		cmocka_unit_test_setup(a_new_address_is_no_excuse_after_a_denial, setup),
 		cmocka_unit_test_setup(denial_leaves_for_a_fresh_file, setup),
 		cmocka_unit_test_setup(a_denial_is_remembered, setup),
