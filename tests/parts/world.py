@@ -47,7 +47,7 @@ class World:
         self.switch = Switch(self.logs)
         self.hosts.append(self.switch.host)
         binds = [(TESTS, "/lab", "ro"), (self.venv, str(self.venv), "ro")]
-        resolver, balancer = self._host("resolver", binds), self._host("balancer", [])
+        resolver, balancer = self._host("resolver", binds), self._host("balancer", binds)
         aws = self._host("aws", binds)
         pair = [self._host(f"db-{zone[-1]}", []) for zone in names.ZONES]
         self.balancer = balancer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import Callable
+from contextlib import contextmanager
+from typing import Callable, Iterator
 
 import pytest
 
@@ -12,6 +13,7 @@ from parts import mariadb, names
 from parts.agent import Agent
 from parts.mariadb import Database
 from parts.node import CA, PASSWORD, Node
+from parts.process import Process
 from parts.wait import hold_true, wait_until
 from parts.web import PAGE, WORKERS
 from parts.world import World
@@ -173,50 +175,59 @@ def test_alias_chain(world: World, database: Database, agent: Agent) -> None:
     assert fact["text"] == FIRST and fact["value"] <= 3
 
 
-@pytest.mark.parametrize("how", ["garbage", "truncated", "other-id", "other-name", "loop",
-                                 "pointer", "empty", "servfail", "many", "silent"])
-def test_lying_resolver(world: World, node: Node, agent: Agent, how: str) -> None:
-    def liar(how: str) -> object:
-        return world.dns.host.python("parts.lying_dns", names.LIAR, how, FIRST, log=f"liar-{how}")
-    process = liar(how)
+@contextmanager
+def lying(world: World, how: str, address: str) -> Iterator[Process]:
+    liar = world.dns.host.python("parts.lying_dns", names.LIAR, how, address, log=f"liar-{how}")
     try:
+        wait_until(lambda: "ready" in liar.output(), "the liar listens")
+        yield liar
+    finally:
+        liar.kill()
+
+
+@pytest.mark.parametrize("how", ["garbage", "truncated", "other-id", "other-name", "loop",
+                                 "pointer", "empty", "servfail", "zero", "many", "silent"])
+def test_lying_resolver(world: World, node: Node, agent: Agent, how: str) -> None:
+    with lying(world, how, FIRST):
         node.host.write("/etc/resolv.conf", f"nameserver {names.LIAR}\n")
         agent.start()
         rds = agent.pid("rds")
         agent.wait_fact("rds", NO_NAME, timeout=20)
         assert agent.fact("rds")["why"]
         assert agent.pids("rds") == [rds], "the same process, not a crash"
-        process.kill()  # type: ignore[attr-defined]
-        process = liar("true")
+    with lying(world, "true", FIRST):
         agent.wait_fact("rds", WRITABLE, timeout=30)
-    finally:
-        process.kill()  # type: ignore[attr-defined]
 
 
-GARBAGE = """
-import os, socket, sys, time
-server = socket.create_server(('0.0.0.0', 3306))
-print('ready', flush=True)
-while True:
-    peer, _ = server.accept()
-    print('connected', flush=True)
-    if sys.argv[1] == 'garbage':
-        peer.sendall(os.urandom(4096)); peer.close()
-    elif sys.argv[1] == 'greeting':  # a handshake packet cut in half
-        peer.sendall(bytes([74, 0, 0, 0, 10]) + b'11.4.2-MariaDB'); peer.close()
-    elif sys.argv[1] == 'length':    # a packet that claims 16 MB
-        peer.sendall(b'\\xff\\xff\\xff\\x00' + b'\\x0a' * 64)
-    elif sys.argv[1] == 'blocked':
-        text = b"Host '10.16.3.10' is blocked because of many connection errors"
-        peer.sendall(bytes([len(text) + 3, 0, 0, 0, 255, 0x69, 0x04]) + text); peer.close()
-    # 'silent': accepted, and not a byte
-"""
+def test_huge_ttl_is_not_believed(world: World, node: Node, agent: Agent) -> None:
+    """An answer for 68 years is asked for again after dns_max."""
+    with lying(world, "huge-ttl", FIRST) as liar:
+        node.host.write("/etc/resolv.conf", f"nameserver {names.LIAR}\n")
+        agent.change("database", dns_max="1s")
+        agent.start()
+        agent.wait_fact("rds", WRITABLE)
+        assert agent.fact("rds-dns")["text"] == FIRST
+        assert agent.fact("rds-dns")["value"] == 2**31 - 1
+        first = liar.output().count("asked")
+        wait_until(lambda: liar.output().count("asked") > first + 2, "asked again", 10)
+        assert agent.fact("rds")["value"] == WRITABLE
 
 
-@pytest.mark.parametrize("how", ["garbage", "greeting", "length", "silent", "blocked"])
-def test_server_that_is_none(world: World, database: Database, agent: Agent, how: str) -> None:
-    server = world.balancer.spawn("python3", "-c", GARBAGE, how, log="not-mysql")
+@contextmanager
+def listening(world: World, how: str) -> Iterator[Process]:
+    """Something on the database's port, at the balancer's address."""
+    server = world.balancer.python("parts.lying_mysql", how, log=f"mysql-{how}")
     try:
+        wait_until(lambda: "ready" in server.output(), "the stand-in listens")
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("how", ["garbage", "greeting", "length", "silent", "blocked",
+                                 "greeted"])
+def test_server_that_is_none(world: World, database: Database, agent: Agent, how: str) -> None:
+    with listening(world, how):
         world.dns.set(names.DATABASE_HOST, names.BALANCER, ttl=1)
         agent.start()
         rds = agent.pid("rds")
@@ -226,18 +237,12 @@ def test_server_that_is_none(world: World, database: Database, agent: Agent, how
         hold_true(lambda: agent.pids("rds") == [rds], "the same process goes on", 1)
         database.point(0)
         agent.wait_fact("rds", WRITABLE, timeout=20)
-    finally:
-        server.kill()
 
 
 def test_answers_in_turn_are_no_reason_to_hurry(world: World, node: Node, agent: Agent) -> None:
     """Two name servers, one behind the other: a server that has blocked this host
     is not tried again each time the answer changes."""
-    server = world.balancer.spawn("python3", "-c", GARBAGE, "blocked", log="not-mysql")
-    liar = world.dns.host.python("parts.lying_dns", names.LIAR, "alternating", names.BALANCER,
-                                 log="liar-alternating")
-    try:
-        wait_until(lambda: "ready" in server.output() and "ready" in liar.output(), "both run")
+    with listening(world, "blocked") as server, lying(world, "alternating", names.BALANCER) as liar:
         node.host.write("/etc/resolv.conf", f"nameserver {names.LIAR}\n")
         agent.start()
         assert "1129" in agent.wait_fact("rds", DOWN)["why"]
@@ -246,9 +251,6 @@ def test_answers_in_turn_are_no_reason_to_hurry(world: World, node: Node, agent:
         assert "1129" in agent.fact("rds")["why"]
         # once, and once more when 127.0.0.2 is new
         assert server.output().count("connected") <= 2
-    finally:
-        server.kill()
-        liar.kill()
 
 
 def test_frozen_server_is_a_reason(database: Database, agent: Agent) -> None:
