@@ -175,8 +175,8 @@ const struct conf_key conf_keys[] = {
 	WORDS("database", "schema", CONF_TYPE_NAME, rds.schema, "",
 	      "Schema to select; may be empty."),
 	CHOICE("database", "tls", rds.tls, "verify", tls_modes,
-	       "verify: certificate must be valid for the endpoint's name; required: encrypted; "
-	       "off."),
+	       "verify: certificate must be valid for the endpoint's name; required: encrypted, "
+	       "with whoever it is, or no login; off."),
 	WORDS("database", "tls_ca", CONF_TYPE_PATH, rds.tls_ca, "",
 	      "File of CA certificates that user wna-rds can read; needed for verify."),
 	SPAN("database", "interval", rds.interval_ms, "2s", 200, HOUR,

@@ -28,6 +28,20 @@ static bool restrict_login(MYSQL *mysql, const struct conf_rds *conf)
 #endif
 }
 
+/*
+ * What is enforced counts only if the certificate is to be checked in some way.
+ * So a fingerprint, and the empty one: it is compared with none.
+ */
+static bool insist(MYSQL *mysql)
+{
+#if defined(MARIADB_PACKAGE_VERSION_ID) && MARIADB_PACKAGE_VERSION_ID >= 30300
+	return mysql_optionsv(mysql, MARIADB_OPT_TLS_PEER_FP, "") == 0;
+#else
+	(void)mysql;
+	return true;
+#endif
+}
+
 bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
 {
 	my_bool enforce = conf->tls != DB_TLS_OFF;
@@ -35,6 +49,8 @@ bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
 
 	if (mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce) != 0 ||
 	    mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify) != 0)
+		return false;
+	if (enforce && !verify && !insist(mysql))
 		return false;
 	if (verify && conf->tls_ca[0] != '\0' &&
 	    mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, conf->tls_ca) != 0)

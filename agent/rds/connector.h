@@ -4,10 +4,10 @@
  * Oracle's branch follows its manual ("C API", MySQL 8.0) and was compiled
  * against nothing here.
  *
- * Without verification Connector/C 3.3 goes on in the clear if the server does
- * not offer TLS, whatever it was told to enforce: with tls = required the
- * session is given up after the login then. Only tls = verify keeps the login
- * itself from a server that is not the right one.
+ * Without verification Connector/C logs in without TLS where the server offers
+ * none, whatever it was told to enforce. From 3.3 on it can be made to stop
+ * before the login (send_client_reply_packet in its my_auth.c, ma_pvio_start_ssl
+ * in its ma_pvio.c); with an older one session_open finds out after it.
  */
 #ifndef WNA_RDS_CONNECTOR_H
 #define WNA_RDS_CONNECTOR_H

@@ -178,7 +178,8 @@ int session_open(struct session *session, const struct conf_rds *conf, int secre
 	}
 	connector_forget(mysql);
 	if (conf->tls != DB_TLS_OFF && mysql_get_ssl_cipher(mysql) == NULL) {
-		complain(ret_sample, TROUBLE_TLS, "the connection is not encrypted");
+		/* Only of connectors that cannot be kept from it: so not often. */
+		complain(ret_sample, TROUBLE_CONFIG, "the connection is not encrypted");
 		goto out;
 	}
 	if (late || !peer_of(connector_socket(mysql), ret_peer)) {

@@ -239,6 +239,33 @@ def test_server_that_is_none(world: World, database: Database, agent: Agent, how
         agent.wait_fact("rds", WRITABLE, timeout=20)
 
 
+def test_no_login_without_encryption(world: World, agent: Agent) -> None:
+    """tls = required: a server that offers no TLS is not even told the user's name."""
+    with listening(world, "plain") as server:
+        world.dns.set(names.DATABASE_HOST, names.BALANCER, ttl=1)
+        agent.change("database", tls="required", tls_ca="")
+        agent.start()
+        assert "SSL is required" in agent.wait_fact("rds", DOWN)["why"]
+        wait_until(lambda: "nothing" in server.output(), "the client went without a login")
+        assert "login" not in server.output()
+
+
+def test_login_without_encryption_if_told(world: World, agent: Agent) -> None:
+    with listening(world, "plain") as server:
+        world.dns.set(names.DATABASE_HOST, names.BALANCER, ttl=1)
+        agent.change("database", tls="off", tls_ca="")
+        agent.start()
+        wait_until(lambda: "login" in server.output(), "the login")
+
+
+def test_required_takes_any_certificate(database: Database, agent: Agent) -> None:
+    """Encrypted, by an authority that nobody was told of."""
+    agent.change("database", tls="required", tls_ca="")
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    assert database.servers[0].sessions()
+
+
 def test_answers_in_turn_are_no_reason_to_hurry(world: World, node: Node, agent: Agent) -> None:
     """Two name servers, one behind the other: a server that has blocked this host
     is not tried again each time the answer changes."""
