@@ -108,20 +108,20 @@ static void run_all(struct hook *hook, int dir_fd, const struct trust_names *nam
 
 static void run_event(struct hook *hook, enum hook_event event)
 {
-	char path[LIMIT_PATH + LIMIT_NAME], text[1024];
+	char path[TRUST_PATH], wrong[TRUST_PATH], text[1024];
 	const char *base = hook->worker.conf->hooks.directory;
 	struct environment environment;
 	struct trust_names names;
 	int dir_fd, rc;
 
 	snprintf(path, sizeof path, "%s/%s", base, hook->event);
-	rc = trust_open_dir(path, 0, &dir_fd);
+	rc = trust_open_dir(path, 0, &dir_fd, wrong);
 	if (rc == -ENOENT) {
 		snprintf(hook->why, sizeof hook->why, "no scripts");
 		return;
 	}
 	if (rc < 0) {
-		snprintf(text, sizeof text, "%s %s", path, trust_explain(rc));
+		snprintf(text, sizeof text, "%s %s", wrong, trust_explain(rc));
 		fail(hook, "", RUN_REFUSED, text);
 		return;
 	}

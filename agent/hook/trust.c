@@ -49,23 +49,28 @@ static int open_component(int parent, const char *name, int *ret_fd)
 	return -errno;
 }
 
-int trust_open_dir(const char *path, uid_t owner, int *ret_fd)
+int trust_open_dir(const char *path, uid_t owner, int *ret_fd, char *ret_wrong)
 {
-	char copy[LIMIT_PATH + LIMIT_NAME];
+	char copy[TRUST_PATH];
 	char *rest = copy, *name;
 	int fd, rc;
 
+	str_copy(ret_wrong, TRUST_PATH, path);
 	if (path[0] != '/' || !str_copy(copy, sizeof copy, path))
 		return -EINVAL;
 	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	str_copy(ret_wrong, TRUST_PATH, "/");
 	rc = check_dir(fd, owner, false);
 	while (rc == 0 && (name = strsep(&rest, "/")) != NULL) {
 		int next = -1;
 
 		if (name[0] == '\0')
 			continue;
+		/* what is judged from here on: the path so far */
+		str_copy(ret_wrong, TRUST_PATH, path);
+		ret_wrong[(size_t)(name - copy) + strlen(name)] = '\0';
 		rc = strcmp(name, "..") == 0 || strcmp(name, ".") == 0
 		             ? -EINVAL
 		             : open_component(fd, name, &next);

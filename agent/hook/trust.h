@@ -11,9 +11,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "limits.h"
+
 enum {
 	TRUST_NAMES = 32, /* scripts of one event */
 	TRUST_NAME = 64,  /* bytes of a script's name, with the NUL */
+	TRUST_PATH = LIMIT_PATH + LIMIT_NAME,
 };
 
 struct trust_names {
@@ -26,9 +29,10 @@ struct trust_names {
  * Opens `path` (absolute). `owner` stands for root in tests; root is trusted in
  * any case. 0; -ENOENT; -ELOOP a component is a symbolic link; -ENOTDIR;
  * -EPERM not root's or writable by others; -EINVAL not absolute or with "..";
- * -errno. The caller closes *ret_fd.
+ * -errno. The caller closes *ret_fd. `ret_wrong` has TRUST_PATH bytes; after a
+ * failure it says which directory it is about: `path` or one that it is below.
  */
-int trust_open_dir(const char *path, uid_t owner, int *ret_fd);
+int trust_open_dir(const char *path, uid_t owner, int *ret_fd, char *ret_wrong);
 
 /*
  * Opens the script `name` in that directory for reading and execution. 0;

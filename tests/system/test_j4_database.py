@@ -311,6 +311,27 @@ def test_hooks_run(database: Database, node: Node, agent: Agent) -> None:
     agent.wait_fact("hook", 0)
 
 
+def test_only_roots_hooks_run(database: Database, node: Node, agent: Agent) -> None:
+    """A script of somebody else's is refused and told, its neighbour runs; then the
+    folder is somebody else's, and nothing in it runs."""
+    folder = "/etc/web-node-agent/hooks.d"
+    hook(node, "10-theirs", "touch /srv/out/theirs")
+    hook(node, "20-ours", "touch /srv/out/ours")
+    node.host.sh(f"mkdir -m 777 /srv/out; chown nobody {folder}/rds-change/10-theirs")
+    agent.change("hooks", enabled=True)
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    database.failover("demote")
+    wait_until(lambda: node.host.path("/srv/out/ours").exists(), "root's script ran", 15)
+    assert "must be root's" in agent.wait_fact("hook", 126)["why"]
+    assert "10-theirs" in agent.fact("hook")["text"]
+    node.host.sh(f"rm /srv/out/ours; chown nobody {folder}")
+    database.failover("demote")
+    wait_until(lambda: agent.fact("hook")["why"].startswith(f"{folder} must be root's"),
+               "the folder is told, and not what is in it", 15)
+    assert node.host.run("ls", "/srv/out").stdout == ""
+
+
 def test_a_hanging_hook_is_ended(database: Database, node: Node, agent: Agent) -> None:
     hook(node, "10-hangs", "trap '' TERM; sleep 12321")
     agent.change("hooks", enabled=True, timeout="1s")

@@ -15,7 +15,7 @@
 
 #include "trust.h"
 
-static char top[64], event[80], script[112];
+static char top[64], event[80], script[112], wrong[TRUST_PATH];
 
 static void make_script(const char *name, mode_t mode)
 {
@@ -49,7 +49,7 @@ static int teardown(void **state)
 
 static int open_dir(const char *path)
 {
-	int fd = -1, rc = trust_open_dir(path, getuid(), &fd);
+	int fd = -1, rc = trust_open_dir(path, getuid(), &fd, wrong);
 
 	if (rc == 0)
 		close(fd);
@@ -60,7 +60,7 @@ static int open_script(const char *name)
 {
 	int dir_fd, fd = -1, rc;
 
-	assert_int_equal(trust_open_dir(event, getuid(), &dir_fd), 0);
+	assert_int_equal(trust_open_dir(event, getuid(), &dir_fd, wrong), 0);
 	rc = trust_open_script(dir_fd, name, getuid(), &fd);
 	close(dir_fd);
 	if (rc == 0) {
@@ -86,10 +86,13 @@ static void bad_paths(void **state)
 
 	(void)state;
 	assert_int_equal(open_dir("tmp"), -EINVAL);
+	assert_string_equal(wrong, "tmp");
 	snprintf(path, sizeof path, "%s/../event", event);
 	assert_int_equal(open_dir(path), -EINVAL);
-	snprintf(path, sizeof path, "%s/none", top);
+	snprintf(path, sizeof path, "%s/none/event", top);
 	assert_int_equal(open_dir(path), -ENOENT);
+	path[strlen(path) - strlen("/event")] = '\0';
+	assert_string_equal(wrong, path);
 	make_script("file", 0755);
 	assert_int_equal(open_dir(script), -ENOTDIR);
 }
@@ -99,6 +102,7 @@ static void writable_directory(void **state)
 	(void)state;
 	assert_int_equal(chmod(event, 0775), 0);
 	assert_int_equal(open_dir(event), -EPERM);
+	assert_string_equal(wrong, event);
 	assert_int_equal(chmod(event, 0757), 0);
 	assert_int_equal(open_dir(event), -EPERM);
 	/* sticky helps a parent, not the directory that holds the scripts */
@@ -113,6 +117,7 @@ static void writable_parent(void **state)
 	(void)state;
 	assert_int_equal(chmod(top, 0777), 0);
 	assert_int_equal(open_dir(event), -EPERM);
+	assert_string_equal(wrong, top);
 	assert_int_equal(chmod(top, 0755), 0);
 	assert_int_equal(open_dir(event), 0);
 }
@@ -129,6 +134,7 @@ static void linked_directory(void **state)
 	assert_int_equal(symlink(top, link), 0);
 	snprintf(below, sizeof below, "%s/event", link);
 	assert_int_equal(open_dir(below), -ELOOP);
+	assert_string_equal(wrong, link);
 }
 
 static void good_script(void **state)
@@ -176,7 +182,7 @@ static void foreign_owner(void **state)
 	assert_int_equal(chown(script, 65534, 65534), 0);
 	assert_int_equal(open_script("theirs"), -EPERM);
 	/* the same file is good for its owner: the rule is about who, not what */
-	assert_int_equal(trust_open_dir(event, 0, &dir_fd), 0);
+	assert_int_equal(trust_open_dir(event, 0, &dir_fd, wrong), 0);
 	assert_int_equal(trust_open_script(dir_fd, "theirs", 65534, &fd), 0);
 	close(fd);
 	close(dir_fd);
@@ -218,7 +224,7 @@ static void order_of_bytes(void **state)
 	make_script("10-first", 0755);
 	make_script("backup~", 0755);
 	make_script(".swp", 0755);
-	assert_int_equal(trust_open_dir(event, getuid(), &fd), 0);
+	assert_int_equal(trust_open_dir(event, getuid(), &fd, wrong), 0);
 	assert_int_equal(trust_list(fd, &list), 0);
 	assert_int_equal(list.count, 4);
 	assert_string_equal(list.name[0], "10-first");
@@ -236,7 +242,7 @@ static void bounded_number(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(trust_open_dir(event, getuid(), &fd), 0);
+	assert_int_equal(trust_open_dir(event, getuid(), &fd, wrong), 0);
 	for (int i = 0; i < TRUST_NAMES; i++) {
 		snprintf(name, sizeof name, "s%d", i);
 		make_script(name, 0755);
