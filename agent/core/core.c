@@ -13,8 +13,9 @@
 
 enum {
 	BEAT_MS = 1000,
-	REPEAT_MS = 10 * 1000, /* orders that carry state are told again: one may be lost */
-	ACCEPT_MS = 300,       /* how long a restarted core waits for its first facts */
+	REPEAT_MS = 10 * 1000,   /* orders that carry state are told again: one may be lost */
+	HOOK_GAP_MS = 10 * 1000, /* php-fpm's workers finish what they do meanwhile */
+	ACCEPT_MS = 300,         /* how long a restarted core waits for its first facts */
 };
 
 static int order(struct core *core, enum order_verb verb, unsigned arg, unsigned key, int64_t value)
@@ -144,12 +145,16 @@ static void step_mount(struct core *core, int64_t now_ms)
 		order(core, ORDER_PROBE, 0, 0, 0);
 }
 
-static void step_hook(struct core *core)
+/* What comes too soon is not lost: one run more, for the last change. */
+static void step_hook(struct core *core, int64_t now_ms)
 {
-	if (!core->hook_pending || policy_busy(&core->state.facts, ROLE_HOOK))
+	if (!core->hook_pending || policy_busy(&core->state.facts, ROLE_HOOK) ||
+	    now_ms < core->hook_due_ms)
 		return;
-	if (order(core, ORDER_HOOK, HOOK_RDS_CHANGE, 0, 0) == 0)
-		core->hook_pending = false;
+	if (order(core, ORDER_HOOK, HOOK_RDS_CHANGE, 0, 0) < 0)
+		return;
+	core->hook_pending = false;
+	core->hook_due_ms = now_ms + HOOK_GAP_MS;
 }
 
 static void step_repeated(struct core *core, int64_t now_ms)
@@ -171,7 +176,7 @@ void core_step(struct core *core, int64_t now_ms, int64_t wall_ms)
 	if (now_ms >= core->accept_ms)
 		core->accepting = true;
 	step_mount(core, now_ms);
-	step_hook(core);
+	step_hook(core, now_ms);
 	judge_verdict(&core->state, now_ms, &core->verdict);
 	note_verdict(core, now_ms, wall_ms);
 	step_repeated(core, now_ms);

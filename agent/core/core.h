@@ -35,7 +35,7 @@ struct core {
 	struct core_since health, ready, job[JOB_MAX], check[LIMIT_CHECKS];
 	struct core_ops ops;
 	int64_t started_wall_ms;
-	int64_t beat_due_ms, repeat_due_ms;
+	int64_t beat_due_ms, repeat_due_ms, hook_due_ms;
 	int64_t accept_ms; /* from then on requests are taken, facts or none */
 	bool first;        /* no core before this one since the agent started */
 	bool accepting;    /* requests may be answered: at once at a first start; after a

@@ -329,7 +329,7 @@ def test_only_roots_hooks_run(database: Database, node: Node, agent: Agent) -> N
     node.host.sh(f"rm /srv/out/ours; chown nobody {folder}")
     database.failover("demote")
     wait_until(lambda: agent.fact("hook")["why"].startswith(f"{folder} must be root's"),
-               "the folder is told, and not what is in it", 15)
+               "the folder is told, and not what is in it", 25)
     assert node.host.run("ls", "/srv/out").stdout == ""
 
 
