@@ -21,7 +21,8 @@ struct loader {
 
 	FILE *stream;
 	const char *file;
-	int line; /* of the line that inih was given last */
+	int line;                    /* of the line that inih was given last */
+	char value[LIMIT_CONF_LINE]; /* on that line */
 
 	struct conf_origins *origins; /* also tells duplicates apart from drop-ins */
 	struct {
@@ -140,6 +141,29 @@ static void see_section(struct loader *l, char *text)
 		      name);
 }
 
+/* inih cuts a value off at " ;" without a word, and has not the room for all that
+ * a key may hold: it is given the line up to the "=", and the value is kept. */
+static void keep_value(struct loader *l, char *text)
+{
+	char *end = text + strcspn(text, "=:");
+	char *value;
+
+	if (*end == '\0')
+		return;
+	value = str_trim(end + 1);
+	for (const char *c = value; (c = strpbrk(c, "#;")) != NULL; c++) {
+		if (c == value || c[-1] == ' ' || c[-1] == '\t') {
+			*end = '\0';
+			blame(l, CONF_SYNTAX, l->line,
+			      "%.80s: a comment needs a line of its own, got \"%.80s\"",
+			      str_trim(text), c);
+			return;
+		}
+	}
+	str_copy(l->value, sizeof l->value, value);
+	end[1] = '\0';
+}
+
 /*
  * inih's reader: one line per call. It silently splits lines that are longer
  * than its buffer (200 bytes as Debian builds it) and takes indented lines as
@@ -169,10 +193,13 @@ static char *read_line(char *buf, int size, void *stream)
 	text = str_trim(text);
 	if (*text == '\0' || *text == '#' || *text == ';')
 		text = line + strlen(line); /* inih still counts the line */
-	if (strlen(text) + 2 > (size_t)size) {
-		blame(l, CONF_SYNTAX, l->line, "line longer than %d bytes", size - 2);
+	if (*text != '[')
+		keep_value(l, text);
+	if (strlen(text) + 2 > (size_t)size)
+		blame(l, CONF_SYNTAX, l->line, "no section or key is longer than %d bytes",
+		      size - 2);
+	if (l->error)
 		return NULL;
-	}
 	snprintf(buf, (size_t)size, "%s\n", text);
 	if (*text == '[') {
 		see_section(l, text);
@@ -192,9 +219,10 @@ static bool duplicate(struct loader *l, const struct origin *origin, const char 
 	return true;
 }
 
-static int handle_key(void *user, const char *section, const char *name, const char *value)
+static int handle_key(void *user, const char *section, const char *name, const char *empty)
 {
 	struct loader *l = user;
+	const char *value = l->value;
 	const struct conf_key *key;
 	struct origin *origin;
 	const char *plain = section;
@@ -202,6 +230,7 @@ static int handle_key(void *user, const char *section, const char *name, const c
 	char expected[160];
 	int slot = -1;
 
+	(void)empty;
 	if (l->error)
 		return 0;
 	if (strncmp(section, "check ", 6) == 0) {

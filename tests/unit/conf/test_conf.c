@@ -286,23 +286,63 @@ static void comments_and_a_byte_order_mark(void **state)
 	assert_int_equal(conf.imds.timeout_ms, 2000);
 }
 
+/* inih's buffer has 200 bytes where it is built as it comes. */
 static void lines_that_inih_would_split(void **state)
 {
+	static const char nets[] = "[health]\nstatus_allow = 10.100.100.0/24 10.100.101.0/24 "
+	                           "10.100.102.0/24 10.100.103.0/24 10.100.104.0/24 "
+	                           "10.100.105.0/24 10.100.106.0/24 10.100.107.0/24 "
+	                           "10.100.108.0/24 10.100.109.0/24 10.100.110.0/24 "
+	                           "10.100.111.0/24 10.100.112.0/24 10.100.113.0/24 "
+	                           "10.100.114.0/24 10.100.115.0/24\n";
+	static const struct {
+		const char *start;
+		size_t len;
+		enum conf_error error;
+		const char *why;
+	} table[] = {
+		{ "[imds]\nendpoint = http://", 400, CONF_OK, "" },
+		{ "[imds]\nendpoint = http://", 600, CONF_VALUE, ":2: imds.endpoint" },
+		{ "[imds]\nendpoint = http://", 1500, CONF_SYNTAX, ":2: line longer than 1022" },
+		{ "[imds]\n", 300, CONF_SYNTAX, ":2: no section or key is longer" },
+	};
 	struct conf conf;
 	char text[2000], why[600];
 
 	(void)state;
-	/* 150 fits, 300 does not fit inih's own buffer, 1500 not ours */
-	for (size_t len = 150; len <= 1500; len = len * 2 > 1200 ? 1500 + (len == 1500) : len * 2) {
-		snprintf(text, sizeof text, "[metrics]\nnamespace = ");
-		memset(text + strlen(text), 'n', len);
-		text[22 + len] = '\0';
-		strcat(text, "\n");
-		assert_int_equal(load(text, &conf, why, sizeof why),
-		                 len == 150 ? CONF_OK : CONF_SYNTAX);
-		if (len > 150)
-			assert_non_null(strstr(why, ":2: line longer"));
+	assert_int_equal(load(nets, &conf, why, sizeof why), CONF_OK);
+	assert_int_equal(conf.health.status_allow.count, LIMIT_NETS);
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		size_t at = strlen(table[i].start);
+
+		strcpy(text, table[i].start);
+		memset(text + at, 'n', table[i].len);
+		strcpy(text + at + table[i].len, "\n");
+		assert_int_equal(load(text, &conf, why, sizeof why), table[i].error);
+		if (table[i].error)
+			assert_non_null(strstr(why, table[i].why));
 	}
+}
+
+static void comments_behind_a_value(void **state)
+{
+	static const char *const table[] = {
+		"[metrics]\nname = CPU ; busy\n",
+		"[metrics]\nname = CPU # busy\n",
+		"[metrics]\nname = ; none\n",
+		"[mount]\noptions = a,b\t;c=d\n",
+	};
+	struct conf conf;
+	char why[600];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		assert_int_equal(load(table[i], &conf, why, sizeof why), CONF_SYNTAX);
+		assert_non_null(strstr(why, "a comment needs a line of its own"));
+	}
+	/* The signs themselves are ordinary ones. */
+	assert_int_equal(load("[mount]\noptions = a;b,c#d\n", &conf, why, sizeof why), CONF_OK);
+	assert_string_equal(conf.mount.options, "a;b,c#d");
 }
 
 static void binary_files(void **state)
@@ -397,6 +437,7 @@ int main(void)
 		cmocka_unit_test(a_check_is_the_local_web_server),
 		cmocka_unit_test(comments_and_a_byte_order_mark),
 		cmocka_unit_test(lines_that_inih_would_split),
+		cmocka_unit_test(comments_behind_a_value),
 		cmocka_unit_test(binary_files),
 		cmocka_unit_test(too_many_checks),
 		cmocka_unit_test(drop_ins_come_later_and_replace),
