@@ -15,7 +15,6 @@ from parts.mariadb import Database
 from parts.node import CA, PASSWORD, Node
 from parts.process import Process
 from parts.wait import hold_true, wait_until
-from parts.web import PAGE, WORKERS
 from parts.world import World
 
 WRITABLE, READ_ONLY, DOWN, NO_NAME = 1, 2, 3, 4  # enum rds_state
@@ -289,87 +288,6 @@ def test_frozen_server_is_a_reason(database: Database, agent: Agent) -> None:
     agent.wait_fact("rds", DOWN, timeout=8)
     server.host.kill(server.mariadbd(), signal.SIGCONT)
     agent.wait_fact("rds", WRITABLE)
-
-
-def hook(node: Node, name: str, text: str) -> None:
-    node.host.write(f"/etc/web-node-agent/hooks.d/rds-change/{name}", f"#!/bin/bash\n{text}\n",
-                    0o755)
-
-
-def test_hooks_run(database: Database, node: Node, agent: Agent) -> None:
-    node.host.sh("mkdir -m 777 /srv/out")
-    hook(node, "10-environment", "id -un > /srv/out/user; env > /srv/out/env.new; "
-                                 "mv /srv/out/env.new /srv/out/env")
-    agent.change("hooks", enabled=True)
-    agent.start(environment={"SECRET_OF_ROOT": "1"})
-    agent.wait_fact("rds", WRITABLE)
-    database.failover("kill")
-    wait_until(lambda: node.host.path("/srv/out/env").exists(), "the hook ran", 15)
-    environment = node.host.read("/srv/out/env")
-    assert FIRST in environment and SECOND in environment
-    assert "SECRET_OF_ROOT" not in environment
-    assert node.host.read("/srv/out/user").strip() == "nobody"
-    agent.wait_fact("hook", 0)
-
-
-def test_only_roots_hooks_run(database: Database, node: Node, agent: Agent) -> None:
-    """A script of somebody else's is refused and told, its neighbour runs; then the
-    folder is somebody else's, and nothing in it runs."""
-    folder = "/etc/web-node-agent/hooks.d"
-    hook(node, "10-theirs", "touch /srv/out/theirs")
-    hook(node, "20-ours", "touch /srv/out/ours")
-    node.host.sh(f"mkdir -m 777 /srv/out; chown nobody {folder}/rds-change/10-theirs")
-    agent.change("hooks", enabled=True)
-    agent.start()
-    agent.wait_fact("rds", WRITABLE)
-    database.failover("demote")
-    wait_until(lambda: node.host.path("/srv/out/ours").exists(), "root's script ran", 15)
-    assert "must be root's" in agent.wait_fact("hook", 126)["why"]
-    assert "10-theirs" in agent.fact("hook")["text"]
-    node.host.sh(f"rm /srv/out/ours; chown nobody {folder}")
-    database.failover("demote")
-    wait_until(lambda: agent.fact("hook")["why"].startswith(f"{folder} must be root's"),
-               "the folder is told, and not what is in it", 25)
-    assert node.host.run("ls", "/srv/out").stdout == ""
-
-
-def test_a_hanging_hook_is_ended(database: Database, node: Node, agent: Agent) -> None:
-    hook(node, "10-hangs", "trap '' TERM; sleep 12321")
-    agent.change("hooks", enabled=True, timeout="1s")
-    agent.start()
-    agent.wait_fact("rds", WRITABLE)
-    database.failover("kill")
-    wait_until(lambda: node.host.ps("sleep"), "the hook runs", 15)
-    assert agent.code("/livez") == 200
-    wait_until(lambda: not node.host.ps("sleep") and not agent.pids("hook"), "it is ended", 15)
-
-
-@pytest.mark.parametrize("user", ["root", "nobody"])
-def test_php_fpm_lets_go(database: Database, node: Node, agent: Agent, user: str) -> None:
-    """The old writer lives on, read-only: the page's persistent connections stay
-    with it until the shipped hook has php-fpm drop them. As nobody it may not."""
-    node.web.start()
-    node.host.write("/var/www/html/index.php", PAGE)
-    agent.change("hooks", enabled=True, user=user)
-    agent.start()
-    agent.wait_fact("rds", WRITABLE)
-    asked: list[tuple[int, str]] = []
-
-    def ask() -> str:
-        asked.append(node.web.get("/index.php"))
-        return asked[-1][1]
-    wait_until(lambda: "server db-a" in ask()
-               and len(database.servers[0].sessions(mariadb.PAGE_USER)) == WORKERS,
-               "every worker of php-fpm has its connection")
-    database.failover("demote")
-    if user == "root":
-        wait_until(lambda: "server db-c" in ask(), "the page comes from the new writer", 15)
-        agent.wait_fact("hook", 0)
-        hold_true(lambda: "server db-c" in ask(), "every worker is with the new writer", 1)
-    else:
-        agent.wait_fact("hook", 1)
-        hold_true(lambda: "server db-a" in ask(), "the page stays where it was", 1)
-    assert all(status == 200 for status, _ in asked), "no visitor is turned away"
 
 
 def test_two_nodes_two_sessions(world: World, database: Database,
