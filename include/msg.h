@@ -61,7 +61,8 @@ enum order_verb {
 	ORDER_BEAT = 1, /* the core's loop turns */
 	ORDER_MOUNT,    /* run wna-mount for mount `arg` */
 	ORDER_PROBE,    /* run wna-probe for mount `arg` */
-	ORDER_HOOK,     /* run wna-hook for event `arg` (enum hook_event) */
+	ORDER_HOOK,     /* run wna-hook for event `arg` (enum hook_event); `value`: which one
+	                 * it is since wna-rds started, from 1; the last one is not run twice */
 	ORDER_TELL,     /* to the resident worker of role `arg`: enum tell `key`, `value` */
 	ORDER_REFRESH,  /* ask all workers to send their facts again */
 	ORDER_RELOAD,   /* read the configuration again */

@@ -148,10 +148,14 @@ static void step_mount(struct core *core, int64_t now_ms)
 /* What comes too soon is not lost: one run more, for the last change. */
 static void step_hook(struct core *core, int64_t now_ms)
 {
-	if (!core->hook_pending || policy_busy(&core->state.facts, ROLE_HOOK) ||
+	const struct facts *facts = &core->state.facts;
+	bool heard = core->first || facts_get(facts, FACT_CHILD, ROLE_HOOK)->seen;
+
+	/* A restarted core may find one running, which its predecessor ordered. */
+	if (!core->hook_pending || !heard || policy_busy(facts, ROLE_HOOK) ||
 	    now_ms < core->hook_due_ms)
 		return;
-	if (order(core, ORDER_HOOK, HOOK_RDS_CHANGE, 0, 0) < 0)
+	if (order(core, ORDER_HOOK, HOOK_RDS_CHANGE, 0, core->hook_seen) < 0)
 		return;
 	core->hook_pending = false;
 	core->hook_due_ms = now_ms + HOOK_GAP_MS;
@@ -183,21 +187,16 @@ void core_step(struct core *core, int64_t now_ms, int64_t wall_ms)
 }
 
 /*
- * wna-rds counts the changes since its own start. A restarted core hears a
- * count it has not seen grow and must not act on it; the first core since the
- * agent started has seen all of it. A count that fell is a restarted wna-rds.
+ * wna-rds counts the changes since its own start; a count that fell is a
+ * restarted wna-rds. Whether the first count that a restarted core hears had its
+ * hook is for wnad to know, which gets it with the order.
  */
 static void take_rds_change(struct core *core, int64_t value)
 {
-	bool rose;
+	bool rose = value > core->hook_seen || (value < core->hook_seen && value > 0);
 
-	if (!core->hook_known)
-		rose = core->first && value > 0;
-	else
-		rose = value > core->hook_seen || (value < core->hook_seen && value > 0);
-	core->hook_known = true;
 	core->hook_seen = value;
-	if (rose && core->state.conf->hooks.enabled)
+	if (rose)
 		core->hook_pending = true;
 }
 

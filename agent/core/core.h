@@ -41,9 +41,8 @@ struct core {
 	bool accepting;    /* requests may be answered: at once at a first start; after a
 	                        * restart when a worker has spoken, or after a short while */
 	bool was_healthy;  /* /healthz has been 200 since this core started */
-	bool hook_known;   /* FACT_RDS_CHANGE has been heard */
 	bool hook_pending; /* a hook is to be run, but could not be ordered yet */
-	int64_t hook_seen; /* the value of FACT_RDS_CHANGE acted on */
+	int64_t hook_seen; /* the value of FACT_RDS_CHANGE acted on; 0 none */
 	uint64_t orders_lost;
 };
 

@@ -166,6 +166,8 @@ static void start(struct child *child, int64_t now)
 	child->beaten = false;
 	child->early_count = 0;
 	child->cause[0] = '\0';
+	if (child->role == ROLE_RDS)
+		sv->hooked = 0; /* it counts anew */
 	ladder_started(&child->ladder, now);
 	watch(child);
 	relay_tells(sv, child);

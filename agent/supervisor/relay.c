@@ -89,12 +89,23 @@ static void order_tell(struct supervisor *sv, const struct order *order)
 	send_tell(&sv->children[order->arg][0], order->key, order->value);
 }
 
+/* A core that starts, or is about to take over, cannot know what had its hook. */
+static void order_hook(struct supervisor *sv, const struct order *order, int64_t now)
+{
+	if (order->value != 0 && order->value == sv->hooked) {
+		log_debug("hook: ordered again for change %lld", (long long)order->value);
+		return;
+	}
+	sv->hooked = order->value;
+	children_order(sv, ROLE_HOOK, order->arg, now);
+}
+
 static void obey(struct supervisor *sv, const struct order *order, int64_t now)
 {
 	switch ((enum order_verb)order->verb) {
 	case ORDER_MOUNT: children_order(sv, ROLE_MOUNT, order->arg, now); break;
 	case ORDER_PROBE: children_order(sv, ROLE_PROBE, order->arg, now); break;
-	case ORDER_HOOK: children_order(sv, ROLE_HOOK, order->arg, now); break;
+	case ORDER_HOOK: order_hook(sv, order, now); break;
 	case ORDER_TELL: order_tell(sv, order); break;
 	case ORDER_REFRESH: relay_refresh(sv); break;
 	case ORDER_RELOAD: sv->reload_wanted = true; break;

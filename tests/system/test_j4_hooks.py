@@ -65,6 +65,33 @@ def test_only_roots_hooks_run(database: Database, node: Node, agent: Agent) -> N
     assert node.host.run("ls", "/srv/out").stdout == ""
 
 
+def test_a_core_that_dies_loses_no_hook(database: Database, node: Node, agent: Agent) -> None:
+    """It is killed again and again while the database moves, and once more after the
+    hook has run: one hook."""
+    node.host.sh("mkdir -m 777 /srv/out")
+    hook(node, "10-count", "echo \"$WNA_RDS_TO\" >> /srv/out/moves")
+    agent.change("hooks", enabled=True)
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+
+    def kill() -> None:
+        for pid in agent.pids("core"):
+            node.host.kill(pid, signal.SIGKILL)
+
+    def moved() -> bool:
+        kill()
+        return SECOND in node.host.read("/run/web-node-agent/rds/rds.env")
+    database.failover("kill")
+    wait_until(moved, "wna-rds has told the change to one core or another", 15)
+    moves = node.host.path("/srv/out/moves")
+    wait_until(moves.exists, "the hook ran", 30)
+    agent.wait_fact("hook", 0, timeout=10)
+    kill()
+    wait_until(lambda: agent.fact("rds-change")["value"] == 1, "the next core knows the change", 30)
+    wait_until(lambda: "ordered again for change 1" in agent.log(), "wnad passes its order over", 20)
+    assert moves.read_text().split() == [SECOND]
+
+
 def test_a_hanging_hook_is_ended(database: Database, node: Node, agent: Agent) -> None:
     hook(node, "10-hangs", "trap '' TERM; sleep 12321")
     agent.change("hooks", enabled=True, timeout="1s")

@@ -319,6 +319,35 @@ static void secret_is_handed_over_only_when_it_is_one(void **state)
 	assert_int_equal(rig_stop(wnad), 0);
 }
 
+/* Whoever orders it: a core that starts cannot know what the last one ordered. */
+static void a_change_has_one_hook(void **state)
+{
+	pid_t wnad;
+
+	(void)state;
+	rig_conf("[hooks]\nenabled = yes\n" DATABASE_ON);
+	write_file(SECRET, "hunter2\n", 0600);
+	rig_mode("hook", "ok");
+	wnad = rig_start();
+	order(ORDER_HOOK, HOOK_RDS_CHANGE, 0, 3);
+	rig_expect("core got pid=* role=0 slot=0 id=2 of=7 value=0 text=1 run why=");
+	rig_mark();
+	kill(rig_pid("core"), SIGKILL);
+	rig_expect("core listens *");
+	order(ORDER_HOOK, HOOK_RDS_CHANGE, 0, 3);
+	rig_expect("*wnad debug: hook: ordered again for change 3");
+	assert_int_equal(rig_count("hook hello*"), 0);
+	order(ORDER_HOOK, HOOK_RDS_CHANGE, 0, 4);
+	rig_expect("core got pid=* role=0 slot=0 id=2 of=7 value=0 text=2 runs why=");
+	/* A new wna-rds counts anew. */
+	rig_mark();
+	kill(rig_pid("rds"), SIGKILL);
+	rig_expect("rds hello *");
+	order(ORDER_HOOK, HOOK_RDS_CHANGE, 0, 4);
+	rig_expect("hook hello *");
+	assert_int_equal(rig_stop(wnad), 0);
+}
+
 static void reload_restarts_who_is_concerned(void **state)
 {
 	pid_t wnad, cloud;
@@ -365,6 +394,7 @@ static int tests(void)
 		cmocka_unit_test(lost_messages_are_counted),
 		cmocka_unit_test(reopening_is_no_failure),
 		cmocka_unit_test(secret_is_handed_over_only_when_it_is_one),
+		cmocka_unit_test(a_change_has_one_hook),
 		cmocka_unit_test(reload_restarts_who_is_concerned),
 	};
 
