@@ -53,8 +53,8 @@ int conf_print_keys(FILE *to, bool roff)
 			section = key->section;
 		}
 		if (roff)
-			fprintf(to, ".It Cm %s No = Ar %s\n%s\n", key->name,
-			        *key->initial ? key->initial : "\\(dq\\(dq", key->help);
+			fprintf(to, ".It Cm %s No =%s%s\n%s\n", key->name,
+			        *key->initial ? " Ar " : "", key->initial, key->help);
 		else
 			fprintf(to, "  %-24s %-20s %s\n", key->name, key->initial, key->help);
 	}

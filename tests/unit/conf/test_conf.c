@@ -120,6 +120,46 @@ static void what_is_printed_reads_back_the_same(void **state)
 
 #define DATABASE "[database]\nenabled = yes\nendpoint = db\npassword_file = /p\ntls_ca = /ca\n"
 
+/* agent.conf(5) shows each key with its default: what is copied from there must be taken. */
+static void keys_as_the_man_page_shows_them(void **state)
+{
+	char why[600], *text, *file, *rest;
+	struct conf conf, initial;
+	size_t len, file_len;
+	bool check = false;
+	FILE *f, *to;
+	int shown = 0;
+
+	(void)state;
+	f = open_memstream(&text, &len);
+	assert_int_equal(conf_print_keys(f, true), 0);
+	fclose(f);
+	to = open_memstream(&file, &file_len);
+	rest = text;
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+		char name[64], value[256] = "", section[64];
+
+		if (sscanf(line, ".Ss [%63[^]]]", section) == 1) {
+			/* Kinds of checks have keys of their own that must not be there otherwise. */
+			check = strcmp(section, "check NAME") == 0;
+			if (!check)
+				fprintf(to, "[%s]\n", section);
+		} else if (sscanf(line, ".It Cm %63s No = Ar %255[^\n]", name, value) >= 1) {
+			shown++;
+			if (!check)
+				fprintf(to, "%s = %s\n", name, value);
+		}
+	}
+	fclose(to);
+	assert_true(shown > 50);
+	if (load(file, &conf, why, sizeof why))
+		fail_msg("%s", why);
+	conf_defaults(&initial);
+	assert_memory_equal(&conf, &initial, sizeof conf);
+	free(file);
+	free(text);
+}
+
 static void bad_files(void **state)
 {
 	static const struct {
@@ -432,6 +472,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(a_full_file),
 		cmocka_unit_test(what_is_printed_reads_back_the_same),
+		cmocka_unit_test(keys_as_the_man_page_shows_them),
 		cmocka_unit_test(bad_files),
 		cmocka_unit_test(values_that_are_taken),
 		cmocka_unit_test(a_check_is_the_local_web_server),
