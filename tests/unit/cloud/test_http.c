@@ -172,8 +172,8 @@ static void test_too_large(void **state)
 {
 	static const char *const answers[] = {
 		"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n0123456789A",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: "
-		"chunked\r\n\r\nB\r\n0123456789A\r\n0\r\n\r\n",
+		("HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+		 "chunked\r\n\r\nB\r\n0123456789A\r\n0\r\n\r\n"),
 		"HTTP/1.1 200 OK\r\n\r\n0123456789A",
 	};
 	struct server *server = server_new(say_arg_and_close);
