@@ -1,0 +1,30 @@
+"""What the papers name exists, and what they must name they do."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_variables_for_others_are_in_the_manual() -> None:
+    """Those of facts.env and those of a hook, in web-node-agent(7)."""
+    made = {name for file in ("cloud/facts_file.c", "hook/environment.c")
+            for name in re.findall(r'"(WNA_[A-Z0-9_]+)"', (ROOT / "agent" / file).read_text())}
+    manual = (ROOT / "packaging/man/web-node-agent.7").read_text()
+    told = set(re.findall(r"\bEv (WNA_[A-Z0-9_]+)", manual))
+    assert len(made) > 15 and told - {"WNA_RDS_"} == made
+
+
+def test_what_hacking_names_exists() -> None:
+    text = (ROOT / "HACKING.md").read_text()
+    rule = re.search(r"Room prefix and verb \((.*)\)", text)
+    assert rule
+    headers = "".join(p.read_text() for p in (ROOT / "agent").glob("*/*.h"))
+    for name in re.findall(r"`(\w+)`", rule[1]):
+        assert f" {name}(" in headers or f"*{name}(" in headers, name
+    targets = set(re.findall(r"tests/fuzz/fuzz_(\w+)", text))
+    assert targets
+    for name in targets:
+        assert (ROOT / f"tests/fuzz/{name}.c").exists(), name
+        assert (ROOT / f"tests/fuzz/corpus/{name}").is_dir(), name
