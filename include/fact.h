@@ -68,12 +68,14 @@ enum fact_id {
 
 	/* mount */
 	FACT_MOUNT,       /* value: enum mount_state; text: what is mounted; why */
-	FACT_MOUNT_ID,    /* value: mount id (mountinfo field 1) of the right mount, else 0 */
+	FACT_MOUNT_ID,    /* value: mount id (mountinfo field 1) of the right mount, else 0;
+	                   * text: its mark (mountinfo_mark), for ids are given anew at once */
 	FACT_MOUNT_GUARD, /* value: 1 bare directory immutable, 0 not (why) */
 
 	/* probe */
 	FACT_PROBE,    /* value: us the file system took to answer, or -errno; why */
-	FACT_PROBE_ID, /* value: mount id now topmost on the path, 0 = nothing; text: what */
+	FACT_PROBE_ID, /* value: mount id now topmost on the path, 0 = nothing, -1 = something
+	                * that cannot be read; text: its mark, as in FACT_MOUNT_ID */
 
 	/* check: slot = index of the [check] section */
 	FACT_CHECK, /* value: us it took, or -errno; why */

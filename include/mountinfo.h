@@ -12,8 +12,8 @@
 struct mountinfo {
 	int64_t id, parent;
 	unsigned major, minor;
-	char root[512]; /* octal escapes decoded in all texts; all but path and
-	                          * type are cut where they do not fit */
+	char root[512]; /* octal escapes decoded in all texts; all but path
+	                          * are cut where they do not fit */
 	char path[512];
 	char type[64];
 	char source[512];
@@ -21,20 +21,31 @@ struct mountinfo {
 	char super_options[1024]; /* per file system: addr=, port=, vers= are here */
 };
 
-/* One line (without its newline). False if it is not a mountinfo line or a
- * field does not fit. */
+/* One line (without its newline). False if it is not a mountinfo line or its
+ * path does not fit. */
 bool mountinfo_parse_line(const char *line, size_t len, struct mountinfo *ret);
 
 /*
- * The topmost mount on exactly `path` in the text of a mountinfo file: among
- * those on the path, the one no other of them has as parent; the last in file
- * order if several. 1 found, 0 nothing mounted there, -EBADMSG if the text is
- * no mountinfo. Lines that do not parse are skipped when `path` cannot be theirs.
+ * The topmost mount on exactly `path` (absolute, no "..", shorter than 512) in
+ * the text of a mountinfo file: the one that a walk along the path comes to.
+ * Where a mount over a parent directory hides all that are on the path, the one
+ * of them that none of them lies upon; mountinfo_holding then gives the other.
+ * 1 found, 0 nothing mounted there, -EBADMSG if the text is no mountinfo, or a
+ * line of it does not parse whose mount the path may lie on.
  */
 int mountinfo_topmost(const char *text, size_t len, const char *path, struct mountinfo *ret);
 
-/* The mount that `path` (absolute, no "..") lies on, by longest prefix. Same returns. */
+/* The mount that `path` lies on, found as the kernel walks: from mount to mount
+ * by parent, so what is hidden does not count. Same returns. */
 int mountinfo_holding(const char *text, size_t len, const char *path, struct mountinfo *ret);
+
+/*
+ * What tells this mount from another that was given the same id, which the
+ * kernel does at once (the lowest free one): "TYPE SOURCE [DIGEST]", the digest
+ * being of device, root, type, source and the server's address and port. The
+ * same in every process. At most 80 bytes with the NUL. Returns `ret`.
+ */
+char *mountinfo_mark(const struct mountinfo *mi, char *ret, size_t size);
 
 /*
  * Reads the whole file (up to 4 MiB) into a malloc'd text. 0 or -errno.

@@ -85,13 +85,36 @@ static bool device_field(const char *line, size_t len, size_t *at, struct mounti
 /* Optional fields ("shared:1" ...) up to the lone "-". */
 static bool skip_optional(const char *line, size_t len, size_t *at)
 {
-	char text[128];
+	char text[8];
 
-	while (next_field(line, len, at, text, sizeof text)) {
+	while (next_long_field(line, len, at, text, sizeof text)) {
 		if (strcmp(text, "-") == 0)
 			return true;
 	}
 	return false;
+}
+
+/* The first five fields: which mount it is, and where. */
+static bool parse_place(const char *line, size_t len, size_t *at, struct mountinfo *mi)
+{
+	return number_field(line, len, at, &mi->id) && number_field(line, len, at, &mi->parent) &&
+	       device_field(line, len, at, mi) &&
+	       next_long_field(line, len, at, mi->root, sizeof mi->root) &&
+	       next_field(line, len, at, mi->path, sizeof mi->path);
+}
+
+static bool parse_rest(const char *line, size_t len, size_t at, struct mountinfo *mi)
+{
+	if (!next_long_field(line, len, &at, mi->options, sizeof mi->options) ||
+	    !skip_optional(line, len, &at) ||
+	    !next_long_field(line, len, &at, mi->type, sizeof mi->type))
+		return false;
+	/* An empty source ("") leaves two blanks and then the last field only. */
+	if (at < len && at + 1 < len && line[at] == ' ' && line[at + 1] == ' ')
+		mi->source[0] = '\0';
+	else if (!next_long_field(line, len, &at, mi->source, sizeof mi->source))
+		return false;
+	return next_long_field(line, len, &at, mi->super_options, sizeof mi->super_options);
 }
 
 bool mountinfo_parse_line(const char *line, size_t len, struct mountinfo *ret)
@@ -99,67 +122,10 @@ bool mountinfo_parse_line(const char *line, size_t len, struct mountinfo *ret)
 	struct mountinfo mi;
 	size_t at = 0;
 
-	if (!number_field(line, len, &at, &mi.id) || !number_field(line, len, &at, &mi.parent) ||
-	    !device_field(line, len, &at, &mi) ||
-	    !next_long_field(line, len, &at, mi.root, sizeof mi.root) ||
-	    !next_field(line, len, &at, mi.path, sizeof mi.path) ||
-	    !next_long_field(line, len, &at, mi.options, sizeof mi.options) ||
-	    !skip_optional(line, len, &at) || !next_field(line, len, &at, mi.type, sizeof mi.type))
-		return false;
-	/* An empty source ("") leaves two blanks and then the last field only. */
-	if (at < len && at + 1 < len && line[at] == ' ' && line[at + 1] == ' ')
-		mi.source[0] = '\0';
-	else if (!next_long_field(line, len, &at, mi.source, sizeof mi.source))
-		return false;
-	if (!next_long_field(line, len, &at, mi.super_options, sizeof mi.super_options))
+	if (!parse_place(line, len, &at, &mi) || !parse_rest(line, len, at, &mi))
 		return false;
 	*ret = mi;
 	return true;
-}
-
-/* Calls `take` for each line that parses; returns how many did. */
-typedef void take_mount(void *arg, const struct mountinfo *mi);
-
-static size_t each_mount(const char *text, size_t len, take_mount *take, void *arg)
-{
-	struct mountinfo mi;
-	size_t taken = 0;
-
-	while (len > 0) {
-		const char *end = memchr(text, '\n', len);
-		size_t line = end ? (size_t)(end - text) : len;
-
-		if (mountinfo_parse_line(text, line, &mi)) {
-			take(arg, &mi);
-			taken++;
-		}
-		line += end ? 1 : 0;
-		text += line;
-		len -= line;
-	}
-	return taken;
-}
-
-struct search {
-	const char *path;
-	struct mountinfo *best;
-	size_t best_len;
-	bool found;
-};
-
-/* The kernel lists mounts in the order of their making; a later one on the
- * same path lies on top, unless it was mounted beneath and is the parent of
- * the one we have. */
-static void take_exact(void *arg, const struct mountinfo *mi)
-{
-	struct search *search = arg;
-
-	if (strcmp(mi->path, search->path) != 0)
-		return;
-	if (search->found && search->best->parent == mi->id)
-		return;
-	*search->best = *mi;
-	search->found = true;
 }
 
 static bool lies_below(const char *path, const char *mount, size_t mount_len)
@@ -169,42 +135,196 @@ static bool lies_below(const char *path, const char *mount, size_t mount_len)
 	return mount_len == 1 || path[mount_len] == '\0' || path[mount_len] == '/';
 }
 
-static void take_longest(void *arg, const struct mountinfo *mi)
+/* Whether a line that does not parse may tell of a mount that `path` lies on:
+ * unless its mount point can be read and is another, or is longer than any path
+ * that is asked for. */
+static bool may_concern(const char *line, size_t len, const char *path)
 {
-	struct search *search = arg;
-	size_t len = strlen(mi->path);
+	char skipped[2], mount[sizeof((struct mountinfo *)0)->path];
+	size_t at = 0;
 
-	if (!lies_below(search->path, mi->path, len) || (search->found && len < search->best_len))
-		return;
-	if (search->found && len == search->best_len && search->best->parent == mi->id)
-		return;
+	for (int i = 0; i < 4; i++) {
+		if (!next_long_field(line, len, &at, skipped, sizeof skipped))
+			return true;
+	}
+	while (at < len && line[at] == ' ')
+		at++;
+	if (at == len)
+		return true;
+	return next_field(line, len, &at, mount, sizeof mount) &&
+	       lies_below(path, mount, strlen(mount));
+}
+
+/* What a search looks for, and what it found in this pass over the text. */
+struct search {
+	const char *path;
+	size_t from; /* paths shorter than this are behind us */
+	int64_t id;  /* of the mount, or of its parent */
+	size_t len;  /* of best->path */
+	size_t seen; /* lines that parsed */
+	struct mountinfo *best;
+	bool found;
+};
+
+typedef void take_mount(struct search *search, const struct mountinfo *mi);
+
+/* Calls `take` for each line that parses. False if one that does not may concern the path. */
+static bool each_mount(const char *text, size_t len, take_mount *take, struct search *search)
+{
+	struct mountinfo mi;
+
+	search->found = false;
+	search->seen = 0;
+	while (len > 0) {
+		const char *end = memchr(text, '\n', len);
+		size_t line = end ? (size_t)(end - text) : len;
+
+		if (mountinfo_parse_line(text, line, &mi)) {
+			search->seen++;
+			take(search, &mi);
+		} else if (may_concern(text, line, search->path)) {
+			return false;
+		}
+		line += end ? 1 : 0;
+		text += line;
+		len -= line;
+	}
+	return search->seen > 0;
+}
+
+static void keep(struct search *search, const struct mountinfo *mi)
+{
 	*search->best = *mi;
-	search->best_len = len;
+	search->len = strlen(mi->path);
 	search->found = true;
 }
 
-static int search_mounts(const char *text, size_t len, const char *path, take_mount *take,
-                         struct mountinfo *ret)
+static void take_first(struct search *search, const struct mountinfo *mi)
 {
-	struct mountinfo best;
-	struct search search = { .path = path, .best = &best };
+	if (!search->found)
+		keep(search, mi);
+}
 
-	if (each_mount(text, len, take, &search) == 0)
+static void take_id(struct search *search, const struct mountinfo *mi)
+{
+	if (mi->id == search->id)
+		keep(search, mi);
+}
+
+/* The first mount point that a walk along the path comes to in this mount. */
+static void take_next(struct search *search, const struct mountinfo *mi)
+{
+	size_t len = strlen(mi->path);
+
+	if (mi->parent != search->id || mi->id == mi->parent || len < search->from ||
+	    !lies_below(search->path, mi->path, len))
+		return;
+	if (!search->found || len <= search->len)
+		keep(search, mi);
+}
+
+static void take_exact(struct search *search, const struct mountinfo *mi)
+{
+	if (strcmp(mi->path, search->path) == 0)
+		keep(search, mi);
+}
+
+static void take_upon(struct search *search, const struct mountinfo *mi)
+{
+	if (mi->parent == search->id && mi->id != mi->parent)
+		take_exact(search, mi);
+}
+
+/* Below all others: the mount that the walk begins in. The root itself is not
+ * listed when it is no mount (chroot), then *ret's parent stands for it. */
+static int find_bottom(const char *text, size_t len, const char *path, struct mountinfo *ret)
+{
+	struct search search = { .path = path, .best = ret };
+	size_t left;
+
+	if (!each_mount(text, len, take_first, &search))
+		return -EBADMSG;
+	for (left = search.seen; left > 0 && ret->parent != ret->id; left--) {
+		search.id = ret->parent;
+		if (!each_mount(text, len, take_id, &search))
+			return -EBADMSG;
+		if (!search.found)
+			return 0;
+	}
+	return left > 0 ? 0 : -EBADMSG;
+}
+
+/* As the kernel walks: in the mount reached, to the next mount point on the way. */
+static int walk(const char *text, size_t len, const char *path, struct mountinfo *ret)
+{
+	struct mountinfo next;
+	struct search search = { .path = path, .best = &next };
+	bool found = false;
+	size_t steps = 0;
+	int rc;
+
+	if (strlen(path) >= sizeof ret->path)
+		return -EBADMSG;
+	rc = find_bottom(text, len, path, &next);
+	if (rc < 0)
+		return rc;
+	search.id = next.parent;
+	if (next.parent == next.id && lies_below(path, next.path, strlen(next.path))) {
+		*ret = next;
+		found = true;
+	}
+	for (;;) {
+		if (!each_mount(text, len, take_next, &search) || steps++ > search.seen)
+			return -EBADMSG;
+		if (!search.found)
+			return found;
+		found = true;
+		*ret = next;
+		search.id = next.id;
+		search.from = search.len;
+	}
+}
+
+/* Of those on the path, though nobody comes to it: the one with none upon it. */
+static int find_hidden(const char *text, size_t len, const char *path, struct mountinfo *ret)
+{
+	struct mountinfo top;
+	struct search search = { .path = path, .best = &top };
+	size_t steps = 0;
+
+	if (!each_mount(text, len, take_exact, &search))
 		return -EBADMSG;
 	if (!search.found)
 		return 0;
-	*ret = best;
+	do {
+		*ret = top;
+		search.id = top.id;
+		if (!each_mount(text, len, take_upon, &search) || steps++ > search.seen)
+			return -EBADMSG;
+	} while (search.found);
 	return 1;
 }
 
 int mountinfo_topmost(const char *text, size_t len, const char *path, struct mountinfo *ret)
 {
-	return search_mounts(text, len, path, take_exact, ret);
+	struct mountinfo found;
+	int rc = walk(text, len, path, &found);
+
+	if (rc == 0 || (rc == 1 && strcmp(found.path, path) != 0))
+		rc = find_hidden(text, len, path, &found);
+	if (rc == 1)
+		*ret = found;
+	return rc;
 }
 
 int mountinfo_holding(const char *text, size_t len, const char *path, struct mountinfo *ret)
 {
-	return search_mounts(text, len, path, take_longest, ret);
+	struct mountinfo found;
+	int rc = walk(text, len, path, &found);
+
+	if (rc == 1)
+		*ret = found;
+	return rc;
 }
 
 int mountinfo_read(const char *file, char **ret_text, size_t *ret_len)
@@ -248,45 +368,4 @@ out:
 	free(text);
 	close(fd);
 	return rc;
-}
-
-bool mountinfo_option(const char *options, const char *name, char *ret, size_t size)
-{
-	size_t name_len = strlen(name);
-
-	while (*options) {
-		size_t len = strcspn(options, ",");
-
-		if (len > name_len && options[name_len] == '=' &&
-		    strncmp(options, name, name_len) == 0) {
-			size_t value = len - name_len - 1;
-
-			if (value >= size)
-				return false;
-			memcpy(ret, options + name_len + 1, value);
-			ret[value] = '\0';
-			return true;
-		}
-		options += len;
-		if (*options == ',')
-			options++;
-	}
-	return false;
-}
-
-bool mountinfo_is_network(const char *type)
-{
-	static const char *const names[] = {
-		"nfs",    "nfs4",  "efs",   "cifs",   "smb3",     "smbfs", "ceph",
-		"9p",     "afs",   "coda",  "lustre", "gfs2",     "ocfs2", "fuse",
-		"autofs", "ncpfs", "pvfs2", "beegfs", "virtiofs",
-	};
-
-	if (strncmp(type, "fuse.", 5) == 0)
-		return true;
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (strcmp(type, names[i]) == 0)
-			return true;
-	}
-	return false;
 }

@@ -173,45 +173,15 @@ static void judge_bind(const struct target *target, const struct mountinfo *ther
 		    there->root, there->major, there->minor, target->source);
 }
 
-static bool find_mount(const struct judge_env *env, int64_t id, struct mountinfo *ret)
-{
-	const char *text = env->mountinfo, *end = text + env->mountinfo_len;
-
-	while (text < end) {
-		const char *stop = memchr(text, '\n', (size_t)(end - text));
-
-		if (!stop)
-			stop = end;
-		if (mountinfo_parse_line(text, (size_t)(stop - text), ret) && ret->id == id)
-			return true;
-		text = stop + 1;
-	}
-	return false;
-}
-
 /*
  * A mount over a parent directory leaves this one in mountinfo, but nobody who
- * walks the path comes to it: then the mount at the bottom of those on the path
- * does not hang on the mount that its parent directory is seen on.
+ * walks the path comes to it.
  */
 static bool is_hidden(const char *path, const struct mountinfo *there, const struct judge_env *env,
                       struct mountinfo *ret_by)
 {
-	struct mountinfo below = *there;
-	char parent[LIMIT_PATH];
-	int64_t id;
-	char *slash;
-
-	do {
-		id = below.parent;
-		if (!find_mount(env, id, &below))
-			return false;
-	} while (strcmp(below.path, path) == 0 && below.id != below.parent);
-	if (!str_copy(parent, sizeof parent, path) || !(slash = strrchr(parent, '/')))
-		return false;
-	slash[slash == parent] = '\0';
-	return mountinfo_holding(env->mountinfo, env->mountinfo_len, parent, ret_by) == 1 &&
-	       ret_by->id != id;
+	return mountinfo_holding(env->mountinfo, env->mountinfo_len, path, ret_by) == 1 &&
+	       ret_by->id != there->id;
 }
 
 void judge(const struct target *target, const char *path, const struct mountinfo *there,

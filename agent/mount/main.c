@@ -85,13 +85,17 @@ static void report_guard(const struct job *job)
 	          guard.why[0] ? ": " : "", guard.why);
 }
 
-static void report(const struct job *job, enum mount_state state, int64_t id, const char *text,
-                   const char *why)
+/* `there`: the mount, if it is right. */
+static void report(const struct job *job, enum mount_state state, const struct mountinfo *there,
+                   const char *text, const char *why)
 {
+	char mark[LIMIT_FACT_TEXT];
+
 	/* Between the two the core must never see a right mount of id 0, which a
 	 * probe that finds nothing would agree with. */
 	if (state == MOUNT_RIGHT)
-		worker_fact(&job->worker, FACT_MOUNT_ID, 0, id, "", "");
+		worker_fact(&job->worker, FACT_MOUNT_ID, 0, there->id,
+		            mountinfo_mark(there, mark, sizeof mark), "");
 	worker_fact(&job->worker, FACT_MOUNT, 0, state, text, why);
 	if (state != MOUNT_RIGHT)
 		worker_fact(&job->worker, FACT_MOUNT_ID, 0, 0, "", "");
@@ -110,8 +114,8 @@ static int look(const struct job *job, struct mountinfo *ret, char **ret_text, s
 }
 
 /*
- * Looks, judges and reports if anything is there. 1 reported as right, 2
- * reported otherwise, 0 nothing is mounted, -errno.
+ * Looks, judges and reports if anything is there, or may be there. 1 reported
+ * as right, 2 reported otherwise, 0 nothing is mounted, -errno.
  */
 static int verify(const struct job *job, struct mountinfo *ret)
 {
@@ -127,9 +131,13 @@ static int verify(const struct job *job, struct mountinfo *ret)
 		if (backing_file(ret, backing, sizeof backing))
 			env.backing = backing;
 		judge(&job->target, job->conf->path, ret, &env, &finding);
-		report(job, finding.state, finding.state == MOUNT_RIGHT ? ret->id : 0, finding.text,
-		       finding.why);
+		report(job, finding.state, ret, finding.text, finding.why);
 		rc = finding.state == MOUNT_RIGHT ? 1 : 2;
+	} else if (rc == -EBADMSG) {
+		/* Unknown is not nothing: it must not be mounted over. */
+		report(job, MOUNT_WRONG, NULL, "",
+		       "a line of mountinfo about this path cannot be read");
+		rc = 2;
 	}
 	free(text);
 	return rc;
@@ -176,19 +184,19 @@ static void mount_it(struct job *job)
 
 	words_set(MOUNT_MISSING, "the directory of the mount did not answer");
 	if (place_make(job->conf->path, why, sizeof why) < 0) {
-		report(job, MOUNT_MISSING, 0, "", why);
+		report(job, MOUNT_MISSING, NULL, "", why);
 		return;
 	}
 	report_guard(job);
 	if (job->target.blocked[0] != '\0') {
-		report(job, MOUNT_MISSING, 0, "", job->target.blocked);
+		report(job, MOUNT_MISSING, NULL, "", job->target.blocked);
 		return;
 	}
 	heard(job, "");
 	rc = attach(&job->target, job->conf->path, heard, job, &attached);
 	if (rc < 0) {
 		snprintf(why, sizeof why, "the mount could not be started: %s", strerror(-rc));
-		report(job, MOUNT_MISSING, 0, "", why);
+		report(job, MOUNT_MISSING, NULL, "", why);
 		return;
 	}
 	rc = verify(job, &there);
@@ -204,7 +212,7 @@ static void mount_it(struct job *job)
 		else
 			snprintf(why, sizeof why, "the mount failed without a word, status %d",
 			         attached.status);
-		report(job, MOUNT_MISSING, 0, "", why);
+		report(job, MOUNT_MISSING, NULL, "", why);
 	}
 }
 

@@ -41,7 +41,7 @@ static int look(const char *path, struct mountinfo *ret)
 
 int main(int argc, char **argv)
 {
-	char what[LIMIT_FACT_TEXT], why[LIMIT_FACT_WHY] = "";
+	char mark[LIMIT_FACT_TEXT], why[LIMIT_FACT_WHY] = "";
 	const struct conf_mount *conf;
 	struct mountinfo there;
 	struct worker worker;
@@ -55,6 +55,13 @@ int main(int argc, char **argv)
 	limit_life(conf->probe_timeout_ms);
 
 	rc = look(conf->path, &there);
+	if (rc == -EBADMSG) {
+		/* Something is there, and it is not what wna-mount could read. */
+		snprintf(why, sizeof why, "a line of mountinfo about this path cannot be read");
+		worker_fact(&worker, FACT_PROBE_ID, 0, -1, "unreadable", why);
+		worker_fact(&worker, FACT_PROBE, 0, rc, "", why);
+		return 0;
+	}
 	if (rc < 0) {
 		log_error("probe: mountinfo: %s", strerror(-rc));
 		return 1;
@@ -64,9 +71,9 @@ int main(int argc, char **argv)
 		worker_fact(&worker, FACT_PROBE, 0, -ENODEV, "", "nothing is mounted");
 		return 0;
 	}
-	snprintf(what, sizeof what, "%.24s %.64s", there.type, there.source);
 	/* Known whether the file system answers or not, so it is told first. */
-	worker_fact(&worker, FACT_PROBE_ID, 0, there.id, what, "");
+	worker_fact(&worker, FACT_PROBE_ID, 0, there.id, mountinfo_mark(&there, mark, sizeof mark),
+	            "");
 
 	start = clock_us();
 	rc = sign_of_life(conf->path, conf->probe_file, there.id, &other, why, sizeof why);

@@ -1,0 +1,74 @@
+/* wnad, wna-mount, wna-probe, wna-check. Pure. What a line of mountinfo says of its mount. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mountinfo.h"
+
+bool mountinfo_option(const char *options, const char *name, char *ret, size_t size)
+{
+	size_t name_len = strlen(name);
+
+	while (*options) {
+		size_t len = strcspn(options, ",");
+
+		if (len > name_len && options[name_len] == '=' &&
+		    strncmp(options, name, name_len) == 0) {
+			size_t value = len - name_len - 1;
+
+			if (value >= size)
+				return false;
+			memcpy(ret, options + name_len + 1, value);
+			ret[value] = '\0';
+			return true;
+		}
+		options += len;
+		if (*options == ',')
+			options++;
+	}
+	return false;
+}
+
+bool mountinfo_is_network(const char *type)
+{
+	static const char *const names[] = {
+		"nfs",    "nfs4",  "efs",   "cifs",   "smb3",     "smbfs", "ceph",
+		"9p",     "afs",   "coda",  "lustre", "gfs2",     "ocfs2", "fuse",
+		"autofs", "ncpfs", "pvfs2", "beegfs", "virtiofs",
+	};
+
+	if (strncmp(type, "fuse.", 5) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(type, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* FNV-1a, 64 bits, over the text and its end. */
+static uint64_t digest(uint64_t sum, const char *text)
+{
+	do {
+		sum = (sum ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	} while (*text++);
+	return sum;
+}
+
+char *mountinfo_mark(const struct mountinfo *mi, char *ret, size_t size)
+{
+	static const char *const names[] = { "addr", "port" };
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+	char text[64];
+
+	snprintf(text, sizeof text, "%u:%u", mi->major, mi->minor);
+	sum = digest(digest(digest(digest(sum, text), mi->root), mi->type), mi->source);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		bool given = mountinfo_option(mi->super_options, names[i], text, sizeof text);
+
+		sum = digest(sum, given ? text : "");
+	}
+	snprintf(ret, size, "%.20s %.40s [%016" PRIx64 "]", mi->type,
+	         mi->source[0] ? mi->source : "none", sum);
+	return ret;
+}
