@@ -5,6 +5,7 @@
  * serve, and write, the wrong files. The right thing that does not answer is
  * everybody's at once.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,13 +38,33 @@ static void find_silent(struct judge *judge, struct finding *ret)
 		           clock_span(conf->max_age_ms, text, sizeof text));
 }
 
-/* Probed since wna-mount's last word. */
+/* Probed since wna-mount's last word, or the same mount before it. */
 static bool has_looked(const struct judge *judge)
 {
 	const struct fact *mount = facts_get(judge->facts, FACT_MOUNT, 0);
 	const struct fact *probe = facts_get(judge->facts, FACT_PROBE, 0);
 
-	return probe->seen && probe->seq > mount->seq;
+	return probe->seen &&
+	       (probe->seq > mount->seq ||
+	        policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_SAME);
+}
+
+/*
+ * What a probe found lost or changed stays so until a probe has come through to
+ * the mount that wna-mount calls right: the two may go on disagreeing, and the
+ * answer must not change with each of their words.
+ */
+static bool is_doubted(struct judge *judge)
+{
+	const struct fact *mount = facts_get(judge->facts, FACT_MOUNT, 0);
+	const struct fact *probe = facts_get(judge->facts, FACT_PROBE, 0);
+	const struct fact *seen = facts_get(judge->facts, FACT_PROBE_ID, 0);
+
+	if (policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_DOUBT)
+		return judge_before(judge, mount->at_ms + judge->conf->mount.max_age_ms);
+	/* The id has come, but not yet the sign of life: the last one went astray. */
+	return probe->seen && probe->value == -ENODEV && probe->seq < seen->seq &&
+	       judge_fresh(judge, FACT_PROBE, 0);
 }
 
 /* The probe got no answer, or has been waiting for one for too long. */
@@ -72,7 +93,12 @@ static void judge_right(struct judge *judge, struct finding *ret)
 		           seen->text);
 		return;
 	case SIGHT_NONE:
+	case SIGHT_DOUBT:
 	case SIGHT_SAME: break;
+	}
+	if (is_doubted(judge)) {
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "mounted again, not yet probed");
+		return;
 	}
 	if (is_silent(judge)) {
 		find_silent(judge, ret);
@@ -170,6 +196,8 @@ void judge_mount(struct judge *judge, struct finding *ret)
 		if (policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_LOST)
 			judge_find(ret, LEVEL_FAIL, REACH_HEALTH,
 			           "nothing is mounted there any more");
+		else if (is_doubted(judge))
+			judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "mounted again, not yet probed");
 		else if (is_silent(judge))
 			find_silent(judge, ret);
 		else

@@ -1,11 +1,14 @@
 /* wna-core, and the simulator. Never blocks. Owns nothing. */
 #include "policy.h"
 
+#include <string.h>
+
 #include "clock.h"
 
 enum {
 	ORDER_LOST_MS = 10 * 1000, /* an order that nobody took up is given again after this */
 	JITTER_PERCENT = 10,
+	LOOK_AGAIN_MS = 10 * 60 * 1000,
 };
 
 void policy_init(struct policy *policy, uint32_t seed)
@@ -38,15 +41,21 @@ enum policy_sight policy_sight(const struct conf *conf, const struct facts *fact
 	const struct fact *id = facts_get(facts, FACT_MOUNT_ID, 0);
 	const struct fact *seen = facts_get(facts, FACT_PROBE_ID, 0);
 
-	/* A probe that looked before wna-mount's last word knows nothing of it. */
-	if (!seen->seen || seen->seq < mount->seq || seen->seq < id->seq)
+	if (!seen->seen)
 		return SIGHT_NONE;
+	/* The id alone proves little: that of an unmounted one is given to the next. */
+	if (mount->value == MOUNT_RIGHT && seen->value > 0 && seen->value == id->value &&
+	    strcmp(seen->text, id->text) == 0)
+		return facts_fresh(facts, conf, FACT_PROBE_ID, 0, now_ms) ? SIGHT_SAME : SIGHT_NONE;
+	/* A probe that looked before wna-mount's last word does not refute it. */
+	if (seen->seq < mount->seq || seen->seq < id->seq)
+		return mount->value == MOUNT_RIGHT || seen->value == 0 ? SIGHT_DOUBT : SIGHT_NONE;
 	/* Bad news does not age: a mount once seen to be gone is not taken for a
 	 * silent one because the next probe got stuck. */
 	if (seen->value == 0)
 		return SIGHT_LOST;
 	/* What could not be verified has no id to compare with. */
-	if (mount->value == MOUNT_RIGHT && seen->value != id->value)
+	if (mount->value == MOUNT_RIGHT)
 		return SIGHT_CHANGED;
 	return facts_fresh(facts, conf, FACT_PROBE_ID, 0, now_ms) ? SIGHT_SAME : SIGHT_NONE;
 }
@@ -60,6 +69,16 @@ static void wait_and_retry(struct policy *policy, const struct conf *conf, int64
 		policy->attempt++;
 }
 
+/*
+ * Two tunnels of mount.efs may be alike in all that mountinfo tells, so that a
+ * probe takes one for the other: then only wna-mount knows, which reads the
+ * state file. A mount without the helper is told apart by its mark.
+ */
+static bool looks_again(const struct conf *conf)
+{
+	return strcmp(conf->mount.type, "efs") == 0 || strcmp(conf->mount.type, "auto") == 0;
+}
+
 static void take_outcome(struct policy *policy, const struct conf *conf, const struct fact *mount,
                          int64_t now_ms)
 {
@@ -68,6 +87,9 @@ static void take_outcome(struct policy *policy, const struct conf *conf, const s
 	case MOUNT_RIGHT:
 		policy->state = POLICY_HELD;
 		policy->probe_due_ms = now_ms;
+		if (looks_again(conf))
+			policy->due_ms = now_ms + clock_jitter(LOOK_AGAIN_MS, JITTER_PERCENT,
+			                                       next_random(policy));
 		break;
 	case MOUNT_UNVERIFIED:
 		policy->probe_due_ms = now_ms;
@@ -98,8 +120,9 @@ static unsigned step_held(struct policy *policy, const struct conf *conf, const 
                           int64_t now_ms)
 {
 	switch (policy_sight(conf, facts, now_ms)) {
-	case SIGHT_NONE: return 0;
-	case SIGHT_SAME: policy->attempt = 0; return 0;
+	case SIGHT_NONE:
+	case SIGHT_DOUBT: break;
+	case SIGHT_SAME: policy->attempt = 0; break;
 	case SIGHT_LOST:
 	case SIGHT_CHANGED:
 		/* At once the first time; if the two go on disagreeing, ever slower. */
@@ -110,6 +133,8 @@ static unsigned step_held(struct policy *policy, const struct conf *conf, const 
 		policy->attempt = 1;
 		return order_mount(policy, facts, now_ms);
 	}
+	if (looks_again(conf) && now_ms >= policy->due_ms && !policy_busy(facts, ROLE_MOUNT))
+		return order_mount(policy, facts, now_ms);
 	return 0;
 }
 
@@ -182,7 +207,8 @@ int64_t policy_next_ms(const struct policy *policy, const struct conf *conf,
 	/* A taken slot wakes the policy by its own fact when it becomes free. */
 	if (policy->state == POLICY_START)
 		next_ms = 0;
-	else if (policy->state != POLICY_HELD && !policy_busy(facts, ROLE_MOUNT))
+	else if ((policy->state != POLICY_HELD || looks_again(conf)) &&
+	         !policy_busy(facts, ROLE_MOUNT))
 		next_ms = policy->due_ms;
 	if (probing(facts) && !policy_busy(facts, ROLE_PROBE) && policy->probe_due_ms < next_ms)
 		next_ms = policy->probe_due_ms;

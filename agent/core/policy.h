@@ -26,7 +26,8 @@ struct policy {
 	unsigned attempt;   /* tries since a probe last confirmed the mount */
 	bool began;         /* the ordered run was seen */
 	uint64_t heard_seq; /* the last FACT_MOUNT that was acted on */
-	int64_t due_ms;     /* WAITING: next try; ORDERED: then the order counts as lost */
+	int64_t due_ms;     /* WAITING: next try; ORDERED: then the order counts as lost;
+	                     * HELD: next look at a mount by the helper */
 	int64_t probe_due_ms;
 	uint32_t random; /* state of a small generator: jitter needs no better */
 };
@@ -44,8 +45,9 @@ int64_t policy_next_ms(const struct policy *policy, const struct conf *conf,
 
 /* What the last probe says of the mount that wna-mount last called right. */
 enum policy_sight {
-	SIGHT_NONE,    /* no probe since, or its word is too old */
-	SIGHT_SAME,    /* the same mount is topmost on the path */
+	SIGHT_NONE,    /* no probe yet, or its word is too old */
+	SIGHT_SAME,    /* the same mount is topmost on the path, by id and mark */
+	SIGHT_DOUBT,   /* it saw nothing, or another mount, before wna-mount's last word */
 	SIGHT_LOST,    /* nothing is mounted there now */
 	SIGHT_CHANGED, /* another mount is topmost now */
 };

@@ -13,8 +13,8 @@
  *	silence NAME[.SLOT]                              stops that
  *	again NAME.SLOT                                  the last result of a check once more
  *	child ROLE STATE ["why"]                         wnad says it
- *	answer mount STATE ID ["why"] | none | dies | hangs | stuck
- *	answer probe MICROSECONDS|-ERRNO ID ["why"] | none | dies | hangs | stuck
+ *	answer mount STATE ID ["why" ["mark"]] | none | dies | hangs | stuck
+ *	answer probe MICROSECONDS|-ERRNO ID ["why" ["mark"]] | none | dies | hangs | stuck
  *	expect healthz|readyz CODE [LEVEL] [why "part"]
  *	expect job|check NAME LEVEL [why "part"]
  *	expect orders VERB N             since this was last asked
@@ -117,6 +117,7 @@ static void do_answer(struct script *s)
 		shot->value = script_state(s, how, mount ? FACT_MOUNT : FACT_PROBE);
 		shot->id = script_number(s, script_next(s));
 		str_copy(shot->why, sizeof shot->why, script_optional(s));
+		str_copy(shot->mark, sizeof shot->mark, script_optional(s));
 	}
 }
 

@@ -118,7 +118,7 @@ static void run_oneshot(struct world *world, enum role role, const struct world_
 	case ANSWER_NONE: return;
 	case ANSWER_FACTS:
 		later(world, ONESHOT_MS, world_envelope(fact, 0, shot->value, "", shot->why));
-		later(world, ONESHOT_MS, world_envelope(fact_of_id, 0, shot->id, "", ""));
+		later(world, ONESHOT_MS, world_envelope(fact_of_id, 0, shot->id, shot->mark, ""));
 		later(world, ONESHOT_MS, child(role, CHILD_OFF, ""));
 		return;
 	case ANSWER_DIES:

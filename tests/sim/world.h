@@ -29,6 +29,7 @@ struct world_oneshot {
 	enum world_answer answer;
 	int64_t value, id; /* of FACT_MOUNT and FACT_MOUNT_ID, or of the probe's */
 	char why[LIMIT_FACT_WHY];
+	char mark[LIMIT_FACT_TEXT]; /* text of FACT_MOUNT_ID, of FACT_PROBE_ID */
 };
 
 struct world_message {

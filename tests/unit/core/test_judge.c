@@ -1,4 +1,5 @@
 /* The verdict: tables over every state, and what age alone does. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -198,8 +199,9 @@ static void a_silent_mount(void **unused)
 	expect(LEVEL_FAIL, LEVEL_FAIL);
 }
 
-/* A probe that looked before the mount was made cannot testify against it. */
-static void older_probes_say_nothing(void **unused)
+/* A probe that looked before the mount was made does not refute it, but what was
+ * bad is good only when a probe says so. */
+static void older_probes_leave_a_doubt(void **unused)
 {
 	(void)unused;
 	conf.mount.enabled = true;
@@ -209,10 +211,43 @@ static void older_probes_say_nothing(void **unused)
 	say(FACT_MOUNT, 0, MOUNT_RIGHT, "", NOW);
 	say(FACT_MOUNT_ID, 0, 57, "", NOW);
 	judge(NOW);
-	expect(LEVEL_DEGRADED, LEVEL_WAITING);
+	expect(LEVEL_FAIL, LEVEL_FAIL);
+	assert_string_equal(verdict.why, "mount: mounted again, not yet probed");
+	/* Should no probe ever come through, it is a silent one. */
+	known_identity(NOW + AGE);
+	judge(NOW + AGE);
+	expect(LEVEL_DEGRADED, LEVEL_FAIL);
 	say(FACT_PROBE_ID, 0, 0, "", NOW);
 	judge(NOW);
 	expect(LEVEL_FAIL, LEVEL_FAIL);
+}
+
+/* The right id is told before the walk along the path, which may lead elsewhere. */
+static void an_id_without_its_sign_of_life(void **unused)
+{
+	(void)unused;
+	conf.mount.enabled = true;
+	known_identity(NOW);
+	say(FACT_MOUNT_ID, 0, 57, "", NOW);
+	say(FACT_MOUNT, 0, MOUNT_RIGHT, "", NOW);
+	say(FACT_PROBE_ID, 0, 57, "", NOW);
+	judge(NOW);
+	expect(LEVEL_DEGRADED, LEVEL_WAITING);
+	say(FACT_PROBE_ID, 0, 99, "", NOW);
+	say(FACT_PROBE, 0, -ENODEV, "", NOW);
+	judge(NOW);
+	expect(LEVEL_FAIL, LEVEL_FAIL);
+	say(FACT_PROBE_ID, 0, 57, "", NOW);
+	judge(NOW);
+	expect(LEVEL_FAIL, LEVEL_FAIL);
+	say(FACT_PROBE, 0, 10, "", NOW);
+	judge(NOW);
+	expect(LEVEL_OK, LEVEL_OK);
+	/* wna-mount looks again and finds the same: nothing has to be proved anew. */
+	say(FACT_MOUNT_ID, 0, 57, "", NOW);
+	say(FACT_MOUNT, 0, MOUNT_RIGHT, "", NOW);
+	judge(NOW);
+	expect(LEVEL_OK, LEVEL_OK);
 }
 
 /* Nothing a database, AWS or a shared check can say turns /healthz. */
@@ -360,7 +395,8 @@ int main(void)
 		cmocka_unit_test_setup(every_state_of_a_check, setup),
 		cmocka_unit_test_setup(every_state_of_the_mount, setup),
 		cmocka_unit_test_setup(a_silent_mount, setup),
-		cmocka_unit_test_setup(older_probes_say_nothing, setup),
+		cmocka_unit_test_setup(older_probes_leave_a_doubt, setup),
+		cmocka_unit_test_setup(an_id_without_its_sign_of_life, setup),
 		cmocka_unit_test_setup(shared_states_never_turn_health, setup),
 		cmocka_unit_test_setup(identity_outlives_the_metadata_service, setup),
 		cmocka_unit_test_setup(nothing_changes_before_until, setup),
