@@ -125,7 +125,8 @@ enum rds_state {
 
 enum mount_state {
 	MOUNT_STARTING,   /* not looked yet */
-	MOUNT_RIGHT,      /* what is configured is the topmost mount on the path */
+	MOUNT_RIGHT,      /* what is configured is the topmost mount on the path; why: what
+	                   * it covers there, "mounted twice: ..." */
 	MOUNT_MISSING,    /* nothing mounted, the last attempt failed: why */
 	MOUNT_WRONG,      /* something else is mounted there; never covered: why */
 	MOUNT_UNVERIFIED, /* something plausible is mounted, but it could not be proved

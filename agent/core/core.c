@@ -227,7 +227,9 @@ int core_take(struct core *core, const struct envelope *envelope, int64_t now_ms
 		return rc;
 	}
 	after = facts_get(&state->facts, msg->id, msg->slot);
-	events_note(&core->timeline, msg->id, msg->slot, &before, after, wall_ms);
+	if (events_note(&core->timeline, msg->id, msg->slot, &before, after, wall_ms))
+		log_info("%s",
+		         timeline_get(&core->timeline, timeline_kept(&core->timeline) - 1)->what);
 	if (envelope->role != ROLE_WNAD)
 		core->accepting = true;
 	if (msg->id == FACT_CHECK) {

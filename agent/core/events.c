@@ -1,6 +1,6 @@
 /*
  * wna-core, and the simulator. Never blocks. Owns nothing. Does not log: wnad
- * and the workers have logged their own doings.
+ * and the workers have logged their own doings, and the rest is the caller's.
  */
 #include "events.h"
 
@@ -28,13 +28,34 @@ static void note_conf(char *text, size_t size, const struct fact *before, const 
 		snprintf(text, size, "configuration: loaded again");
 }
 
-void events_note(struct timeline *timeline, enum fact_id id, unsigned slot,
+/* The bare directory: what it refuses, or why not, and what lies hidden in it. */
+static void note_guard(char *text, size_t size, const struct fact *before, const struct fact *after)
+{
+	bool bad = after->value == 0 || after->why[0];
+
+	if (before->seen ? before->value == after->value && strcmp(before->why, after->why) == 0
+	                 : !bad)
+		return;
+	snprintf(text, size, "mount: the bare directory is %s%s%s",
+	         after->value ? "guarded" : "not guarded", after->why[0] ? ": " : "", after->why);
+}
+
+/* Beside the state, which is the verdict's to tell: what the right one covers. */
+static void note_mount(char *text, size_t size, const struct fact *before, const struct fact *after)
+{
+	if (after->value == MOUNT_RIGHT && after->why[0] && strcmp(before->why, after->why) != 0)
+		snprintf(text, size, "mount: %s", after->why);
+}
+
+bool events_note(struct timeline *timeline, enum fact_id id, unsigned slot,
                  const struct fact *before, const struct fact *after, int64_t wall_ms)
 {
 	char text[TIMELINE_TEXT] = "";
 
 	switch (id) {
 	case FACT_CHILD: note_child(text, sizeof text, slot, before, after); break;
+	case FACT_MOUNT: note_mount(text, sizeof text, before, after); break;
+	case FACT_MOUNT_GUARD: note_guard(text, sizeof text, before, after); break;
 	case FACT_CONF: note_conf(text, sizeof text, before, after); break;
 	case FACT_RDS_CHANGE:
 		if (after->value > 0 && before->seen && before->value != after->value)
@@ -56,6 +77,8 @@ void events_note(struct timeline *timeline, enum fact_id id, unsigned slot,
 		break;
 	default: break;
 	}
-	if (text[0])
-		timeline_add(timeline, wall_ms, text);
+	if (!text[0])
+		return false;
+	timeline_add(timeline, wall_ms, text);
+	return id == FACT_MOUNT || id == FACT_MOUNT_GUARD;
 }

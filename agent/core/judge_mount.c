@@ -150,8 +150,14 @@ static void tell_what(struct judge *judge, struct finding *ret)
 		snprintf(ret->what + len, sizeof ret->what - len, ", answers in %.1f ms",
 		         (double)probe->value / 1000.0);
 	len = strlen(ret->what);
+	if (mount->value == MOUNT_RIGHT && mount->why[0])
+		snprintf(ret->what + len, sizeof ret->what - len, ", %s", mount->why);
+	len = strlen(ret->what);
 	if (guard->seen && guard->value == 0 && judge->conf->mount.guard)
-		snprintf(ret->what + len, sizeof ret->what - len, ", directory not guarded");
+		snprintf(ret->what + len, sizeof ret->what - len, ", directory not guarded: %s",
+		         why_or(guard, "no reason given"));
+	else if (guard->seen && guard->value == 1 && guard->why[0])
+		snprintf(ret->what + len, sizeof ret->what - len, ", %s", guard->why);
 }
 
 static void tell_next(struct judge *judge, struct finding *ret)

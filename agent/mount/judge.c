@@ -184,6 +184,37 @@ static bool is_hidden(const char *path, const struct mountinfo *there, const str
 	       ret_by->id != there->id;
 }
 
+/*
+ * The right one lies on top, so it is what everybody sees; yet what it covers
+ * is kept busy, and comes to light when it is unmounted once.
+ */
+static void note_beneath(const char *path, const struct mountinfo *there,
+                         const struct judge_env *env, struct finding *ret)
+{
+	const char *text = env->mountinfo, *end = text + env->mountinfo_len;
+	struct mountinfo below;
+
+	while (text < end) {
+		const char *stop = memchr(text, '\n', (size_t)(end - text));
+
+		if (!stop)
+			stop = end;
+		if (mountinfo_parse_line(text, (size_t)(stop - text), &below) &&
+		    below.id == there->parent && below.id != there->id &&
+		    strcmp(below.path, path) == 0) {
+			bool same = strcmp(below.type, there->type) == 0 &&
+			            strcmp(below.source, there->source) == 0;
+
+			say(ret, ret->state,
+			    same ? "mounted twice: beneath it lies %s %.80s"
+			         : "beneath it lies %s %.80s",
+			    below.type, below.source);
+			return;
+		}
+		text = stop + 1;
+	}
+}
+
 void judge(const struct target *target, const char *path, const struct mountinfo *there,
            const struct judge_env *env, struct finding *ret)
 {
@@ -207,5 +238,7 @@ void judge(const struct target *target, const char *path, const struct mountinfo
 	else
 		say(&found, MOUNT_WRONG, "%.60s is mounted there, configured is %.60s",
 		    there->source, target->source);
+	if (found.state == MOUNT_RIGHT)
+		note_beneath(path, there, env, &found);
 	*ret = found;
 }

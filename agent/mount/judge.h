@@ -33,7 +33,7 @@ struct judge_env {
 struct finding {
 	enum mount_state state;     /* MOUNT_RIGHT, MOUNT_WRONG or MOUNT_UNVERIFIED */
 	char text[LIMIT_FACT_TEXT]; /* "nfs4 fs-....amazonaws.com:/ (10.16.3.7)" */
-	char why[LIMIT_FACT_WHY];   /* empty if right */
+	char why[LIMIT_FACT_WHY];   /* if right: what it covers on the same path */
 };
 
 /* `there` is the topmost mount on `path`. Always fills *ret. */

@@ -241,6 +241,55 @@ static void bind_by_root_and_device(void **state)
 	assert_int_equal(finding.state, MOUNT_WRONG);
 }
 
+/* The top one is served, and what it covers is told. */
+static void on_top_of_another(void **state)
+{
+	static const char twice[] = "30 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+	                            "80 30 0:39 / " PATH " rw - tmpfs shared rw\n"
+	                            "82 80 0:40 / " PATH " rw - tmpfs shared rw\n";
+	static const char other[] = "30 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+	                            "80 30 0:39 / " PATH " rw - ext4 /dev/sdb rw\n"
+	                            "82 80 0:40 / " PATH " rw - tmpfs shared rw\n";
+	const struct conf_mount conf = { .type = "tmpfs", .source = "shared" };
+	struct judge_env env = { .mountinfo = twice, .mountinfo_len = sizeof twice - 1 };
+	struct mountinfo there;
+	struct finding finding;
+	struct target target;
+
+	(void)state;
+	target_make(&conf, &seoul, true, &target);
+	assert_int_equal(mountinfo_topmost(twice, sizeof twice - 1, PATH, &there), 1);
+	judge(&target, PATH, &there, &env, &finding);
+	assert_int_equal(finding.state, MOUNT_RIGHT);
+	assert_string_equal(finding.why, "mounted twice: beneath it lies tmpfs shared");
+	env.mountinfo = other;
+	env.mountinfo_len = sizeof other - 1;
+	judge(&target, PATH, &there, &env, &finding);
+	assert_int_equal(finding.state, MOUNT_RIGHT);
+	assert_string_equal(finding.why, "beneath it lies ext4 /dev/sdb");
+}
+
+/* Hidden mounts of the parent directory do not hide what is mounted over them. */
+static void not_hidden_by_the_hidden(void **state)
+{
+	static const char text[] = "26 1 8:1 / / rw - ext4 a rw\n"
+	                           "40 26 8:2 / /var/www rw - ext4 /dev/b rw\n"
+	                           "50 26 8:3 / /var rw - ext4 /dev/c rw\n"
+	                           "60 50 0:50 / " PATH " rw - tmpfs shared rw\n";
+	const struct conf_mount conf = { .type = "tmpfs", .source = "shared" };
+	struct judge_env env = { .mountinfo = text, .mountinfo_len = sizeof text - 1 };
+	struct mountinfo there;
+	struct finding finding;
+	struct target target;
+
+	(void)state;
+	target_make(&conf, &seoul, true, &target);
+	assert_int_equal(mountinfo_topmost(text, sizeof text - 1, PATH, &there), 1);
+	judge(&target, PATH, &there, &env, &finding);
+	assert_int_equal(finding.state, MOUNT_RIGHT);
+	assert_string_equal(finding.why, "");
+}
+
 static void hidden_is_wrong(void **state)
 {
 	static const char seen[] = "30 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
@@ -296,6 +345,8 @@ int main(void)
 		cmocka_unit_test(unproven_is_not_wrong),
 		cmocka_unit_test(tunnel_by_state_file),
 		cmocka_unit_test(bind_by_root_and_device),
+		cmocka_unit_test(on_top_of_another),
+		cmocka_unit_test(not_hidden_by_the_hidden),
 		cmocka_unit_test(hidden_is_wrong),
 		cmocka_unit_test(others_by_type_and_source),
 	};
