@@ -2,7 +2,7 @@
  * wna-mount SLOT: sees to it that the configured file system is mounted, once,
  * and reports. Run by wnad as root, one at a time. May block on DNS, on
  * libmount's helper and on the disk below the mount point; never looks at the
- * mount itself. Owns nothing that outlives it but the mount.
+ * mount itself. Owns nothing that outlives it but the mount and its helper.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include "attach.h"
 #include "clock.h"
 #include "efs_state.h"
+#include "former.h"
 #include "judge.h"
 #include "log.h"
 #include "place.h"
@@ -192,8 +193,12 @@ static void mount_it(struct job *job)
 		report(job, MOUNT_MISSING, NULL, "", job->target.blocked);
 		return;
 	}
+	rc = former_note(FORMER_FILE);
+	if (rc < 0)
+		log_warning("mount: " FORMER_FILE ": %s", strerror(-rc));
 	heard(job, "");
 	rc = attach(&job->target, job->conf->path, heard, job, &attached);
+	former_forget(FORMER_FILE);
 	if (rc < 0) {
 		snprintf(why, sizeof why, "the mount could not be started: %s", strerror(-rc));
 		report(job, MOUNT_MISSING, NULL, "", why);
@@ -216,6 +221,16 @@ static void mount_it(struct job *job)
 	}
 }
 
+static void waiting(void *arg, int pid)
+{
+	const struct job *job = arg;
+	char why[LIMIT_FACT_WHY];
+
+	snprintf(why, sizeof why, "the helper of an earlier start has not ended (process %d)", pid);
+	words_set(MOUNT_MISSING, why);
+	log_info("mount: %s: waits, %s", job->conf->path, why);
+}
+
 int main(int argc, char **argv)
 {
 	struct target_place place;
@@ -233,6 +248,8 @@ int main(int argc, char **argv)
 	target_make(job.conf, &place, access(EFS_HELPER, X_OK) == 0, &job.target);
 
 	rc = verify(&job, &there);
+	if (rc == 0 && former_wait(FORMER_FILE, job.conf->timeout_ms, waiting, &job))
+		rc = verify(&job, &there);
 	/* Beneath what is not ours nothing is changed, not even the guard. */
 	if (rc == 1)
 		report_guard(&job);

@@ -1,0 +1,182 @@
+/*
+ * Run by wna-mount as root. Blocks until the helper of an earlier run is gone.
+ * Reads /proc/PID/stat, which waits for nobody. Owns the note in the run folder.
+ */
+#include "former.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "str.h"
+
+enum { RETRY_MS = 1000 }; /* killed, and still not gone */
+
+/* Of a process, by /proc/PID/stat (proc_pid_stat(5)). */
+struct member {
+	int64_t group, session;
+	int64_t start; /* clock ticks since the boot */
+	bool dead;     /* waits for its parent only */
+};
+
+struct note {
+	int64_t group, session, start; /* of the wna-mount that wrote it, which led the group */
+	int64_t at_ms;                 /* monotonic, the same clock in every process */
+};
+
+static bool read_text(const char *path, char *ret, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, ret, size - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	ret[n] = '\0';
+	return true;
+}
+
+static bool read_member(const char *pid, struct member *ret)
+{
+	char path[64], text[1024], state;
+	const char *after;
+
+	snprintf(path, sizeof path, "/proc/%.32s/stat", pid);
+	if (!read_text(path, text, sizeof text))
+		return false;
+	/* The name, in brackets, may hold anything. */
+	after = strrchr(text, ')');
+	if (!after ||
+	    sscanf(after + 1,
+	           " %c %*d %" SCNd64 " %" SCNd64 " %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d"
+	           " %*d %*d %*d %" SCNd64,
+	           &state, &ret->group, &ret->session, &ret->start) != 4)
+		return false;
+	ret->dead = state == 'Z' || state == 'X';
+	return true;
+}
+
+int former_note(const char *file)
+{
+	struct member self;
+	char text[128];
+	int fd, n, rc;
+
+	if (!read_member("self", &self))
+		return -ESRCH;
+	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	n = snprintf(text, sizeof text, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
+	             self.group, self.session, self.start, clock_ms());
+	rc = write(fd, text, (size_t)n) == n ? 0 : -errno;
+	close(fd);
+	return rc;
+}
+
+void former_forget(const char *file)
+{
+	unlink(file);
+}
+
+static bool read_note(const char *file, struct note *ret)
+{
+	char text[128];
+
+	return read_text(file, text, sizeof text) &&
+	       sscanf(text, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &ret->group,
+	              &ret->session, &ret->start, &ret->at_ms) == 4 &&
+	       ret->group > 1 && ret->group <= INT32_MAX && ret->group != getpgrp();
+}
+
+/*
+ * A group's number is free for others once all its members are gone: then a
+ * process of that number is not the one that was noted, or, where that has ended
+ * too, its orphans are of another session.
+ */
+static bool is_anew(const struct note *note)
+{
+	struct member leader;
+	char pid[24];
+
+	snprintf(pid, sizeof pid, "%" PRId64, note->group);
+	return read_member(pid, &leader) && leader.start != note->start;
+}
+
+/* One living process of the noted group; 0 if there is none. */
+static pid_t find_living(const struct note *note)
+{
+	const struct dirent *entry;
+	struct member member;
+	int64_t pid;
+	pid_t found = 0;
+	DIR *dir;
+
+	if (is_anew(note))
+		return 0;
+	dir = opendir("/proc");
+	if (!dir)
+		return 0;
+	while (found == 0 && (entry = readdir(dir))) {
+		if (str_int64(entry->d_name, 2, INT32_MAX, &pid) &&
+		    read_member(entry->d_name, &member) && !member.dead &&
+		    member.group == note->group && member.session == note->session)
+			found = (pid_t)pid;
+	}
+	closedir(dir);
+	return found;
+}
+
+/* Until the process ends, but no longer than `until_ms`. */
+static void wait_for(pid_t pid, int64_t until_ms)
+{
+	struct pollfd end = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	int64_t left = until_ms - clock_ms();
+
+	if (end.fd < 0 && errno == ESRCH)
+		return;
+	left = left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : left;
+	/* Without a descriptor (kernel before 5.3) it is a pause. */
+	if (end.fd < 0 && left > RETRY_MS)
+		left = RETRY_MS;
+	poll(&end, 1, (int)left);
+	if (end.fd >= 0)
+		close(end.fd);
+}
+
+bool former_wait(const char *file, int64_t timeout_ms, void (*waiting)(void *arg, int pid),
+                 void *arg)
+{
+	struct note note;
+	int64_t until_ms;
+	bool waited = false;
+	pid_t pid;
+
+	if (!read_note(file, &note))
+		return false;
+	until_ms = note.at_ms + timeout_ms;
+	while ((pid = find_living(&note)) > 0) {
+		if (!waited)
+			waiting(arg, pid);
+		waited = true;
+		if (clock_ms() >= until_ms) {
+			kill(-(pid_t)note.group, SIGKILL);
+			until_ms = clock_ms() + RETRY_MS;
+		}
+		wait_for(pid, until_ms);
+	}
+	former_forget(file);
+	return true;
+}
