@@ -22,6 +22,8 @@
 
 enum { ATTACH_TROUBLE = 2 }; /* mount(8): system error */
 
+#define KERNEL_READ_AHEAD "128\n" /* VM_READAHEAD_PAGES, as sysfs shows it */
+
 /* In the child: mounts, and explains itself on standard error. Returns mount(8)'s exit code. */
 static int run_libmount(const struct target *target, const char *path)
 {
@@ -136,7 +138,7 @@ out:
 	return rc;
 }
 
-int attach_read_ahead(const struct mountinfo *there)
+int attach_read_ahead(const struct mountinfo *there, bool default_only)
 {
 	char path[64], text[24];
 	int64_t rsize;
@@ -148,11 +150,19 @@ int attach_read_ahead(const struct mountinfo *there)
 	kib = (int)(15 * rsize / 1024);
 	snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", there->major,
 	         there->minor);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	if (default_only) {
+		n = (int)read(fd, text, sizeof text - 1);
+		text[n > 0 ? n : 0] = '\0';
+		if (strcmp(text, KERNEL_READ_AHEAD) != 0) {
+			close(fd);
+			return 0;
+		}
+	}
 	n = snprintf(text, sizeof text, "%d\n", kib);
-	rc = write(fd, text, (size_t)n) == n ? kib : -errno;
+	rc = pwrite(fd, text, (size_t)n, 0) == n ? kib : -errno;
 	close(fd);
 	return rc;
 }

@@ -7,6 +7,8 @@
 #ifndef WNA_MOUNT_ATTACH_H
 #define WNA_MOUNT_ATTACH_H
 
+#include <stdbool.h>
+
 #include "limits.h"
 #include "mountinfo.h"
 #include "target.h"
@@ -27,9 +29,10 @@ int attach(const struct target *target, const char *path,
 
 /*
  * Kernels since 5.4 read ahead 128 KiB on NFS whatever rsize is; AWS's helper
- * sets 15 times rsize, and so does this, for a mount made without it. The
- * value set in KiB, 0 if `there` has no rsize, or -errno.
+ * sets 15 times rsize, and so does this, for a mount made without it. With
+ * `default_only` a value other than the kernel's is left alone. The value set in
+ * KiB, 0 if none was (also if `there` has no rsize), or -errno.
  */
-int attach_read_ahead(const struct mountinfo *there);
+int attach_read_ahead(const struct mountinfo *there, bool default_only);
 
 #endif

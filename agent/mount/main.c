@@ -155,23 +155,32 @@ static void heard(void *arg, const char *line)
 	words_set(MOUNT_MISSING, why);
 }
 
-/* After a mount that has been seen to be right. */
-static void settle(const struct job *job, const struct mountinfo *there, int64_t took_ms)
+/*
+ * Of a right mount: the helper sets it itself, or has been told in its
+ * configuration not to. One that was found so may have been tuned by somebody.
+ */
+static void read_ahead(const struct job *job, const struct mountinfo *there, bool adopted)
 {
-	char span[32], what[LIMIT_FACT_TEXT];
 	int kib;
 
-	log_info("mount: %s mounted on %s in %s", judge_describe(there, what, sizeof what),
-	         job->conf->path, clock_span(took_ms, span, sizeof span));
-	/* The helper sets it itself, or has been told in its configuration not to. */
 	if (strncmp(job->target.type, "nfs", 3) != 0)
 		return;
-	kib = attach_read_ahead(there);
+	kib = attach_read_ahead(there, adopted);
 	if (kib < 0)
 		log_warning("mount: read-ahead of %u:%u not set: %s", there->major, there->minor,
 		            strerror(-kib));
 	else if (kib > 0)
 		log_debug("mount: read-ahead of %u:%u is %d KiB", there->major, there->minor, kib);
+}
+
+/* After a mount that has been seen to be right. */
+static void settle(const struct job *job, const struct mountinfo *there, int64_t took_ms)
+{
+	char span[32], what[LIMIT_FACT_TEXT];
+
+	log_info("mount: %s mounted on %s in %s", judge_describe(there, what, sizeof what),
+	         job->conf->path, clock_span(took_ms, span, sizeof span));
+	read_ahead(job, there, false);
 }
 
 /* Nothing is mounted: mounts, and looks again, whatever the helper said. */
@@ -251,11 +260,13 @@ int main(int argc, char **argv)
 	if (rc == 0 && former_wait(FORMER_FILE, job.conf->timeout_ms, waiting, &job))
 		rc = verify(&job, &there);
 	/* Beneath what is not ours nothing is changed, not even the guard. */
-	if (rc == 1)
+	if (rc == 1) {
 		report_guard(&job);
-	else if (rc == 0)
+		read_ahead(&job, &there, true);
+	} else if (rc == 0) {
 		mount_it(&job);
-	else if (rc < 0)
+	} else if (rc < 0) {
 		log_error("mount: mountinfo: %s", strerror(-rc));
+	}
 	return rc < 0;
 }

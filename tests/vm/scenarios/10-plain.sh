@@ -117,11 +117,18 @@ wrong_refused() {
 	mount_is $WRONG "the export /other is mounted there, configured is /"
 	umount $EFS
 
-	mount -t nfs4 -o nfsvers=4.1 $SERVER:/ $EFS # somebody else's, yet the right one
+	mount -t nfs4 -o nfsvers=4.1,rsize=1048576 $SERVER:/ $EFS # somebody else's, yet the right one
 	id=$(top_id)
+	look
+	local ahead=/sys/class/bdi/$TOP_DEVICE/read_ahead_kb
+	echo 128 > "$ahead"
 	worker wna-mount
 	mount_is $RIGHT
 	expect "adopted as it is" [ "$(value mount-id)/$(top_id)/$(count_mounts)" = "$id/$id/1" ]
+	expect "with the read-ahead it needs" [ "$(< "$ahead")" = 15360 ]
+	echo 4096 > "$ahead"
+	worker wna-mount
+	expect "what somebody has tuned stays" [ "$(< "$ahead")" = 4096 ]
 }
 scenario wrong-refused
 
