@@ -130,6 +130,10 @@ agent_plain() {
 }
 scenario agent-plain
 
+# Each look of wna-mount at the wrong thing is a line of debugging.
+looks_logged() { grep -c "mount: $EFS: wrong" $OUT/wnad.log; }
+looked_more() { [ "$(looks_logged)" -ge "$1" ]; }
+
 agent_wrong() {
 	mkdir -p $EFS
 	mount -t tmpfs tmpfs $EFS
@@ -139,7 +143,9 @@ agent_wrong() {
 	agent_start
 	within 15 "no reason" fact_says mount "tmpfs is mounted there, expected nfs4"
 	expect "a local failure" health 503 503
-	sleep 2 # two retries
+	local looks
+	looks=$(looks_logged)
+	within 15 "it does not look again" looked_more $((looks + 2))
 	expect "never covered" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
 	umount $EFS
 	want_health 10 200 200
