@@ -177,7 +177,8 @@ void judge_metrics(struct judge *judge, struct finding *ret)
 			judge_find(ret, LEVEL_WAITING, REACH_NONE, "%s",
 			           why_or(push, "nothing to push yet"));
 		else
-			judge_find(ret, LEVEL_DEGRADED, REACH_READY, "nothing pushed since start: %s",
+			judge_find(ret, LEVEL_DEGRADED, REACH_READY,
+			           "nothing pushed since start: %s",
 			           why_or(push, "no reason given"));
 		return;
 	default:
