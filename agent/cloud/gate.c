@@ -35,6 +35,11 @@ static void decide_group(const struct identity *identity, const struct gate_memo
 		hold(gate, PUSH_HELD, "the group has not given a target state");
 	else if (strcmp(memory->target, "InService") != 0)
 		hold_for(gate, memory->target);
+	else if (identity->asg[0] == '\0')
+		/* Soon after boot the tag may only be late; then this does not last. */
+		hold(gate, PUSH_STARTING,
+		     "in a group whose name is not readable: allow tags in the metadata "
+		     "(InstanceMetadataTags) or set imds.auto_scaling_group");
 	else if (!memory->healthy)
 		hold(gate, PUSH_HELD, "/healthz has not been 200 since boot");
 	else
@@ -44,7 +49,10 @@ static void decide_group(const struct identity *identity, const struct gate_memo
 void gate_decide(const struct conf_metrics *conf, const struct identity *identity,
                  const struct gate_memory *memory, struct gate *ret)
 {
-	bool alone = identity->asg_known && identity->asg[0] == '\0';
+	/* Only a group gives a target state: without the tag, which EC2 does not show
+	 * unless told to, that is what a group is known by. */
+	bool alone = identity->asg_known && identity->asg[0] == '\0' && memory->target_known &&
+	             memory->target[0] == '\0';
 
 	memset(ret, 0, sizeof(*ret));
 	ret->state = PUSH_OK;

@@ -3,7 +3,8 @@
  * what the group scales on, and CloudWatch averages whatever is written into it:
  * a node writes only while it is meant to serve (target state InService) and has
  * once, since boot, been able to. Later ill health does not stop it: a group
- * without data does not scale at all.
+ * without data does not scale at all. An instance is in no group if it has neither
+ * the group's tag nor a target state; it then has a series of its own.
  */
 #ifndef CLOUD_GATE_H
 #define CLOUD_GATE_H

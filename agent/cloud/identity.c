@@ -126,6 +126,23 @@ static void check_instance(struct identity_job *job, const char *id, int64_t now
 	configure_group(job);
 }
 
+/* The tag can go, as when somebody switches tags off in the metadata, while the
+ * target state shows that the instance is in its group as before. */
+static bool group_stands(const struct identity_job *job)
+{
+	return facts_get(&job->facts, FACT_ASG)->have == FACTS_PRESENT &&
+	       facts_get(&job->facts, FACT_TARGET_STATE)->have == FACTS_PRESENT;
+}
+
+static void keep_group(struct identity_job *job)
+{
+	if (job->item[ITEM_ASG].absences == 0)
+		log_warning("imds: the group's tag is gone, the target state is not: still %s",
+		            job->identity.asg);
+	job->unsaved = job->unsaved || !facts_get(&job->facts, FACT_ASG)->asked;
+	facts_at(&job->facts, FACT_ASG)->asked = true;
+}
+
 static void take(struct identity_job *job, enum item_id i, const char *text, int64_t now_ms)
 {
 	enum fact_id id = items[i].fact;
@@ -138,6 +155,10 @@ static void take(struct identity_job *job, enum item_id i, const char *text, int
 		check_instance(job, text, now_ms);
 	if (i == ITEM_TARGET_STATE)
 		job->identity.target_state_at_ms = now_ms;
+	if (i == ITEM_ASG && text == NULL && group_stands(job)) {
+		keep_group(job);
+		return;
+	}
 	if (!facts_set(&job->facts, id, text))
 		return;
 	job->unsaved = true;

@@ -20,7 +20,8 @@ struct identity {
 	char partition[LIMIT_FACT_TEXT], domain[LIMIT_FACT_TEXT];
 	char vpc_id[LIMIT_FACT_TEXT], subnet_id[LIMIT_FACT_TEXT];
 	char life_cycle[LIMIT_FACT_TEXT];
-	char asg[LIMIT_HOST];               /* tag, or configured; empty = none known */
+	char asg[LIMIT_HOST];               /* tag (also one that is gone while there is a
+	                                     * target state), or configured; empty = none known */
 	bool asg_known;                     /* the tag was answered (200 or 404), or configured */
 	char target_state[LIMIT_FACT_TEXT]; /* "InService" ...; empty = 404 */
 	bool target_state_known;

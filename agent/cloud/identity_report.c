@@ -17,6 +17,8 @@ void identity_send_text(const struct identity_job *job, enum fact_id id)
 
 	if (id == FACT_ASG && job->conf->asg[0] != '\0' && strcmp(at->text, job->conf->asg) == 0)
 		why = "configured";
+	else if (id == FACT_ASG && job->item[ITEM_ASG].absences > 0 && at->have == FACTS_PRESENT)
+		why = "its tag is gone; kept while there is a target state";
 	if (at->have != FACTS_UNKNOWN)
 		worker_fact(job->worker, id, 0, at->have == FACTS_PRESENT, at->text, why);
 }

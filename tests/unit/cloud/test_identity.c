@@ -474,6 +474,42 @@ static void test_late_tag(void **state)
 	world_free(&world);
 }
 
+/* A tag that goes is no group that goes: the target state tells. */
+static void test_tag_goes(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	start(&world);
+	pass(&world, 0);
+	fake_set(TAGS, 404, "");
+	fake_set(GROUP, 404, "");
+	pass(&world, 100000);
+	assert_string_equal(identity_get(world.job)->asg, "web");
+	assert_int_equal(fact(&world, FACT_ASG)->value, 1);
+	assert_string_equal(fact(&world, FACT_ASG)->text, "web");
+	assert_non_null(strstr(fact(&world, FACT_ASG)->why, "gone"));
+	/* Over a restart too. */
+	stop(&world);
+	start(&world);
+	pass(&world, 10000);
+	assert_string_equal(identity_get(world.job)->asg, "web");
+	/* Taken out of the group. */
+	fake_set(STATE, 404, "");
+	pass(&world, 80000);
+	assert_true(identity_get(world.job)->asg_known);
+	assert_string_equal(identity_get(world.job)->asg, "");
+	assert_fact(&world, FACT_ASG, "");
+	/* Put into another. */
+	fake_set(STATE, 200, "InService");
+	fake_set(GROUP, 200, "other");
+	pass(&world, 80000);
+	assert_fact(&world, FACT_ASG, "other");
+	stop(&world);
+	world_free(&world);
+}
+
 static void test_configured_group(void **state)
 {
 	struct world world;
@@ -563,6 +599,7 @@ int main(void)
 		cmocka_unit_test(test_outage_keeps_what_is_known),
 		cmocka_unit_test(test_other_instance),
 		cmocka_unit_test(test_late_tag),
+		cmocka_unit_test(test_tag_goes),
 		cmocka_unit_test(test_configured_group),
 		cmocka_unit_test(test_bad_tags),
 		cmocka_unit_test(test_refresh),

@@ -137,12 +137,47 @@ static void test_no_group(void **state)
 {
 	(void)state;
 	w.identity.asg[0] = '\0';
-	w.identity.target_state_known = false;
+	w.identity.target_state[0] = '\0'; /* neither has been seen */
 	begin();
 	run_for(2 * MINUTE); /* no group, so nobody's health is waited for */
 	assert_int_equal(data_of(true), 0);
 	assert_in_range(data_of(false), 11, 14);
 	assert_string_equal(w.fact_text[FACT_PUSH], "InstanceId=i-0123456789abcdef0");
+}
+
+/* A target state, and no tag: there is a group, and nothing is pushed in its place. */
+static void test_group_without_a_name(void **state)
+{
+	(void)state;
+	w.identity.asg[0] = '\0';
+	begin();
+	push_healthy(w.push);
+	run_for(2 * MINUTE);
+	assert_int_equal(w.requests, 0);
+	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_STARTING);
+	assert_non_null(strstr(w.fact_why[FACT_PUSH], "InstanceMetadataTags"));
+	assert_non_null(strstr(w.fact_why[FACT_PUSH], "imds.auto_scaling_group"));
+	strcpy(w.identity.target_state, "Detached"); /* that is nobody's mistake */
+	run_for(MINUTE);
+	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_HELD);
+	strcpy(w.identity.target_state, "InService");
+	strcpy(w.identity.asg, "web"); /* the tag was only late */
+	run_for(MINUTE);
+	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_OK);
+	assert_int_equal(data_of(false), 0);
+	assert_true(data_of(true) >= 5);
+}
+
+/* Nor while it is not known whether there is a target state. */
+static void test_no_tag_and_no_word(void **state)
+{
+	(void)state;
+	w.identity.asg[0] = '\0';
+	w.identity.target_state_known = false;
+	begin();
+	run_for(MINUTE);
+	assert_int_equal(w.requests, 0);
+	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_STARTING);
 }
 
 static void test_per_instance(void **state)
@@ -295,6 +330,8 @@ int main(void)
 		push_test(test_stops_out_of_service),
 		push_test(test_no_target_state),
 		push_test(test_no_group),
+		push_test(test_group_without_a_name),
+		push_test(test_no_tag_and_no_word),
 		push_test(test_per_instance),
 		push_test(test_not_identified),
 		push_test(test_off),
