@@ -36,7 +36,8 @@ enum {
 	/* rds */
 	RDS_FD_PASSWORD = 5, /* rds.password_file, opened by wnad; read-only */
 	/* cloud */
-	CLOUD_FD_SHARED_CREDENTIALS = 5, /* metrics.credentials_file; -1 if not configured */
+	CLOUD_FD_SHARED_CREDENTIALS = 5, /* metrics.credentials_file; -1 if not configured,
+	                                  * or if wnad could not open it */
 	/* all */
 	WORKER_FD_ENDS = 8, /* nothing above is inherited */
 };

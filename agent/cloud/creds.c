@@ -29,6 +29,10 @@ enum {
 	REFUSAL_FIRST_MS = 30 * 1000,
 	REFUSAL_MAX_MS = 15 * 60 * 1000,
 	JITTER_PERCENT = 20,
+	/* To ask wnad for a file without having seen another in its place costs a
+	 * restart: seldom, and after keys from it were refused this often. */
+	BLIND_MS = 10 * 60 * 1000,
+	BLIND_REFUSALS = 6,
 };
 
 struct creds_store {
@@ -38,7 +42,11 @@ struct creds_store {
 	struct creds_role role;
 	struct http_call *call; /* to the container endpoint */
 	bool fetching;
+	struct creds_file file;
+	enum creds_file_look looked; /* last */
+	int64_t blind_ms;            /* reopen a file that wnad could not open */
 	char profile[LIMIT_NAME];
+	bool chosen; /* the profile was named, it is not the default */
 
 	bool have;
 	struct creds current;
@@ -71,9 +79,10 @@ struct creds_store *creds_new(const struct creds_deps *deps, int64_t now_ms)
 	store->deps = *deps;
 	if (deps->conf->profile[0] != '\0')
 		profile = deps->conf->profile;
-	if (profile == NULL || profile[0] == '\0')
-		profile = "default";
-	str_copy(store->profile, sizeof(store->profile), profile);
+	store->chosen = profile != NULL && profile[0] != '\0';
+	str_copy(store->profile, sizeof(store->profile), store->chosen ? profile : "default");
+	creds_file_init(&store->file, deps->file_fd, deps->conf->credentials_file);
+	store->blind_ms = now_ms + clock_jitter(BLIND_MS, JITTER_PERCENT, clock_random());
 	creds_env_read(deps->env, &store->env);
 	creds_container_read(deps->env, &store->container);
 	store->role.imds = deps->imds;
@@ -186,26 +195,52 @@ static void on_container(void *arg, const struct http_result *result)
 	lack(store, why, result->done_ms);
 }
 
-/* True if the file has the profile; otherwise the chain goes on. */
+/* Whether the process should start anew, since wnad alone can open the file. */
+static void look_at_file(struct creds_store *store, int64_t now_ms)
+{
+	enum creds_file_look look = creds_file_look(&store->file);
+	const char *path = store->file.path;
+	bool blind = store->file.fd < 0 ? now_ms >= store->blind_ms
+	                                : look == CREDS_FILE_HIDDEN && store->refused &&
+	                                          store->refusals >= BLIND_REFUSALS;
+
+	if (look == CREDS_FILE_OTHER) {
+		log_info("credentials: %s was replaced, asking for the new one", path);
+		store->reopen = true;
+	} else if (blind) {
+		log_info("credentials: asking for %s once more", path);
+		store->reopen = true;
+	} else if (look != store->looked && store->file.fd >= 0 && look == CREDS_FILE_UNFIT) {
+		log_warning("credentials: what replaced %s is not root's alone (mode 0600): "
+		            "the keys of the former go on being used",
+		            path);
+	}
+	store->looked = look;
+}
+
+/* True if the file is meant, for good or ill; otherwise the chain goes on. A file
+ * and a profile that somebody has named are not silently another identity. */
 static bool try_file(struct creds_store *store, int64_t now_ms)
 {
 	char source[LIMIT_FACT_TEXT], why[LIMIT_FACT_WHY];
 	struct creds creds;
 	int error;
 
-	if (store->deps.file_fd < 0)
+	if (store->file.path[0] == '\0')
 		return false;
-	if (creds_file_replaced(store->deps.file_fd, store->deps.conf->credentials_file)) {
-		log_info("credentials: %s was replaced, asking for the new one",
-		         store->deps.conf->credentials_file);
-		store->reopen = true;
+	look_at_file(store, now_ms);
+	if (store->file.fd < 0) {
+		lack(store, "shared file: wnad did not hand it over, its log says why", now_ms);
+		return true;
 	}
-	error = creds_file_read(store->deps.file_fd, store->profile, &creds);
-	if (error == -ENOENT)
+	error = creds_file_read(&store->file, store->profile, &creds);
+	if (error == -ENOENT && !store->chosen)
 		return false;
 	if (error != 0) {
 		snprintf(why, sizeof(why), "shared file: profile %.40s: %s", store->profile,
-		         error == -EBADMSG ? "keys incomplete or malformed" : strerror(-error));
+		         error == -EBADMSG  ? "keys incomplete or malformed"
+		         : error == -ENOENT ? "not in the file, or without keys there"
+		                            : strerror(-error));
 		lack(store, why, now_ms);
 		return true;
 	}

@@ -42,7 +42,8 @@ struct creds_deps {
 	const struct conf_metrics *conf; /* nothing is fetched unless it is enabled */
 	struct http *http;
 	struct imds *imds;
-	int file_fd;                    /* the shared file, or -1; stays the caller's */
+	int file_fd;                    /* of conf's credentials_file, or -1: none, or wnad
+	                                   * could not open it; stays the caller's */
 	char *(*env)(const char *name); /* getenv; what holds a secret is read once and
 	                                   * overwritten in place */
 };
@@ -58,8 +59,8 @@ int64_t creds_deadline(const struct creds_store *store);
 /* Sends FACT_CREDENTIALS again. */
 void creds_refresh(struct creds_store *store);
 
-/* The shared file was replaced by another, which only wnad can open: the process
- * should end with WORKER_EXIT_REOPEN. */
+/* The shared file was replaced by another that only wnad can open, and would: the
+ * process should end with WORKER_EXIT_REOPEN. */
 bool creds_want_reopen(const struct creds_store *store);
 
 #endif

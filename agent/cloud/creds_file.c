@@ -12,7 +12,7 @@
 
 enum { FILE_MAX = 64 * 1024 };
 
-int creds_file_read(int fd, const char *profile, struct creds *ret)
+int creds_file_read(const struct creds_file *file, const char *profile, struct creds *ret)
 {
 	char *text = malloc(FILE_MAX);
 	size_t len = 0;
@@ -22,7 +22,7 @@ int creds_file_read(int fd, const char *profile, struct creds *ret)
 	if (text == NULL)
 		return -ENOMEM;
 	/* From its beginning, whoever has read it before through the same open file. */
-	while ((got = pread(fd, text + len, FILE_MAX - len, (off_t)len)) > 0)
+	while ((got = pread(file->fd, text + len, FILE_MAX - len, (off_t)len)) > 0)
 		len += (size_t)got;
 	if (got < 0)
 		error = -errno;
@@ -35,11 +35,43 @@ int creds_file_read(int fd, const char *profile, struct creds *ret)
 	return error;
 }
 
-bool creds_file_replaced(int fd, const char *path)
+void creds_file_init(struct creds_file *file, int fd, const char *path)
 {
-	struct stat held, there;
+	struct stat there;
 
-	if (fstat(fd, &held) < 0 || stat(path, &there) < 0)
-		return false;
-	return held.st_dev != there.st_dev || held.st_ino != there.st_ino;
+	*file = (struct creds_file){ .fd = fd, .path = path };
+	if (path[0] == '\0' || lstat(path, &there) < 0)
+		return;
+	file->dev = there.st_dev;
+	file->inode = there.st_ino;
+	file->changed = there.st_ctim;
+}
+
+static bool is_first(const struct creds_file *file, const struct stat *there)
+{
+	return there->st_dev == file->dev && there->st_ino == file->inode &&
+	       there->st_ctim.tv_sec == file->changed.tv_sec &&
+	       there->st_ctim.tv_nsec == file->changed.tv_nsec;
+}
+
+enum creds_file_look creds_file_look(const struct creds_file *file)
+{
+	struct stat held = { 0 }, there;
+
+	if (file->fd >= 0 && fstat(file->fd, &held) < 0)
+		return CREDS_FILE_HIDDEN;
+	if (lstat(file->path, &there) < 0) {
+		if (errno == ENOENT)
+			return CREDS_FILE_GONE;
+		/* What has no name any more was replaced, most likely. */
+		return file->fd >= 0 && held.st_nlink == 0 ? CREDS_FILE_OTHER : CREDS_FILE_HIDDEN;
+	}
+	if (file->fd >= 0 ? held.st_dev == there.st_dev && held.st_ino == there.st_ino
+	                  : is_first(file, &there))
+		return CREDS_FILE_SAME;
+	/* wnad's own rule, which the file that is held has passed. */
+	return S_ISREG(there.st_mode) && there.st_uid == held.st_uid &&
+	                       (there.st_mode & (S_IRWXG | S_IRWXO)) == 0
+	               ? CREDS_FILE_OTHER
+	               : CREDS_FILE_UNFIT;
 }

@@ -11,6 +11,9 @@
 #include "http.h"
 #include "imds.h"
 
+#include <sys/types.h>
+#include <time.h>
+
 /* What the environment says, read once: secrets in it are overwritten. */
 struct creds_env {
 	bool complete;            /* key and secret are there and valid */
@@ -49,10 +52,27 @@ struct creds_role {
 };
 void creds_role_start(struct creds_role *role);
 
-/* The shared file: 0 or what creds_parse_file says, -errno of reading. */
-int creds_file_read(int fd, const char *profile, struct creds *ret);
+/* The shared file, which wnad opens and hands over. */
+struct creds_file {
+	int fd;           /* -1: there is none, or wnad could not open it */
+	const char *path; /* "" = none is configured */
+	dev_t dev;        /* of what was there at the start; */
+	ino_t inode;      /* 0 = nothing was seen */
+	struct timespec changed;
+};
+void creds_file_init(struct creds_file *file, int fd, const char *path);
 
-/* Whether `path` is another file now than `fd`; false if that cannot be seen. */
-bool creds_file_replaced(int fd, const char *path);
+/* 0 or what creds_parse_file says, -errno of reading. */
+int creds_file_read(const struct creds_file *file, const char *profile, struct creds *ret);
+
+/* What stands at the path now, as far as it can be seen without opening it. */
+enum creds_file_look {
+	CREDS_FILE_SAME,   /* what was handed over; without that, what was there at the start */
+	CREDS_FILE_OTHER,  /* another that wnad would take */
+	CREDS_FILE_UNFIT,  /* another that it would not: no plain file, or not its owner's alone */
+	CREDS_FILE_GONE,   /* nothing */
+	CREDS_FILE_HIDDEN, /* in a folder that this process may not search */
+};
+enum creds_file_look creds_file_look(const struct creds_file *file);
 
 #endif

@@ -6,12 +6,12 @@
 #include "loop.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -57,29 +57,28 @@ static bool descriptors_new(struct loop *loop)
 	       watch(loop->epoll_fd, loop->signal_fd) && watch(loop->epoll_fd, loop->worker->fd);
 }
 
-static bool shared_file_fd(const struct conf *conf, int *ret)
+/* To be asked before anything else is opened, which would take its number. */
+static int shared_file_fd(const struct conf *conf)
 {
-	*ret = -1;
+	struct stat st;
+
 	if (conf->metrics.credentials_file[0] == '\0')
-		return true;
-	*ret = CLOUD_FD_SHARED_CREDENTIALS;
-	return fcntl(*ret, F_GETFD) >= 0;
+		return -1;
+	if (fstat(CLOUD_FD_SHARED_CREDENTIALS, &st) == 0 && S_ISREG(st.st_mode))
+		return CLOUD_FD_SHARED_CREDENTIALS;
+	log_warning("credentials: no descriptor of metrics.credentials_file was handed over");
+	return -1;
 }
 
-static bool jobs_new(struct loop *loop, const struct loop_places *places, int64_t now_ms)
+static bool jobs_new(struct loop *loop, const struct loop_places *places, int file_fd,
+                     int64_t now_ms)
 {
 	const struct conf *conf = loop->worker->conf;
 	struct imds_settings settings;
-	int file_fd;
 
 	imds_settings_read(&conf->imds, getenv, &settings);
 	if (settings.ignored[0] != '\0')
 		log_warning("imds: %s makes no sense and is ignored", settings.ignored);
-	if (!shared_file_fd(conf, &file_fd)) {
-		log_warning("credentials: no descriptor of %s was handed over",
-		            conf->metrics.credentials_file);
-		file_fd = -1;
-	}
 	loop->http = http_new();
 	if (loop->http == NULL)
 		return false;
@@ -182,9 +181,9 @@ static void turn(struct loop *loop)
 int loop_run(const struct worker *worker, const struct loop_places *places)
 {
 	struct loop loop = { .worker = worker, .signal_fd = -1, .epoll_fd = -1 };
-	int code = 0;
+	int file_fd = shared_file_fd(worker->conf), code = 0;
 
-	if (!descriptors_new(&loop) || !jobs_new(&loop, places, clock_ms())) {
+	if (!descriptors_new(&loop) || !jobs_new(&loop, places, file_fd, clock_ms())) {
 		log_error("cloud: no start: %s", strerror(errno));
 		code = 1;
 		goto out;

@@ -182,8 +182,13 @@ void judge_metrics(struct judge *judge, struct finding *ret)
 			           why_or(push, "no reason given"));
 		return;
 	default:
-		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "%s: %s", push_state_name(push->value),
-		           why_or(push, why_or(cred, "no reason given")));
+		if (cred->seen && cred->value == CRED_NONE && cred->why[0])
+			judge_find(ret, LEVEL_DEGRADED, REACH_READY, "%s: no credentials: %s",
+			           push_state_name(push->value), cred->why);
+		else
+			judge_find(ret, LEVEL_DEGRADED, REACH_READY, "%s: %s",
+			           push_state_name(push->value),
+			           why_or(push, why_or(cred, "no reason given")));
 		return;
 	}
 }

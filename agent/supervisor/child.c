@@ -82,11 +82,17 @@ static int own_fds(const struct child *child, int fds[WORKER_FD_ENDS], int *ret_
 	if (!path || !path[0])
 		return 0;
 	rc = secret_open(path, ret_secret);
-	if (rc < 0)
-		secret_explain(rc, key, why, why_size);
-	else
+	if (rc == 0) {
 		fds[number] = *ret_secret;
-	return rc;
+		return 0;
+	}
+	secret_explain(rc, key, why, why_size);
+	if (child->role != ROLE_CLOUD)
+		return rc;
+	/* It has work that needs no credentials, and says itself that it lacks them. */
+	log_warning("%s: started without a file: %s", name(child), why);
+	why[0] = '\0';
+	return 0;
 }
 
 /* argv[1]: the slot of a one-shot; for a core what /healthz said last, so that

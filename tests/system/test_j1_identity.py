@@ -181,6 +181,19 @@ def test_group_tag_comes_late(node: Node, agent: Agent) -> None:
     agent.wait_fact("asg", text=names.GROUP, timeout=20)
 
 
+def test_forbidden_tags_hold_up_nothing(node: Node, agent: Agent) -> None:
+    """403 for one thing is not the service switched off: the target state is asked on."""
+    agent.start()
+    agent.wait_job("identity", "ok")
+    node.imds.fault("403", match=r"GET .*/tags/instance$")
+    wait_until(lambda: [r for r in node.imds.log("GET") if r["status"] == 403], "refused")
+    fact = agent.wait_fact("imds", BAD)
+    assert "403" in fact["why"]
+    for state in ("Standby", "InService", "Terminated"):
+        node.imds.target_state(state)
+        agent.wait_fact("target-state", text=state, timeout=5)
+
+
 def test_hostile_tags_stay_out_of_the_environment(node: Node, agent: Agent) -> None:
     node.imds.set({f"{META}/tags/instance/Name": "$(touch /tmp/owned); `id`\nWNA_REGION=evil",
                    f"{META}/tags/instance/WNA_OWNED": "1"})

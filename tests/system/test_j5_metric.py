@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 import json
 import time
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
 from parts import names
 from parts.agent import Agent
 from parts.cloudwatch import Credentials
+from parts.imds import GROUP_TAG
 from parts.node import CA, Node
 from parts.scripted import ScriptedAws
 from parts.wait import hold_true, wait_until
@@ -133,20 +134,61 @@ def test_held_until_healthy_once(world: World, node: Node, agent: Agent) -> None
 
 
 def test_without_a_group_only_the_instance(world: World, node: Node, agent: Agent) -> None:
-    from parts.imds import GROUP_TAG
+    """Not asked for: an instance that is in no group is seen all the same."""
     node.imds.delete(GROUP_TAG)
-    agent.change("metrics", per_instance=True)
+    node.imds.target_state(None)
+    start = world.cloudwatch.mark()
+    agent.start()
+    data = wait_until(lambda: len(found := own(world.cloudwatch.data(start), node)) >= 2 and found,
+                      "pushed twice", 40)
+    for datum in data:
+        check_datum(datum, {"Name": "InstanceId", "Value": node.instance_id})
+
+
+def test_a_group_whose_name_cannot_be_read(world: World, node: Node, agent: Agent) -> None:
+    """Tags are not in the metadata, EC2's default; the target state tells of a group.
+    No other series instead, and it does not stay green. With the tag, the group's;
+    and a tag that goes again changes nothing."""
+    node.imds.delete(GROUP_TAG)
+    agent.change("metrics", max_age="20s")
+    start = world.cloudwatch.mark()
+    agent.start()
+    agent.wait_fact("push", STARTING)
+    wait_until(lambda: "InstanceMetadataTags" in agent.fact("push")["why"], "the reason")
+    agent.wait_job("metrics", "degraded", 40)
+    assert agent.code("/readyz") == 503 and agent.code("/healthz") == 200
+    assert not own(world.cloudwatch.data(start), node)
+    node.imds.set({GROUP_TAG: names.GROUP})
+    wait_until(lambda: own(world.cloudwatch.data(start), node), "pushed", 40)
+    node.imds.delete(GROUP_TAG)
+    wait_until(lambda: "gone" in agent.fact("asg")["why"], "its going is noticed", 20)
+    before = len(own(world.cloudwatch.data(start), node))
+    wait_until(lambda: len(own(world.cloudwatch.data(start), node)) >= before + 2, "goes on", 40)
+    assert agent.fact("asg")["text"] == names.GROUP
+    for datum in own(world.cloudwatch.data(start), node):
+        check_datum(datum)
+
+
+def test_ill_items_do_not_stop_the_metric(world: World, node: Node, agent: Agent) -> None:
+    """What the metadata service says of other things."""
+    node.imds.fault("500", match=r"GET .*/placement/availability-zone-id$")
+    node.imds.fault("text", match=r"GET .*/instance-life-cycle$", body="Capacity Block")
+    node.imds.fault("empty", match=r"GET .*/services/partition$")
     start = world.cloudwatch.mark()
     agent.start()
     data = wait_until(lambda: own(world.cloudwatch.data(start), node), "pushed", 40)
-    check_datum(data[0], {"Name": "InstanceId", "Value": node.instance_id})
+    check_datum(data[0])
+    assert agent.fact("imds")["value"] == 5, "and it is said that something is bad"
 
 
-def test_sixty_second_window_is_one_datum(node: Node, agent: Agent) -> None:
-    """Only that it is configured so: a minute is too long for this suite; sim has it."""
+def test_sixty_second_window_begins(world: World, node: Node, agent: Agent) -> None:
+    """A minute is too long for this suite: of the window's data this shows the first,
+    whose sample does not wait for its end; all of them has unit/cloud/test_push."""
     agent.change("metrics", push_interval="60s", resolution=60)
+    start = world.cloudwatch.mark()
     agent.start()
-    agent.wait_fact("push", STARTING)
+    data = wait_until(lambda: own(world.cloudwatch.data(start), node), "the first datum", 40)
+    assert data[0]["StorageResolution"] == 60 and data[0]["Timestamp"] % 60 == 0
 
 
 Answer = dict[str, Any]
@@ -226,32 +268,6 @@ def test_queue_survives_a_restart(scripted: ScriptedAws, node: Node, agent: Agen
     agent.start()
     wait_until(lambda: first in [d["Timestamp"] for d in scripted.accepted(start)],
                "the window from before the restart", 40)
-
-
-def test_expired_credentials_are_used_while_renewal_fails(world: World, node: Node,
-                                                          agent: Agent) -> None:
-    node.show_credentials(node.credentials, seconds=-60)
-    start = world.cloudwatch.mark()
-    agent.start()
-    wait_until(lambda: own(world.cloudwatch.data(start), node), "pushed all the same", 40)
-
-
-def test_shared_file_and_environment(world: World, new_node: Callable[[], Node]) -> None:
-    """The other sources of credentials, without a role."""
-    user = world.cloudwatch.user("node")
-    start = world.cloudwatch.mark()
-    in_file, in_environment = new_node(), new_node()
-    in_file.only("metrics")
-    in_file.host.write("/etc/web-node-agent/credentials",
-                       f"[default]\naws_access_key_id = {user.access_key}\n"
-                       f"aws_secret_access_key = {user.secret}\n", 0o600)
-    in_file.agent.change("metrics", credentials_file="/etc/web-node-agent/credentials")
-    in_file.agent.start()
-    in_environment.only("metrics")
-    in_environment.agent.start(environment={"AWS_ACCESS_KEY_ID": user.access_key,
-                                            "AWS_SECRET_ACCESS_KEY": user.secret})
-    for node in (in_file, in_environment):
-        wait_until(lambda: own(world.cloudwatch.data(start), node), f"{node.host.name} pushes", 40)
 
 
 def test_plain_http_is_refused(world: World, node: Node, agent: Agent) -> None:

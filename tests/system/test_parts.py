@@ -33,6 +33,8 @@ def put(world: World, credentials: Credentials) -> str:
 
 
 def test_moto_verifies_signatures(world: World, node: Node) -> None:
+    """But for the unsigned request: moto fails over it, the lab's recorder in front of
+    it answers (parts/moto_server.py)."""
     role = world.cloudwatch.assume()
     assert put(world, role) == ""
     assert put(world, world.cloudwatch.user("node")) == ""

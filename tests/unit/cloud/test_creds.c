@@ -5,8 +5,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -319,17 +321,11 @@ static void test_chain(void **state)
 	pass(&world, 2 * MINUTE);
 	assert_string_equal(creds_get(world.store)->access_key, "AKIAOTHEROTHER000000");
 	assert_false(creds_want_reopen(world.store));
-	/* ... and another file is wnad's to open. */
-	unlink(path);
-	FILE *file = fopen(path, "w");
-	fclose(file);
-	pass(&world, 2 * MINUTE);
-	assert_true(creds_want_reopen(world.store));
 	stop(&world);
-	/* A profile that is not in it: the container, and never the role beside it. */
+	/* Nothing under "default": the container, and never the role beside it. */
 	world_new(&world);
 	world.file_fd = fd;
-	str_copy(world.worker.conf.metrics.profile, LIMIT_NAME, "other");
+	str_copy(world.worker.conf.metrics.credentials_file, LIMIT_PATH, path);
 	env_set(0, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/c");
 	fake_set(ROLES, 200, "web-node");
 	start(&world);
@@ -342,6 +338,169 @@ static void test_chain(void **state)
 	stop(&world);
 	close(fd);
 	unlink(path);
+}
+
+/* A profile that somebody named, and misspelled, is not the role instead. */
+static void test_profile_not_there(void **state)
+{
+	struct world world;
+	char path[] = "/tmp/wna-chain-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(dprintf(fd, "[web]\naws_access_key_id=AKIAFILEFILEFILE0000\n"
+	                        "aws_secret_access_key=s\n") > 0);
+	for (int by_env = 0; by_env < 2; by_env++) {
+		world_new(&world);
+		world.file_fd = fd;
+		str_copy(world.worker.conf.metrics.credentials_file, LIMIT_PATH, path);
+		if (by_env)
+			env_set(0, "AWS_PROFILE", "wbe");
+		else
+			str_copy(world.worker.conf.metrics.profile, LIMIT_NAME, "wbe");
+		fake_set(ROLES, 200, "web-node");
+		fake_set(ROLES "web-node", 200,
+		         role_json("ASIAROLEROLEROLE0000", wall(&world) + HOUR));
+		start(&world);
+		pass(&world, 2 * MINUTE);
+		assert_state(&world, CRED_NONE, "",
+		             "shared file: profile wbe: not in the file, or without keys there");
+		assert_null(creds_get(world.store));
+		assert_int_equal(fake.puts, 0);
+		stop(&world);
+	}
+	close(fd);
+	unlink(path);
+}
+
+static void file_write(const char *path, const char *key, mode_t mode)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fprintf(file, "[default]\naws_access_key_id=%s\naws_secret_access_key=s\n", key);
+	assert_int_equal(fchmod(fileno(file), mode), 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* Another file is wnad's to open; but only one that it would take. */
+static void test_file_replaced(void **state)
+{
+	struct world world;
+	char dir[] = "/tmp/wna-chain-XXXXXX", path[64], next[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/keys", dir);
+	snprintf(next, sizeof(next), "%s/next", dir);
+	file_write(path, KEY, 0600);
+	world_new(&world);
+	world.file_fd = open(path, O_RDONLY | O_CLOEXEC);
+	str_copy(world.worker.conf.metrics.credentials_file, LIMIT_PATH, path);
+	start(&world);
+	pass(&world, 0);
+	unlink(path);
+	pass(&world, 5 * MINUTE);
+	assert_false(creds_want_reopen(world.store));
+	file_write(next, "AKIAOTHEROTHER000000", 0644);
+	assert_int_equal(rename(next, path), 0);
+	pass(&world, 5 * MINUTE);
+	assert_false(creds_want_reopen(world.store));
+	assert_int_equal(symlink("/dev/null", next), 0);
+	assert_int_equal(rename(next, path), 0);
+	pass(&world, 5 * MINUTE);
+	assert_false(creds_want_reopen(world.store));
+	assert_string_equal(creds_get(world.store)->access_key, KEY);
+	assert_state(&world, CRED_OK, "shared file, profile default", "");
+	file_write(next, "AKIAOTHEROTHER000000", 0600);
+	assert_int_equal(rename(next, path), 0);
+	pass(&world, 2 * MINUTE);
+	assert_true(creds_want_reopen(world.store));
+	stop(&world);
+	close(world.file_fd);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* wnad could not open it: said, no other identity instead, and asked for when it
+ * looks right. */
+static void test_file_not_handed_over(void **state)
+{
+	struct world world;
+	char dir[] = "/tmp/wna-chain-XXXXXX", path[64];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* it has to be root's */
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/keys", dir);
+	file_write(path, KEY, 0644);
+	world_new(&world);
+	str_copy(world.worker.conf.metrics.credentials_file, LIMIT_PATH, path);
+	fake_set(ROLES, 200, "web-node");
+	start(&world);
+	pass(&world, 5 * MINUTE);
+	assert_state(&world, CRED_NONE, "",
+	             "shared file: wnad did not hand it over, its log says why");
+	assert_int_equal(fake.puts, 0);
+	assert_false(creds_want_reopen(world.store));
+	assert_int_equal(chmod(path, 0600), 0);
+	pass(&world, 2 * MINUTE);
+	assert_true(creds_want_reopen(world.store));
+	stop(&world);
+	/* Whatever it looks like: now and then. */
+	world_new(&world);
+	str_copy(world.worker.conf.metrics.credentials_file, LIMIT_PATH, path);
+	start(&world);
+	pass(&world, 7 * MINUTE);
+	assert_false(creds_want_reopen(world.store));
+	pass(&world, 8 * MINUTE);
+	assert_true(creds_want_reopen(world.store));
+	stop(&world);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* In a folder that we may not search: what has lost its name was replaced, and keys
+ * that AWS refuses again and again are asked for anew. */
+static void test_file_hidden(void **state)
+{
+	struct world world;
+	char dir[] = "/tmp/wna-chain-XXXXXX", path[64], next[64];
+	uid_t user = geteuid();
+
+	(void)state;
+	if (user != 0)
+		skip(); /* nothing to give up */
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/keys", dir);
+	snprintf(next, sizeof(next), "%s/next", dir);
+	for (int replaced = 0; replaced < 2; replaced++) {
+		file_write(path, KEY, 0600);
+		world_new(&world);
+		world.file_fd = open(path, O_RDONLY | O_CLOEXEC);
+		str_copy(world.worker.conf.metrics.credentials_file, LIMIT_PATH, path);
+		if (replaced) {
+			file_write(next, "AKIAOTHEROTHER000000", 0600);
+			assert_int_equal(rename(next, path), 0);
+		}
+		assert_int_equal(seteuid(65534), 0);
+		start(&world);
+		pass(&world, MINUTE);
+		assert_int_equal(creds_want_reopen(world.store), replaced);
+		for (int i = 0; !replaced && i < 80; i++) {
+			creds_refused(world.store, world.now, "SignatureDoesNotMatch");
+			pass(&world, 15000);
+			if (i == 12)
+				assert_false(creds_want_reopen(world.store));
+		}
+		assert_true(creds_want_reopen(world.store));
+		assert_int_equal(seteuid(user), 0);
+		stop(&world);
+		close(world.file_fd);
+	}
+	unlink(path);
+	rmdir(dir);
 }
 
 static void test_container_token(void **state)
@@ -460,12 +619,22 @@ static void test_switched_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_role),        cmocka_unit_test(test_same_again),
-		cmocka_unit_test(test_short_lives), cmocka_unit_test(test_outage),
-		cmocka_unit_test(test_late_role),   cmocka_unit_test(test_bad_answers),
-		cmocka_unit_test(test_chain),       cmocka_unit_test(test_container_token),
-		cmocka_unit_test(test_refusal),     cmocka_unit_test(test_env_that_ends),
-		cmocka_unit_test(test_not_wanted),  cmocka_unit_test(test_switched_off),
+		cmocka_unit_test(test_role),
+		cmocka_unit_test(test_same_again),
+		cmocka_unit_test(test_short_lives),
+		cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_late_role),
+		cmocka_unit_test(test_bad_answers),
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_container_token),
+		cmocka_unit_test(test_profile_not_there),
+		cmocka_unit_test(test_file_replaced),
+		cmocka_unit_test(test_file_not_handed_over),
+		cmocka_unit_test(test_file_hidden),
+		cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_env_that_ends),
+		cmocka_unit_test(test_not_wanted),
+		cmocka_unit_test(test_switched_off),
 	};
 
 	log_init("test", LOG_LEVEL_ERROR);

@@ -170,28 +170,33 @@ static void test_file_on_disk(void **state)
 {
 	char path[] = "/tmp/wna-creds-XXXXXX", other[64];
 	int fd = mkstemp(path);
+	struct creds_file keys;
 	struct creds creds;
 
 	(void)state;
 	assert_true(fd >= 0);
+	creds_file_init(&keys, fd, path);
 	assert_true(dprintf(fd, "[default]\naws_access_key_id=" KEY "\naws_secret_access_key=s\n") >
 	            0);
 	/* The offset is at the end, where a reader before us left it. */
-	assert_int_equal(creds_file_read(fd, "default", &creds), 0);
-	assert_int_equal(creds_file_read(fd, "default", &creds), 0);
+	assert_int_equal(creds_file_read(&keys, "default", &creds), 0);
+	assert_int_equal(creds_file_read(&keys, "default", &creds), 0);
 	assert_string_equal(creds.secret_key, "s");
-	assert_false(creds_file_replaced(fd, path));
+	assert_int_equal(creds_file_look(&keys), CREDS_FILE_SAME);
 	snprintf(other, sizeof(other), "%s.new", path);
 	FILE *file = fopen(other, "w");
 	fclose(file);
+	assert_int_equal(chmod(other, 0644), 0);
 	assert_int_equal(rename(other, path), 0);
-	assert_true(creds_file_replaced(fd, path));
+	assert_int_equal(creds_file_look(&keys), CREDS_FILE_UNFIT);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(creds_file_look(&keys), CREDS_FILE_OTHER);
 	unlink(path);
-	assert_false(creds_file_replaced(fd, path));
+	assert_int_equal(creds_file_look(&keys), CREDS_FILE_GONE);
 	assert_int_equal(ftruncate(fd, 70000), 0);
-	assert_int_equal(creds_file_read(fd, "default", &creds), -EFBIG);
+	assert_int_equal(creds_file_read(&keys, "default", &creds), -EFBIG);
 	close(fd);
-	assert_int_equal(creds_file_read(fd, "default", &creds), -EBADF);
+	assert_int_equal(creds_file_read(&keys, "default", &creds), -EBADF);
 }
 
 static struct {
