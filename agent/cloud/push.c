@@ -101,11 +101,18 @@ static void close_window(struct push *push, int64_t now_ms)
 	push->facts_dirty = true;
 }
 
-void push_shift(struct push *push, int64_t by_ms)
+/* Timestamps are moved by whole windows, or they would not be windows' starts. */
+static int64_t in_windows(const struct push *push, int64_t by_ms)
 {
 	int64_t push_ms = push->conf->push_ms;
 	int64_t half = by_ms < 0 ? -push_ms / 2 : push_ms / 2;
-	int64_t shift = (by_ms + half) / push_ms * push_ms;
+
+	return (by_ms + half) / push_ms * push_ms;
+}
+
+void push_shift(struct push *push, int64_t by_ms)
+{
+	int64_t shift = in_windows(push, by_ms);
 	char span[32];
 
 	log_info("push: AWS's clock is %s %s ours, corrected",
@@ -114,18 +121,23 @@ void push_shift(struct push *push, int64_t by_ms)
 	push->facts_dirty = true;
 	if (shift == 0)
 		return;
-	queue_shift(push->queue, push->skew.era, shift);
+	queue_shift(push->queue, push->skew.era, push->skew.era, shift);
 	if (push->series_era == push->skew.era)
 		push->series.open.at_ms += shift;
 }
 
 static void clock_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 {
+	bool known = push->skew.known;
+
 	if (!skew_turn(&push->skew, now_ms, wall_ms, clock_random()))
 		return;
 	log_info("push: the clock was set, timestamps follow it until AWS tells the time");
 	/* Queued as of the era in which it was sampled. */
 	close_window(push, now_ms);
+	if (!known && push->queue != NULL)
+		queue_shift(push->queue, push->series_era, push->skew.era,
+		            in_windows(push, push->skew.step_ms));
 	push->series_era = push->skew.era;
 	push->facts_dirty = true;
 }

@@ -271,12 +271,12 @@ void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms)
 	count_lost(queue, dropped, "too old or too far in the future for CloudWatch");
 }
 
-void queue_shift(struct queue *queue, int64_t era, int64_t by_ms)
+void queue_shift(struct queue *queue, int64_t from, int64_t to, int64_t by_ms)
 {
 	if (queue->memory != NULL)
-		store_shift(queue->memory, era, by_ms);
+		store_shift(queue->memory, from, to, by_ms);
 	if (queue->disk_ok)
-		disk_did(queue, store_shift(queue->disk, era, by_ms));
+		disk_did(queue, store_shift(queue->disk, from, to, by_ms));
 }
 
 void queue_claim(struct queue *queue, const char *instance_id)

@@ -65,8 +65,9 @@ void queue_drop(struct queue *queue, int64_t id, const char *why);
 /* Drops and counts what CloudWatch would not take: before oldest, after newest. */
 void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms);
 
-/* Moves the timestamps of an era's data by `by_ms`. */
-void queue_shift(struct queue *queue, int64_t era, int64_t by_ms);
+/* Moves the timestamps of the data of era `from` by `by_ms`; they are of the era
+ * `to` then, which may be the same. */
+void queue_shift(struct queue *queue, int64_t from, int64_t to, int64_t by_ms);
 
 /* Whose data the queue has: an image made from a running node must not make every
  * clone send that node's backlog. Another's data is dropped and counted. */

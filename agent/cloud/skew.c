@@ -9,7 +9,8 @@ static int64_t magnitude(int64_t ms)
 bool skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms, uint32_t random)
 {
 	int64_t offset = wall_ms - now_ms;
-	bool stepped = !skew->started || magnitude(offset - skew->offset_ms) >= SKEW_STEP_MS;
+	int64_t step = skew->started ? offset - skew->offset_ms : 0;
+	bool stepped = !skew->started || magnitude(step) >= SKEW_STEP_MS;
 
 	/* Followed all the time: a clock that is slewed towards the truth moves a
 	 * little each turn and must not look like a step in the end. */
@@ -17,6 +18,7 @@ bool skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms, uint32_t rand
 	if (!stepped)
 		return false;
 	skew->started = true;
+	skew->step_ms = step;
 	skew->known = false;
 	skew->ms = 0;
 	skew->era = (int64_t)random << 20 | (wall_ms / 1000 & 0xfffff);

@@ -10,6 +10,11 @@
  * them (chrony, a resume from hibernation). Should it be wrong by more than five
  * minutes, the next push is refused, nothing wrong is stored, and what was
  * sampled meanwhile is moved to its true time before it is sent again.
+ *
+ * What waits from an era in which AWS has not told the time yet is in no better
+ * hands: it goes along with the clock, by what it was set, into the new era. (A
+ * resume from hibernation looks the same and would move it wrongly, but only what
+ * was sampled before AWS had ever answered since the start.)
  */
 #ifndef CLOUD_SKEW_H
 #define CLOUD_SKEW_H
@@ -22,13 +27,15 @@ enum { SKEW_STEP_MS = 2000 }; /* below this neither a step nor a skew counts */
 struct skew {
 	bool started;
 	int64_t offset_ms; /* wall clock less monotonic clock, when last looked */
+	int64_t step_ms;   /* by which the clock was set when the era began; 0 = the first */
 	int64_t era;       /* differs between any two eras, also over restarts */
 	int64_t ms;        /* AWS's clock is ahead of ours by this; 0 below SKEW_STEP_MS */
 	bool known;        /* AWS has told in this era */
 };
 
 /* Looks at the clocks; true if the wall clock was set since the last look (or at
- * the first look). `random` is any 32 random bits. */
+ * the first look), and `step_ms` then says by how much. `random` is any 32 random
+ * bits. */
 bool skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms, uint32_t random);
 
 /* Unix ms as AWS has it. */

@@ -341,18 +341,16 @@ int store_trim(struct store *store, int64_t max, int64_t *lost)
 	                    store->count - max, 0, lost);
 }
 
-int store_shift(struct store *store, int64_t era, int64_t by_ms)
+int store_shift(struct store *store, int64_t from, int64_t to, int64_t by_ms)
 {
 	sqlite3_stmt *stmt;
-	int r;
+	int r = prepare(store, "UPDATE datum SET at_ms = at_ms + ?, era = ? WHERE era = ?", &stmt);
 
-	if (store->count == 0)
-		return 0;
-	r = prepare(store, "UPDATE datum SET at_ms = at_ms + ? WHERE era = ?", &stmt);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(stmt, 1, by_ms);
-	sqlite3_bind_int64(stmt, 2, era);
+	sqlite3_bind_int64(stmt, 2, to);
+	sqlite3_bind_int64(stmt, 3, from);
 	return finish(stmt);
 }
 

@@ -39,8 +39,8 @@ int store_expire(struct store *store, int64_t oldest_ms, int64_t newest_ms, int6
 /* Removes the oldest rows beyond `max`; adds to *lost. */
 int store_trim(struct store *store, int64_t max, int64_t *lost);
 
-/* Moves what was stamped in this era. */
-int store_shift(struct store *store, int64_t era, int64_t by_ms);
+/* Moves what was stamped in the era `from`; it is of the era `to` then. */
+int store_shift(struct store *store, int64_t from, int64_t to, int64_t by_ms);
 
 /* Whether the store can be written: writes what is there already. */
 int store_probe(struct store *store);

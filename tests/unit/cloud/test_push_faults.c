@@ -287,6 +287,68 @@ static void test_clock_behind_at_boot(void **state)
 	wrong_at_boot(-HOUR);
 }
 
+/* The clock is set right before AWS has said a word: what waits goes along. */
+static void set_right_first(int64_t error_ms)
+{
+	int64_t start = w.true_ms;
+
+	w.error_ms = error_ms;
+	w.mode = ANSWER_SILENCE;
+	begin_healthy();
+	run_for(5 * MINUTE);
+	w.error_ms = 0;
+	run_for(MINUTE);
+	w.mode = ANSWER_OK;
+	run_for(5 * MINUTE);
+	assert_true_timestamps(start);
+	assert_windows(start, w.true_ms - 4 * SECOND, 2);
+	assert_int_equal(w.fact_value[FACT_PUSH_LOST], 0);
+}
+
+static void test_set_right_first_behind(void **state)
+{
+	(void)state;
+	set_right_first(-HOUR);
+}
+
+static void test_set_right_first_ahead(void **state)
+{
+	(void)state;
+	set_right_first(HOUR);
+}
+
+static void test_set_right_first_far_ahead(void **state)
+{
+	(void)state;
+	set_right_first(3 * HOUR);
+}
+
+static void test_set_right_first_far_behind(void **state)
+{
+	(void)state;
+	set_right_first(-20 * 24 * (int64_t)HOUR);
+}
+
+/* Set wrong before AWS has said a word, twice: its word moves all of it back. */
+static void test_set_wrong_first(void **state)
+{
+	int64_t start = w.true_ms;
+
+	(void)state;
+	w.mode = ANSWER_SILENCE;
+	begin_healthy();
+	run_for(5 * MINUTE);
+	w.error_ms = 3 * HOUR;
+	run_for(5 * MINUTE);
+	w.error_ms = -HOUR;
+	run_for(5 * MINUTE);
+	w.mode = ANSWER_OK;
+	run_for(5 * MINUTE);
+	assert_true_timestamps(start);
+	assert_windows(start, w.true_ms - 4 * SECOND, 4);
+	assert_int_equal(w.fact_value[FACT_PUSH_LOST], 0);
+}
+
 static void stepped_wrong(int64_t error_ms)
 {
 	int64_t start = w.true_ms;
@@ -519,6 +581,11 @@ int main(void)
 		push_test(test_restart_keeps_the_queue),
 		push_test(test_clock_ahead_at_boot),
 		push_test(test_clock_behind_at_boot),
+		push_test(test_set_right_first_behind),
+		push_test(test_set_right_first_ahead),
+		push_test(test_set_right_first_far_ahead),
+		push_test(test_set_right_first_far_behind),
+		push_test(test_set_wrong_first),
 		push_test(test_clock_set_ahead),
 		push_test(test_clock_set_back),
 		push_test(test_wrong_clock_costs_nothing),

@@ -268,11 +268,18 @@ static void test_shift(void **state)
 	add(50);
 	other.era = ERA + 1;
 	queue_add(queue, &other, 1);
-	queue_shift(queue, ERA, 3600 * 1000);
+	queue_shift(queue, ERA, ERA, 3600 * 1000);
 	assert_int_equal(newest(9).at_s[0], 3650);
 	assert_int_equal(newest(9).at_s[1], 100);
-	queue_shift(queue, ERA, -3600 * 1000);
+	queue_shift(queue, ERA, ERA, -3600 * 1000);
 	assert_int_equal(newest(9).at_s[1], 50);
+	/* Into another era, and then with all that is of it. */
+	queue_shift(queue, ERA, ERA + 1, 0);
+	queue_shift(queue, ERA, ERA, 3600 * 1000);
+	assert_int_equal(newest(9).at_s[0], 100);
+	queue_shift(queue, ERA + 1, ERA + 1, 1000);
+	assert_int_equal(newest(9).at_s[0], 101);
+	assert_int_equal(newest(9).at_s[1], 51);
 }
 
 static void test_claim(void **state)
