@@ -2,6 +2,8 @@
 has the real NFS. What is mounted, lost, wrong, silent, and by whom."""
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from parts.agent import Agent
@@ -54,6 +56,31 @@ def test_lost_and_mounted_again(node: Node, agent: Agent) -> None:
     assert len(node.shared.mounts(node.host)) == 1
 
 
+def test_the_bare_directory_speaks(node: Node, agent: Agent) -> None:
+    """What lies in it can still be served and written while nothing is mounted."""
+    node.host.write(f"{MOUNT_POINT}/old.php", "left")
+    agent.change("mount", type="tmpfs", source="shared", expect_type="tmpfs")
+    agent.start()
+    agent.wait_job("mount", "ok")
+    said = "the bare directory is guarded: the bare directory is not empty: old.php"
+    assert said in agent.log()
+    assert "old.php" in agent.job("mount")["what"]
+
+
+def test_a_disk_without_the_flag(node: Node, agent: Agent) -> None:
+    path = "/srv/ram/efs"
+    node.host.sh("mkdir -p /srv/ram; mount -t ramfs ram /srv/ram")
+    agent.change("agent", log_level="info")
+    agent.change("mount", path=path)
+    agent.start()
+    agent.wait_job("mount", "ok")
+    said = "the disk knows no immutable flag"
+    assert f"the bare directory is not guarded: {said}" in agent.log()
+    assert f"not guarded: {said}" in agent.job("mount")["what"]
+    assert agent.stop() == 0
+    node.host.sh(f"umount -l {path}; umount /srv/ram")
+
+
 def test_missing_turns_the_answer(node: Node, agent: Agent) -> None:
     helper = "/sbin/mount.fuse"
     node.host.sh(f"mv {helper} {helper}.away; mv {helper}3 {helper}3.away")
@@ -75,6 +102,63 @@ def test_the_wrong_one_is_reported_and_never_covered(node: Node, agent: Agent) -
     node.host.sh(f"umount {MOUNT_POINT}")
     agent.wait_job("mount", "ok")
     agent.wait_page("/healthz", 200)
+
+
+@pytest.mark.parametrize("how, seen", [
+    (f"mount -t tmpfs wrong {MOUNT_POINT}", "tmpfs wrong"),
+    (f"mkdir -p /srv/other; mount --bind /srv/other {MOUNT_POINT}", " "),
+])
+def test_one_in_its_place_is_another(node: Node, agent: Agent, how: str, seen: str) -> None:
+    """Between two probes: the kernel gives it the id of the one that went."""
+    agent.change("mount", probe_interval="2s", max_age="5s")
+    agent.start()
+    agent.wait_job("mount", "ok")
+    before = agent.fact("mount-id")
+    node.host.sh(f"umount -l {MOUNT_POINT} && {how}")
+    assert node.shared.mounts(node.host)[0].split()[0] == str(before["value"]), "the same id"
+    agent.wait_page("/healthz", 503)
+    agent.wait_fact("mount", WRONG)
+    assert seen in agent.fact("probe-id")["text"] != before["text"]
+    assert len(node.shared.mounts(node.host)) == 1
+    node.host.sh(f"umount {MOUNT_POINT}")
+    agent.wait_job("mount", "ok")
+    agent.wait_page("/healthz", 200)
+
+
+def test_a_type_of_any_length_is_not_covered(node: Node, agent: Agent) -> None:
+    node.host.sh(f"mkdir -p /srv/other; bindfs -o subtype={'s' * 60} /srv/other {MOUNT_POINT}")
+    agent.change("mount", type="tmpfs", source="shared", expect_type="tmpfs")
+    agent.start()
+    assert "fuse.sss" in agent.wait_fact("mount", WRONG)["why"]
+    agent.wait_page("/healthz", 503)
+    assert len(node.shared.mounts(node.host)) == 1
+    node.host.sh(f"umount {MOUNT_POINT}")
+    agent.wait_job("mount", "ok")
+
+
+def test_a_hidden_mount_hides_nothing(node: Node, agent: Agent) -> None:
+    path = "/srv/deep/www/html/efs"
+    node.host.sh("mkdir -p /srv/deep; mount -t tmpfs one /srv/deep; mkdir /srv/deep/www; "
+                 "mount -t tmpfs old /srv/deep/www; mount -t tmpfs two /srv/deep")
+    agent.change("mount", path=path)
+    agent.start()
+    agent.wait_job("mount", "ok")
+    node.shared.write("seen", "yes")
+    assert node.host.run("cat", f"{path}/seen").stdout == "yes"
+    assert agent.stop() == 0
+    node.host.sh(f"umount -l {path}")
+
+
+def test_a_stack_moved_upon_a_stack(node: Node, agent: Agent) -> None:
+    """The file lists the topmost of three before the other two."""
+    node.host.sh(f"mkdir -p /srv/x; mount -t tmpfs evil /srv/x; mount -t tmpfs low {MOUNT_POINT}; "
+                 f"mount -t fuse.bindfs /srv/efs {MOUNT_POINT}; mount --move /srv/x {MOUNT_POINT}")
+    agent.start()
+    assert "tmpfs" in agent.wait_fact("mount", WRONG)["why"]
+    hold_true(lambda: agent.code("/healthz") == 503, "not served for a moment", 2)
+    node.host.sh(f"umount {MOUNT_POINT}")
+    agent.wait_job("mount", "ok")
+    assert "beneath it lies tmpfs low" in agent.job("mount")["what"]
 
 
 def test_a_right_one_is_adopted(node: Node, agent: Agent) -> None:
@@ -149,3 +233,40 @@ def test_a_hanging_helper_is_killed_with_its_children(node: Node, agent: Agent) 
                "the helper's group is gone", 15)
     assert agent.fact("mount")["value"] in (STARTING, MISSING)
     assert agent.code("/healthz") == 503
+
+
+def test_one_helper_at_a_time(node: Node, agent: Agent) -> None:
+    """The helper outlives wnad and wna-mount: the next one waits for it."""
+    # Until somebody says go, or the lab is gone.
+    script(node, "slow", 'echo "$$" >> /srv/helpers; until [ -e /srv/go ]; do sleep 0.05; done; '
+                         'mount -i -t tmpfs slow "$2"')
+    agent.change("mount", type="slow", source="slow", expect_type="tmpfs", timeout="30s")
+    agent.start()
+    wait_until(lambda: node.host.read("/srv/helpers"), "the helper runs")
+    old = agent.all_pids()
+    node.host.kill(agent.pid("wnad"), signal.SIGKILL)
+    wait_until(lambda: not set(old) & set(agent.all_pids()), "the agent is gone")
+    agent.start()
+    wait_until(lambda: "has not ended" in agent.log(), "waits for the helper")
+    assert not node.shared.mounts(node.host)
+    assert agent.code("/healthz") == 503
+    node.host.write("/srv/go", "")
+    agent.wait_job("mount", "ok")
+    assert len(node.shared.mounts(node.host)) == 1
+    assert len(node.host.read("/srv/helpers").split()) == 1
+
+
+def test_a_helper_left_over_has_no_more_than_its_time(node: Node, agent: Agent) -> None:
+    script(node, "slow", 'echo "$$" >> /srv/helpers; trap "" TERM; '
+                         '[ -e /srv/go ] || { touch /srv/go; sleep 12321; }; '
+                         'mount -i -t tmpfs slow "$2"')
+    agent.change("mount", type="slow", source="slow", expect_type="tmpfs", timeout="2s")
+    agent.start()
+    wait_until(lambda: node.host.ps("sleep"), "the helper sleeps")
+    node.host.kill(agent.pid("wnad"), signal.SIGKILL)
+    wait_until(lambda: not agent.pids("mount"), "wna-mount is gone")
+    agent.start()
+    agent.wait_job("mount", "ok")
+    assert not node.host.ps("sleep")
+    assert len(node.shared.mounts(node.host)) == 1
+    assert len(node.host.read("/srv/helpers").split()) == 2
