@@ -1,6 +1,7 @@
 /*
  * Every process; the one place that logs. Blocks on standard error until
- * log_nonblocking() is called, as it is in every process of the agent. Owns the only global state of base.
+ * log_nonblocking() is called, as it is in every process of the agent. Owns the
+ * only global state of base.
  */
 #include "log.h"
 
