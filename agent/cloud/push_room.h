@@ -26,6 +26,7 @@ enum {
 	PUSH_CONNECT_MS = 3000,
 	PUSH_PACE_MS = 1000,        /* between two requests of a backlog, about */
 	PUSH_BACKOFF_MS = 1000,     /* first wait after a failure */
+	PUSH_DROPS_MAX = 3,         /* data given up in a row until the cause is in doubt */
 	PUSH_DENIED_MS = 60 * 1000, /* first wait after a refusal that only people end */
 	PUSH_DENIED_MAX_MS = 10 * 60 * 1000,
 	PUSH_FACTS_MS = 5000,             /* all facts again */
@@ -48,6 +49,7 @@ struct push_send {
 	size_t limit;          /* of the next request's data */
 	int64_t due_ms;        /* monotonic; PUSH_NEVER: nothing to do */
 	unsigned attempt;      /* failures in a row */
+	unsigned drops;        /* data dropped since something was accepted */
 	unsigned long repeats; /* of the same state, for the log */
 	bool gzip;             /* the request under way is compressed */
 	bool plain;            /* do not compress: see clock_doubted */

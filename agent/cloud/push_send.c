@@ -9,7 +9,9 @@
  *
  * A datum that CloudWatch does not accept is found by halving the request until it
  * stands alone; it is then dropped and counted. This needs no state but the size
- * of the next request, so it survives new windows arriving, and a restart.
+ * of the next request, so it survives new windows arriving, and a restart. If one
+ * after the other is refused and none accepted, the cause is not in the data:
+ * nothing more is dropped then, and pushes go on seldom.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -74,6 +76,7 @@ static void accepted(struct push *push, int64_t now_ms, int64_t wall_ms)
 	send->accepted += (int64_t)send->count;
 	send->accepted_at_ms = wall_ms;
 	send->attempt = 0;
+	send->drops = 0;
 	send->clock_tried = false;
 	send->refused_key[0] = '\0';
 	creds_accepted(push->deps.creds);
@@ -101,6 +104,14 @@ static void bad_datum(struct push *push, int64_t now_ms)
 {
 	struct push_send *send = &push->send;
 
+	/* A 413 without a code of AWS's is some proxy's and means all or nothing. */
+	bool foreign = send->count == 1 && send->answer.code[0] == '\0';
+
+	if (foreign || (send->count == 1 && send->drops >= PUSH_DROPS_MAX)) {
+		set_state(push, PUSH_DENIED, send->answer.why);
+		back_off(push, now_ms, PUSH_DENIED_MS, PUSH_DENIED_MAX_MS);
+		return;
+	}
 	set_state(push, PUSH_RETRYING, send->answer.why);
 	send->attempt = 0;
 	if (send->count > 1) {
@@ -108,6 +119,7 @@ static void bad_datum(struct push *push, int64_t now_ms)
 		send->due_ms = now_ms + clock_jitter(PUSH_PACE_MS / 5, 50, clock_random());
 		return;
 	}
+	send->drops++;
 	log_warning("push: a datum is refused and dropped: %s", send->answer.why);
 	queue_drop(push->queue, send->ids[0], send->answer.why);
 	send->limit = 1;

@@ -78,8 +78,10 @@ static struct world {
 	enum mode mode;
 	char good_key[129]; /* others are refused; empty: any */
 	int64_t bad_at_s;   /* a datum with this timestamp is refused */
+	bool all_bad;       /* any datum is */
 	bool strict_clock;  /* refuse what is signed 5 minutes off */
 	size_t max_data;    /* 413 above; 0 = any */
+	bool none_fits;     /* 413 to all */
 	bool unpacks;       /* checks signatures over the unpacked body, as moto 5 does */
 	unsigned requests, refusals;
 	struct taken taken[TAKEN_MAX];
@@ -209,7 +211,7 @@ static void take_data(const cJSON *json)
 	size_t first = w.taken_count;
 
 	assert_true(cJSON_GetArraySize(data) >= 1 && cJSON_GetArraySize(data) <= 1000);
-	if (w.max_data > 0 && (size_t)cJSON_GetArraySize(data) > w.max_data) {
+	if (w.none_fits || (w.max_data > 0 && (size_t)cJSON_GetArraySize(data) > w.max_data)) {
 		answer(413, "", "<html>too large</html>");
 		return;
 	}
@@ -221,7 +223,8 @@ static void take_data(const cJSON *json)
 		note_datum(item, taken);
 		taken->when_ms = w.now_ms;
 		taken->request = w.requests;
-		if (taken->at_s == w.bad_at_s || taken->at_s * 1000 > w.true_ms + 2 * HOUR ||
+		if (w.all_bad || taken->at_s == w.bad_at_s ||
+		    taken->at_s * 1000 > w.true_ms + 2 * HOUR ||
 		    taken->at_s * 1000 < w.true_ms - 14 * 24 * (int64_t)HOUR) {
 			w.taken_count = first;
 			w.refusals++;

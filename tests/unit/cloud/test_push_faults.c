@@ -189,6 +189,43 @@ static void test_too_large(void **state)
 	assert_int_equal(w.fact_value[FACT_PUSH_LOST], 0);
 }
 
+/* Refused one after the other: not the data's fault, whatever AWS says. */
+static void nothing_is_good_enough(bool *cause, int64_t lost)
+{
+	int64_t start = w.true_ms;
+	unsigned before;
+
+	begin_healthy();
+	run_for(MINUTE);
+	w.mode = ANSWER_SILENCE;
+	run_for(20 * MINUTE);
+	w.mode = ANSWER_OK;
+	*cause = true;
+	run_for(10 * MINUTE);
+	before = w.requests;
+	run_for(HOUR);
+	assert_in_range(w.requests - before, 4, 20);
+	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_DENIED);
+	assert_int_equal(w.fact_value[FACT_PUSH_LOST], lost);
+	*cause = false;
+	run_for(15 * MINUTE);
+	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_OK);
+	assert_windows(start, w.true_ms - 4 * SECOND, (unsigned)lost);
+	assert_int_equal(w.fact_value[FACT_PUSH_LOST], lost);
+}
+
+static void test_all_data_refused(void **state)
+{
+	(void)state;
+	nothing_is_good_enough(&w.all_bad, 3);
+}
+
+static void test_nothing_fits(void **state)
+{
+	(void)state;
+	nothing_is_good_enough(&w.none_fits, 0);
+}
+
 static void test_too_old(void **state)
 {
 	(void)state;
@@ -576,6 +613,8 @@ int main(void)
 		push_test(test_no_credentials),
 		push_test(test_bad_datum),
 		push_test(test_too_large),
+		push_test(test_all_data_refused),
+		push_test(test_nothing_fits),
 		push_test(test_too_old),
 		push_test(test_queue_bound),
 		push_test(test_restart_keeps_the_queue),
