@@ -24,6 +24,7 @@ struct imds {
 	int64_t gate_ms;       /* nothing is sent before */
 	unsigned failures;     /* in a row; one path's again and again count once */
 	char failed[sizeof(((struct imds_ask *)0)->path)]; /* path of the last one */
+	bool doubted; /* the token was dropped to see whether another is given */
 	enum imds_state state;
 	char why[LIMIT_FACT_WHY];
 };
@@ -137,19 +138,20 @@ static void reply(struct imds *imds, enum imds_reply kind, const char *body, siz
  * path's bad answers among good ones. */
 static bool fails_alone(struct imds *imds, enum imds_class class)
 {
-	unsigned most = imds->put                      ? 0
-	                : class == IMDS_CLASS_BAD      ? 1
-	                : class == IMDS_CLASS_DISABLED ? 2
-	                                               : 0;
 	bool again = imds->failures > 0 && strcmp(imds->failed, imds->asks->path) == 0;
+	bool alone = !imds->put && (class == IMDS_CLASS_BAD || class == IMDS_CLASS_DISABLED);
 
-	if (!again || imds->failures > most)
+	if (!alone || !again || imds->failures > 1)
 		imds->failures++;
-	/* A service that was switched off gives no token either: it is asked for one
-	 * before a second path's 403 is taken for that. */
-	if (most == 2 && imds->failures == 2 && !again)
+	if (!alone || class == IMDS_CLASS_BAD)
+		return alone && imds->failures == 1;
+	/* Whether a second path's 403 means that the service was switched off, the
+	 * token request tells: that is then refused as well. */
+	if (imds->failures > 1) {
 		token_drop(imds);
-	return imds->failures <= most;
+		imds->doubted = true;
+	}
+	return true;
 }
 
 static void fail(struct imds *imds, enum imds_class class, const char *why, int64_t now_ms)
@@ -191,6 +193,9 @@ static void on_token(struct imds *imds, const struct http_result *result)
 		memcpy(imds->token, result->body, result->body_len);
 		imds->token_ends_ms = now_ms + ttl_s * 1000;
 		imds->renew_ms = now_ms + imds_renew_ms(ttl_s, clock_random());
+		if (imds->doubted)
+			imds->failures = 0;
+		imds->doubted = false;
 		log_debug("imds: token for %lld s", (long long)ttl_s);
 	} else if (now_ms < imds->token_ends_ms) {
 		/* The old one is good: the questions go on while renewal is tried later. */
