@@ -1,6 +1,7 @@
 /* Needed by wnad, wna-check and wna-cloud; pure. */
 #include "url.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,12 +30,39 @@ bool url_is_host_name(const char *host)
 	}
 }
 
+/* Whether the last label is a number, decimal or hexadecimal: then a name is an
+ * IPv4 address in one of the forms that inet_aton(3) takes, or nothing at all (WHATWG
+ * URL Standard, "ends in a number checker"). */
+static bool ends_in_number(const char *host)
+{
+	const char *dot = strrchr(host, '.'), *label = dot != NULL ? dot + 1 : host;
+
+	return label[strspn(label, "0123456789")] == '\0' ||
+	       (strncmp(label, "0x", 2) == 0 &&
+	        label[2 + strspn(label + 2, "0123456789abcdef")] == '\0');
+}
+
+/* The one way of writing a host: what curl, which makes addresses their shortest, and
+ * we, who sign the Host header, must not differ in. False if it is none, or an IPv4
+ * address that does not look like one. */
+static bool host_normal(char *host, bool bracketed)
+{
+	uint8_t bytes[16];
+
+	if (bracketed)
+		return inet_pton(AF_INET6, host, bytes) == 1 &&
+		       inet_ntop(AF_INET6, bytes, host, NET_ADDR_TEXT) != NULL;
+	return url_is_host_name(host) &&
+	       (!ends_in_number(host) || inet_pton(AF_INET, host, bytes) == 1);
+}
+
 /* Splits "host", "host:port", "[v6]", "[v6]:port" into `text`, in lower case;
  * port 0 = none given. */
 static bool split_authority(const char *from, size_t len, char text[LIMIT_HOST], char **ret_host,
                             int64_t *ret_port)
 {
 	char *host = text, *port;
+	bool bracketed;
 
 	if (len >= LIMIT_HOST)
 		return false;
@@ -42,7 +70,8 @@ static bool split_authority(const char *from, size_t len, char text[LIMIT_HOST],
 		text[i] = (char)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] + 32 : from[i]);
 	text[len] = '\0';
 	*ret_port = 0;
-	if (text[0] == '[') {
+	bracketed = text[0] == '[';
+	if (bracketed) {
 		char *end = strchr(text, ']');
 
 		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
@@ -50,17 +79,14 @@ static bool split_authority(const char *from, size_t len, char text[LIMIT_HOST],
 		host = text + 1;
 		port = end[1] == ':' ? end + 2 : NULL;
 		*end = '\0';
-		if (strchr(host, ':') == NULL || !str_is_address(host))
-			return false;
 	} else {
 		port = strchr(text, ':');
 		if (port != NULL)
 			*port++ = '\0';
-		if (!url_is_host_name(host))
-			return false;
 	}
 	*ret_host = host;
-	return port == NULL || str_int64(port, 1, 65535, ret_port);
+	return (port == NULL || str_int64(port, 1, 65535, ret_port)) &&
+	       host_normal(host, bracketed);
 }
 
 static bool is_loopback(const char *host)

@@ -53,6 +53,8 @@ static const char *const bad[] = {
 	"http://127.0.0.1/\r\nX: y",
 	"http://127.0.0.1\r\n/",
 	"http://127.1/",
+	"http://0x7f000001/",
+	"http://127.000.000.001/",
 	"http://127.0.0.1:/",
 	"http://127.0.0.1:99999/",
 	"http://localhost.localdomain/",

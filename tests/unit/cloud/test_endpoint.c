@@ -154,6 +154,13 @@ static void test_host(void **state)
 		{ "http://localhost:5000/", "localhost:5000", "http://localhost:5000/" },
 		{ "http://[::1]:5000", "[::1]:5000", "http://[::1]:5000/" },
 		{ "https://[2001:DB8::1]", "[2001:db8::1]", "https://[2001:db8::1]/" },
+		/* As curl writes them, however they are given. */
+		{ "http://[0:0:0:0:0:0:0:1]:9999", "[::1]:9999", "http://[::1]:9999/" },
+		{ "https://[2001:0db8:0:0::0001]", "[2001:db8::1]", "https://[2001:db8::1]/" },
+		{ "http://[::ffff:7f00:1]:70", "[::ffff:127.0.0.1]:70",
+		  "http://[::ffff:127.0.0.1]:70/" },
+		{ "https://1.example", "1.example", "https://1.example/" },
+		{ "https://cw.0xyz", "cw.0xyz", "https://cw.0xyz/" },
 	};
 
 	(void)state;
@@ -214,6 +221,17 @@ static void test_bad_url(void **state)
 		"https://[::1",
 		"https://[::1]x",
 		"https://[127.0.0.1]",
+		"https://127.1",
+		"https://127.0.0.1.1",
+		"https://256.1.1.1",
+		"https://127.000.000.001",
+		"https://2130706433",
+		"https://0x7f000001",
+		"https://0x7F.1",
+		"https://cw.example.1",
+		"https://cw.0x",
+		"https://[::1%lo]",
+		"https://[]",
 		"https://::1",
 		"https://cw.example\r\nX: y",
 		"https://cw.example%0d%0a",
