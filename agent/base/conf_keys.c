@@ -223,7 +223,7 @@ const struct conf_key conf_keys[] = {
 	WORDS("metrics", "credentials_file", CONF_TYPE_PATH, metrics.credentials_file, "",
 	      "AWS shared credentials file; root's, mode 0600; empty: the role's."),
 	WORDS("metrics", "profile", CONF_TYPE_NAME, metrics.profile, "",
-	      "Profile in that file; empty: AWS_PROFILE, or default."),
+	      "Profile that must be in that file; empty: AWS_PROFILE, or default if there."),
 	COUNT("metrics", "queue_max", metrics.queue_max, "20000", 10, 1000000,
 	      "Data kept on disk while CloudWatch does not take them."),
 	SPAN("metrics", "queue_age", metrics.queue_age_ms, "13d", MINUTE, 13 * DAY,
@@ -232,7 +232,7 @@ const struct conf_key conf_keys[] = {
 	SPAN("metrics", "retry_max", metrics.retry_max_ms, "60s", SECOND, HOUR,
 	     "Longest wait between tries."),
 	SPAN("metrics", "max_age", metrics.max_age_ms, "2m", 10 * SECOND, HOUR,
-	     "When the last word of the pusher counts as unknown."),
+	     "When the last word of the pusher counts as unknown, or its start as too long."),
 };
 
 const size_t conf_keys_count = sizeof conf_keys / sizeof conf_keys[0];

@@ -24,8 +24,9 @@ int main(int argc, char **argv)
 	mallopt(M_ARENA_MAX, 1);
 	worker_init(&worker, ROLE_CLOUD, argc, argv);
 	/* The resolver's patience bounds the threads that a black-holed DNS server
-	 * leaves behind; operators' own choice goes first. */
-	setenv("RES_OPTIONS", "timeout:2 attempts:2", 0);
+	 * leaves behind. wnad passes no RES_OPTIONS on; those of resolv.conf, which
+	 * these override, are other programs'. */
+	setenv("RES_OPTIONS", "timeout:2 attempts:2", 1);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

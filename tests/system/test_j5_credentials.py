@@ -135,11 +135,12 @@ def test_a_file_in_a_closed_folder_is_replaced(world: World, node: Node) -> None
 
 
 def test_endpoint_by_environment(world: World, node: Node) -> None:
-    """AWS_ENDPOINT_URL is where it pushes to, and what it signs."""
+    """AWS_ENDPOINT_URL is where it pushes to, and what it signs; a proxy is none."""
     node.give_role()
     node.only("metrics")
     start = world.cloudwatch.mark()
-    node.agent.start(environment={"AWS_ENDPOINT_URL": f"https://{names.CLOUDWATCH}"})
+    node.agent.start(environment={"AWS_ENDPOINT_URL": f"https://{names.CLOUDWATCH}",
+                                  "HTTPS_PROXY": "http://127.0.0.1:1"})
     wait_until(lambda: own(world, node, start), "pushed", 40)
     hosts = {e["headers"]["host"] for e in world.cloudwatch.log(start)
              if e["peer"] == node.subnet_address}
