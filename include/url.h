@@ -28,6 +28,13 @@ struct url_base {
  */
 int url_base_parse(const char *text, struct url_base *ret, char *why, size_t size);
 
+/*
+ * A base with perhaps a path behind it, which the requests' own paths are put after;
+ * no user, query or fragment. Written into ret[size] as url_base_parse does, without
+ * slashes at the end. False, and ret untouched, if it is none or too long.
+ */
+bool url_prefix_parse(const char *text, char *ret, size_t size);
+
 /* What an http check gets, and from where. */
 struct url_target {
 	struct net_endpoint endpoint;

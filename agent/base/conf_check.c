@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "aws_name.h"
 #include "conf_table.h"
 #include "str.h"
 #include "url.h"
@@ -182,6 +183,18 @@ static enum conf_error check_endpoint(const struct conf_metrics *m, struct findi
 	return CONF_OK;
 }
 
+static enum conf_error check_imds(const struct conf_imds *imds, struct finding *f)
+{
+	char base[LIMIT_VALUE];
+
+	if (*imds->endpoint && !url_prefix_parse(imds->endpoint, base, sizeof base))
+		return find(f, CONF_VALUE, "imds", "endpoint", "http://HOST[:PORT]");
+	if (*imds->asg && !aws_is_group(imds->asg))
+		return find(f, CONF_VALUE, "imds", "auto_scaling_group",
+		            "up to 255 ASCII characters, the first no colon");
+	return CONF_OK;
+}
+
 static enum conf_error check_metrics(const struct conf_metrics *m, struct finding *f)
 {
 	if (!m->enabled)
@@ -197,6 +210,8 @@ static enum conf_error check_metrics(const struct conf_metrics *m, struct findin
 		            "letters, digits and .-_/#: that do not begin with AWS/ or a colon");
 	if (!*m->name)
 		return find(f, CONF_VALUE, "metrics", "name", "a metric name");
+	if (*m->region && !aws_is_region(m->region))
+		return find(f, CONF_VALUE, "metrics", "region", "a region such as ap-northeast-2");
 	if (m->max_age_ms < 2 * m->push_ms)
 		return find(f, CONF_MISSING, "metrics", "max_age", "at least twice push_interval");
 	return check_endpoint(m, f);
@@ -209,10 +224,9 @@ enum conf_error conf_check_values(const struct conf *conf, const char **ret_sect
 	enum conf_error error;
 
 	sb_init(&f.expected, expected, size);
-	if (*conf->imds.endpoint && strncmp(conf->imds.endpoint, "http://", 7) != 0 &&
-	    strncmp(conf->imds.endpoint, "https://", 8) != 0)
-		return find(&f, CONF_VALUE, "imds", "endpoint", "http://HOST[:PORT]");
-	error = check_mount(&conf->mount, &f);
+	error = check_imds(&conf->imds, &f);
+	if (!error)
+		error = check_mount(&conf->mount, &f);
 	for (int i = 0; !error && i < conf->checks.count; i++)
 		error = check_one(conf, &conf->checks.item[i], &f);
 	if (!error)

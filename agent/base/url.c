@@ -157,6 +157,31 @@ static bool resource_plain(const char *text)
 	return true;
 }
 
+bool url_prefix_parse(const char *text, char *ret, size_t size)
+{
+	char origin[LIMIT_HOST + 8], prefix[LIMIT_VALUE], why[64];
+	const char *host = strstr(text, "://");
+	size_t len = host != NULL ? (size_t)(host - text) + 3 : 0;
+	struct url_base base;
+	struct sb sb;
+
+	len += strcspn(text + len, "/");
+	if (len >= sizeof(origin))
+		return false;
+	memcpy(origin, text, len);
+	origin[len] = '\0';
+	text += len;
+	if (url_base_parse(origin, &base, why, sizeof(why)) < 0 || strpbrk(text, "?#") != NULL ||
+	    !resource_plain(text))
+		return false;
+	len = strlen(text);
+	while (len > 0 && text[len - 1] == '/')
+		len--;
+	sb_init(&sb, prefix, sizeof(prefix));
+	sb_printf(&sb, "http%s://%s%.*s", base.https ? "s" : "", base.host, (int)len, text);
+	return !sb.cut && str_copy(ret, size, prefix);
+}
+
 static bool target_address(const char *from, size_t len, struct url_target *to,
                            const char *override, const char **ret_why)
 {

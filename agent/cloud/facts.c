@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "aws_name.h"
 #include "shape.h"
 #include "str.h"
 
@@ -21,12 +22,12 @@ static const struct {
 	[FACT_PUBLIC_IPV4 - FACTS_FIRST] = { shape_ipv4, PLACE(public_ipv4) },
 	[FACT_AZ - FACTS_FIRST] = { shape_zone, PLACE(az) },
 	[FACT_AZ_ID - FACTS_FIRST] = { shape_zone_id, PLACE(az_id) },
-	[FACT_REGION - FACTS_FIRST] = { shape_region, PLACE(region) },
+	[FACT_REGION - FACTS_FIRST] = { aws_is_region, PLACE(region) },
 	[FACT_PARTITION - FACTS_FIRST] = { shape_partition, PLACE(partition) },
 	[FACT_DOMAIN - FACTS_FIRST] = { shape_domain, PLACE(domain) },
 	[FACT_VPC_ID - FACTS_FIRST] = { shape_vpc_id, PLACE(vpc_id) },
 	[FACT_SUBNET_ID - FACTS_FIRST] = { shape_subnet_id, PLACE(subnet_id) },
-	[FACT_ASG - FACTS_FIRST] = { shape_group, PLACE(asg) },
+	[FACT_ASG - FACTS_FIRST] = { aws_is_group, PLACE(asg) },
 	[FACT_LIFE_CYCLE - FACTS_FIRST] = { shape_life_cycle, PLACE(life_cycle) },
 	[FACT_TARGET_STATE - FACTS_FIRST] = { shape_target_state, PLACE(target_state) },
 };

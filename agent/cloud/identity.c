@@ -46,15 +46,9 @@ static const struct {
 static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t len,
                       int64_t now_ms);
 
-/* conf_load lets through what CloudWatch does not take as a dimension. */
-static bool group_configured(const struct identity_job *job)
-{
-	return job->conf->asg[0] != '\0' && facts_valid(FACT_ASG, job->conf->asg);
-}
-
 static void configure_group(struct identity_job *job)
 {
-	if (!group_configured(job))
+	if (job->conf->asg[0] == '\0')
 		return;
 	facts_set(&job->facts, FACT_ASG, job->conf->asg);
 	job->item[ITEM_ASG].due_ms = INT64_MAX;
@@ -83,9 +77,6 @@ struct identity_job *identity_new(const struct worker *worker, struct imds *imds
 	}
 	identity_remember(job);
 	configure_group(job);
-	if (job->conf->asg[0] != '\0' && !group_configured(job))
-		log_warning(
-		        "imds: the configured group is no name CloudWatch takes; asking the tag");
 	tagwalk_init(&job->walk, imds, &job->facts, job->conf->refresh_ms, now_ms);
 	facts_identity(&job->facts, &job->identity);
 	return job;

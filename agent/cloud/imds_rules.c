@@ -10,30 +10,13 @@
 
 #include "clock.h"
 #include "str.h"
+#include "url.h"
 
 static const char *env_text(char *(*env)(const char *name), const char *name)
 {
 	const char *value = env(name);
 
 	return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
-/* http or https, a host, perhaps a port and a path; no user, query or fragment. */
-static bool take_endpoint(const char *text, char *ret, size_t size)
-{
-	size_t scheme = strncmp(text, "http://", 7) == 0    ? 7
-	                : strncmp(text, "https://", 8) == 0 ? 8
-	                                                    : 0;
-	char base[LIMIT_VALUE];
-
-	if (scheme == 0 || !str_only(text + scheme, ".-:[]_~/%") || text[scheme] == '/' ||
-	    !str_copy(base, sizeof(base), text))
-		return false;
-	size_t len = strlen(base);
-
-	while (len > scheme && base[len - 1] == '/')
-		base[--len] = '\0';
-	return str_copy(ret, size, base);
 }
 
 void imds_settings_read(const struct conf_imds *conf, char *(*env)(const char *name),
@@ -76,9 +59,10 @@ void imds_settings_read(const struct conf_imds *conf, char *(*env)(const char *n
 	         six ? "http://[fd00:ec2::254]" : "http://169.254.169.254");
 	if (conf->endpoint[0] != '\0')
 		endpoint = conf->endpoint;
-	if (endpoint != NULL && !take_endpoint(endpoint, settings.base, sizeof(settings.base)))
+	if (endpoint != NULL && !url_prefix_parse(endpoint, settings.base, sizeof(settings.base)))
 		str_copy(settings.ignored, sizeof(settings.ignored),
-		         "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+		         endpoint == conf->endpoint ? "imds.endpoint"
+		                                    : "AWS_EC2_METADATA_SERVICE_ENDPOINT");
 	*ret = settings;
 }
 

@@ -26,7 +26,7 @@ struct imds_settings {
 	int attempts;           /* requests without an answer in quick succession
 	                         * before the service counts as silent; 1..10 */
 	int64_t token_ttl_s;
-	char ignored[64]; /* a variable whose value made no sense; "" = none */
+	char ignored[64]; /* a variable or key whose value made no sense; "" = none */
 };
 
 /*

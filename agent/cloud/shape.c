@@ -96,11 +96,6 @@ bool shape_zone_id(const char *text)
 	return hyphened(text, 63);
 }
 
-bool shape_region(const char *text)
-{
-	return hyphened(text, 63) && one_of(text[strlen(text) - 1], DIGIT);
-}
-
 bool shape_partition(const char *text)
 {
 	return strncmp(text, "aws", 3) == 0 && all_of(text, LOWER DIGIT "-", 3, 31) &&
@@ -126,19 +121,6 @@ bool shape_target_state(const char *text)
 	if (!all_of(text, LOWER UPPER ":", 3, 40) || !one_of(text[0], UPPER))
 		return false;
 	return colon == NULL || (one_of(colon[1], UPPER) && strchr(colon + 1, ':') == NULL);
-}
-
-bool shape_group(const char *text)
-{
-	size_t len = strnlen(text, 256);
-
-	if (len == 0 || len > 255 || text[0] == ' ' || text[len - 1] == ' ' || text[0] == ':' ||
-	    text[0] == '<')
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (text[i] < ' ' || text[i] > '~')
-			return false;
-	return true;
 }
 
 bool shape_role(const char *text)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "aws_name.h"
 #include "facts_file.h"
 #include "shape.h"
 
@@ -44,7 +45,7 @@ static void test_shapes(void **state)
 		  { "ap-northeast-2a", "us-west-2-lax-1a", "us-gov-west-1a" },
 		  { "apnortheast2a", "ap--2a", "ap-", "-ap-2a", "AP-NORTHEAST-2A", "ap_2a" } },
 		{ shape_zone_id, { "apne2-az1", "usw2-lax1-az1" }, { "az1", "apne2-az1\n", "" } },
-		{ shape_region,
+		{ aws_is_region,
 		  { "ap-northeast-2", "us-gov-west-1" },
 		  { "ap-northeast-2a", "northeast", "ap-northeast-", "ap.northeast-2" } },
 		{ shape_partition,
@@ -59,7 +60,7 @@ static void test_shapes(void **state)
 		{ shape_target_state,
 		  { "InService", "Standby", "Warmed:Running", "Terminated" },
 		  { "inService", "InService!", "Warmed:", "Warmed:running", ":A", "A:B:C", "In" } },
-		{ shape_group,
+		{ aws_is_group,
 		  { "web", "my group: 1", "web-asg_A/B" },
 		  { "", " web", "web ", "web\n",
 		    "w\xc3\xa9"

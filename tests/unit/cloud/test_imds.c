@@ -89,6 +89,8 @@ static void test_settings_ignored(void **state)
 		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT", "file:///etc/passwd" },
 		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://user@host/" },
 		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://" },
+		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://[::1" },
+		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://h/?x" },
 		{ "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv5" },
 		{ "AWS_METADATA_SERVICE_TIMEOUT", "soon" },
 		{ "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "0" },
@@ -105,6 +107,14 @@ static void test_settings_ignored(void **state)
 		assert_int_equal(settings.timeout_ms, 1000);
 		assert_int_equal(settings.attempts, 2);
 	}
+	/* By the name under which somebody set it. */
+	struct conf_imds own = conf;
+	struct imds_settings settings;
+
+	str_copy(own.endpoint, sizeof(own.endpoint), "http://user@host/");
+	env_set(0, "AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1/");
+	imds_settings_read(&own, env, &settings);
+	assert_string_equal(settings.ignored, "imds.endpoint");
 	env_name[0] = NULL;
 }
 

@@ -190,6 +190,15 @@ static void bad_files(void **state)
 		{ "[imds]\ntimeout = 1d\n", CONF_VALUE, "imds.timeout: expected a duration" },
 		{ "[imds]\ntoken_ttl = 21601\n", CONF_VALUE, "1 to 21600" },
 		{ "[imds]\nendpoint = 169.254.169.254\n", CONF_VALUE, ":2: imds.endpoint" },
+		{ "[imds]\nendpoint = http://\n", CONF_VALUE, ":2: imds.endpoint" },
+		{ "[imds]\nendpoint = http://user:pw@169.254.169.254/\n", CONF_VALUE,
+		  ":2: imds.endpoint" },
+		{ "[imds]\nendpoint = http://[::1\n", CONF_VALUE, ":2: imds.endpoint" },
+		{ "[imds]\nendpoint = http://host/?x\n", CONF_VALUE, ":2: imds.endpoint" },
+		{ "[imds]\nauto_scaling_group = :web\n", CONF_VALUE,
+		  ":2: imds.auto_scaling_group" },
+		{ "[metrics]\nregion = Seoul\n", CONF_VALUE,
+		  ":2: metrics.region: expected a region such as" },
 		{ "[agent]\nlog_level = loud\n", CONF_VALUE, "one of error, warning, info, debug" },
 		{ "[mount]\npath = var/www\n", CONF_VALUE, "an absolute path" },
 		{ "[mount]\npath = /var/../etc\n", CONF_VALUE, "an absolute path" },
@@ -291,6 +300,9 @@ static void values_that_are_taken(void **state)
 		DATABASE "interval = 2s\ndns_timeout = 1s\ntimeout = 2s\nmax_age = 5450ms\n",
 		DATABASE "interval = 1h\nmax_age = 2h\n",
 		"[imds]\nrefresh = 1h\nmax_age = 15s\n",
+		"[imds]\nendpoint = http://[fd00:ec2::254]/\nauto_scaling_group = a web\n",
+		"[imds]\nendpoint = https://mock.example:8443/base/\n",
+		"[metrics]\nregion = us-gov-west-1\n",
 	};
 	struct conf conf;
 	char why[600];
@@ -341,9 +353,9 @@ static void lines_that_inih_would_split(void **state)
 		enum conf_error error;
 		const char *why;
 	} table[] = {
-		{ "[imds]\nendpoint = http://", 400, CONF_OK, "" },
-		{ "[imds]\nendpoint = http://", 600, CONF_VALUE, ":2: imds.endpoint" },
-		{ "[imds]\nendpoint = http://", 1500, CONF_SYNTAX, ":2: line longer than 1022" },
+		{ "[imds]\nendpoint = http://h/", 400, CONF_OK, "" },
+		{ "[imds]\nendpoint = http://h/", 600, CONF_VALUE, ":2: imds.endpoint" },
+		{ "[imds]\nendpoint = http://h/", 1500, CONF_SYNTAX, ":2: line longer than 1022" },
 		{ "[imds]\n", 300, CONF_SYNTAX, ":2: no section or key is longer" },
 	};
 	struct conf conf;

@@ -1,0 +1,18 @@
+/*
+ * Names of AWS's that configuration gives and the metadata service says. Pure;
+ * texts are NUL-terminated. As strict as can be without naming what AWS may add.
+ */
+#ifndef WNA_AWS_NAME_H
+#define WNA_AWS_NAME_H
+
+#include <stdbool.h>
+
+/* "ap-northeast-2", "us-gov-west-1": lower-case words with hyphens, a digit at the
+ * end, 4 to 63 characters. */
+bool aws_is_region(const char *text);
+
+/* An Auto Scaling group: visible ASCII and inner blanks, 1 to 255 characters, no
+ * colon in front; what CloudWatch takes as a dimension's value (API_Dimension). */
+bool aws_is_group(const char *text);
+
+#endif
