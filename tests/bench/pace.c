@@ -98,11 +98,13 @@ int main(int argc, char **argv)
 	for (int64_t i = 0; i < count; i++) {
 		int64_t due = start + i * step;
 
-		/* A sleep's own lateness is ours, not the server's; without one the
-		 * answer before was late, and that is the server's. */
+		/* A sleep's own lateness is ours, not the server's: the rest of the
+		 * schedule moves by it. Without a sleep the answer before was late, and
+		 * that is the server's. */
 		if (now_ns() < due) {
 			until_ns(due);
-			due = now_ns();
+			start += now_ns() - due;
+			due = start + i * step;
 		}
 		if (send(fds[i % CONNECTIONS], request, (size_t)len, MSG_NOSIGNAL) != len) {
 			perror("send");

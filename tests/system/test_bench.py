@@ -3,15 +3,18 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
 from bench.main import MEASURES
+from parts.wait import wait_until
 
 BENCH = Path(__file__).parent.parent / "bench"
 
@@ -37,16 +40,20 @@ def serve(listener: socket.socket, hold_s: float) -> None:
         threading.Thread(target=one, args=(peer,), daemon=True).start()
 
 
-def paced(tmp_path: Path, hold_s: float) -> list[int]:
+def paced(tmp_path: Path, hold_s: float,
+          meanwhile: Callable[[subprocess.Popen[str]], None] = lambda _: None) -> list[int]:
     """Microseconds of ten requests, one each 100 ms."""
     program = tmp_path / "pace"
     subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", str(BENCH / "pace.c"), "-o", str(program)],
                    check=True)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, args=(listener, hold_s), daemon=True).start()
-        done = subprocess.run([str(program), "127.0.0.1", str(listener.getsockname()[1]), "/", "10",
-                               "1"], capture_output=True, text=True, check=True, timeout=20)
-    return [int(line) for line in done.stdout.split()]
+        pace = subprocess.Popen([str(program), "127.0.0.1", str(listener.getsockname()[1]), "/",
+                                 "10", "1"], stdout=subprocess.PIPE, text=True)
+        meanwhile(pace)
+        said, _ = pace.communicate(timeout=20)
+    assert pace.returncode == 0
+    return [int(line) for line in said.split()]
 
 
 def test_pace_charges_whom_it_delayed(tmp_path: Path) -> None:
@@ -54,6 +61,18 @@ def test_pace_charges_whom_it_delayed(tmp_path: Path) -> None:
     late = paced(tmp_path, 0.15)
     assert len(late) == 10
     assert late[0] >= 150_000 and late[1] >= 40_000, late
+
+
+def test_pace_does_not_charge_its_own_sleep(tmp_path: Path) -> None:
+    """It is stopped while it waits for a request to be due: that is not the server's."""
+    def oversleep(pace: subprocess.Popen[str]) -> None:
+        wait_until(lambda: "nanosleep" in Path(f"/proc/{pace.pid}/wchan").read_text(),
+                   "pace sleeps", 5)
+        pace.send_signal(signal.SIGSTOP)
+        time.sleep(0.75)  # seven requests' time
+        pace.send_signal(signal.SIGCONT)
+    late = paced(tmp_path, 0, oversleep)
+    assert sorted(late)[7] < 40_000, late  # of ten; two may meet a busy machine
 
 
 def test_pace_in_time(tmp_path: Path) -> None:
