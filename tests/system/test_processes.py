@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from parts.agent import LIBEXEC, Agent
+from parts.agent import Agent
 from parts.mariadb import Database
 from parts.node import PASSWORD, Node
 from parts.wait import hold_true, wait_until
@@ -375,13 +375,3 @@ def test_unit_tries_for_ever_and_not_too_often(world: World) -> None:
     assert keys["Restart"] == "always" and keys["StartLimitIntervalSec"] == "0"
     assert keys["RestartSec"] == "1s"
     assert "RestartPreventExitStatus" not in keys
-
-
-def test_installed_files(world: World) -> None:
-    installed = {str(p.relative_to(world.stage)) for p in world.stage.rglob("*") if p.is_file()}
-    for name in ("usr/sbin/wnad", "usr/bin/wnactl", "etc/web-node-agent/agent.conf",
-                 "usr/lib/systemd/system/web-node-agent.service",
-                 "usr/lib/sysusers.d/web-node-agent.conf",
-                 *(f"{LIBEXEC[1:]}/wna-{role}" for role in
-                   ("core", "mount", "probe", "check", "rds", "cloud", "hook"))):
-        assert name in installed, name

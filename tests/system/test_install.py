@@ -1,0 +1,36 @@
+"""What `cmake --install` lays out: exactly what a package needs."""
+from __future__ import annotations
+
+from parts.world import World
+
+FILES = """
+etc/web-node-agent/agent.conf
+etc/web-node-agent/hooks.d/rds-change/50-php-fpm
+usr/bin/wnactl
+usr/lib/sysusers.d/web-node-agent.conf
+usr/lib/systemd/system/web-node-agent.service
+usr/lib/tmpfiles.d/web-node-agent.conf
+usr/libexec/web-node-agent/wna-check
+usr/libexec/web-node-agent/wna-cloud
+usr/libexec/web-node-agent/wna-core
+usr/libexec/web-node-agent/wna-hook
+usr/libexec/web-node-agent/wna-mount
+usr/libexec/web-node-agent/wna-probe
+usr/libexec/web-node-agent/wna-rds
+usr/sbin/wnad
+usr/share/bash-completion/completions/wnactl
+usr/share/doc/web-node-agent/LICENSE
+usr/share/man/man1/wnactl.1
+usr/share/man/man5/agent.conf.5
+usr/share/man/man7/web-node-agent.7
+usr/share/man/man8/wnad.8
+""".split()
+EMPTY_FOLDERS = ["etc/web-node-agent/agent.conf.d"]
+
+
+def test_nothing_else_and_nothing_less(world: World) -> None:
+    stage = world.stage
+    paths = [p for p in stage.rglob("*") if not p.is_symlink()]
+    assert sorted(str(p.relative_to(stage)) for p in paths if p.is_file()) == sorted(FILES)
+    assert sorted(str(p.relative_to(stage)) for p in paths
+                  if p.is_dir() and not any(p.iterdir())) == EMPTY_FOLDERS
