@@ -110,8 +110,8 @@ const struct conf_key conf_keys[] = {
 	WORDS("mount", "options", CONF_TYPE_TEXT, mount.options, "",
 	      "Mount options added to the recommended ones."),
 	BOOL("mount", "guard", mount.guard, "yes",
-	     "Make the bare directory immutable, so that nothing is ever written beside the file "
-	     "system."),
+	     "Make the bare directory immutable, so that nothing is made in it while nothing is "
+	     "mounted."),
 	SPAN("mount", "timeout", mount.timeout_ms, "60s", SECOND, 10 * MINUTE,
 	     "One mount operation; then its processes are killed."),
 	SPAN("mount", "retry_min", mount.retry_min_ms, "2s", 100, HOUR,

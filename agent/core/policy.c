@@ -70,13 +70,14 @@ static void wait_and_retry(struct policy *policy, const struct conf *conf, int64
 }
 
 /*
- * Two tunnels of mount.efs may be alike in all that mountinfo tells, so that a
- * probe takes one for the other: then only wna-mount knows, which reads the
- * state file. A mount without the helper is told apart by its mark.
+ * Two tunnels of mount.efs, which begin on loopback, may be alike in all that
+ * mountinfo tells, so that a probe takes one for the other: then only wna-mount
+ * knows, which reads the state file. A mount without the helper is told apart by
+ * its mark, and needs no name server to be right a second time.
  */
-static bool looks_again(const struct conf *conf)
+static bool looks_again(const struct facts *facts)
 {
-	return strcmp(conf->mount.type, "efs") == 0 || strcmp(conf->mount.type, "auto") == 0;
+	return strstr(facts_get(facts, FACT_MOUNT_ID, 0)->text, " 127.0.0.1:") != NULL;
 }
 
 static void take_outcome(struct policy *policy, const struct conf *conf, const struct fact *mount,
@@ -87,9 +88,8 @@ static void take_outcome(struct policy *policy, const struct conf *conf, const s
 	case MOUNT_RIGHT:
 		policy->state = POLICY_HELD;
 		policy->probe_due_ms = now_ms;
-		if (looks_again(conf))
-			policy->due_ms = now_ms + clock_jitter(LOOK_AGAIN_MS, JITTER_PERCENT,
-			                                       next_random(policy));
+		policy->due_ms =
+		        now_ms + clock_jitter(LOOK_AGAIN_MS, JITTER_PERCENT, next_random(policy));
 		break;
 	case MOUNT_UNVERIFIED:
 		policy->probe_due_ms = now_ms;
@@ -133,7 +133,7 @@ static unsigned step_held(struct policy *policy, const struct conf *conf, const 
 		policy->attempt = 1;
 		return order_mount(policy, facts, now_ms);
 	}
-	if (looks_again(conf) && now_ms >= policy->due_ms && !policy_busy(facts, ROLE_MOUNT))
+	if (looks_again(facts) && now_ms >= policy->due_ms && !policy_busy(facts, ROLE_MOUNT))
 		return order_mount(policy, facts, now_ms);
 	return 0;
 }
@@ -207,7 +207,7 @@ int64_t policy_next_ms(const struct policy *policy, const struct conf *conf,
 	/* A taken slot wakes the policy by its own fact when it becomes free. */
 	if (policy->state == POLICY_START)
 		next_ms = 0;
-	else if ((policy->state != POLICY_HELD || looks_again(conf)) &&
+	else if ((policy->state != POLICY_HELD || looks_again(facts)) &&
 	         !policy_busy(facts, ROLE_MOUNT))
 		next_ms = policy->due_ms;
 	if (probing(facts) && !policy_busy(facts, ROLE_PROBE) && policy->probe_due_ms < next_ms)
