@@ -41,12 +41,12 @@ struct creds_store {
 	struct creds_container container;
 	struct creds_role role;
 	struct http_call *call; /* to the container endpoint */
-	bool fetching;
 	struct creds_file file;
-	enum creds_file_look looked; /* last */
 	int64_t blind_ms;            /* reopen a file that wnad could not open */
+	enum creds_file_look looked; /* last */
 	char profile[LIMIT_NAME];
 	bool chosen; /* the profile was named, it is not the default */
+	bool fetching;
 
 	bool have;
 	struct creds current;
@@ -56,9 +56,9 @@ struct creds_store {
 	int64_t next_ms;  /* fetch not before; INT64_MAX = no need but renewal's */
 	int64_t again_ms; /* renewal not before: some sources' are always nearly over */
 	unsigned failures;
-	bool refused;
-	int64_t refusal_ms; /* another refusal before this does not make us fetch */
 	unsigned refusals;
+	int64_t refusal_ms; /* another refusal before this does not make us fetch */
+	bool refused;
 	bool reopen;
 
 	enum cred_state state;
