@@ -109,13 +109,14 @@ def test_the_wrong_one_is_reported_and_never_covered(node: Node, agent: Agent) -
     (f"mkdir -p /srv/other; mount --bind /srv/other {MOUNT_POINT}", " "),
 ])
 def test_one_in_its_place_is_another(node: Node, agent: Agent, how: str, seen: str) -> None:
-    """Between two probes: the kernel gives it the id of the one that went."""
+    """Between two probes. The kernel gives it the id of the one that went, unless
+    another test's host took or gave back one meanwhile; tests/sim/replaced.sim is
+    sure of the id, this of the rest."""
     agent.change("mount", probe_interval="2s", max_age="5s")
     agent.start()
     agent.wait_job("mount", "ok")
     before = agent.fact("mount-id")
     node.host.sh(f"umount -l {MOUNT_POINT} && {how}")
-    assert node.shared.mounts(node.host)[0].split()[0] == str(before["value"]), "the same id"
     agent.wait_page("/healthz", 503)
     agent.wait_fact("mount", WRONG)
     assert seen in agent.fact("probe-id")["text"] != before["text"]
