@@ -43,7 +43,7 @@ int mountinfo_holding(const char *text, size_t len, const char *path, struct mou
  * What tells this mount from another that was given the same id, which the
  * kernel does at once (the lowest free one): "TYPE SOURCE [DIGEST]", the digest
  * being of device, root, type, source and the server's address and port. The
- * same in every process. At most 80 bytes with the NUL. Returns `ret`.
+ * same in every process. At most 81 bytes with the NUL. Returns `ret`.
  */
 char *mountinfo_mark(const struct mountinfo *mi, char *ret, size_t size);
 

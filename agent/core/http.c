@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "conn.h"
+#include "log.h"
 
 enum { EVICT_TRIES = 8 };
 
@@ -134,6 +135,13 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 			if (accept_starved(http, now_ms))
 				continue;
 			/* Until the next sweep: the loop must not spin on it. */
+			event_del(&http->accept_event);
+			break;
+		}
+		if (errno == EINVAL) {
+			/* Shut down by wnad, which listens elsewhere now. */
+			log_info("health: this listener was given up");
+			http->accepting = false;
 			event_del(&http->accept_event);
 			break;
 		}

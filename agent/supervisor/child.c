@@ -336,7 +336,9 @@ void child_reap(struct child *child, int64_t now)
 	    waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 	    info.si_pid == 0)
 		return;
-	if (group_alive(child->pid) && ladder_lingers(&child->ladder, now)) {
+	/* In this order: a zombie is alive to kill(2), and to look closer means to read
+	 * all of /proc. */
+	if (ladder_lingers(&child->ladder, now) && group_alive(child->pid)) {
 		log_debug("%s: %d is gone, the rest of its group may tidy up", name(child),
 		          child->pid);
 		return;

@@ -71,8 +71,9 @@ int listener_inherit(const struct net_endpoint *endpoint, int *ret_others)
 		    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) {
 			found = fd;
 		} else {
-			/* Whoever stores it still has it: it must not keep the port. */
-			if (ours)
+			/* Whoever stores it still has it: it must not keep the port. But the
+			 * same one may come twice, from a socket unit and from the store. */
+			if (ours && !listener_fits(fd, endpoint))
 				shutdown(fd, SHUT_RDWR);
 			close(fd);
 			(*ret_others)++;

@@ -89,14 +89,18 @@ static void order_tell(struct supervisor *sv, const struct order *order)
 	send_tell(&sv->children[order->arg][0], order->key, order->value);
 }
 
-/* A core that starts, or is about to take over, cannot know what had its hook. */
+/* A core that starts, or is about to take over, cannot know what had its hook. One
+ * that ordered the last one can: wna-rds may have begun to count anew meanwhile. */
 static void order_hook(struct supervisor *sv, const struct order *order, int64_t now)
 {
-	if (order->value != 0 && order->value == sv->hooked) {
+	pid_t core = sv->children[ROLE_CORE][sv->core].pid;
+
+	if (order->value != 0 && order->value == sv->hooked && core != sv->hooked_by) {
 		log_debug("hook: ordered again for change %lld", (long long)order->value);
 		return;
 	}
 	sv->hooked = order->value;
+	sv->hooked_by = core;
 	children_order(sv, ROLE_HOOK, order->arg, now);
 }
 

@@ -20,6 +20,7 @@ struct change {
 	struct users users;
 	int conf_fd;
 	int listen_fd; /* -1: the address is the same */
+	bool back;     /* it is the one that was retired last, not a new one */
 	unsigned parts;
 };
 
@@ -61,7 +62,12 @@ static bool prepare(const struct supervisor *sv, struct change *change, char *wh
 	}
 	/* First of all what may fail: a new address that cannot be bound. */
 	if (!listener_fits(sv->listen_fd, &change->conf.health.listen)) {
-		change->listen_fd = listener_bind(&change->conf.health.listen, sv->listen_fd);
+		/* Back before anybody took over at the other address: ours still. */
+		change->back = sv->retired_fd >= 0 &&
+		               listener_fits(sv->retired_fd, &change->conf.health.listen);
+		change->listen_fd =
+		        change->back ? sv->retired_fd
+		                     : listener_bind(&change->conf.health.listen, sv->listen_fd);
 		if (change->listen_fd < 0) {
 			net_endpoint_text(&change->conf.health.listen, address, sizeof address);
 			snprintf(why, size, "health.listen: cannot listen on %s: %s", address,
@@ -86,10 +92,12 @@ static void commit(struct supervisor *sv, const struct change *change, int64_t n
 	sv->conf_fd = change->conf_fd;
 	if (change->listen_fd >= 0) {
 		/* A second change before anybody took over: the one between was never used. */
-		if (sv->retired_fd < 0)
-			sv->retired_fd = sv->listen_fd;
+		if (change->back)
+			sv->retired_fd = -1;
+		if (change->back || sv->retired_fd >= 0)
+			listener_retire(&sv->listen_fd);
 		else
-			close(sv->listen_fd);
+			sv->retired_fd = sv->listen_fd;
 		sv->listen_fd = change->listen_fd;
 		notify_send(&sv->notify, "FDSTOREREMOVE=1\nFDNAME=" LISTENER_NAME, -1);
 		notify_send(&sv->notify, "FDSTORE=1\nFDNAME=" LISTENER_NAME, sv->listen_fd);
@@ -113,7 +121,7 @@ void reload(struct supervisor *sv, int64_t now)
 		log_info("agent: took the new configuration%s",
 		         change.parts ? "" : ", which says what the old one said");
 	} else {
-		if (change.listen_fd >= 0)
+		if (change.listen_fd >= 0 && !change.back)
 			close(change.listen_fd);
 		log_error("agent: kept the old configuration: %s", why);
 	}

@@ -18,10 +18,12 @@ int secret_open(const char *path, int *ret_fd)
 	struct stat st;
 	int fd, rc;
 
-	/* An open(2) that waits for a server would stop the supervisor itself. */
-	if (localpath_resolve("/proc/self/mountinfo", "", path, place, sizeof place, why,
-	                      sizeof why) == -EREMOTE)
-		return -EREMOTE;
+	/* An open(2) that waits for a server would stop the supervisor itself; what
+	 * could not be told may be such a place. */
+	rc = localpath_resolve("/proc/self/mountinfo", "", path, place, sizeof place, why,
+	                       sizeof why);
+	if (rc == -EREMOTE || rc == -EBADMSG || rc == -EIO)
+		return rc;
 	/* O_NONBLOCK: a FIFO in its place must not hold us up either. */
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)

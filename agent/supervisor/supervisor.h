@@ -64,6 +64,7 @@ struct supervisor {
 	struct told told[ROLE_MAX][TELL_MAX];
 
 	int64_t hooked;          /* which change of this wna-rds had its hook; 0 none */
+	pid_t hooked_by;         /* the core that ordered it */
 	int64_t healthz, readyz; /* enum verdict_level as of the last ORDER_VERDICT; -1 none yet */
 	int64_t conf_loads, conf_tries;
 	char conf_why[LIMIT_FACT_WHY];  /* why the last attempt was not taken */

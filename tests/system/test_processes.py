@@ -118,6 +118,20 @@ def test_kill_the_core_again_and_again(agent: Agent) -> None:
     assert probing.reset <= 3, "more than what each killed core held"
 
 
+def test_nothing_spins(agent: Agent) -> None:
+    """After a stop, the stored listener comes back more than once."""
+    def used() -> float:
+        stats = [agent.proc(pid, "stat").rsplit(")", 1)[1].split() for pid in agent.all_pids()]
+        return sum(int(s[11]) + int(s[12]) for s in stats) / os.sysconf("SC_CLK_TCK")
+    for _ in range(2):
+        agent.stop()
+        agent.start()
+        agent.wait_page("/readyz", 200, timeout=30)
+    before = used()
+    hold_true(lambda: agent.code("/livez") == 200, "it answers", 2)
+    assert used() - before < 0.5, "seconds of processor within two"
+
+
 def test_kill_wnad_and_start(world: World, node: Node, agent: Agent) -> None:
     """Connects wait in the stored listener's backlog meanwhile."""
     servers = node.shared.servers(node.host)

@@ -243,6 +243,54 @@ static void descriptors_for_others_are_not_taken(void **state)
 	assert_null(getenv("LISTEN_FDNAMES"));
 }
 
+static bool listens(int fd)
+{
+	int yes = 0;
+	socklen_t len = sizeof yes;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 && yes;
+}
+
+static void offer(const int *fds, int count)
+{
+	char text[16];
+
+	for (int i = 0; i < count; i++)
+		assert_int_equal(dup2(fds[i], 3 + i), 3 + i);
+	snprintf(text, sizeof text, "%d", getpid());
+	setenv("LISTEN_PID", text, 1);
+	snprintf(text, sizeof text, "%d", count);
+	setenv("LISTEN_FDS", text, 1);
+	setenv("LISTEN_FDNAMES", "health:health", 1);
+}
+
+/* From a socket unit and from the store, or twice from that. */
+static void the_same_listener_twice_goes_on(void **state)
+{
+	struct net_endpoint here, there;
+	int others = -1, fds[2];
+
+	(void)state;
+	assert_true(net_endpoint_parse("127.0.0.1:28096", &here));
+	assert_true(net_endpoint_parse("127.0.0.1:28095", &there));
+	fds[0] = fcntl(listener_bind(&here, -1), F_DUPFD_CLOEXEC, 20);
+	fds[1] = fds[0];
+	offer(fds, 2);
+	assert_int_equal(listener_inherit(&here, &others), 3);
+	assert_int_equal(others, 1);
+	assert_true(listens(fds[0]));
+	/* Another one of that name must not keep its port. */
+	fds[1] = fcntl(listener_bind(&there, -1), F_DUPFD_CLOEXEC, 20);
+	offer(fds, 2);
+	assert_int_equal(listener_inherit(&here, &others), 3);
+	assert_int_equal(others, 1);
+	assert_true(listens(fds[0]));
+	assert_false(listens(fds[1]));
+	close(3);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* ---- sink ---- */
 
 static void sink_passes_lines_on(void **state)
@@ -357,6 +405,7 @@ int main(void)
 		cmocka_unit_test(listener_fits_its_address_only),
 		cmocka_unit_test(one_listener_replaces_another_on_its_port),
 		cmocka_unit_test(descriptors_for_others_are_not_taken),
+		cmocka_unit_test(the_same_listener_twice_goes_on),
 		cmocka_unit_test(sink_passes_lines_on),
 		cmocka_unit_test(stalled_reader_costs_lines_not_time),
 		cmocka_unit_test(empty_group_is_not_alive),
