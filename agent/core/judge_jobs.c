@@ -139,6 +139,7 @@ static void tell_metrics(struct judge *judge, struct finding *ret)
 		         (double)cpu->value / 10.0);
 	snprintf(ret->next, sizeof ret->next,
 	         push->value == PUSH_HELD       ? "pushes when in service"
+	         : push->value == PUSH_STARTING ? "pushes as soon as it is known what"
 	         : push->value == PUSH_RETRYING ? "tries again within %s"
 	                                        : "pushes every %s",
 	         clock_span(push->value == PUSH_RETRYING ? judge->conf->metrics.retry_max_ms
@@ -177,8 +178,10 @@ void judge_metrics(struct judge *judge, struct finding *ret)
 			judge_find(ret, LEVEL_WAITING, REACH_NONE, "%s",
 			           why_or(push, "nothing to push yet"));
 		else
-			judge_find(ret, LEVEL_DEGRADED, REACH_READY,
-			           "nothing pushed since start: %s",
+			judge_find(ret, LEVEL_DEGRADED, REACH_READY, "%s: %s",
+			           facts_get(judge->facts, FACT_PUSH_SENT, 0)->value > 0
+			                   ? "the group's series is not pushed"
+			                   : "nothing pushed since start",
 			           why_or(push, "no reason given"));
 		return;
 	default:

@@ -38,14 +38,18 @@ static void find_silent(struct judge *judge, struct finding *ret)
 		           clock_span(conf->max_age_ms, text, sizeof text));
 }
 
-/* Probed since wna-mount's last word, or the same mount before it. */
+/* Probed since wna-mount's last word; or before it, when that was not the first to
+ * say so and the mount is the same. What cannot be proved has nothing to be the
+ * same by, and wna-mount says it again with each attempt. */
 static bool has_looked(const struct judge *judge)
 {
 	const struct fact *mount = facts_get(judge->facts, FACT_MOUNT, 0);
 	const struct fact *probe = facts_get(judge->facts, FACT_PROBE, 0);
 
-	return probe->seen &&
-	       (probe->seq > mount->seq ||
+	if (!probe->seen || probe->seq > mount->seq)
+		return probe->seen;
+	return probe->at_ms >= mount->changed_ms &&
+	       (mount->value == MOUNT_UNVERIFIED ||
 	        policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_SAME);
 }
 
@@ -57,14 +61,17 @@ static bool has_looked(const struct judge *judge)
 static bool is_doubted(struct judge *judge)
 {
 	const struct fact *mount = facts_get(judge->facts, FACT_MOUNT, 0);
+	const struct fact *id = facts_get(judge->facts, FACT_MOUNT_ID, 0);
 	const struct fact *probe = facts_get(judge->facts, FACT_PROBE, 0);
 	const struct fact *seen = facts_get(judge->facts, FACT_PROBE_ID, 0);
+	/* The id comes first: by then wna-mount's last word may be an old one. */
+	int64_t said_ms = id->seq > mount->seq ? id->at_ms : mount->at_ms;
 
-	if (policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_DOUBT)
-		return judge_before(judge, mount->at_ms + judge->conf->mount.max_age_ms);
 	/* The id has come, but not yet the sign of life: the last one went astray. */
-	return probe->seen && probe->value == -ENODEV && probe->seq < seen->seq &&
-	       judge_fresh(judge, FACT_PROBE, 0);
+	if (policy_sight(judge->conf, judge->facts, judge->now_ms) != SIGHT_DOUBT &&
+	    (!probe->seen || probe->value != -ENODEV || probe->seq > seen->seq))
+		return false;
+	return judge_before(judge, said_ms + judge->conf->mount.max_age_ms);
 }
 
 /* The probe got no answer, or has been waiting for one for too long. */

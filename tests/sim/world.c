@@ -1,6 +1,7 @@
 /* The simulator. Never blocks, reads no clock. Owns the virtual one. */
 #include "world.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,21 @@ void world_child(struct world *world, enum role role, enum child_state state, co
 	world_say(world, &envelope);
 }
 
+/* In the order of the real ones: a probe tells what is there before it touches it,
+ * and a right mount is never told before its id. */
+static void say_facts(struct world *world, enum role role, const struct world_oneshot *shot,
+                      enum fact_id fact, enum fact_id fact_of_id)
+{
+	bool nothing = role == ROLE_PROBE && shot->id == 0;
+	struct envelope id = world_envelope(fact_of_id, 0, shot->id, shot->mark, "");
+	struct envelope what =
+	        world_envelope(fact, 0, nothing ? -ENODEV : shot->value, "", shot->why);
+	bool id_first = role == ROLE_PROBE || shot->value == MOUNT_RIGHT;
+
+	later(world, ONESHOT_MS, id_first ? id : what);
+	later(world, ONESHOT_MS, id_first ? what : id);
+}
+
 /* The messages that one run of a one-shot makes. Queued, since orders are given
  * in the middle of a step. */
 static void run_oneshot(struct world *world, enum role role, const struct world_oneshot *shot,
@@ -117,8 +133,7 @@ static void run_oneshot(struct world *world, enum role role, const struct world_
 	switch (shot->answer) {
 	case ANSWER_NONE: return;
 	case ANSWER_FACTS:
-		later(world, ONESHOT_MS, world_envelope(fact, 0, shot->value, "", shot->why));
-		later(world, ONESHOT_MS, world_envelope(fact_of_id, 0, shot->id, shot->mark, ""));
+		say_facts(world, role, shot, fact, fact_of_id);
 		later(world, ONESHOT_MS, child(role, CHILD_OFF, ""));
 		return;
 	case ANSWER_DIES:
