@@ -200,9 +200,14 @@ static void look_at_file(struct creds_store *store, int64_t now_ms)
 {
 	enum creds_file_look look = creds_file_look(&store->file);
 	const char *path = store->file.path;
-	bool blind = store->file.fd < 0 ? now_ms >= store->blind_ms
+	bool hidden = look == CREDS_FILE_HIDDEN || look == CREDS_FILE_SAME;
+	bool blind = store->file.fd < 0 ? hidden && now_ms >= store->blind_ms
 	                                : look == CREDS_FILE_HIDDEN && store->refused &&
 	                                          store->refusals >= BLIND_REFUSALS;
+
+	/* Keys that work are not given up for what wnad might not take. */
+	if (look == CREDS_FILE_MOVED && store->refused)
+		look = CREDS_FILE_OTHER;
 
 	if (look == CREDS_FILE_OTHER) {
 		log_info("credentials: %s was replaced, asking for the new one", path);

@@ -63,8 +63,8 @@ enum creds_file_look creds_file_look(const struct creds_file *file)
 	if (lstat(file->path, &there) < 0) {
 		if (errno == ENOENT)
 			return CREDS_FILE_GONE;
-		/* What has no name any more was replaced, most likely. */
-		return file->fd >= 0 && held.st_nlink == 0 ? CREDS_FILE_OTHER : CREDS_FILE_HIDDEN;
+		/* What has no name any more was replaced, or removed. */
+		return file->fd >= 0 && held.st_nlink == 0 ? CREDS_FILE_MOVED : CREDS_FILE_HIDDEN;
 	}
 	if (file->fd >= 0 ? held.st_dev == there.st_dev && held.st_ino == there.st_ino
 	                  : is_first(file, &there))

@@ -71,6 +71,7 @@ enum creds_file_look {
 	CREDS_FILE_OTHER,  /* another that wnad would take */
 	CREDS_FILE_UNFIT,  /* another that it would not: no plain file, or not its owner's alone */
 	CREDS_FILE_GONE,   /* nothing */
+	CREDS_FILE_MOVED,  /* what is held has no name any more, and the rest is hidden */
 	CREDS_FILE_HIDDEN, /* in a folder that this process may not search */
 };
 enum creds_file_look creds_file_look(const struct creds_file *file);

@@ -46,6 +46,7 @@ struct tags {
 
 struct facts {
 	struct facts_text text[FACTS_COUNT];
+	bool asg_configured;       /* FACT_ASG is the configuration's word */
 	enum facts_have tags_have; /* FACTS_ABSENT: not in the metadata */
 	struct tags tags;
 };

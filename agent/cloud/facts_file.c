@@ -14,6 +14,9 @@
 
 #include "worker.h"
 
+#define ASG_SOURCE     "asg-source" /* there only if it is: */
+#define ASG_CONFIGURED "agent.conf"
+
 static const struct {
 	enum fact_id id;
 	const char *name;
@@ -70,6 +73,11 @@ void facts_json(const struct facts *facts, struct sb *sb)
 			sb_put(sb, "null");
 		between = ",\n  ";
 	}
+	if (facts->asg_configured) {
+		sb_put(sb, between);
+		sb_put(sb, "\"" ASG_SOURCE "\": \"" ASG_CONFIGURED "\"");
+		between = ",\n  ";
+	}
 	if (facts->tags_have != FACTS_UNKNOWN) {
 		sb_put(sb, between);
 		sb_put(sb, "\"tags\": ");
@@ -86,6 +94,12 @@ void facts_env(const struct facts *facts, struct sb *sb)
 		if (at->have == FACTS_PRESENT && str_only(at->text, "._:/-"))
 			sb_printf(sb, "%s=%s\n", env_keys[i].name, at->text);
 	}
+}
+
+/* A group that was configured must not outlive that. */
+static bool parse_asg_source(const cJSON *item)
+{
+	return cJSON_IsString(item) && strcmp(item->valuestring, ASG_CONFIGURED) == 0;
 }
 
 static void parse_tags(const cJSON *object, struct facts *ret)
@@ -121,6 +135,7 @@ int facts_parse(const char *json, size_t len, struct facts *ret)
 			str_copy(at->text, sizeof(at->text), item->valuestring);
 		}
 	}
+	ret->asg_configured = parse_asg_source(cJSON_GetObjectItemCaseSensitive(root, ASG_SOURCE));
 	parse_tags(cJSON_GetObjectItemCaseSensitive(root, "tags"), ret);
 	error = 0;
 out:

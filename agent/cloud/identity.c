@@ -51,6 +51,7 @@ static void configure_group(struct identity_job *job)
 	if (job->conf->asg[0] == '\0')
 		return;
 	facts_set(&job->facts, FACT_ASG, job->conf->asg);
+	job->facts.asg_configured = true;
 	job->item[ITEM_ASG].due_ms = INT64_MAX;
 	job->item[ITEM_ASG].answered = true;
 	job->unsaved = true;

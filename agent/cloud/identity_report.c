@@ -38,7 +38,7 @@ static enum imds_state state_now(const struct identity_job *job, char *ret_why, 
 	enum imds_state state = imds_state(job->imds, &why);
 
 	str_copy(ret_why, size, why);
-	if (state != IMDS_OK)
+	if (state != IMDS_OK && state != IMDS_STARTING)
 		return state;
 	for (int i = 0; i < ITEM_MAX; i++) {
 		const struct item *item = &job->item[i];
@@ -53,7 +53,7 @@ static enum imds_state state_now(const struct identity_job *job, char *ret_why, 
 		str_copy(ret_why, size, job->walk.why);
 		return IMDS_BAD;
 	}
-	return IMDS_OK;
+	return state;
 }
 
 void identity_send_state(struct identity_job *job)
@@ -85,6 +85,10 @@ void identity_remember(struct identity_job *job)
 	int error = facts_load(job->run_dir, &job->facts);
 
 	if (error == 0) {
+		/* Asked for anew: it may be another group's, or no group's. */
+		if (job->facts.asg_configured)
+			*facts_at(&job->facts, FACT_ASG) = (struct facts_text){ 0 };
+		job->facts.asg_configured = false;
 		job->identity.known =
 		        facts_get(&job->facts, FACT_INSTANCE_ID)->have == FACTS_PRESENT;
 		log_debug("imds: starting from the facts of %s", job->run_dir);

@@ -197,6 +197,9 @@ static void on_token(struct imds *imds, const struct http_result *result)
 			imds->failures = 0;
 		imds->doubted = false;
 		log_debug("imds: token for %lld s", (long long)ttl_s);
+		/* It is there again; whether it answers is yet to be seen. */
+		if (imds->state == IMDS_SILENT || imds->state == IMDS_DISABLED)
+			state_set(imds, IMDS_STARTING, "");
 	} else if (now_ms < imds->token_ends_ms) {
 		/* The old one is good: the questions go on while renewal is tried later. */
 		imds->renew_ms = now_ms + imds_pause_ms(class, 1, clock_random());

@@ -525,6 +525,52 @@ static void test_configured_group(void **state)
 	assert_string_equal(fact(&world, FACT_ASG)->text, "mine");
 	assert_string_equal(fact(&world, FACT_ASG)->why, "configured");
 	stop(&world);
+	/* It does not outlive the key, though there is a target state and no tag. */
+	world.worker.conf.imds.asg[0] = '\0';
+	fake_set(GROUP, 404, "");
+	fake_set(TAGS, 404, "");
+	start(&world);
+	pass(&world, 200000);
+	assert_string_equal(identity_get(world.job)->asg, "");
+	assert_fact(&world, FACT_ASG, "");
+	stop(&world);
+	world_free(&world);
+}
+
+/* Tokens are given and every question is forbidden: a state with a reason. */
+static void test_all_forbidden(void **state)
+{
+	static const char *const paths[] = {
+		META "instance-id",
+		META "instance-type",
+		META "ami-id",
+		META "local-ipv4",
+		META "public-ipv4",
+		META "placement/availability-zone",
+		META "placement/availability-zone-id",
+		META "placement/region",
+		META "services/partition",
+		META "services/domain",
+		META "mac",
+		META "instance-life-cycle",
+		STATE,
+		TAGS,
+		GROUP,
+	};
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		fake_set(paths[i], 403, "");
+	start(&world);
+	pass(&world, 100000);
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_BAD);
+	assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "403"));
+	node();
+	pass(&world, 200000);
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
+	stop(&world);
 	world_free(&world);
 }
 
@@ -601,6 +647,7 @@ int main(void)
 		cmocka_unit_test(test_late_tag),
 		cmocka_unit_test(test_tag_goes),
 		cmocka_unit_test(test_configured_group),
+		cmocka_unit_test(test_all_forbidden),
 		cmocka_unit_test(test_bad_tags),
 		cmocka_unit_test(test_refresh),
 		cmocka_unit_test(test_switched_off),
