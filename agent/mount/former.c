@@ -48,9 +48,27 @@ static bool read_text(const char *path, char *ret, size_t size)
 	return true;
 }
 
+/* `count` decimal numbers with blanks between. */
+static bool numbers(const char *text, int64_t *ret, size_t count)
+{
+	char *end;
+
+	for (size_t i = 0; i < count; i++, text = end) {
+		errno = 0;
+		ret[i] = strtoll(text, &end, 10);
+		if (end == text || errno != 0)
+			return false;
+	}
+	return true;
+}
+
+/* proc_pid_stat(5), counted from its fourth field. */
+enum { STAT_GROUP = 1, STAT_SESSION = 2, STAT_START = 18, STAT_FIELDS };
+
 static bool read_member(const char *pid, struct member *ret)
 {
-	char path[64], text[1024], state;
+	int64_t fields[STAT_FIELDS];
+	char path[64], text[1024];
 	const char *after;
 
 	snprintf(path, sizeof path, "/proc/%.32s/stat", pid);
@@ -58,13 +76,13 @@ static bool read_member(const char *pid, struct member *ret)
 		return false;
 	/* The name, in brackets, may hold anything. */
 	after = strrchr(text, ')');
-	if (!after ||
-	    sscanf(after + 1,
-	           " %c %*d %" SCNd64 " %" SCNd64 " %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d"
-	           " %*d %*d %*d %" SCNd64,
-	           &state, &ret->group, &ret->session, &ret->start) != 4)
+	if (!after || after[1] != ' ' || after[2] == '\0' ||
+	    !numbers(after + 3, fields, STAT_FIELDS))
 		return false;
-	ret->dead = state == 'Z' || state == 'X';
+	ret->group = fields[STAT_GROUP];
+	ret->session = fields[STAT_SESSION];
+	ret->start = fields[STAT_START];
+	ret->dead = after[2] == 'Z' || after[2] == 'X';
 	return true;
 }
 
@@ -93,12 +111,13 @@ void former_forget(const char *file)
 
 static bool read_note(const char *file, struct note *ret)
 {
+	int64_t fields[4];
 	char text[128];
 
-	return read_text(file, text, sizeof text) &&
-	       sscanf(text, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &ret->group,
-	              &ret->session, &ret->start, &ret->at_ms) == 4 &&
-	       ret->group > 1 && ret->group <= INT32_MAX && ret->group != getpgrp();
+	if (!read_text(file, text, sizeof text) || !numbers(text, fields, 4))
+		return false;
+	*ret = (struct note){ fields[0], fields[1], fields[2], fields[3] };
+	return ret->group > 1 && ret->group <= INT32_MAX && ret->group != getpgrp();
 }
 
 /*

@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 {
 	char mark[LIMIT_FACT_TEXT], why[LIMIT_FACT_WHY] = "";
 	const struct conf_mount *conf;
-	struct mountinfo there;
+	struct mountinfo there = { 0 };
 	struct worker worker;
 	int64_t start, took, other = -1;
 	int rc;
