@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "%s\n", curl_easy_strerror(rc));
 		for (int second = 0; second < 10; second++) {
 			sample();
-			sleep(1);
+			sleep(1); /* the agent's own period */
 		}
 	}
 }

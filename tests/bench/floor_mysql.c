@@ -27,6 +27,6 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	while (mysql_ping(mysql) == 0)
-		sleep(2);
+		sleep(2); /* the agent's own period */
 	return 1;
 }

@@ -14,6 +14,7 @@ HELPER = "/usr/bin/bindfs"  # of the file system, and
 SCRIPT = "/etc/web-node-agent/hooks.d/rds-change/10-bench"  # the hook: they do the holding
 ASIDE = "/opt/aside/bindfs"
 AT, GO = "/run/bench/at", "/run/bench/go"
+# A shell has nothing to wait for a file with.
 HOLD = f"#!/bin/bash\n: > {AT}\nuntil [ -e {GO} ]; do sleep 0.05; done\n"
 
 FLOOR_OF = {"mount": ("floor_mount",), "probe": ("floor_probe", MOUNT_POINT, "stay"),

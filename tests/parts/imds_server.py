@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n")
             for _ in range(60):
                 self.wfile.write(b"i")
-                time.sleep(1)
+                time.sleep(1)  # that is the fault: a byte a second
         elif kind == "silence":
             # Until the client gives up: readable then means closed.
             self.connection.settimeout(120)

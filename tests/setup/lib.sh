@@ -18,7 +18,7 @@ busy() {
 	pid=$!
 	last=$SECONDS
 	while kill -0 "$pid" 2>/dev/null; do
-		sleep 0.2
+		sleep 0.2 # only how soon progress is shown; the end is waited for below
 		if [ $((SECONDS - last)) -ge 10 ]; then
 			last=$SECONDS
 			echo "   $((SECONDS - start)) s: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-90)"

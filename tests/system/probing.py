@@ -44,4 +44,4 @@ class Probing:
             except (OSError, http.client.HTTPException) as error:
                 self.problems.append(repr(error))
             self.slowest_s = max(self.slowest_s, time.monotonic() - start)
-            time.sleep(0.003)
+            time.sleep(0.003)  # the pace of the probing, not a wait for anything

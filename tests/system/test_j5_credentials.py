@@ -121,8 +121,8 @@ def test_a_file_in_a_closed_folder_is_replaced(world: World, node: Node) -> None
     """Nobody but root sees the path; AWS's refusal makes the agent look."""
     user = world.cloudwatch.user("node")
     node.only("metrics")
-    agent, path = node.agent, "/root/.aws/credentials"
-    node.host.sh("mkdir -p /root/.aws; chmod 700 /root /root/.aws")
+    agent, path = node.agent, "/srv/closed/credentials"
+    node.host.sh("mkdir -m 700 /srv/closed")
     node.host.write(path, profile(Credentials(user.access_key, "x" * 40)), 0o600)
     agent.change("metrics", credentials_file=path)
     start = world.cloudwatch.mark()
