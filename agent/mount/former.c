@@ -17,16 +17,10 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "pidstat.h"
 #include "str.h"
 
 enum { RETRY_MS = 1000 }; /* killed, and still not gone */
-
-/* Of a process, by /proc/PID/stat (proc_pid_stat(5)). */
-struct member {
-	int64_t group, session;
-	int64_t start; /* clock ticks since the boot */
-	bool dead;     /* waits for its parent only */
-};
 
 struct note {
 	int64_t group, session, start; /* of the wna-mount that wrote it, which led the group */
@@ -62,43 +56,29 @@ static bool numbers(const char *text, int64_t *ret, size_t count)
 	return true;
 }
 
-/* proc_pid_stat(5), counted from its fourth field. */
-enum { STAT_GROUP = 1, STAT_SESSION = 2, STAT_START = 18, STAT_FIELDS };
-
-static bool read_member(const char *pid, struct member *ret)
+static bool read_stat(const char *pid, struct pidstat *ret)
 {
-	int64_t fields[STAT_FIELDS];
-	char path[64], text[1024];
-	const char *after;
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool there = proc >= 0 && pidstat_read(proc, pid, ret);
 
-	snprintf(path, sizeof path, "/proc/%.32s/stat", pid);
-	if (!read_text(path, text, sizeof text))
-		return false;
-	/* The name, in brackets, may hold anything. */
-	after = strrchr(text, ')');
-	if (!after || after[1] != ' ' || after[2] == '\0' ||
-	    !numbers(after + 3, fields, STAT_FIELDS))
-		return false;
-	ret->group = fields[STAT_GROUP];
-	ret->session = fields[STAT_SESSION];
-	ret->start = fields[STAT_START];
-	ret->dead = after[2] == 'Z' || after[2] == 'X';
-	return true;
+	if (proc >= 0)
+		close(proc);
+	return there;
 }
 
 int former_note(const char *file)
 {
-	struct member self;
+	struct pidstat self;
 	char text[128];
 	int fd, n, rc;
 
-	if (!read_member("self", &self))
+	if (!read_stat("self", &self))
 		return -ESRCH;
 	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	n = snprintf(text, sizeof text, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
-	             self.group, self.session, self.start, clock_ms());
+	n = snprintf(text, sizeof text, "%d %d %" PRId64 " %" PRId64 "\n", self.group, self.session,
+	             self.start, clock_ms());
 	rc = write(fd, text, (size_t)n) == n ? 0 : -errno;
 	close(fd);
 	return rc;
@@ -127,18 +107,18 @@ static bool read_note(const char *file, struct note *ret)
  */
 static bool is_anew(const struct note *note)
 {
-	struct member leader;
+	struct pidstat leader;
 	char pid[24];
 
 	snprintf(pid, sizeof pid, "%" PRId64, note->group);
-	return read_member(pid, &leader) && leader.start != note->start;
+	return read_stat(pid, &leader) && leader.start != note->start;
 }
 
 /* One living process of the noted group; 0 if there is none. */
 static pid_t find_living(const struct note *note)
 {
 	const struct dirent *entry;
-	struct member member;
+	struct pidstat member;
 	int64_t pid;
 	pid_t found = 0;
 	DIR *dir;
@@ -150,8 +130,9 @@ static pid_t find_living(const struct note *note)
 		return 0;
 	while (found == 0 && (entry = readdir(dir))) {
 		if (str_int64(entry->d_name, 2, INT32_MAX, &pid) &&
-		    read_member(entry->d_name, &member) && !member.dead &&
-		    member.group == note->group && member.session == note->session)
+		    read_stat(entry->d_name, &member) && member.state != 'Z' &&
+		    member.state != 'X' && member.group == note->group &&
+		    member.session == note->session)
 			found = (pid_t)pid;
 	}
 	closedir(dir);

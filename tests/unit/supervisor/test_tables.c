@@ -243,24 +243,30 @@ static void group_is_systemds(void **state)
 	assert_null(leftover_cgroup("no colon", &len));
 }
 
+/* Fields 7 to 22 of such a file. */
+#define STAT_REST " 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777"
+
 static void stat_of_a_process(void **state)
 {
 	struct pidstat stat;
 
 	(void)state;
-	assert_true(pidstat_parse("12 (a) Z 9 8 7 0 -1", &stat));
+	assert_true(pidstat_parse("12 (a) Z 9 8 7" STAT_REST " 4096 1", &stat));
 	assert_int_equal(stat.state, 'Z');
 	assert_int_equal(stat.parent, 9);
 	assert_int_equal(stat.group, 8);
+	assert_int_equal(stat.session, 7);
+	assert_int_equal(stat.start, 777);
 	/* A name that looks like the rest of the line. */
-	assert_true(pidstat_parse("12 (x) Z 1 1 (y) S 3 4 5", &stat));
+	assert_true(pidstat_parse("12 (x) Z 1 1 (y) S 3 4 5" STAT_REST, &stat));
 	assert_int_equal(stat.state, 'S');
 	assert_int_equal(stat.group, 4);
 	assert_false(pidstat_parse("", &stat));
 	assert_false(pidstat_parse("12 (a)", &stat));
 	assert_false(pidstat_parse("12 (a) S", &stat));
 	assert_false(pidstat_parse("12 (a) S 1 x", &stat));
-	assert_false(pidstat_parse("12 (a) S 99999999999 1", &stat));
+	assert_false(pidstat_parse("12 (a) S 1 2 3 4", &stat));
+	assert_false(pidstat_parse("12 (a) S 99999999999 1 1" STAT_REST, &stat));
 }
 
 static int make_dir(void **state)

@@ -1,6 +1,7 @@
-/* wnad; never blocks. */
+/* wnad and wna-mount; never blocks. */
 #include "pidstat.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,31 +9,32 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool number(const char **text, pid_t *ret)
-{
-	char *end;
-	long value = strtol(*text, &end, 10);
-
-	if (end == *text || value < INT_MIN || value > INT_MAX)
-		return false;
-	*text = end;
-	*ret = (pid_t)value;
-	return true;
-}
+/* After the state, counted from the file's fourth field. */
+enum { FIELD_PARENT, FIELD_GROUP, FIELD_SESSION, FIELD_START = 18, FIELDS };
 
 bool pidstat_parse(const char *text, struct pidstat *ret)
 {
 	/* The second field, the name in parentheses, may hold anything, also ')'. */
 	const char *at = strrchr(text, ')');
-	struct pidstat stat;
+	long long field[FIELDS];
+	char state, *end;
 
 	if (!at || at[1] != ' ' || at[2] == '\0')
 		return false;
-	stat.state = at[2];
+	state = at[2];
 	at += 3;
-	if (!number(&at, &stat.parent) || !number(&at, &stat.group))
-		return false;
-	*ret = stat;
+	for (int i = 0; i < FIELDS; i++, at = end) {
+		errno = 0;
+		field[i] = strtoll(at, &end, 10);
+		if (end == at || errno != 0 ||
+		    (i <= FIELD_SESSION && (field[i] < INT_MIN || field[i] > INT_MAX)))
+			return false;
+	}
+	ret->state = state;
+	ret->parent = (pid_t)field[FIELD_PARENT];
+	ret->group = (pid_t)field[FIELD_GROUP];
+	ret->session = (pid_t)field[FIELD_SESSION];
+	ret->start = field[FIELD_START];
 	return true;
 }
 
