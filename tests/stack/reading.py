@@ -1,0 +1,101 @@
+"""The stack template as plain Python, read by a few lines of its own: what checks the
+template should not lean on the lab's interpreter, which is built from it.
+
+Functions stay functions ({"Ref": "Vpc"}); `plain` puts a parameter's default in place
+of a Ref to it and a resource's logical name in place of the others.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+STACK = ROOT / "userdata" / "stack.yaml"
+USER_DATA = ROOT / "userdata" / "user-data.yaml"
+
+
+class Loader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice: YAML would take the last one."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = {key for key in keys if keys.count(key) > 1}
+        assert not twice, f"line {node.start_mark.line + 1}: twice: {twice}"
+        return super().construct_mapping(node, deep)
+
+
+def function(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    """!Ref and the other short forms as the long ones."""
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = str(value).split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+Loader.add_multi_constructor("!", function)
+
+
+class Row(NamedTuple):
+    """One entry of a network ACL. For ICMP `first` is the type and `last` the code."""
+    acl: str
+    way: str        # "In" or "Out"
+    protocol: int
+    first: int
+    last: int
+    cidr: str       # where it comes from (In) or goes to (Out)
+
+
+class Template:
+    def __init__(self, path: Path = STACK) -> None:
+        self.text = path.read_text(encoding="utf-8")
+        self.root: dict[str, Any] = yaml.load(self.text, Loader)
+        self.parameters: dict[str, Any] = self.root["Parameters"]
+        self.resources: dict[str, Any] = self.root["Resources"]
+        self.outputs: dict[str, Any] = self.root["Outputs"]
+
+    def of(self, kind: str) -> dict[str, Any]:
+        """The resources of a type, by name."""
+        return {n: r for n, r in self.resources.items() if r["Type"] == f"AWS::{kind}"}
+
+    def properties(self, name: str) -> Any:
+        return self.plain(self.resources[name].get("Properties", {}))
+
+    def plain(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self.plain(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if set(value) == {"Ref"}:
+            return self.parameters.get(value["Ref"], {}).get("Default", value["Ref"])
+        if set(value) == {"Fn::GetAtt"}:
+            return ".".join(value["Fn::GetAtt"])
+        return {key: self.plain(item) for key, item in value.items()}
+
+    def rows(self) -> dict[str, Row]:
+        """Each ACL entry by its logical name."""
+        found = {}
+        for name in self.of("EC2::NetworkAclEntry"):
+            p = self.properties(name)
+            ports = p.get("PortRange") or {"From": -1, "To": -1}
+            first, last = ports["From"], ports["To"]
+            if p["Protocol"] == 1:
+                first, last = p["Icmp"]["Type"], p["Icmp"]["Code"]
+            way = "Out" if p.get("Egress") else "In"
+            found[name] = Row(p["NetworkAclId"], way, p["Protocol"], first, last, p["CidrBlock"])
+        return found
+
+    def acl_of(self, subnet: str) -> str:
+        """The ACL that a subnet is associated with."""
+        found = [p["NetworkAclId"] for p in map(self.properties, self.of(
+            "EC2::SubnetNetworkAclAssociation")) if p["SubnetId"] == subnet]
+        assert len(found) == 1, f"{subnet} has {len(found)} associations with an ACL"
+        return str(found[0])

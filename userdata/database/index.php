@@ -1,0 +1,121 @@
+<?php
+/*
+ * Who answers, and the rows of the database; a form adds one. Lies on the shared file system,
+ * so what belongs to a node or is secret is not in it: /run/web-node-agent/facts.env and
+ * /etc/web-node-agent/page.ini, both of this node.
+ */
+declare(strict_types=1);
+
+const FACTS = '/run/web-node-agent/facts.env';
+const CREDENTIALS = '/etc/web-node-agent/page.ini';
+const CONNECT_S = 2;
+const READ_S = 5;
+
+function ini(string $path): array
+{
+	return @parse_ini_file($path, false, INI_SCANNER_RAW) ?: [];
+}
+
+function fail(int $status, string $why): never
+{
+	http_response_code($status);
+	header('Content-Type: text/plain; charset=utf-8');
+	exit("$why\n");
+}
+
+/*
+ * Persistent: PHP looks whether the session still lives before it hands it out, and the agent
+ * has php-fpm drop them all when the database has moved. By name, as RDS asks for.
+ */
+function database(): mysqli
+{
+	$to = ini(CREDENTIALS);
+	if (!isset($to['host'], $to['port'], $to['ca'], $to['database'], $to['user'], $to['password']))
+		fail(500, 'database: this node has no credentials yet');
+	mysqli_report(MYSQLI_REPORT_OFF);
+	$db = mysqli_init();
+	$db->options(MYSQLI_OPT_CONNECT_TIMEOUT, CONNECT_S);
+	$db->options(MYSQLI_OPT_READ_TIMEOUT, READ_S);
+	$db->options(MYSQLI_OPT_SSL_VERIFY_SERVER_CERT, true);
+	$db->ssl_set(null, null, $to['ca'], null, null);
+	@$db->real_connect('p:' . $to['host'], $to['user'], $to['password'], $to['database'],
+		(int)$to['port'], null, MYSQLI_CLIENT_SSL);
+	if ($db->connect_errno !== 0)
+		fail(500, "database: ($db->connect_errno) $db->connect_error");
+	return $db;
+}
+
+function field(string $name, int $longest): string
+{
+	$text = $_POST[$name] ?? '';
+	if (!is_string($text) || !is_utf8($text) || trim($text) === '' || strlen($text) > $longest)
+		fail(400, "$name: 1 to $longest bytes of UTF-8 text");
+	return trim($text);
+}
+
+function is_utf8(string $text): bool
+{
+	return preg_match('//u', $text) === 1;
+}
+
+function add(): never
+{
+	$row = [field('name', 100), field('address', 200)];
+	$db = database();
+	$insert = @$db->prepare('INSERT INTO practice (name, address) VALUES (?, ?)');
+	if ($insert === false || !@$insert->execute($row))
+		fail(500, "database: ($db->errno) $db->error");
+	http_response_code(201);
+	header('Content-Type: text/plain; charset=utf-8');
+	exit($insert->insert_id . "\n");
+}
+
+function cells(string $tag, array $texts): string
+{
+	$html = '';
+	foreach ($texts as $text)
+		$html .= "<$tag>" . htmlspecialchars((string)$text) . "</$tag>";
+	return "<tr>$html</tr>\n";
+}
+
+header('Cache-Control: no-store');
+if ($_SERVER['REQUEST_METHOD'] === 'POST')
+	add();
+$facts = ini(FACTS);
+$found = @database()->query('SELECT id, name, address FROM practice ORDER BY id DESC LIMIT 50');
+if ($found === false)
+	fail(500, 'database: the rows cannot be read');
+$rows = array_reverse($found->fetch_all());
+?>
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>RDS Practice</title>
+<style>
+body { font-family: sans-serif; margin: 2em; }
+table { border-collapse: collapse; }
+th, td { border: 1px solid #999; padding: .3em .8em; text-align: left; }
+</style>
+</head>
+<body>
+<h1>Instance data</h1>
+<table>
+<?= cells('th', ['Data', 'Value']) ?>
+<?= cells('td', ['Instance ID', $facts['WNA_INSTANCE_ID'] ?? '']) ?>
+<?= cells('td', ['Private IP Address', $facts['WNA_PRIVATE_IPV4'] ?? '']) ?>
+<?= cells('td', ['Public IP Address', $facts['WNA_PUBLIC_IPV4'] ?? '']) ?>
+<?= cells('td', ['Availability Zone', $facts['WNA_AZ'] ?? '']) ?>
+</table>
+<h1>RDS Practice</h1>
+<table>
+<?= cells('th', ['ID', 'NAME', 'ADDRESS']) ?>
+<?php foreach ($rows as $row) echo cells('td', $row); ?>
+</table>
+<form method="post">
+<p><label>Name <input name="name" maxlength="100" required></label>
+<label>Address <input name="address" maxlength="200" required></label>
+<button>Add</button></p>
+</form>
+</body>
+</html>
