@@ -68,32 +68,39 @@ class MariaDb:
         self.process: Process | None = None
 
     def prepare(self, ca: bytes, certificate: Certificate) -> None:
-        subprocess.run(["cp", "-a", f"{self._template}/.", str(self.host.path("/var/lib/mysql"))],
-                       check=True)
+        self.fill()
         self.host.write("/etc/mysql/tls/ca.pem", ca)
         self.host.write("/etc/mysql/tls/cert.pem", certificate.certificate)
         self.host.write("/etc/mysql/tls/key.pem", certificate.key, 0o644)
-        self.host.write("/etc/mysql/init.sql", INIT)
-        self.host.sh("mkdir -p /run/mysqld; chown -R mysql: /run/mysqld /var/lib/mysql")
+
+    def fill(self) -> None:
+        """A fresh data directory; the server does not run."""
+        self.host.sh("rm -rf /var/lib/mysql; mkdir -p /var/lib/mysql /run/mysqld")
+        subprocess.run(["cp", "-a", "--sparse=always", f"{self._template}/.",
+                        str(self.host.path("/var/lib/mysql"))], check=True)
+        self.host.sh("chown -R mysql: /run/mysqld /var/lib/mysql")
 
     def start(self, writer: bool, wait: bool = True) -> None:
         # The users are made while the server may still be written to; read_only
         # is set after that.
         init = INIT + ("" if writer else "SET GLOBAL read_only = 1;\n")
         self.host.write("/etc/mysql/init.sql", init)
+        self.spawn("--init-file=/etc/mysql/init.sql", "--innodb-flush-log-at-trx-commit=0",
+                   "--skip-log-bin")
+        if wait:
+            self.wait_ready()
+
+    def spawn(self, *options: str) -> None:
         self.process = self.host.spawn(
             "/usr/sbin/mariadbd", "--no-defaults", "--user=mysql", "--datadir=/var/lib/mysql",
             "--socket=/run/mysqld/mysqld.sock", "--pid-file=/run/mysqld/mysqld.pid",
             "--bind-address=0.0.0.0", "--port=3306", "--skip-name-resolve",
             "--ssl-ca=/etc/mysql/tls/ca.pem", "--ssl-cert=/etc/mysql/tls/cert.pem",
-            "--ssl-key=/etc/mysql/tls/key.pem", "--init-file=/etc/mysql/init.sql",
+            "--ssl-key=/etc/mysql/tls/key.pem",
             "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M",
-            "--innodb-data-file-path=ibdata1:4M:autoextend",
-            "--innodb-flush-log-at-trx-commit=0", "--innodb-use-native-aio=0",
+            "--innodb-data-file-path=ibdata1:4M:autoextend", "--innodb-use-native-aio=0",
             "--performance-schema=0", "--aria-pagecache-buffer-size=1M", "--key-buffer-size=1M",
-            "--skip-log-bin", log="mariadbd")
-        if wait:
-            self.wait_ready()
+            *options, log="mariadbd")
 
     def wait_ready(self) -> None:
         wait_until(lambda: self.sql("SELECT 1", check=False) == "1",
