@@ -115,12 +115,15 @@ servers_start() {
 	mkdir -p /mnt/node2
 }
 
-# Drops all that reaches the server: nobody says so, the client just waits.
+# silence [CLIENT...]: drops all that reaches the server, or all from these
+# addresses: nobody says so, the client just waits.
 silence() {
+	local from=
+	if [ $# -gt 0 ]; then from="ip saddr { $(IFS=,; echo "$*") }"; fi
 	: > /run/silenced
-	ip netns exec srv nft -f - << 'END'
+	ip netns exec srv nft -f - << END
 table inet silence {
-	chain input { type filter hook input priority 0; iifname eth0 drop; }
+	chain input { type filter hook input priority 0; iifname eth0 $from drop; }
 }
 END
 }
