@@ -9,7 +9,7 @@ declare(strict_types=1);
 const FACTS = '/run/web-node-agent/facts.env';
 const CREDENTIALS = '/etc/web-node-agent/page.ini';
 const CONNECT_S = 2;
-const READ_S = 5;
+const READ_S = 2; /* also until a session whose server has gone is given up */
 
 function ini(string $path): array
 {
