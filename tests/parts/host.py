@@ -10,7 +10,6 @@ import select
 import signal
 import socket
 import subprocess
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
@@ -22,11 +21,36 @@ CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root"}
+# Run before a program: it and all its children are in the control groups named, and
+# "--" ends their list. By exec, so that the process stays the one that was started.
+JOIN = ('while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; '
+        'shift; exec "$@"')
 
 
 def _setns(fd: int) -> None:
     if _libc.setns(fd, CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "setns")
+
+
+@contextmanager
+def within(namespace: int) -> Iterator[None]:
+    """The calling thread is in a network namespace, given as a descriptor, meanwhile:
+    sockets made here stay there, and programs started here live there."""
+    back = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _setns(namespace)
+        yield
+    finally:
+        _setns(back)
+        os.close(back)
+
+
+def joining(cgroups: list[Path], command: list[str]) -> list[str]:
+    """The command line that enters control groups first; version 1 or 2, whose
+    interface is the same here (cgroups(7))."""
+    if not cgroups:
+        return command
+    return ["sh", "-c", JOIN, "sh", *map(str, cgroups), "--", *command]
 
 
 def strays(namespaces: list[int]) -> list[str]:
@@ -48,20 +72,25 @@ def strays(namespaces: list[int]) -> list[str]:
 
 class Host:
     """`copies`: folders whose contents are laid over the machine's root (the
-    installed agent). `binds`: (from, to, "ro" or "rw")."""
+    installed agent). `binds`: (from, to, "ro" or "rw"). `cgroups`: the folders of the
+    control groups in which everything of the host lives; they are the caller's."""
 
     def __init__(self, name: str, logs: Path, copies: list[Path] | None = None,
-                 binds: list[tuple[Path, str, str]] | None = None) -> None:
+                 binds: list[tuple[Path, str, str]] | None = None,
+                 cgroups: list[Path] | None = None) -> None:
         self.name = name
         self.logs = logs
+        self.cgroups = cgroups or []
         self.processes: list[Process] = []
         self.address = ""
         plan = {"name": name, "copies": [str(p) for p in copies or []],
                 "binds": [[str(a), b, c] for a, b, c in binds or []]}
         with (logs / f"{name}.holder.log").open("ab") as log:
             self._holder = subprocess.Popen(
-                ["unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child=SIGKILL",
-                 "/usr/bin/python3", "-I", "-S", str(HOLDER), json.dumps(plan)],
+                joining(self.cgroups, [
+                    "unshare", "--net", "--mount", "--pid", "--uts", "--fork",
+                    "--kill-child=SIGKILL",
+                    "/usr/bin/python3", "-I", "-S", str(HOLDER), json.dumps(plan)]),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                 env=ENVIRONMENT, cwd="/", start_new_session=True)
         self._pid = 0
@@ -110,8 +139,9 @@ class Host:
 
     def enter(self, *args: str) -> list[str]:
         """The command line that runs a program inside."""
-        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-n", "-p", "-r", "-w",
-                "--", "env", "-i", *(f"{k}={v}" for k, v in ENVIRONMENT.items()), *args]
+        return joining(self.cgroups, [
+            "nsenter", "-t", str(self.pid), "-m", "-u", "-n", "-p", "-r", "-w",
+            "--", "env", "-i", *(f"{k}={v}" for k, v in ENVIRONMENT.items()), *args])
 
     def run(self, *args: str, check: bool = True, timeout: float = 30.0,
             stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -186,16 +216,12 @@ class Host:
     def net(self) -> Iterator[None]:
         """The calling thread is in the host's network meanwhile: sockets made
         here stay there."""
-        back = os.open(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net",
-                       os.O_RDONLY | os.O_CLOEXEC)
         there = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _setns(there)
-            yield
+            with within(there):
+                yield
         finally:
-            _setns(back)
             os.close(there)
-            os.close(back)
 
     def connect(self, address: str, port: int, timeout: float = 5.0) -> socket.socket:
         """A TCP connection made from this host."""

@@ -4,8 +4,13 @@ Protocol: IMDSv2 as documented in the EC2 User Guide ("Use the Instance
 Metadata Service to access instance metadata"): tokens by PUT with a TTL of
 1..21600 s, refused when forwarded; 401 without a valid token; XHTML error bodies.
 
+A server's state is its own, so one process can serve several instances, each by a server
+bound to the instance's link. With a hop limit the token's packets carry it as their time
+to live ("Configure the Instance Metadata Service options", HttpPutResponseHopLimit):
+whoever is further away waits for nothing.
+
 Arguments: the control socket's path, then the addresses to listen on. Control:
-see do().
+see State.do().
 """
 from __future__ import annotations
 
@@ -16,6 +21,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from . import control
@@ -33,6 +39,7 @@ class State:
         self.values: dict[str, str] = {}
         self.tokens: dict[str, float] = {}
         self.enabled = True
+        self.hop_limit = 0  # the system's own time to live
         self.faults: list[dict[str, Any]] = []
         self.log: list[dict[str, Any]] = []
 
@@ -55,8 +62,31 @@ class State:
                     found.append(head + slash)
         return "\n".join(found) if found else None
 
-
-STATE = State()
+    def do(self, order: dict[str, Any]) -> Any:
+        """One order of the test."""
+        with self.lock:
+            match order["op"]:
+                case "set":  # values: {path: text}
+                    self.values.update(order["values"])
+                case "delete":  # path, and all below it
+                    for key in [k for k in self.values
+                                if k == order["path"] or k.startswith(order["path"] + "/")]:
+                        del self.values[key]
+                case "fault":  # match: "METHOD /path" regex; kind; count, -1 = for ever
+                    self.faults.append(order)
+                case "clear":
+                    self.faults.clear()
+                case "enable":
+                    self.enabled = order["value"]
+                case "hops":  # value: 1..64, 0 = the system's own
+                    self.hop_limit = order["value"]
+                case "revoke":
+                    self.tokens.clear()
+                case "log":
+                    return list(self.log)
+                case _:
+                    return {"error": "unknown op"}
+        return {}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -64,14 +94,28 @@ class Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "EC2ws", ""
     timeout = 60
 
+    @property
+    def state(self) -> State:
+        assert isinstance(self.server, Server)
+        return self.server.state
+
+    def parse_request(self) -> bool:
+        self.limit_hops(0)  # whoever asks again has received the last answer
+        return super().parse_request()
+
+    def limit_hops(self, hops: int) -> None:
+        """Of what is sent on this connection from now on; 0: as many as usual."""
+        if self.connection.family == socket.AF_INET:
+            self.connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops or -1)
+
     def log_message(self, *_: Any) -> None:
         pass
 
     def reply(self, status: int, body: bytes, kind: str = "text/plain",
               headers: dict[str, str] | None = None) -> None:
         token = self.headers.get("X-aws-ec2-metadata-token")
-        with STATE.lock:
-            STATE.log.append({
+        with self.state.lock:
+            self.state.log.append({
                 "at": time.time(), "method": self.command, "path": self.path, "status": status,
                 "token": token is not None, "ttl": self.headers.get(TTL_HEADER),
                 "port": self.client_address[1]})
@@ -123,33 +167,34 @@ class Handler(BaseHTTPRequestHandler):
             raise ValueError(kind)
 
     def do_PUT(self) -> None:
-        if fault := STATE.fault("PUT", self.path):
+        if fault := self.state.fault("PUT", self.path):
             return self.misbehave(fault)
-        if not STATE.enabled or self.path != "/latest/api/token" or \
+        if not self.state.enabled or self.path != "/latest/api/token" or \
                 self.headers.get("X-Forwarded-For"):
             return self.error(403, "Forbidden")
         ttl = self.headers.get(TTL_HEADER, "")
         if not ttl.isdigit() or not 1 <= int(ttl) <= 21600:
             return self.error(400, "Bad Request")
         token = secrets.token_urlsafe(40) + "=="
-        with STATE.lock:
-            STATE.tokens[token] = time.monotonic() + int(ttl)
+        with self.state.lock:
+            self.state.tokens[token] = time.monotonic() + int(ttl)
+        self.limit_hops(self.state.hop_limit)
         return self.reply(200, token.encode(), headers={TTL_HEADER: ttl})
 
     def do_GET(self) -> None:
-        if fault := STATE.fault("GET", self.path):
+        if fault := self.state.fault("GET", self.path):
             return self.misbehave(fault)
-        if not STATE.enabled:
+        if not self.state.enabled:
             return self.error(403, "Forbidden")
-        with STATE.lock:
-            left = STATE.tokens.get(self.headers.get("X-aws-ec2-metadata-token", ""), 0) \
+        with self.state.lock:
+            left = self.state.tokens.get(self.headers.get("X-aws-ec2-metadata-token", ""), 0) \
                 - time.monotonic()
         if left <= 0:
             return self.error(401, "Unauthorized")
         path = self.path.split("?")[0]
-        value = STATE.values.get(path)
+        value = self.state.values.get(path)
         if value is None:
-            value = STATE.listing(path)
+            value = self.state.listing(path)
         if value is None:
             return self.error(404, "Not Found")
         return self.reply(200, value.encode(), headers={TTL_HEADER: str(int(left))})
@@ -160,34 +205,16 @@ class Handler(BaseHTTPRequestHandler):
         self.error(405, "Method Not Allowed")
 
 
-def do(order: dict[str, Any]) -> Any:
-    """One order of the test."""
-    with STATE.lock:
-        match order["op"]:
-            case "set":  # values: {path: text}
-                STATE.values.update(order["values"])
-            case "delete":  # path, and all below it
-                for key in [k for k in STATE.values
-                            if k == order["path"] or k.startswith(order["path"] + "/")]:
-                    del STATE.values[key]
-            case "fault":  # match: "METHOD /path" regex; kind; count, -1 = for ever
-                STATE.faults.append(order)
-            case "clear":
-                STATE.faults.clear()
-            case "enable":
-                STATE.enabled = order["value"]
-            case "revoke":
-                STATE.tokens.clear()
-            case "log":
-                return STATE.log
-            case _:
-                return {"error": "unknown op"}
-    return {}
-
-
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def __init__(self, address: str, state: State, port: int = 80) -> None:
+        self.state = state
+        super().__init__((address, port), Handler)
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer's asks the resolver for our own name
 
     def handle_error(self, *_: Any) -> None:
         pass  # clients that leave early are part of the tests
@@ -198,10 +225,11 @@ class Server6(Server):
 
 
 def main() -> None:
+    state = State()
     for address in sys.argv[2:]:
-        server = (Server6 if ":" in address else Server)((address, 80), Handler)
+        server = (Server6 if ":" in address else Server)(address, state)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    control.serve(sys.argv[1], do)
+    control.serve(sys.argv[1], state.do)
 
 
 if __name__ == "__main__":

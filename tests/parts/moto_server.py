@@ -3,37 +3,24 @@ request's signature verified. Roles first, then authentication on: the account,
 its users and its role are made while moto asks for nothing, then
 INITIAL_NO_AUTH_ACTION_COUNT is set to 0 for good.
 
-Where moto 5.2 differs from AWS, and what is done about it here:
-- actions are named after the signing name, so that policies have to say
-  monitoring:PutMetricData where AWS says cloudwatch:PutMetricData;
-- refused authentication is answered in the Query protocol's XML whatever the
-  request's protocol: translated to AWS JSON (Recorder._translate);
-- a request without a signature ends in an internal error: answered here.
+Where moto 5.2 differs from AWS, beside what moto_common.py says: actions are named
+after the signing name, so that policies have to say monitoring:PutMetricData where
+AWS says cloudwatch:PutMetricData.
 
 Arguments: control socket, address, certificate, key. Control: see do().
 """
 from __future__ import annotations
 
-import base64
-import io
 import json
-import os
-import re
 import sys
-import threading
-import time
-from typing import Any, Callable, Iterable
+from typing import Any
 
-os.environ.setdefault("MOTO_PORT", "443")
+from . import moto_common  # before anything of moto
+from . import control
 
-from moto import settings  # noqa: E402  (the environment is read on import)
-from moto.iam.models import iam_backends  # noqa: E402
-from moto.moto_server.werkzeug_app import (  # noqa: E402
-    DomainDispatcherApplication, MotoRequestHandler, create_backend_app)
-from moto.sts.models import sts_backends  # noqa: E402
-from werkzeug.serving import make_server  # noqa: E402
-
-from . import control  # noqa: E402
+from moto import settings
+from moto.iam.models import iam_backends
+from moto.sts.models import sts_backends
 
 ACCOUNT = "123456789012"
 ROLE = "practice-web-role"
@@ -79,78 +66,13 @@ class Account:
                 "token": session.session_token}
 
 
-class Recorder:
-    """WSGI middleware: keeps what was asked and what was answered."""
-
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
-        self.app = app
-        self.lock = threading.Lock()
-        self.log: list[dict[str, Any]] = []
-
-    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        body = environ["wsgi.input"].read(length)
-        environ["wsgi.input"] = io.BytesIO(body)
-        entry: dict[str, Any] = {
-            "at": time.time(), "method": environ["REQUEST_METHOD"], "path": environ["PATH_INFO"],
-            "peer": environ["REMOTE_ADDR"],
-            "headers": {k[5:].replace("_", "-").lower(): v for k, v in environ.items()
-                        if k.startswith("HTTP_")},
-            "type": environ.get("CONTENT_TYPE", ""), "body": base64.b64encode(body).decode()}
-
-        if "HTTP_AUTHORIZATION" not in environ:
-            # moto fails on a missing header with an internal error; AWS says this.
-            text = json.dumps({"__type": "MissingAuthenticationToken",
-                               "message": "Request is missing Authentication Token"}).encode()
-            start("403 Forbidden", [("Content-Type", "application/x-amz-json-1.0"),
-                                    ("Content-Length", str(len(text)))])
-            self._keep(entry, 403)
-            return [text]
-
-        seen: dict[str, Any] = {}
-
-        def started(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
-            seen.update(status=status, headers=headers)
-            return lambda data: None
-
-        answer = b"".join(self.app(environ, started))
-        if "json" in entry["type"]:
-            answer = self._translate(answer, seen)
-        self._keep(entry, int(seen["status"].split()[0]))
-        start(seen["status"], seen["headers"])
-        return [answer]
-
-    @staticmethod
-    def _translate(answer: bytes, seen: dict[str, Any]) -> bytes:
-        """An XML error as AWS JSON 1.0 has it."""
-        code = re.search(rb"<Code>(.*?)</Code>", answer)
-        if not code:
-            return answer
-        message = re.search(rb"<Message>(.*?)</Message>", answer, re.S)
-        text = json.dumps({"__type": code[1].decode(),
-                           "message": message[1].decode() if message else ""}).encode()
-        kept = [(k, v) for k, v in seen["headers"]
-                if k.lower() not in ("content-length", "content-type")]
-        seen["headers"] = [*kept, ("Content-Type", "application/x-amz-json-1.0"),
-                           ("Content-Length", str(len(text)))]
-        return text
-
-    def _keep(self, entry: dict[str, Any], status: int) -> None:
-        entry["status"] = status
-        with self.lock:
-            self.log.append(entry)
-
-
 def main() -> None:
     path, address, certificate, key = sys.argv[1:5]
     settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
     account = Account()
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
 
-    recorder = Recorder(DomainDispatcherApplication(create_backend_app))
-    server = make_server(address, 443, recorder, threaded=True,
-                         ssl_context=(certificate, key), request_handler=MotoRequestHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    recorder = moto_common.serve(address, certificate, key)
 
     def do(order: dict[str, Any]) -> Any:
         match order["op"]:
@@ -159,8 +81,7 @@ def main() -> None:
             case "user":  # name → long-lived keys
                 return account.users[order["name"]]
             case "log":
-                with recorder.lock:
-                    return recorder.log[order.get("start", 0):]
+                return recorder.since(order.get("start", 0))
         return {"error": "unknown op"}
 
     control.serve(path, do)

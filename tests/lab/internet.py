@@ -1,0 +1,194 @@
+"""Who is outside: an administrator, a client, a stranger, Amazon S3 of the region and of
+another one, something to ping, and the public side of AWS's services. All addresses but
+S3's and 8.8.8.8 are of the ranges for documentation (RFC 5737); no link leads to the
+machine's own network.
+
+S3 is Python's HTTP server behind the lab's own certificate, in threads of this process: what
+the lab needs of S3 are files by HTTPS at S3's addresses, and who fetched them.
+"""
+from __future__ import annotations
+
+import json
+import ssl
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+from parts.host import Host
+from parts.pki import Authority
+
+from . import fabric_text as text
+from .fabric import Fabric
+from .netns import PLAIN, Netns
+from .resolver import PUBLIC as RESOLVER
+from .serving import Server
+
+ADMIN = "198.51.100.7"
+CLIENT = "203.0.113.10"
+STRANGER = "203.0.113.66"
+# Of the region's managed prefix list, one for each of its parts; see the stack template.
+REPOSITORY = ("52.219.56.10", "3.5.140.10")
+ELSEWHERE = "52.219.1.10"  # of the document's 52.219.0.0/16, and not of the region's list
+PING = "8.8.8.8"           # as in the document
+SERVICES = "198.51.100.80"  # monitoring, autoscaling, secretsmanager, …
+
+
+@dataclass
+class Visit:
+    """One request that S3 had."""
+    at: float
+    peer: str     # the source address it saw
+    server: str   # the address it was asked at
+    path: str
+    status: int
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Files of a folder; "…/peer" and, without a folder, everything: who asks."""
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "AmazonS3", ""
+    timeout = 30
+
+    @property
+    def store(self) -> "Store":
+        assert isinstance(self.server, StoreServer)
+        return self.server.store
+
+    def setup(self) -> None:
+        # Here, in the connection's own thread: a client that says nothing stops nobody.
+        self.request.settimeout(self.timeout)
+        self.request.do_handshake()
+        self.directory = str(self.store.folder or "/nonexistent")
+        super().setup()
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, directory="/nonexistent", **more)
+
+    def do_GET(self) -> None:
+        if self.store.unavailable:
+            self.send_error(503, "Slow Down")  # S3 API Reference, "Error responses"
+        elif self.store.folder and not self.path.split("?")[0].endswith("/peer"):
+            super().do_GET()
+        else:
+            body = json.dumps({"peer": self.client_address[0]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def log_request(self, code: Any = "-", size: Any = "-") -> None:
+        with self.store.lock:
+            self.store.visits.append(Visit(
+                time.time(), self.client_address[0], self.connection.getsockname()[0],
+                self.path, int(code)))
+
+
+class StoreServer(Server):
+    def __init__(self, store: "Store") -> None:
+        self.store = store
+        super().__init__(("0.0.0.0", 443), Handler)
+
+    def get_request(self) -> Any:
+        connection, peer = super().get_request()
+        return self.store.context.wrap_socket(connection, server_side=True,
+                                              do_handshake_on_connect=False), peer
+
+
+class Store:
+    """Amazon S3 as far as it matters here. `unavailable`: it answers 503."""
+
+    def __init__(self, netns: Netns, authority: Authority, names: list[str],
+                 folder: Path | None) -> None:
+        self.netns, self.folder = netns, folder
+        self.unavailable = False
+        self.visits: list[Visit] = []
+        self.lock = threading.Lock()
+        certificate = authority.issue(*names)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile(mode="wb") as pem:
+            pem.write(certificate.certificate + certificate.key)
+            pem.flush()
+            self.context.load_cert_chain(pem.name)
+        with netns.net():
+            self.server = StoreServer(self)
+        self.server.start()
+
+    def fetched(self, path: str = "") -> list[Visit]:
+        """Requests so far of paths that begin so."""
+        with self.lock:
+            return [visit for visit in self.visits if visit.path.startswith(path)]
+
+    def close(self) -> None:
+        self.server.end()
+        self.netns.close()
+
+
+class Internet:
+    """`folder`: what the repository serves, by HTTPS at all of `names` and at REPOSITORY.
+    `binds`: for the hosts, as parts.host.Host has them."""
+
+    def __init__(self, fabric: Fabric, authority: Authority, folder: Path, names: list[str],
+                 elsewhere: list[str] | None = None,
+                 binds: list[tuple[Path, str, str]] | None = None) -> None:
+        self._fabric = fabric
+        self._spaces: list[Netns] = []
+        self.hosts: list[Host] = []
+        self._stores: list[Store] = []
+        try:
+            self.admin, self.client, self.stranger = (
+                self._host(name, binds) for name in ("admin", "client", "stranger"))
+            repo = self._space("repository", *REPOSITORY)
+            # The gateway endpoint: the VPC's router leads here without any translation.
+            fabric.hang(repo, text.S3)
+            self.repo = self._store(repo, authority, [*names, *REPOSITORY], folder)
+            self.elsewhere = self._store(self._space("elsewhere", ELSEWHERE), authority,
+                                         [*(elsewhere or []), ELSEWHERE], None)
+            self.ping = self._space("ping", PING)
+            for host, address in zip(self.hosts, (ADMIN, CLIENT, STRANGER)):
+                fabric.internet(host, address)
+                host.address = address
+                host.path("/etc/resolv.conf").unlink(missing_ok=True)
+                host.write("/etc/resolv.conf", f"nameserver {RESOLVER}\noptions timeout:1\n")
+        except BaseException:
+            self.close()
+            raise
+
+    def _host(self, name: str, binds: list[tuple[Path, str, str]] | None) -> Host:
+        host = Host(name, self._fabric.logs, binds=binds)
+        self.hosts.append(host)
+        return host
+
+    def _space(self, name: str, *addresses: str) -> Netns:
+        space = Netns(name, PLAIN)
+        self._spaces.append(space)
+        self._fabric.internet(space, *addresses)
+        return space
+
+    def _store(self, space: Netns, authority: Authority, names: list[str],
+               folder: Path | None) -> Store:
+        store = Store(space, authority, names, folder)
+        self._stores.append(store)
+        return store
+
+    def services(self, to: str, to_port: int = 443) -> str:
+        """AWS's services on their public side lead to a server on the backplane: what is
+        reached without an endpoint. Returns the address."""
+        self._fabric.public_forwarder("services", SERVICES, 443, to, to_port)
+        return SERVICES
+
+    def close(self) -> None:
+        for store in self._stores:
+            store.close()
+        for space in self._spaces:
+            space.close()
+        for host in self.hosts:
+            host.close()
+        self._stores, self._spaces, self.hosts = [], [], []
