@@ -1,0 +1,319 @@
+"""The Application Load Balancer: a node in each zone. Real: every request and every
+check goes from the node's own network to the target, through its security groups and
+ACLs. A stand-in: HAProxy forwards where AWS has its own proxy; which targets get
+requests is decided by targets.py and told to HAProxy by its runtime socket.
+
+As an ALB does (ALB User Guide, "Troubleshoot your Application Load Balancers" for the
+status codes, "HTTP headers and Application Load Balancers"):
+- 503 without targets to send to, 502 if a target refuses, resets or answers badly, 504
+  if it does not answer: ten seconds for connecting, the idle timeout for the answer;
+- no second try at another target;
+- X-Forwarded-For (appended), -Proto, -Port and X-Amzn-Trace-Id are set, Host is kept;
+- a deregistered target ends what it has, and what is left after the delay is cut;
+- source ports 1024-65535.
+Otherwise than AWS: an answer 504 to a connection that timed out says 502 in its body;
+a node has one address, and does not grow.
+"""
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from parts.host import Host
+from parts.process import Process
+from parts.wait import wait_until
+
+from .model import Alb as AlbModel, Model, TargetGroup
+from .probe import probe
+from .targets import Targets
+
+SOCKET = "/run/haproxy.sock"
+SLOTS = 64
+CONNECT_S = 10  # "before the connection timeout expired (10 seconds)"
+BALANCE = {"round_robin": "roundrobin", "least_outstanding_requests": "leastconn",
+           "weighted_random": "random"}
+READY, DRAIN = "ready", "drain"
+
+CONF = """global
+  maxconn 8000
+  nbthread 1
+  stats socket {socket} mode 600 level admin
+  log stdout format raw local0 info
+defaults
+  mode http
+  log global
+  option httplog
+  option dontlog-normal
+  option http-keep-alive
+  retries 0
+  timeout connect {connect}s
+  timeout server {idle}s
+  timeout client {idle}s
+  timeout http-request {idle}s
+  timeout http-keep-alive {idle}s
+  errorfile 503 /etc/haproxy/502.http
+  errorfile 502 /etc/haproxy/502.http
+  errorfile 504 /etc/haproxy/504.http
+frontend listener
+  bind :{port}
+  http-request set-var(txn.start) date(0,ms)
+  http-request set-header X-Forwarded-For %[req.fhdr(X-Forwarded-For)],\\ %[src] if {{ req.hdr(X-Forwarded-For) -m found }}
+  http-request set-header X-Forwarded-For %[src] unless {{ req.hdr(X-Forwarded-For) -m found }}
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Port {port}
+  http-request set-header X-Amzn-Trace-Id Root=1-%{{+X}}Ts-%[uuid(4),regsub(-,,g),bytes(0,24)] unless {{ req.hdr(X-Amzn-Trace-Id) -m found }}
+  http-request return status 503 content-type text/html string "{unavailable}" hdr Server awselb/2.0 if {{ nbsrv(targets) eq 0 }}
+  # What HAProxy answers itself is 502 by the files above; a connection that timed out is told by its time.
+  http-after-response set-status 504 reason "Gateway Time-out" if {{ status 502 }} {{ res.hdr(Server) awselb/2.0 }} {{ date(0,ms),sub(txn.start) ge {late} }}
+  default_backend targets
+backend targets
+  balance {balance}
+  server-template t 1-{slots} 0.0.0.0:80 disabled
+"""
+
+
+def page(status: str) -> str:
+    return (f"<html><head><title>{status}</title></head>"
+            f"<body><center><h1>{status}</h1></center></body></html>")
+
+
+def error_file(status: str) -> str:
+    body = page(status)
+    return (f"HTTP/1.1 {status}\r\nServer: awselb/2.0\r\nContent-Type: text/html\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n{body}")
+
+
+@dataclass
+class Node:
+    zone: str
+    host: Host
+    process: Process | None = None
+    slots: dict[str, int] = field(default_factory=dict)       # target → number
+    applied: dict[str, str] = field(default_factory=dict)     # target → state at HAProxy
+
+    def command(self, *lines: str) -> str:
+        """HAProxy's runtime API; one connection, all lines."""
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(5)
+            peer.connect(str(self.host.path(SOCKET)))
+            peer.sendall((";".join(lines) + "\n").encode())
+            answer = b""
+            while part := peer.recv(65536):
+                answer += part
+        text = answer.decode()
+        if "No such" in text or "Unknown" in text or "Invalid" in text:
+            raise RuntimeError(f"{self.host.name}: haproxy: {lines}: {text.strip()}")
+        return text
+
+
+class Alb:
+    """`hosts`: zone → the node's host, attached to its subnet."""
+
+    def __init__(self, hosts: dict[str, Host], model: Model) -> None:
+        self.alb: AlbModel = model.alb
+        group = model.target_group
+        for bad, what in ((group.health_protocol != "HTTP", f"checks by {group.health_protocol}"),
+                          (group.protocol != "HTTP", f"targets by {group.protocol}"),
+                          (group.slow_start != 0, "slow start"),
+                          (self.alb.listener.protocol != "HTTP", "a listener that is not HTTP"),
+                          (group.algorithm not in BALANCE, f"algorithm {group.algorithm}")):
+            if bad:
+                raise ValueError(f"line {group.line}: the lab's load balancer has no {what}")
+        self.nodes = {zone: Node(zone, host) for zone, host in hosts.items()}
+        self.targets = Targets(group, hosts)
+        # (Unix time, node, target, state, reason) of each node's every change of mind.
+        self.transitions: list[tuple[float, str, str, str, str]] = []
+        self._lock = threading.RLock()
+        self._wake = threading.Condition(self._lock)
+        self._stops: dict[str, threading.Event] = {}
+        self._threads: list[threading.Thread] = []
+        self._closed = threading.Event()
+
+    def start(self, wait: bool = True) -> None:
+        group = self.targets.group
+        text = CONF.format(
+            socket=SOCKET, connect=CONNECT_S, idle=self.alb.idle_timeout, slots=SLOTS,
+            port=self.alb.listener.port, balance=BALANCE[group.algorithm],
+            unavailable=page("503 Service Temporarily Unavailable").replace('"', '\\"'),
+            late=CONNECT_S * 1000 - 100)
+        for node in self.nodes.values():
+            node.host.write("/etc/haproxy/lab.cfg", text)
+            for status in ("502 Bad Gateway", "504 Gateway Time-out"):
+                node.host.write(f"/etc/haproxy/{status[:3]}.http", error_file(status))
+            node.host.sh("echo 1024 65535 > /proc/sys/net/ipv4/ip_local_port_range")
+            node.process = node.host.spawn("/usr/sbin/haproxy", "-db", "-f",
+                                           "/etc/haproxy/lab.cfg", log="haproxy")
+        self._thread(self._expire, "expiry")
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        for node in self.nodes.values():
+            wait_until(lambda: node.command("show info"), f"{node.host.name}: haproxy runs")
+
+    # registration
+
+    def register(self, target_id: str, address: str, zone: str) -> None:
+        """RegisterTargets: an instance, by its id, with its address."""
+        with self._lock:
+            self._stop_checks(target_id)
+            self.targets.register(target_id, address, zone)
+            for node in self.nodes.values():
+                self._place(node, target_id, address)
+            stop = self._stops[target_id] = threading.Event()
+            self._apply()
+            for node in self.nodes.values():
+                self._thread(lambda n=node: self._check(n, target_id, address, stop),
+                             f"{node.zone} {target_id}")
+
+    def deregister(self, target_id: str) -> None:
+        """DeregisterTargets: no new requests; gone after the delay."""
+        with self._lock:
+            self._stop_checks(target_id)
+            self.targets.deregister(target_id, time.monotonic())
+            self._apply()
+            self._wake.notify_all()
+
+    def update(self, group: TargetGroup) -> None:
+        """A stack update of the target group."""
+        with self._lock:
+            moved = group.port != self.targets.group.port
+            self.targets.update(group)
+            for target in self.targets.all() if moved else []:
+                for node in self.nodes.values():
+                    node.command(f"set server targets/t{node.slots[target.id]} "
+                                 f"addr {target.address} port {group.port}")
+            self._apply()
+
+    # what it shows
+
+    def describe(self) -> list[dict[str, Any]]:
+        """DescribeTargetHealth."""
+        with self._lock:
+            found = []
+            for target in self.targets.all():
+                shown = target.shown
+                health = {"State": shown.state}
+                if shown.reason:
+                    health |= {"Reason": shown.reason, "Description": shown.description}
+                found.append({"Target": {"Id": target.id, "Port": self.targets.group.port},
+                              "HealthCheckPort": str(self.targets.group.health_port),
+                              "TargetHealth": health})
+            return found
+
+    def state(self, target_id: str) -> str:
+        """"initial", "healthy", "unhealthy", "draining", or "unused": not registered."""
+        with self._lock:
+            return self.targets.shown(target_id).state
+
+    def states(self) -> dict[str, str]:
+        with self._lock:
+            return {target.id: target.shown.state for target in self.targets.all()}
+
+    def routed(self, zone: str) -> list[str]:
+        """Where this zone's node sends requests to."""
+        with self._lock:
+            return self.targets.routed(zone)
+
+    def in_flight(self, target_id: str) -> int:
+        """Requests that the target has not answered yet, at all nodes."""
+        count = 0
+        with self._lock:
+            for node in self.nodes.values():
+                number = node.slots.get(target_id)
+                for line in node.command("show stat -1 4 -1").splitlines() if number else []:
+                    fields = line.split(",")
+                    if fields[:2] == ["targets", f"t{number}"]:
+                        count += int(fields[4])
+        return count
+
+    def close(self) -> None:
+        """Ends the checks; HAProxy ends with its host."""
+        with self._lock:
+            self._closed.set()
+            for target_id in list(self._stops):
+                self._stop_checks(target_id)
+            self._wake.notify_all()
+        for thread in self._threads:
+            thread.join(10)
+        for node in self.nodes.values():
+            if node.process:
+                node.process.stop()
+
+    # inside
+
+    def _thread(self, run: Any, name: str) -> None:
+        self._threads = [t for t in self._threads if t.is_alive()]
+        thread = threading.Thread(target=run, name=f"alb {name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _stop_checks(self, target_id: str) -> None:
+        stop = self._stops.pop(target_id, None)
+        if stop:
+            stop.set()
+
+    def _check(self, node: Node, target_id: str, address: str, stop: threading.Event) -> None:
+        """One target by one node, every interval whatever the last check took."""
+        with node.host.net():
+            due = time.monotonic()
+            while not stop.is_set():
+                result = probe(address, self.targets.group, stop)
+                with self._lock:
+                    if stop.is_set():
+                        return
+                    if self.targets.feed(node.zone, target_id, result):
+                        self._note(node, target_id)
+                        self._apply()
+                due = max(due + self.targets.group.interval, time.monotonic())
+                stop.wait(due - time.monotonic())
+
+    def _note(self, node: Node, target_id: str) -> None:
+        target = self.targets.get(target_id)
+        if target:
+            health = target.opinions[node.zone].health
+            self.transitions.append((time.time(), node.zone, target_id, health.state,
+                                     health.description))
+
+    def _expire(self) -> None:
+        """Deregistrations come to their end by the clock."""
+        with self._lock:
+            while not self._closed.is_set():
+                due = self.targets.next_expiry()
+                self._wake.wait(None if due is None else max(0.0, due - time.monotonic()))
+                for target in self.targets.expire(time.monotonic()):
+                    for node in self.nodes.values():
+                        self._remove(node, target.id)
+                self._apply()
+
+    def _place(self, node: Node, target_id: str, address: str) -> None:
+        number = node.slots.get(target_id)
+        if number is None:
+            free = set(range(1, SLOTS + 1)) - set(node.slots.values())
+            number = node.slots[target_id] = min(free)
+        node.command(f"set server targets/t{number} addr {address} port {self.targets.group.port}")
+
+    def _remove(self, node: Node, target_id: str) -> None:
+        """What is still in flight is cut (502 at an ALB)."""
+        number = node.slots.pop(target_id)
+        node.applied.pop(target_id, None)
+        node.command(f"set server targets/t{number} state maint",
+                     f"shutdown sessions server targets/t{number}")
+
+    def _apply(self) -> None:
+        """HAProxy's servers as the targets' health wants them: who gets requests is
+        told before who does not any more."""
+        for node in self.nodes.values():
+            sent = set(self.targets.routed(node.zone))
+            wanted = {target_id: READY if target_id in sent else DRAIN
+                      for target_id in node.slots}
+            for state in (READY, DRAIN):
+                lines = [f"set server targets/t{node.slots[target_id]} state {state}"
+                         for target_id, want in wanted.items()
+                         if want == state != node.applied.get(target_id)]
+                if lines:
+                    node.command(*lines)
+            node.applied = wanted

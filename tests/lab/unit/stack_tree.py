@@ -1,0 +1,19 @@
+"""The project's own template, for the tests that change it."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab import model, template
+
+PATH = Path(__file__).parents[3] / "userdata" / "stack.yaml"
+# What has no default: a user has to say it.
+GIVEN = {"KeyName": "lab", "RepositoryUrl": "https://repository.example/agent",
+         "RepositoryBucket": "repository"}
+
+
+def tree() -> template.Tree:
+    return template.load_tree(PATH)
+
+
+def build(changed: template.Tree, **parameters: str) -> model.Model:
+    return model.build(template.interpret(changed, {**GIVEN, **parameters}))

@@ -1,0 +1,117 @@
+"""The stand-in for cloud-init: what it reads, and what it does in a host."""
+from __future__ import annotations
+
+import base64
+import gzip
+import os
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from lab import cloudconfig
+from lab.cloudconfig import BadConfig, CloudInit, parse, script
+from parts.host import Host
+
+USER_DATA = Path(__file__).parents[3] / "userdata/user-data.yaml"
+
+
+def config(*lines: str) -> cloudconfig.Config:
+    return parse("#cloud-config\n" + "\n".join(lines) + "\n")
+
+
+def test_the_stacks_user_data_is_taken() -> None:
+    found = parse(USER_DATA.read_text())
+    assert [f.path for f in found.files if f.mode == 0o755] == ["/usr/local/sbin/web-node-setup"]
+    assert found.runcmd == [["/usr/local/sbin/web-node-setup"]]
+    assert len(USER_DATA.read_bytes()) < 8192  # the values take room, too; the limit is 16 KB
+
+
+@pytest.mark.parametrize("text, words", [
+    (" #cloud-config\n", "first line"),
+    ("#!/bin/sh\n", "first line"),
+    ("#cloud-config\na: [\n", "no YAML"),
+    ("#cloud-config\n- a\n", "no mapping"),
+    ("#cloud-config\nfrobnicate: [a]\n", "unknown here: frobnicate"),
+    ("#cloud-config\nruncmd: ls\n", "runcmd is not a list"),
+    ("#cloud-config\nruncmd: [{a: b}]\n", "neither a text nor a list"),
+    ("#cloud-config\nwrite_files: [{content: a}]\n", "no path"),
+    ("#cloud-config\nwrite_files: [{path: /a, mode: '0644'}]\n", "unknown key"),
+    ("#cloud-config\nwrite_files: [{path: /a, encoding: rot13}]\n", "unknown encoding"),
+    ("#cloud-config\n" + "#" * 16384, "bytes, more than 16384"),
+])
+def test_what_is_wrong_is_said(text: str, words: str) -> None:
+    with pytest.raises(BadConfig, match=words):
+        parse(text)
+
+
+def test_a_first_line_with_a_blank_behind_it_is_good() -> None:
+    assert parse("#cloud-config \n").runcmd == []
+
+
+@pytest.mark.parametrize("encoding, data", [
+    ("", "text\n"), ("text/plain", "text\n"),
+    ("b64", base64.b64encode(b"text\n").decode()), ("base64", base64.b64encode(b"text\n").decode()),
+    ("gz+b64", base64.b64encode(gzip.compress(b"text\n")).decode()),
+])
+def test_encodings(encoding: str, data: str) -> None:
+    assert cloudconfig.decode(data, encoding) == b"text\n"
+
+
+def test_permissions_quoted_and_not() -> None:
+    found = config("write_files:", "- {path: /a, permissions: '0750'}",
+                   "- {path: /b, permissions: 0640}", "- {path: /c}")
+    assert [f.mode for f in found.files] == [0o750, 0o640, 0o644]
+
+
+def test_a_list_is_quoted_and_a_text_is_the_shells() -> None:
+    assert script([["echo", "a b", "it's", 1], "echo a && echo b"]) == \
+        "#!/bin/sh\n'echo' 'a b' 'it'\\''s' '1'\necho a && echo b\n"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    found = Host("cloud-init", tmp_path)
+    yield found
+    found.close()
+
+
+TEXT = """#cloud-config
+bootcmd:
+  - test ! -e /srv/a && echo first > /srv/order
+write_files:
+  - {path: /srv/a/b/file, content: "one\\n", permissions: '0640', owner: 'root:www-data'}
+  - {path: /srv/a/b/file, content: "two\\n", append: true}
+  - {path: /srv/late, content: "late\\n", defer: true}
+packages: [tools]
+runcmd:
+  - [sh, -c, 'echo "$1" >> /srv/order', sh, 'it''s   third']
+  - echo words; echo more >&2; test -e /srv/late
+"""
+
+
+def test_all_stages_in_order(host: Host) -> None:
+    host.write("/usr/bin/dnf", "#!/bin/sh\necho dnf $* >> /srv/order\ntest ! -e /srv/late\n", 0o755)
+    between: list[str] = []
+    boot = CloudInit(host)
+    assert boot.boot(TEXT, lambda: between.append(host.read("/srv/a/b/file")))
+    assert between == ["one\ntwo\n"]
+    assert host.read("/srv/order") == "first\ndnf -y install tools\nit's   third\n"
+    assert host.sh("stat -c '%a %U %G' /srv/a/b/file") == "644 root root\n"
+    assert boot.words() == "words\nmore\n"
+    assert '"errors": []' in host.read("/run/cloud-init/result.json")
+
+
+def test_a_failure_ends_nothing_and_is_told(host: Host) -> None:
+    boot = CloudInit(host)
+    host.write("/usr/bin/dnf", "#!/bin/sh\nexit 1\n", 0o755)
+    assert not boot.boot("#cloud-config\npackages: [a]\nruncmd: [echo on]\n")
+    assert boot.words() == "on\n"
+    assert cloudconfig.LOG in host.read("/run/cloud-init/result.json")
+
+
+def test_an_owner_that_is_not_there(host: Host) -> None:
+    with pytest.raises(BadConfig, match="/srv/a: .*nobody-such"):
+        CloudInit(host).boot("#cloud-config\nwrite_files: [{path: /srv/a, owner: nobody-such}]\n")
