@@ -1,0 +1,117 @@
+"""The process that holds the lab: every namespace, server and controller ends with it.
+
+Started by `tests/lab/run up` in a mount namespace of its own, with two pipes: what it says
+on standard output is shown, and until "stay" came in on standard input it ends when that
+closes, so that an `up` that was broken off in any way leaves nothing.
+"""
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from parts import control
+
+from . import client
+from .world import World
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stop(BaseException):
+    """Asked to end; raised in the main thread wherever it is."""
+
+
+def say(text: str) -> None:
+    """Not by print(), which a signal may have interrupted."""
+    try:
+        os.write(1, (text.rstrip("\n") + "\n").encode())
+    except OSError:
+        pass  # whoever looked has gone
+
+
+def hold(place: Path) -> int:
+    """The lock that says that we live; for ever ours."""
+    fd = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.ftruncate(fd, 0)
+    os.write(fd, str(os.getpid()).encode())
+    return fd
+
+
+class Daemon:
+    def __init__(self) -> None:
+        self.build = client.build_folder()
+        self.folder = client.folder(self.build)
+        self.world: World | None = None
+        self.stay = threading.Event()
+        self.ready = threading.Event()
+
+    def watch_caller(self) -> None:
+        """Ends us if whoever brings us up goes away before we are up."""
+        word = sys.stdin.readline()
+        if word == "stay\n":
+            self.stay.set()
+        elif not self.stay.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def do(self, order: dict[str, Any]) -> dict[str, Any]:
+        try:
+            if order["op"] == "down":
+                os.kill(os.getpid(), signal.SIGTERM)
+                return {"answer": {}}
+            if not self.world or not self.ready.is_set():
+                return {"error": "the lab is not up yet"}
+            return {"answer": self.world.do(order)}
+        except Exception as error:  # whoever asked shows it, the lab goes on
+            traceback.print_exc()
+            return {"error": f"{order['op']}: {error or type(error).__name__}"}
+
+    def run(self, parameters: dict[str, str]) -> int:
+        def stop(*_: object) -> None:
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            raise Stop
+        for number in SIGNALS:
+            signal.signal(number, stop)
+        threading.Thread(target=self.watch_caller, daemon=True).start()
+        try:
+            self.world = World(self.build, Path(os.environ["WNA_LAB_STAGE"]),
+                               Path(os.environ["WNA_LAB_TEMPLATE"]), parameters, say)
+            threading.Thread(target=control.serve, daemon=True,
+                             args=(str(self.folder / "lab.sock"), self.do)).start()
+            self.world.up()
+            self.ready.set()
+            say("ready")
+            while True:
+                signal.pause()
+        except Stop:
+            return 0 if self.ready.is_set() else 130
+        except Exception as error:
+            traceback.print_exc()
+            say(f"failed {error}")
+            return 1
+        finally:
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            if self.world:
+                self.world.down()
+            (self.folder / "lab.sock").unlink(missing_ok=True)
+
+
+def main() -> int:
+    daemon = Daemon()
+    lock = hold(daemon.folder / "daemon")
+    try:
+        return daemon.run(dict(word.split("=", 1) for word in sys.argv[1:]))
+    finally:
+        os.ftruncate(lock, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""AWS's side of the lab: the services behind the endpoints, the database, the file system,
+the load balancer's nodes, each where the template puts it."""
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from parts import mariadb
+from parts.host import Host
+from parts.pki import Authority
+
+from . import parameters, rds
+from .alb import Alb
+from .aws import Aws
+from .efs import PORT as NFS, FileSystem
+from .fabric import Eni, Fabric
+from .internet import REPOSITORY, SERVICES, Internet
+from .model import Model
+from .resolver import Resolver
+
+AWS, EFS, PAIR = "100.64.0.10", "100.64.0.20", ("100.64.0.31", "100.64.0.32")
+HTTPS = 443
+
+
+def letter(zone: str) -> str:
+    """"a" of "ap-northeast-2a"."""
+    return zone[-1]
+
+
+class Services:
+    """Hosts are made at once and filled in steps, so that what takes long begins early."""
+
+    def __init__(self, fabric: Fabric, model: Model, authority: Authority, venv: Path, ca: Path,
+                 tests: Path) -> None:
+        self.fabric, self.model, self.authority = fabric, model, authority
+        self.hosts: list[Host] = []
+        self.spots: dict[str, Eni] = {}
+        lab = [(tests, "/lab", "ro")]
+        zones = model.zones
+        self._aws = self._host("aws", [*lab, (venv, str(venv), "ro")])
+        self._efs = self._host("efs", lab)
+        self._pair = {zone: self._host(f"db-{letter(zone)}", lab) for zone in zones}
+        self._nodes = {zone: self._host(f"alb-{letter(zone)}", lab) for zone in zones}
+        # Never told to anybody but through Secrets Manager.
+        self.password = secrets.token_urlsafe(24)
+        self.aws = Aws(self._aws, model, venv, ca, AWS, self.password)
+        self.efs = FileSystem(
+            self._efs, f"{model.file_system.id}.efs.{model.region}.amazonaws.com")
+
+    def _host(self, name: str, binds: list[tuple[Path, str, str]]) -> Host:
+        host = Host(name, self.fabric.logs, binds=binds)
+        self.hosts.append(host)
+        return host
+
+    def start_aws(self) -> None:
+        self.fabric.backplane(self._aws, AWS)
+        self.aws.start(self.authority.issue(*self.aws.names()), wait=False)
+
+    def attach(self) -> None:
+        """Every network interface that the template asks for, but the instances'."""
+        for zone, host in self._nodes.items():
+            subnet = self.model.in_zone(self.model.alb.subnets, zone)
+            self.spots[host.name] = self.fabric.attach(
+                host, subnet, host.name, self.model.alb.groups, public=self.model.alb.internet_facing)
+        for target in self.model.mount_targets:
+            zone = self.model.subnets[target.subnet].zone
+            name = f"efs-{letter(zone)}"
+            self.spots[name] = self.fabric.forwarder(
+                target.subnet, name, target.groups, NFS, EFS, address=target.address).eni
+        for endpoint in self.model.endpoints:
+            for subnet in endpoint.subnets:
+                zone = self.model.subnets[subnet].zone
+                name = f"{endpoint.service}-{letter(zone)}"
+                self.spots[name] = self.fabric.forwarder(
+                    subnet, name, endpoint.groups, HTTPS, AWS).eni
+        for zone, backplane in zip(self._pair, PAIR):
+            host = self._pair[zone]
+            subnet = self.model.in_zone(self.model.database.subnets, zone)
+            self.spots[host.name] = self.fabric.attach(host, subnet, host.name,
+                                                       self.model.database.groups)
+            self.fabric.backplane(host, backplane)
+        self.fabric.backplane(self._efs, EFS)
+
+    def start_pair(self, cache: Path, resolver: Resolver) -> None:
+        """The master in the last zone, as in the document."""
+        template = mariadb.prepare_template(cache)
+        made = [rds.Server(self._pair[zone], template, number, zone,
+                           self.spots[self._pair[zone].name].address, backplane)
+                for number, (zone, backplane) in enumerate(zip(self._pair, PAIR), 1)]
+        made.reverse()
+        self.pair = rds.Pair(
+            (made[0], made[1]), resolver.database, ca=self.authority.pem,
+            certificate=self.authority.issue(self.model.database.endpoint),
+            password=self.password, user=self.model.database.user,
+            database=self.model.database.database_name)
+        self.pair.start()
+
+    def rotate(self) -> dict[str, str]:
+        """As RDS rotates its managed secret: the master user's password first, then the
+        secret's new version (RDS User Guide, "Password management with Amazon RDS and AWS
+        Secrets Manager")."""
+        self.password = secrets.token_urlsafe(24)
+        self.pair.rotate(self.password)
+        return {"version": self.aws.rotate(self.password)}
+
+    def start_alb(self) -> None:
+        self.alb = Alb(self._nodes, self.model)
+        self.alb.start()
+
+    def names(self, resolver: Resolver, internet: Internet) -> None:
+        """What leads where."""
+        internet.services(AWS)
+        resolver.set(parameters.REPOSITORY_HOST, *REPOSITORY)
+        nodes = [self.spots[host.name].public for host in self._nodes.values()]
+        resolver.balancer(*(node for node in nodes if node))
+        resolver.mount_targets({self.model.subnets[target.subnet].zone: target.address
+                                for target in self.model.mount_targets})
+        self.endpoint_names(resolver, self.model)
+
+    def endpoint_names(self, resolver: Resolver, model: Model) -> None:
+        """A service without an endpoint that has private DNS is where the public finds it."""
+        private = {e.service: e for e in model.endpoints if e.private_dns and e.kind == "Interface"}
+        for service in ("monitoring", "autoscaling", "secretsmanager"):
+            interfaces = [eni.address for name, eni in self.spots.items()
+                          if name.startswith(f"{service}-")] if service in private else []
+            resolver.service(service, SERVICES, *interfaces)
+
+    def close(self) -> None:
+        if hasattr(self, "alb"):
+            self.alb.close()
+        self.efs.stop()
+        for host in reversed(self.hosts):
+            host.close()

@@ -1,0 +1,169 @@
+"""What an instance's first boot leaves by nobody's hand: credentials, schema, page; the metadata
+kept from the web server; and that a rotated secret disturbs nobody. (The lab's first two
+instances boot at the same time.)"""
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+from lab.client import Inside, Lab
+from lab.table import Notes
+from lab.visitors import Visitors, bad, told
+from parts.wait import wait_until
+
+METADATA = "http://169.254.169.254/latest/api/token"
+PUT = ("-X", "PUT", "-H", "X-aws-ec2-metadata-token-ttl-seconds: 60")
+REFUSED, TIMED_OUT = 7, 28  # curl's exit statuses
+INI, PASSWORD = "/etc/web-node-agent/page.ini", "/etc/web-node-agent/db.password"
+DONE = "/run/web-node-agent-database/done"
+
+
+def users(lab: Lab) -> list[str]:
+    """The agents' and the pages' users in the database."""
+    return list(lab.ask("sql", text="SELECT User FROM mysql.user WHERE User REGEXP "
+                                    "'^(wna|page)_' ORDER BY User;"))
+
+
+def generation(host: Inside) -> str:
+    found = re.search(r'user = "page_([0-9a-f]{8})"', host.read(INI))
+    assert found
+    return found[1]
+
+
+def web_hosts(lab: Lab) -> list[Inside]:
+    return [lab.host(instance["host"]) for instance in lab.in_service()]
+
+
+def test_two_that_boot_at_once_agree(settled: Lab) -> None:
+    """One table with one first row, one user each for agents and pages, whoever was first."""
+    assert settled.ask("sql", text="SELECT CONCAT_WS(',', id, name, address) FROM "
+                                   "practice.practice WHERE id = 1;") == ["1,KIM,SEOUL"]
+    found = {generation(host) for host in web_hosts(settled)}
+    assert len(found) == 1
+    gen = found.pop()
+    assert {f"page_{gen}", f"wna_{gen}"} <= set(users(settled))
+    grants = "\n".join(settled.ask("sql", text=f"SHOW GRANTS FOR page_{gen}@'%';"))
+    assert "GRANT SELECT, INSERT ON `practice`.*" in grants and "ALL PRIVILEGES" not in grants
+
+
+def found_in(host: Inside, secret: str, *grep: str) -> str:
+    """What grep prints; the secret goes by standard input."""
+    return host.run(*grep, stdin=secret + "\n", check=False).stdout
+
+
+def test_credentials_are_where_they_belong(settled: Lab) -> None:
+    for host in web_hosts(settled):
+        mode = host.sh(f"stat -c '%a %U %G' {INI} {PASSWORD}.*").split("\n")
+        assert mode[0] == "640 root www-data" and set(mode[1:-1]) == {"600 root root"}, mode
+        secret = re.search(r'password = "([^"]+)"', host.read(INI))
+        assert secret
+        # Neither on the shared file system, nor in a log, nor in anybody's arguments.
+        for place in ("/var/www/html", "/var/log", "/run"):
+            assert found_in(host, secret[1], "grep", "-rlF", "-f", "-", place) == ""
+        assert found_in(host, secret[1], "sh", "-c", "exec 3<&0; cat /proc/[0-9]*/cmdline "
+                        "/proc/[0-9]*/environ 2>/dev/null | grep -acF -f /dev/fd/3 -"
+                        ).strip() in ("", "0")
+        assert found_in(host, secret[1], "grep", "-lF", "-f", "-", INI).strip() == INI
+
+
+def test_php_is_refused_the_metadata(settled: Lab) -> None:
+    host = web_hosts(settled)[0]
+    page = "/var/www/html/metadata.php"
+    host.write(page, "<?php $s = @stream_socket_client('tcp://169.254.169.254:80', $no, $why, 5);"
+                     " echo $s ? 'reached' : \"no: $why\";")
+    try:
+        said = host.run("curl", "-sS", "-m", "10", "http://127.0.0.1/metadata.php").stdout
+        assert said.startswith("no: "), said
+    finally:
+        host.path(page).unlink()
+    for user, status in (("www-data", REFUSED), ("wna-rds", REFUSED), ("nobody", REFUSED),
+                         ("wna-cloud", 0), ("root", 0)):
+        done = host.run("setpriv", f"--reuid={user}", "--clear-groups", "curl", "-sS", "-m", "3",
+                        *PUT, METADATA, check=False)
+        assert done.returncode == status, (user, done)
+
+
+NESTED = """
+ip netns add inner
+ip link add outside type veth peer name eth0 netns inner
+ip address add 172.31.0.1/24 dev outside; ip link set outside up
+ip -n inner address add 172.31.0.2/24 dev eth0; ip -n inner link set eth0 up
+ip -n inner route add default via 172.31.0.1
+echo 1 > /proc/sys/net/ipv4/ip_forward
+nft 'add table ip nested; add chain ip nested out { type nat hook postrouting priority 100; }
+     add rule ip nested out ip saddr 172.31.0.0/24 masquerade'
+"""
+NESTED_AWAY = """
+nft 'add table ip nested; delete table ip nested'; ip netns delete inner
+echo 0 > /proc/sys/net/ipv4/ip_forward
+"""
+
+
+def test_the_hop_limit_keeps_the_token_on_the_instance(settled: Lab) -> None:
+    """From a container's network the token's packets are one hop too far away: no status, just
+    silence (EC2 User Guide, "Instance metadata options")."""
+    instance = settled.in_service()[0]
+    host = settled.host(instance["host"])
+    ask = ("ip", "netns", "exec", "inner", "curl", "-sS", "-m", "3", *PUT, METADATA)
+    host.sh(NESTED)
+    try:
+        assert host.run(*ask, check=False).returncode == TIMED_OUT
+        settled.ask("metadata", host=instance["host"], order={"op": "hops", "value": 2})
+        assert host.run(*ask).stdout
+    finally:
+        settled.ask("metadata", host=instance["host"], order={"op": "hops", "value": 1})
+        host.sh(NESTED_AWAY)
+
+
+def refresh(host: Inside) -> None:
+    """As the hourly timer does it."""
+    host.run("rm", "-f", DONE)
+    host.run("systemctl", "start", "web-node-agent-database.service", timeout=60)
+
+
+def test_a_rotated_secret_disturbs_nobody(settled: Lab, notes: Notes) -> None:
+    hosts = web_hosts(settled)
+    before = generation(hosts[0])
+    url = f"http://{settled.facts()['alb_name']}/efs/index.php"
+    with Visitors(settled.host("client"), url) as people:
+        people.wait(lambda v: len(v) >= 10, "visits before")
+        began = time.time()
+        settled.ask("rotate")
+        people.wait(lambda v: len(v) >= 40, "visits with the old users", since=began)
+        refresh(hosts[0])
+        new = generation(hosts[0])
+        assert new != before and generation(hosts[1]) == before
+        people.wait(lambda v: len(v) >= 40, "visits with both", since=time.time())
+        refresh(hosts[1])
+        people.wait(lambda v: len(v) >= 40, "visits with the new users", since=time.time())
+        visits = people.visits(began)
+    assert not bad(visits), told(visits)
+    assert {f"page_{before}", f"page_{new}"} <= set(users(settled))
+    for host in hosts:
+        assert generation(host) == new
+    notes.add(f"    secret rotated under {len(visits)} visits: none failed")
+
+
+def database_job(host: Inside) -> dict[str, Any]:
+    status = json.loads(host.run("wnactl", "status", "--json", check=False).stdout)
+    return dict(next(job for job in status["jobs"] if job["name"] == "database"))
+
+
+def test_a_refused_login_mends_itself(settled: Lab, notes: Notes) -> None:
+    """Users gone, as after a restore from a snapshot: the agent is refused, which starts the
+    service (by its path unit), which makes them anew."""
+    hosts = web_hosts(settled)
+    gen = generation(hosts[0])
+    began = time.monotonic()
+    for host in hosts:
+        host.run("touch", "-d", "-2 minutes", DONE)  # the last good run was not just now
+    for user in (f"wna_{gen}", f"page_{gen}"):
+        settled.ask("sql", text=f"DROP USER {user}@'%'; KILL USER {user};")
+    for host in hosts:
+        wait_until(lambda: host.run("curl", "-sS", "-m", "10", "-o", "/dev/null", "-w",
+                                    "%{http_code}", "http://127.0.0.1/efs/index.php").stdout
+                   == "200" and database_job(host)["level"] == "ok",
+                   f"{host.name}: page and agent are back", 120)
+    notes.add(f"    database users lost: mended after {time.monotonic() - began:.0f} s")

@@ -1,0 +1,89 @@
+"""R2: an Application Load Balancer with a node in each public subnet balances over the
+instances in the private ones, across zones."""
+from __future__ import annotations
+
+import time
+
+from lab.client import Lab
+from lab.table import Notes
+from lab.visitors import Visitors, addresses, bad, told
+from parts.http import request
+from parts.wait import wait_until
+
+
+def shown(lab: Lab, address: str, count: int) -> list[str]:
+    """The instances' addresses off the page, by so many visits to one node."""
+    client = lab.host("client")
+    found = []
+    for _ in range(count):
+        answer = request(client, address, 80, "/efs/index.php", timeout=10)
+        assert answer.status == 200, (answer.status, answer.body)
+        found.append(next(i["address"] for i in lab.instances() if i["address"] in answer.body))
+    return found
+
+
+def test_health_checks_reach_the_agent(settled: Lab) -> None:
+    """Without the balancer's row for the health-check port no target is healthy: the
+    document's own lesson. (All unhealthy, it fails open: the page alone proves nothing.)"""
+    targets = settled.targets()
+    assert len(targets) == len(settled.in_service())
+    assert {t["state"] for t in targets.values()} == {"healthy"}, targets
+    agents = {settled.host(i["host"]).read("/run/web-node-agent/facts.env").count("WNA_")
+              for i in settled.in_service()}
+    assert min(agents) > 5
+
+
+def test_the_page_alternates_between_all_instances(settled: Lab) -> None:
+    url = f"http://{settled.facts()['alb_name']}/efs/"
+    own = {i["address"] for i in settled.in_service()}
+    with Visitors(settled.host("client"), url) as people:
+        visits = people.wait(lambda v: len(v) >= 40 and v, "40 visits")
+    assert not bad(visits), told(visits)
+    assert addresses(visits) == own
+    for address in own:
+        share = sum(v["address"] == address for v in visits) / len(visits)
+        assert 0.5 / len(own) < share < 1.5 / len(own), (address, share)
+
+
+def test_each_node_serves_both_zones(settled: Lab) -> None:
+    """Cross-zone: each node takes turns over all of them, not over its own zone's."""
+    own = sorted(i["address"] for i in settled.in_service())
+    assert len({i["zone"] for i in settled.in_service()}) == 2
+    nodes = settled.facts()["alb_addresses"]
+    assert len(nodes) == 2
+    for node in nodes:
+        assert sorted(shown(settled, node, len(own))) == own
+
+
+def test_a_stopped_web_server_is_seen_by_no_client(settled: Lab, notes: Notes) -> None:
+    """No client meets an error once the check has tripped. The group would replace the
+    instance as AWS's does; its process is suspended, as an operator would to look at it."""
+    victim = settled.in_service()[0]
+    host = settled.host(victim["host"])
+    url = f"http://{settled.facts()['alb_name']}/efs/"
+    settled.ask("suspend", process="ReplaceUnhealthy")
+    try:
+        with Visitors(settled.host("client"), url) as people:
+            people.wait(lambda v: len(v) >= 10, "visits before")
+            stopped = time.time()
+            host.run("systemctl", "stop", "httpd")
+            wait_until(lambda: settled.targets()[victim["id"]]["state"] == "unhealthy",
+                       "the check trips", 60)
+            # What was on its way to the stopped server was sent before the check tripped.
+            tripped = time.time() + 0.2
+            after = people.wait(lambda v: len(v) >= 100 and v, "visits after", since=tripped)
+            before = [v for v in people.visits(stopped) if v["at"] < tripped]
+            assert not bad(after), told(after)
+            assert victim["address"] not in addresses(after)
+            host.run("systemctl", "start", "httpd")
+            wait_until(lambda: settled.targets()[victim["id"]]["state"] == "healthy",
+                       "the target recovers", 60)
+            again = time.time()
+            people.wait(lambda v: victim["address"] in addresses(v), "it serves again", since=again)
+            assert not bad(people.visits(again)), told(people.visits(again))
+        notes.add(f"R2  a web server stopped: its check tripped after {tripped - 0.2 - stopped:.1f} s; "
+                  f"until then {len(bad(before))} of {len(before)} requests failed "
+                  f"({told(before)}), afterwards 0 of {len(after)}")
+    finally:
+        host.run("systemctl", "start", "httpd", check=False)
+        settled.ask("resume", process="ReplaceUnhealthy")

@@ -1,0 +1,194 @@
+"""The whole system, as the template describes it: put together, changed, taken down. Who
+does what is in the modules that this one calls; how to read them is in README.md."""
+from __future__ import annotations
+
+import sys
+import tarfile
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable
+
+from parts.pki import Authority
+from parts.wait import wait_until
+
+from . import kernel, parameters, template
+from . import model as models
+from .bastion import Bastion
+from .cgroup import Cgroups
+from .controller import Controller
+from .fabric import Fabric
+from .internet import Internet
+from .machines import Machines
+from .metadata import Metadata
+from .orders import Orders
+from .resolver import Resolver
+from .services import Services
+
+TESTS = Path(__file__).parent.parent
+HEALTHY_S = 90.0
+
+
+class World:
+    """`say`: shows a line to whoever waits."""
+
+    def __init__(self, build: Path, stage: Path, template_path: Path, given: dict[str, str],
+                 say: Callable[[str], None]) -> None:
+        self.build, self.stage, self.say = build, stage, say
+        self.folder = build / "lab"
+        self.logs = self.folder / "logs"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.given = parameters.with_given(given)
+        self.tree = template.load_tree(template_path)
+        self.model = models.build(template.interpret(self.tree, self.given))
+        self._closing: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+        self.orders = Orders(self)
+
+    def _later(self, close: Callable[[], None]) -> None:
+        """To be called when all is taken down, the last one first."""
+        with self._lock:
+            self._closing.append(close)
+
+    def do(self, order: dict[str, Any]) -> Any:
+        return self.orders.do(order)
+
+    # coming up
+
+    def up(self) -> None:
+        # What is slow to start begins first; threads wait for processes, not for each other.
+        with ThreadPoolExecutor(4) as pool:
+            try:
+                self._up(pool)
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _up(self, pool: ThreadPoolExecutor) -> None:
+        lacking = kernel.missing()
+        if lacking:
+            raise RuntimeError("this machine lacks " + "; ".join(lacking))
+        self._keys()
+        self.fabric = Fabric(self.model, self.logs)
+        self._later(self.fabric.close)
+        self.say(f"network: {len(self.model.subnets)} subnets, {len(self.model.groups)} security "
+                 f"groups, {len(self.model.acls)} network ACLs")
+        self.services = Services(self.fabric, self.model, self.authority, self.build / "venv",
+                                 self.ca, TESTS)
+        self._later(self.services.close)
+        self.services.start_aws()
+        self.resolver = Resolver(self.fabric, self.model)
+        self._later(self.resolver.close)
+        self.cgroups = Cgroups(self.build)
+        self._later(self.cgroups.close)
+        self.metadata = Metadata(self.fabric)
+        self._later(self.metadata.close)
+        with self.fabric.batch():
+            self.services.attach()
+        self.resolver.wait_ready()
+        pair = pool.submit(self.services.start_pair, self.build / "cache" / "mariadb-template",
+                           self.resolver)
+        self.say("database: two servers start, semi-synchronous")
+        self.internet = Internet(
+            self.fabric, self.authority, self._repository(), [parameters.REPOSITORY_HOST],
+            binds=[(TESTS, "/lab", "ro")])
+        self._later(self.internet.close)
+        self.services.efs.start()
+        self.services.start_alb()
+        self.services.names(self.resolver, self.internet)
+        self._bastions()
+        self.services.aws.wait_ready()
+        self.services.aws.build()
+        for eni in list(self.fabric.enis.values()):
+            self.services.aws.reserve(eni.subnet, eni.address)
+        pair.result()
+        self.say("services: CloudWatch, Auto Scaling, Secrets Manager, database, file system, "
+                 "load balancer")
+        self._group()
+
+    def _keys(self) -> None:
+        self.authority = Authority()
+        self.ca = self.folder / "ca.pem"
+        self.authority.write(self.ca)
+
+    def _repository(self) -> Path:
+        """What whoever deploys the stack puts into the bucket: the package (here the installed
+        files; the RPM is made elsewhere), its key, the database's CA."""
+        folder = self.folder / "repository"
+        folder.mkdir()
+        with tarfile.open(folder / "web-node-agent.tar.gz", "w:gz", compresslevel=1) as archive:
+            archive.add(self.stage, ".", filter=lambda info: _owned_by_root(info))
+        (folder / "rds-ca.pem").write_bytes(self.authority.pem)
+        return folder
+
+    def _bastions(self) -> None:
+        admin = self.internet.admin
+        admin.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/id_ed25519")
+        self.public_key = admin.read("/root/.ssh/id_ed25519.pub").strip()
+        self.bastions = [Bastion(self, bastion) for bastion in self.model.bastions]
+        for bastion in self.bastions:
+            self._later(bastion.close)
+            bastion.start()
+        self.say("bastions: " + ", ".join(f"{b.host.name} {b.eni.public}" for b in self.bastions))
+
+    def _group(self) -> None:
+        self.machines = Machines(self)
+        self._later(self.machines.close)
+        services = self.services
+        self.controller = Controller(
+            self.model, services.aws, services.alb, self.machines.launch, self.machines.terminate,
+            self.machines.target_state, self.log)
+        self._later(self.controller.close)
+        self.controller.start()
+        self.say(f"instances: {self.model.group.desired} are launched")
+        self._wait_healthy()
+
+    def _wait_healthy(self) -> None:
+        wanted = self.model.group.desired
+
+        def reached() -> bool:
+            states = self.services.alb.states()
+            if sum(state == "healthy" for state in states.values()) >= wanted:
+                return True
+            raise LookupError(states)
+        wait_until(reached, f"{wanted} targets healthy", HEALTHY_S)
+        self.say(f"load balancer: all {wanted} targets are healthy")
+
+    def log(self, text: str) -> None:
+        """Into the daemon's log."""
+        print(text, file=sys.stderr, flush=True)
+
+    # changing
+
+    def update(self, edits: list[list[Any]]) -> None:
+        """A stack update: the template with these edits (mutations.py). What can be changed
+        in place is: rules, routes, endpoints' names, target group, policy."""
+        tree = self.tree.copy()
+        for verb, *arguments in edits:
+            getattr(tree, verb)(*arguments)
+        model = models.build(template.interpret(tree, self.given))
+        self.model = model
+        self.fabric.apply(model)
+        self.services.endpoint_names(self.resolver, model)
+        self.services.alb.update(model.target_group)
+        self.services.aws.update(model)
+        self.controller.update(model)
+
+    # down
+
+    def down(self) -> None:
+        """Whatever has been brought up so far. One that fails does not keep the others."""
+        while self._closing:
+            close = self._closing.pop()
+            try:
+                close()
+            except Exception:
+                traceback.print_exc()
+
+
+def _owned_by_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
+    info.uid = info.gid = 0
+    info.uname = info.gname = "root"
+    return info
+
