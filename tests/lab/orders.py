@@ -104,8 +104,9 @@ class Orders:
         for name, eni in world.fabric.nats.items():
             zone = world.model.subnets[eni.subnet].zone
             add(f"nat-{letter(zone)}", "nat", eni.address, zone=zone, public=eni.public)
-        add("repository", "internet", REPOSITORY[0])
-        add("elsewhere", "internet", ELSEWHERE)
+        for name, address, store in (("repository", REPOSITORY[0], world.internet.repo),
+                                     ("elsewhere", ELSEWHERE, world.internet.elsewhere)):
+            add(name, "internet", address, namespace=store.netns.path)
         return found
 
     def on_instances(self) -> list[dict[str, Any]]:
@@ -178,6 +179,11 @@ class Orders:
 
     def on_capacity(self, desired: int) -> dict[str, Any]:
         self.world.controller.set_desired(desired)
+        return {}
+
+    def on_repository(self, available: bool) -> dict[str, Any]:
+        """Amazon S3 in the region answers 503 ("Slow Down"), or files."""
+        self.world.internet.repo.unavailable = not available
         return {}
 
     def on_suspend(self, process: str) -> dict[str, Any]:

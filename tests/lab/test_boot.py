@@ -123,6 +123,31 @@ def refresh(host: Inside) -> None:
     host.run("systemctl", "start", "web-node-agent-database.service", timeout=60)
 
 
+def test_a_repository_that_is_away_is_waited_for(settled: Lab, notes: Notes) -> None:
+    """No human, no second boot: user-data asks again until the package comes."""
+    known = {instance["id"] for instance in settled.in_service()}
+    settled.ask("repository", available=False)
+    try:
+        began = time.monotonic()
+        settled.ask("capacity", desired=len(known) + 1)
+        new = wait_until(lambda: next((i for i in settled.in_service() if i["id"] not in known),
+                                      None), "a third instance runs", 30)
+        host = settled.host(new["host"])
+        wait_until(lambda: "again in" in host.read("/var/log/cloud-init-output.log"),
+                   "it did not get the package", 30)
+        settled.ask("repository", available=True)
+        settled.wait_healthy(len(known) + 1, 60)
+        notes.add("    repository away at boot: healthy "
+                  f"{time.monotonic() - began:.0f} s after the launch, by itself")
+        assert "web-node-setup: ready" in wait_until(
+            lambda: (text := host.read("/var/log/cloud-init-output.log")) and
+            "web-node-setup: ready" in text and text, "its last words", 60)
+    finally:
+        settled.ask("repository", available=True)
+        settled.ask("capacity", desired=len(known))
+        settled.wait_healthy(len(known), 90)
+
+
 def test_a_rotated_secret_disturbs_nobody(settled: Lab, notes: Notes) -> None:
     hosts = web_hosts(settled)
     before = generation(hosts[0])

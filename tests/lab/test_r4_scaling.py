@@ -56,6 +56,21 @@ def test_load_on_one_does_not_raise_anothers_figure(settled: Lab) -> None:
         busy.stop()
 
 
+def test_an_unhealthy_instance_is_replaced(settled: Lab, notes: Notes) -> None:
+    """What keeps the group available: a target that fails its checks is replaced (EC2 Auto
+    Scaling User Guide, "Health checks for instances in an Auto Scaling group")."""
+    victim = settled.in_service()[0]
+    before = len(settled.activities())
+    began = time.monotonic()
+    settled.host(victim["host"]).run("systemctl", "stop", "httpd")
+    wait_until(lambda: victim["id"] not in {i["id"] for i in settled.instances()},
+               "it is terminated", 120)
+    settled.wait_healthy(settled.facts()["min_size"], 60)
+    news = settled.activities()[:len(settled.activities()) - before]
+    assert any("ELB system health check failure" in cause(a) for a in news), news
+    notes.add(f"R4  a web server stopped for good: replaced after {time.monotonic() - began:.0f} s")
+
+
 @pytest.mark.deep
 def test_without_data_nothing_scales(settled: Lab, notes: Notes) -> None:
     """Negative control: the agents' push stopped, load does not scale (INSUFFICIENT_DATA:

@@ -116,17 +116,18 @@ def matrix(everybody: list[Spot]) -> dict[str, list[tuple[Knock, str]]]:
 def silent_by_nature(source: Spot, knock: Knock) -> bool:
     """What has no rule to be off: the standby answers nobody (RDS User Guide, "Multi-AZ DB
     instance deployments"), a NAT gateway takes no connection, an ENI that forwards one port
-    has no other, the internet has no route to a private address, and public addresses
-    are for those who come from the internet."""
+    has no other; the internet has no way to a private address and the database subnets none
+    to the internet; public addresses are for those who come from the internet."""
     target, public, port, protocol = knock
     if "standby" in (target.name, source.name) or target.kind == "nat":
         return True
-    if target.kind in ("endpoint", "mount-target"):
-        return (port, protocol) != ((443 if target.kind == "endpoint" else 2049), "tcp")
     if source.kind == "internet":
         return not public
-    return public
-
+    if public or (source.kind == "database" and target.kind == "internet"):
+        return True
+    if target.kind in ("endpoint", "mount-target"):
+        return (port, protocol) != ((443 if target.kind == "endpoint" else 2049), "tcp")
+    return False
 
 def row(name: str, everybody: list[Spot], met: list[tuple[Knock, str]]) -> list[str]:
     cells = []
