@@ -35,6 +35,12 @@ def running(build: Path) -> int:
     return 0
 
 
+def patience(seconds: float) -> float:
+    """How long a test waits for what it expects: less where it is expected to fail
+    (mutations.py)."""
+    return min(seconds, float(os.environ.get("WNA_LAB_PATIENCE", "inf")))
+
+
 class Refused(RuntimeError):
     """The daemon could not do it."""
 

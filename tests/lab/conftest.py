@@ -1,12 +1,11 @@
 """The seven tests run on a lab that is up (tests/lab/run up), one after the other."""
 from __future__ import annotations
 
-import os
 from typing import Any, Iterator
 
 import pytest
 
-from lab.client import Lab
+from lab.client import Lab, patience
 from lab.table import Notes
 
 NOTES = pytest.StashKey[Notes]()
@@ -20,11 +19,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """What was measured, after the verdicts."""
     for line in config.stash[NOTES].lines:
         terminalreporter.write_line(line)
-
-
-def patience() -> float:
-    """Shorter where a test is expected to fail (mutations.py)."""
-    return float(os.environ.get("WNA_LAB_PATIENCE", "90"))
 
 
 @pytest.fixture(scope="session")
@@ -42,5 +36,5 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture
 def settled(lab: Lab) -> Lab:
     """As at the beginning: the desired number of instances, all healthy."""
-    lab.wait_healthy(lab.facts()["min_size"], patience())
+    lab.wait_healthy(lab.facts()["min_size"], patience(90))
     return lab

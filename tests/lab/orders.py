@@ -70,6 +70,8 @@ class Orders:
             "alb_addresses": [eni.public for name, eni in services.spots.items()
                               if name.startswith("alb-")],
             "min_size": model.group.min,
+            "health_interval": model.target_group.interval,
+            "health_timeout": model.target_group.timeout,
             "database_endpoint": model.database.endpoint,
             "efs_name": services.efs.name,
             "efs_over_network": True,
@@ -79,6 +81,7 @@ class Orders:
             "nat_public": {zone_of[eni.subnet]: eni.public for eni in world.fabric.nats.values()},
             "elsewhere_url": f"https://{ELSEWHERE}/",
             "repository_url": world.given["RepositoryUrl"] + "/",
+            "repository_addresses": list(REPOSITORY),
             "stand_ins": STAND_INS.format(files=services.efs.label),
         }
 

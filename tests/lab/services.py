@@ -35,6 +35,7 @@ class Services:
         self.fabric, self.model, self.authority = fabric, model, authority
         self.hosts: list[Host] = []
         self.spots: dict[str, Eni] = {}
+        self._endpoints: set[str] = set()
         lab = [(tests, "/lab", "ro")]
         zones = model.zones
         self._aws = self._host("aws", [*lab, (venv, str(venv), "ro")])
@@ -67,12 +68,7 @@ class Services:
             name = f"efs-{letter(zone)}"
             self.spots[name] = self.fabric.forwarder(
                 target.subnet, name, target.groups, NFS, EFS, address=target.address).eni
-        for endpoint in self.model.endpoints:
-            for subnet in endpoint.subnets:
-                zone = self.model.subnets[subnet].zone
-                name = f"{endpoint.service}-{letter(zone)}"
-                self.spots[name] = self.fabric.forwarder(
-                    subnet, name, endpoint.groups, HTTPS, AWS).eni
+        self.attach_endpoints(self.model)
         for zone, backplane in zip(self._pair, PAIR):
             host = self._pair[zone]
             subnet = self.model.in_zone(self.model.database.subnets, zone)
@@ -80,6 +76,18 @@ class Services:
                                                        self.model.database.groups)
             self.fabric.backplane(host, backplane)
         self.fabric.backplane(self._efs, EFS)
+
+    def attach_endpoints(self, model: Model) -> None:
+        """Interfaces for all that there are now, and for none that there were."""
+        wanted = {f"{endpoint.service}-{letter(model.subnets[subnet].zone)}": (subnet, endpoint)
+                  for endpoint in model.endpoints for subnet in endpoint.subnets}
+        for name in self._endpoints - wanted.keys():
+            self.fabric.detach(self.spots.pop(name))
+        for name in sorted(wanted.keys() - self._endpoints):
+            subnet, endpoint = wanted[name]
+            self.spots[name] = self.fabric.forwarder(
+                subnet, name, endpoint.groups, HTTPS, AWS).eni
+        self._endpoints = set(wanted)
 
     def start_pair(self, cache: Path, resolver: Resolver) -> None:
         """The master in the last zone, as in the document."""

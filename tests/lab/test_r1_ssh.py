@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from lab.client import Inside, Lab
+from lab.client import Inside, Lab, patience
 from parts.wait import wait_until
 
 WAIT_S = 2.0  # no answer for so long, on a network without delay, is no answer
@@ -15,7 +15,7 @@ def ssh(lab: Lab, bastion: str, instance: dict[str, str], *command: str) -> str:
     """The line that the stack's output gives to an administrator."""
     public = lab.hosts()[bastion]["public"]
     options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new",
-               "-o", "ConnectTimeout=10"]
+               "-o", f"ConnectTimeout={patience(10) / 2:.0f}"]
     jump = "ssh " + " ".join(options) + f" -W %h:%p ec2-user@{public}"
     return lab.host("admin").run("ssh", *options, "-o", f"ProxyCommand={jump}",
                                  f"ec2-user@{instance['address']}", *command).stdout.strip()

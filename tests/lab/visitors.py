@@ -10,7 +10,7 @@ from typing import Any, Callable
 from parts.process import Process
 from parts.wait import wait_until
 
-from .client import Inside
+from .client import Inside, patience
 
 VISIT = Path(__file__).with_name("visit.py")
 PYTHON = "/usr/bin/python3"
@@ -49,7 +49,7 @@ class Visitors:
     def wait(self, condition: Callable[[list[Visit]], Any], what: str, timeout: float = 30.0,
              since: float = 0.0) -> Any:
         """Until the condition is true of the visits so far."""
-        return wait_until(lambda: condition(self.visits(since)), what, timeout)
+        return wait_until(lambda: condition(self.visits(since)), what, patience(timeout))
 
 
 def good(visit: Visit) -> bool:

@@ -170,6 +170,7 @@ class World:
         model = models.build(template.interpret(tree, self.given))
         self.model = model
         self.fabric.apply(model)
+        self.services.attach_endpoints(model)
         self.services.endpoint_names(self.resolver, model)
         self.services.alb.update(model.target_group)
         self.services.aws.update(model)
