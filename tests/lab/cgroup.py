@@ -7,9 +7,9 @@ from pathlib import Path
 from parts.host import Host
 
 from . import procstat
-from .cgroup_tree import Control, CpuGroup, NoControlGroups, joined, sweep
+from .cgroup_tree import Control, CpuGroup, NoControlGroups, sweep
 
-__all__ = ["Cgroups", "CpuGroup", "NoControlGroups", "joined", "sweep"]
+__all__ = ["Cgroups", "CpuGroup", "NoControlGroups", "sweep"]
 
 
 class Cgroups:

@@ -18,7 +18,6 @@ import errno
 import hashlib
 import itertools
 import os
-import shlex
 import threading
 from pathlib import Path
 
@@ -79,12 +78,6 @@ def sweep(build: Path) -> None:
     """Whatever a predecessor left. Its processes ended with it."""
     for place in set(mounts().values()):
         remove(place / family(build))
-
-
-def joined(folders: list[Path] | list[str], argv: list[str]) -> list[str]:
-    """The command line that first enters these groups."""
-    words = "".join(f"echo $$ > {shlex.quote(str(f))}/cgroup.procs; " for f in folders)
-    return ["/bin/sh", "-ec", f'{words}exec "$@"', "sh", *argv] if folders else argv
 
 
 class CpuGroup:

@@ -24,7 +24,7 @@ from parts.host import Host
 from parts.wait import Late, wait_until
 
 from . import image
-from .cgroup import Cgroups, CpuGroup, joined
+from .cgroup import Cgroups, CpuGroup
 from .cloudconfig import BadConfig, CloudInit
 from .fabric import Eni, Fabric
 from .metadata import Metadata
@@ -44,17 +44,6 @@ Description=Load on this instance's processor
 [Service]
 ExecStart=/bin/sh -c 'while :; do :; done'
 """
-
-
-class InstanceHost(Host):
-    """What is entered into it is in its control group."""
-
-    def __init__(self, name: str, logs: Path, binds: list[tuple[Path, str, str]]) -> None:
-        self.groups: list[Path] = []
-        super().__init__(name, logs, binds=binds)
-
-    def enter(self, *args: str) -> list[str]:
-        return joined(self.groups, super().enter(*args))
 
 
 def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -> dict[str, str]:
@@ -122,7 +111,7 @@ class WebInstance:
         self.booted_s: float | None = None    # ... to the end of user-data
         self.boot_failed = ""                 # why cloud-init did not do it all
         self.booted = threading.Event()
-        self.host: InstanceHost
+        self.host: Host
         self.eni: Eni | None = None
         self.group: CpuGroup | None = None
         self._more = dict(more)
@@ -149,10 +138,10 @@ class WebInstance:
 
     def _make(self) -> None:
         around, logs = self.around, self.around.fabric.logs
-        self.host = InstanceHost(self.name, logs, image.binds(logs, self.name)
-                                 + around.cgroups.binds(self.name))
+        self.host = Host(self.name, logs, binds=image.binds(logs, self.name)
+                         + around.cgroups.binds(self.name))
         self.group = around.cgroups.give(self.host)
-        self.host.groups = self.group.folders
+        self.host.cgroups = self.group.folders
         self.eni = around.fabric.attach(self.host, self.subnet, self.name,
                                         self.model.launch.groups, self._address)
         self.host.address = self.eni.address
@@ -241,8 +230,8 @@ class WebInstance:
             return 0
 
     def cgroups(self) -> list[str]:
-        """The groups' folders, for whoever enters the host from elsewhere (cgroup.joined)."""
-        return [str(folder) for folder in self.host.groups]
+        """The groups' folders, for whoever enters the host from elsewhere (parts.host.joining)."""
+        return [str(folder) for folder in self.host.cgroups]
 
     def systemctl(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.host.run("systemctl", *words, check=check, timeout=60)

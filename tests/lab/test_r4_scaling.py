@@ -6,8 +6,6 @@ import re
 import time
 from typing import Any
 
-import pytest
-
 from lab.client import Lab
 from lab.table import Notes
 from lab.visitors import Visitors, bad, told
@@ -73,7 +71,6 @@ def test_an_unhealthy_instance_is_replaced(settled: Lab, notes: Notes) -> None:
     notes.add(f"R4  a web server stopped for good: replaced after {time.monotonic() - began:.0f} s")
 
 
-@pytest.mark.deep
 def test_without_data_nothing_scales(settled: Lab, notes: Notes) -> None:
     """Negative control: the agents' push stopped, load does not scale (INSUFFICIENT_DATA:
     Auto Scaling User Guide, "Target tracking scaling policies")."""
@@ -97,7 +94,6 @@ def cause(activity: dict[str, Any]) -> str:
     return str(activity["Cause"])
 
 
-@pytest.mark.deep
 def test_load_scales_out_and_idleness_in(settled: Lab, notes: Notes) -> None:
     facts = settled.facts()
     least = facts["min_size"]
