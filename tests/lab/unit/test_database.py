@@ -44,6 +44,7 @@ WNACTL = f"""#!/bin/sh
 echo "$*" >> /tmp/wnactl.log
 case $1 in
 wait) grep -q ' {EFS} ' /proc/self/mounts || exit 4 ;;
+reload) ! test -e /tmp/unwilling ;;
 esac
 """
 STACK = f"""WNA_REGION=ap-northeast-2
@@ -214,6 +215,37 @@ def test_no_page_without_the_file_system(rig: Rig) -> None:
     assert node.host.sh(f"ls -A {EFS}") == ""
     node.host.run("bindfs", "/srv/efs", EFS, "-o", "allow_other")
     assert "index.php is in place" in node.good()
+
+
+def test_a_reload_that_failed_is_owed(rig: Rig) -> None:
+    """Files in place are not enough: the agent has to be told, however often it takes."""
+    node = rig.node()
+    node.host.write("/tmp/unwilling", "")
+    status, said = node.run()
+    assert status == 75 and "wnactl reload" in said
+    assert node.run()[0] == 75
+    node.host.run("rm", "/tmp/unwilling", "/tmp/wnactl.log")
+    node.good()
+    assert "reload" in node.host.read("/tmp/wnactl.log").split("\n")
+    node.host.run("rm", "/tmp/wnactl.log")
+    node.later(1)
+    node.good()
+    log = node.host.path("/tmp/wnactl.log")
+    assert not log.exists() or "reload" not in log.read_text().split("\n")
+
+
+def test_an_old_password_outlives_the_new_one_for_a_while(rig: Rig) -> None:
+    """Whoever has just read the old drop-in still finds its file, old as it may be."""
+    node = rig.node()
+    node.good()
+    first = node.generation()
+    rig.rotate("v2", "second", ("v1", MASTER))
+    node.later(24 * 7, credentials=True)
+    node.good()
+    assert node.host.path(f"/etc/web-node-agent/db.password.{first}").exists()
+    node.later(3, credentials=True)
+    node.good()
+    assert not node.host.path(f"/etc/web-node-agent/db.password.{first}").exists()
 
 
 def test_rotations(rig: Rig) -> None:
