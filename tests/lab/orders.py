@@ -74,7 +74,6 @@ class Orders:
             "health_timeout": model.target_group.timeout,
             "database_endpoint": model.database.endpoint,
             "efs_name": services.efs.name,
-            "efs_over_network": True,
             "mount_targets": {zone_of[t.subnet]: t.address for t in model.mount_targets},
             "subnets": {name: {"cidr": s.cidr, "zone": s.zone}
                         for name, s in model.subnets.items()},

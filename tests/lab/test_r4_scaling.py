@@ -28,7 +28,7 @@ def points(lab: Lab) -> list[dict[str, Any]]:
 
 
 def test_the_policy_reads_the_agents_metric(settled: Lab) -> None:
-    """Within a few periods of ten seconds every period has data, from all instances."""
+    """Within a few periods of ten seconds every period has data."""
     alarms = settled.alarms()
     assert alarms["period"] == 10
 
@@ -71,13 +71,24 @@ def test_an_unhealthy_instance_is_replaced(settled: Lab, notes: Notes) -> None:
     notes.add(f"R4  a web server stopped for good: replaced after {time.monotonic() - began:.0f} s")
 
 
+def quiet(lab: Lab) -> bool:
+    """No alarm, and five periods with data below the target."""
+    found = lab.alarms()
+    last = points(lab)[-5:]
+    if found["high"]["state"] == "OK" and len(last) == 5 \
+            and all(p["samples"] > 0 and p["average"] < found["target"] for p in last):
+        return True
+    raise LookupError((found["high"]["state"], last))
+
+
 def test_without_data_nothing_scales(settled: Lab, notes: Notes) -> None:
     """Negative control: the agents' push stopped, load does not scale (INSUFFICIENT_DATA:
     Auto Scaling User Guide, "Target tracking scaling policies")."""
     url = f"http://{settled.facts()['alb_name']}/efs/"
-    for instance in settled.in_service():
-        settled.ask("push", host=instance["host"], on=False)
+    hosts = [instance["host"] for instance in settled.in_service()]
     try:
+        for host in hosts:
+            settled.ask("push", host=host, on=False)
         with Visitors(settled.host("client"), url, 6, 0.0):
             wait_until(lambda: settled.alarms()["high"]["state"] == "INSUFFICIENT_DATA",
                        "the alarm has no data", 90)
@@ -85,8 +96,15 @@ def test_without_data_nothing_scales(settled: Lab, notes: Notes) -> None:
             hold_true(lambda: len(settled.activities()) == before, "nothing scales",
                       4 * settled.alarms()["period"])
     finally:
-        for instance in settled.in_service():
-            settled.ask("push", host=instance["host"], on=True)
+        # The agents lose no point: what they deliver now is the load of before, and would scale
+        # in the next test's name.
+        settled.ask("suspend", process="AlarmNotification")
+        try:
+            for host in hosts:
+                settled.ask("push", host=host, on=True)
+            wait_until(lambda: quiet(settled), "the load of before is over", 120)
+        finally:
+            settled.ask("resume", process="AlarmNotification")
     notes.add("R4  with the agents' push stopped: alarm INSUFFICIENT_DATA, nothing scaled")
 
 

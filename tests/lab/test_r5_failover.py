@@ -9,6 +9,7 @@ from typing import Any
 from lab.client import Lab
 from lab.table import Notes
 from lab.visitors import Visit, Visitors, bad, good, told
+from parts.wait import wait_until
 
 DOWN_S = 12.0  # without any writer: long enough for every health check to have seen it
 REPLIES = 20  # good answers in a row that mean: it is over
@@ -41,6 +42,11 @@ def rows(lab: Lab) -> set[str]:
 
 
 def test_the_page_shows_the_documents_row(settled: Lab) -> None:
+    page_shows(settled)
+
+
+def page_shows(settled: Lab) -> None:
+    """On every instance: who it is, and the row."""
     for instance in settled.in_service():
         body = settled.host(instance["host"]).run(
             "curl", "-sS", "-m", "10", "http://127.0.0.1/efs/index.php").stdout
@@ -73,6 +79,9 @@ def test_failover_under_reads_and_writes(settled: Lab, notes: Notes) -> None:
     assert resolved(settled, web) == [after["writer"]]
     assert zone_of(settled, after["writer"]) != zone_of(settled, before["writer"])
     present = rows(settled)
+    settled.ask("sql", text=f"DELETE FROM practice.practice WHERE name LIKE '{word}-%';")
+    page_shows(settled)
+    assert bad(writes), "the failover was seen by nobody: what was proved?"
     lost = acknowledged - present
     assert not lost, f"{len(lost)} of {len(acknowledged)} acknowledged writes are gone: {lost}"
     # Nobody was replaced, and nothing was scaled, because of the database.
@@ -87,10 +96,11 @@ def test_failover_under_reads_and_writes(settled: Lab, notes: Notes) -> None:
 
 def test_the_agents_noticed(settled: Lab) -> None:
     """What the agent tells the web tier leads to where the writer is."""
-    writer = settled.database()["writer"]
+    said = f'"writer":"{settled.database()["writer"]}"'
     for instance in settled.in_service():
-        assert f'"writer":"{writer}"' in settled.host(instance["host"]).read(
-            "/run/web-node-agent/rds.json").replace(" ", "")
+        host = settled.host(instance["host"])
+        wait_until(lambda: said in host.read("/run/web-node-agent/rds.json").replace(" ", ""),
+                   f"{instance['host']}: the agent knows the writer", 20)
 
 
 def test_the_old_master_returns_as_standby(settled: Lab) -> None:

@@ -4,7 +4,7 @@
     visit.py URL WORKERS PAUSE_S WORD     posts rows named WORD-<number> into the form
 
 One JSON line on standard output for each request: at (start, time.time()), took_s, status
-(0: no answer), why, address (the instance's, off the page), row, server. Each request resolves the name and
+(0: no answer), why, address (the instance's, off the page), row. Each request resolves the name and
 connects anew, as a new visitor does. Ends with its standard input.
 By itself: it is run by the host's own Python, with nothing of the project's.
 """
