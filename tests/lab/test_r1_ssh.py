@@ -1,14 +1,11 @@
 """R1: ssh reaches a web instance only through a bastion host, and bastions are doubled."""
 from __future__ import annotations
 
-import socket
-
 import pytest
 
-from lab.client import Inside, Lab, patience
+from lab.client import Lab, patience
+from lab.probing import probe
 from parts.wait import wait_until
-
-WAIT_S = 2.0  # no answer for so long, on a network without delay, is no answer
 
 
 def ssh(lab: Lab, bastion: str, instance: dict[str, str], *command: str) -> str:
@@ -19,17 +16,6 @@ def ssh(lab: Lab, bastion: str, instance: dict[str, str], *command: str) -> str:
     jump = "ssh " + " ".join(options) + f" -W %h:%p ec2-user@{public}"
     return lab.host("admin").run("ssh", *options, "-o", f"ProxyCommand={jump}",
                                  f"ec2-user@{instance['address']}", *command).stdout.strip()
-
-
-def knock(host: Inside, address: str, port: int = 22) -> str:
-    """"open", "refused" or "silent"."""
-    try:
-        host.connect(address, port, WAIT_S).close()
-        return "open"
-    except ConnectionRefusedError:
-        return "refused"
-    except (TimeoutError, socket.timeout, OSError):
-        return "silent"
 
 
 @pytest.mark.parametrize("bastion", ["bastion-a", "bastion-c"])
@@ -53,13 +39,13 @@ def test_from_anywhere_else_it_times_out(settled: Lab) -> None:
               if info["kind"] in ("internet", "alb", "web", "database")]
     assert len(places) >= 8
     met = {}
-    for instance in instances:
-        for name in places:
-            if name != instance["host"]:
-                met[name, instance["host"]] = knock(settled.host(name), instance["address"])
+    for name in places:
+        others = [i for i in instances if i["host"] != name]
+        verdicts = probe(settled.host(name), [(i["address"], 22, "tcp") for i in others])
+        met.update({(name, i["host"]): v for i, v in zip(others, verdicts)})
     assert set(met.values()) == {"silent"}, met
     # The same knock is heard where it may be.
-    assert knock(settled.host("bastion-a"), instances[0]["address"]) == "open"
+    assert probe(settled.host("bastion-a"), [(instances[0]["address"], 22, "tcp")]) == ["open"]
 
 
 def test_one_bastion_gone_the_other_goes_on(settled: Lab) -> None:
