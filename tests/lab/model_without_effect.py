@@ -1,5 +1,5 @@
-"""What a template may say that the lab passes over: a list for the reader, and
-the only way by which a property has no effect here without an error.
+"""What a template may say that the lab passes over: a list for the reader. (Values that
+are read into the model and not played are in README.md, "What differs from AWS".)
 
 Type, or type and path of the part → property → why.
 """

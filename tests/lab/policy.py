@@ -4,8 +4,8 @@ policy, and both are what makes the stack's role a small one.
 
 Source: IAM User Guide, "Policy evaluation logic" (an explicit deny wins, then an
 allow, else denied by default) and "IAM JSON policy elements: Condition operators".
-Only the operators below are known; a statement with another one stops the lab at
-once (check) instead of being guessed at. Not here: boundaries, session policies,
+Only the operators below are known; a statement with another one stops AWS's
+stand-in at its start (check) instead of being guessed at. Not here: boundaries, session policies,
 resource policies, policy variables.
 """
 from __future__ import annotations

@@ -124,6 +124,8 @@ class World:
 
     def _bastions(self) -> None:
         admin = self.internet.admin
+        # Its own home, not that of this machine's root, who may have a key there.
+        admin.sh("mount -t tmpfs -o mode=700 root /root; mkdir -m 700 /root/.ssh")
         admin.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/id_ed25519")
         self.public_key = admin.read("/root/.ssh/id_ed25519.pub").strip()
         self.bastions = [Bastion(self, bastion) for bastion in self.model.bastions]
