@@ -223,7 +223,11 @@ void push_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 		gate_turn(push, now_ms);
 	sample_turn(push, now_ms, wall_ms);
 	if (push->queue != NULL) {
-		queue_turn(push->queue, now_ms, wall_ms);
+		/* Moving data between memory and disk gives it other ids: not while a
+		 * request has some, or its answer would remove nothing and they were sent
+		 * twice. Requests end within metrics.timeout, with pauses between. */
+		if (!send_busy(push))
+			queue_turn(push->queue, now_ms, wall_ms);
 		send_turn(push, now_ms, wall_ms);
 	}
 	if (push->facts_dirty || now_ms - push->facts_ms >= PUSH_FACTS_MS)

@@ -84,6 +84,8 @@ struct push {
 void send_init(struct push_send *send);
 /* New data is queued: push it within `delay_ms`, unless a back-off is running. */
 void send_kick(struct push *push, int64_t now_ms, int64_t delay_ms);
+/* A request is under way, or its answer has not been acted on. */
+bool send_busy(const struct push *push);
 void send_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
 int64_t send_deadline(const struct push *push);
 

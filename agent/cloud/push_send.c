@@ -259,6 +259,11 @@ static void push_now(struct push *push, int64_t now_ms, int64_t wall_ms)
 	back_off(push, now_ms, PUSH_BACKOFF_MS, push->conf->retry_max_ms);
 }
 
+bool send_busy(const struct push *push)
+{
+	return push->send.call != NULL || push->send.answered;
+}
+
 void send_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 {
 	struct push_send *send = &push->send;

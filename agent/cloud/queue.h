@@ -73,7 +73,8 @@ void queue_shift(struct queue *queue, int64_t from, int64_t to, int64_t by_ms);
  * clone send that node's backlog. Another's data is dropped and counted. */
 void queue_claim(struct queue *queue, const char *instance_id);
 
-/* Looks after a disk in trouble. */
+/* Looks after a disk in trouble. May give data other ids: those that were visited
+ * before are of no use after it. */
 void queue_turn(struct queue *queue, int64_t now_ms, int64_t wall_ms);
 
 #endif

@@ -525,6 +525,29 @@ static void test_disk_full_with_backlog(void **state)
 	assert_string_equal(w.fact_why[FACT_PUSH_QUEUED], "");
 }
 
+/* There is room again while a request is under way: what waited in memory is then
+ * not put to the disk under another name, which the answer would not remove. */
+static void test_disk_mended_during_a_request(void **state)
+{
+	int64_t start = w.true_ms;
+
+	(void)state;
+	begin_healthy();
+	run_for(MINUTE);
+	limit_files(256);
+	w.takes_ms = 8 * SECOND;
+	run_for(3 * MINUTE);
+	assert_non_null(strstr(w.fact_why[FACT_PUSH_QUEUED], "in memory"));
+	limit_files(RLIM_INFINITY);
+	run_for(5 * MINUTE);
+	assert_string_equal(w.fact_why[FACT_PUSH_QUEUED], "");
+	w.takes_ms = 0;
+	run_for(30 * SECOND);
+	settle();
+	assert_windows(start, w.true_ms - 4 * SECOND, 0);
+	assert_int_equal(w.fact_value[FACT_PUSH_LOST], 0);
+}
+
 static void test_queue_damaged_meanwhile(void **state)
 {
 	char path[128];
@@ -632,6 +655,7 @@ int main(void)
 		push_test(test_image_of_a_running_node),
 		push_test(test_no_disk),
 		push_test(test_disk_full_with_backlog),
+		push_test(test_disk_mended_during_a_request),
 		push_test(test_queue_damaged_meanwhile),
 		push_test(test_unpacking_stand_in),
 		push_test(test_wrong_secret),
