@@ -149,10 +149,15 @@ static void on_changed(void *ctx)
 static size_t render_status(void *ctx, char *ret, size_t size)
 {
 	struct status_counters *counters = http_counters(self.http);
+	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
 
 	(void)ctx;
+	/* libevent's clock is a coarse one: a deadline may have passed whose timer has
+	 * not fired yet. Whoever reads the status and then the pages gets one story. */
+	if (now_ms >= core_next_ms(&self.core))
+		core_step(&self.core, now_ms, wall_ms);
 	counters->control = control_count(self.control);
-	return status_render(&self.core, counters, clock_ms(), clock_wall_ms(), ret, size);
+	return status_render(&self.core, counters, now_ms, wall_ms, ret, size);
 }
 
 static int order_reload(void *ctx, int64_t *ret_tries)
