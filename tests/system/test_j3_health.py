@@ -1,7 +1,9 @@
 """J3, health: what the load balancer is told, and by what."""
 from __future__ import annotations
 
+import json
 import signal
+import time
 
 import pytest
 
@@ -187,3 +189,26 @@ def test_readiness_follows_a_restart_of_the_core(agent: Agent) -> None:
     agent.wait_page("/healthz", 200)
     agent.host.kill(agent.pid("core"))
     hold_true(lambda: agent.code("/healthz") == 200, "healthy over a restart", 2)
+
+
+def test_status_and_pages_tell_one_story(node: Node) -> None:
+    """Results grow too old at an instant that nobody announces. Who reads the status just
+    then, and the page right after it, gets the same from both."""
+    node.host.sh("touch /run/good")
+    node.only("check web")
+    node.agent.change("check web", type="file", path="/run/good", url=None, interval="100ms",
+                      max_age="1s")
+    agent = node.agent
+    agent.start()
+    pid = agent.pid("check")
+    with agent.connection() as status, agent.connection() as page:
+        for _ in range(8):
+            agent.wait_page("/healthz", 200)
+            node.host.kill(pid, signal.SIGSTOP)
+            end = time.monotonic() + 5
+            # Without a pause: the instant is a few milliseconds long.
+            while json.loads(status.ask("/status").body)["healthz"]["code"] == 200:
+                assert time.monotonic() < end, "its silence was not noticed"
+            code = page.ask("/healthz").status
+            node.host.kill(pid, signal.SIGCONT)
+            assert code == 503

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -347,29 +346,6 @@ def test_a_stalled_log_stops_nobody(node: Node) -> None:
             os.write(fd, b"\n")
     os.close(fd)
     hold_true(lambda: agent.code("/healthz") == 200, "checks go on", 3)
-
-
-def test_status_and_pages_tell_one_story(node: Node) -> None:
-    """Results grow too old at an instant that nobody announces. Who reads the status just
-    then, and the page right after it, gets the same from both."""
-    node.host.sh("touch /run/good")
-    node.only("check web")
-    node.agent.change("check web", type="file", path="/run/good", url=None, interval="100ms",
-                      max_age="1s")
-    agent = node.agent
-    agent.start()
-    pid = agent.pid("check")
-    with agent.connection() as status, agent.connection() as page:
-        for _ in range(8):
-            agent.wait_page("/healthz", 200)
-            node.host.kill(pid, signal.SIGSTOP)
-            end = time.monotonic() + 5
-            # Without a pause: the instant is a few milliseconds long.
-            while json.loads(status.ask("/status").body)["healthz"]["code"] == 200:
-                assert time.monotonic() < end, "its silence was not noticed"
-            code = page.ask("/healthz").status
-            node.host.kill(pid, signal.SIGCONT)
-            assert code == 503
 
 
 def test_stop_ends_a_hanging_worker(agent: Agent) -> None:

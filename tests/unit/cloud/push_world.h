@@ -493,7 +493,8 @@ static int set_up(void **state)
 {
 	(void)state;
 	memset(&w, 0, sizeof(w));
-	w.random = getenv("WNA_TEST_SEED") != NULL ? strtoull(getenv("WNA_TEST_SEED"), NULL, 10) : 1;
+	w.random =
+	        getenv("WNA_TEST_SEED") != NULL ? strtoull(getenv("WNA_TEST_SEED"), NULL, 10) : 1;
 	snprintf(w.dir, sizeof(w.dir), "/tmp/wna-push-XXXXXX");
 	assert_non_null(mkdtemp(w.dir));
 	snprintf(w.stat_path, sizeof(w.stat_path), "%s/stat", w.dir);
