@@ -2,7 +2,8 @@
  * What wna-rds tells: facts for the core, log lines for people, and two files
  * in RDS_DIR for everybody, written anew when they would change:
  *
- *	rds.json  all that is known of the database (README, "Files")
+ *	rds.json  all that is known of the database (README, "Files"); ttl_s is that of
+ *	          the last writing, since a TTL alone is no reason for one
  *	rds.env   KEY=value lines of the last change of the writer, for hooks:
  *	          WNA_RDS_ENDPOINT WNA_RDS_FROM WNA_RDS_TO WNA_RDS_OUTAGE_MIN_MS
  *	          WNA_RDS_OUTAGE_MAX_MS (absent if unknown) WNA_RDS_LAST_GOOD_MS
@@ -37,7 +38,7 @@ struct report {
 	int64_t since_ms, since_wall_ms;
 	int64_t changes, last_good_wall_ms, first_good_wall_ms;
 
-	char json[4096]; /* as last written */
+	char json[4096]; /* as last written, but for the TTL */
 };
 
 void report_init(struct report *ret, const struct worker *worker, const struct watch *watch);

@@ -38,7 +38,7 @@ static void put_text(struct sb *sb, const char *key, const char *text)
 	sb_json(sb, text);
 }
 
-static void put_name(struct sb *sb, const struct watch *watch)
+static void put_name(struct sb *sb, const struct watch *watch, int64_t ttl_s)
 {
 	char text[NET_ADDR_TEXT];
 
@@ -48,7 +48,7 @@ static void put_name(struct sb *sb, const struct watch *watch)
 		          net_addr_text(&watch->answer.addr[i], text, sizeof text));
 	sb_put(sb, "],\n ");
 	put_text(sb, "canonical_name", watch->answer.name);
-	sb_printf(sb, ",\n \"ttl_s\":%" PRId64 ",\n ", watch->name_ok ? watch->answer.ttl_s : -1);
+	sb_printf(sb, ",\n \"ttl_s\":%" PRId64 ",\n ", ttl_s);
 	put_text(sb, "dns_why", watch->name_why);
 }
 
@@ -77,14 +77,14 @@ static void put_change(struct sb *sb, const struct report *report)
 	sb_printf(sb, ",\"period_ms\":%" PRId64 "}", last->period_ms);
 }
 
-void report_write_json(struct report *report)
+/* False if it does not fit. */
+static bool put_json(const struct report *report, int64_t ttl_s, char *ret, size_t size,
+                     size_t *ret_len)
 {
 	const struct watch *watch = report->watch;
-	char json[sizeof report->json];
 	struct sb sb;
-	int rc;
 
-	sb_init(&sb, json, sizeof json);
+	sb_init(&sb, ret, size);
 	sb_put(&sb, "{");
 	put_text(&sb, "endpoint", watch->conf->endpoint);
 	sb_printf(&sb, ",\n \"port\":%d,\n ", watch->conf->port);
@@ -105,7 +105,7 @@ void report_write_json(struct report *report)
 	sb_put(&sb, ",\n ");
 	put_text(&sb, "version", watch->version);
 	sb_put(&sb, ",\n");
-	put_name(&sb, watch);
+	put_name(&sb, watch, ttl_s);
 	sb_put(&sb, ",\n");
 	put_change(&sb, report);
 	sb_printf(&sb,
@@ -114,13 +114,27 @@ void report_write_json(struct report *report)
 	          "}}\n",
 	          watch->outage.changes, watch->count.logins, watch->count.failures,
 	          watch->count.dropped, watch->count.name_failures);
-	if (sb.cut || strcmp(json, report->json) == 0)
+	*ret_len = sb.len;
+	return !sb.cut;
+}
+
+void report_write_json(struct report *report)
+{
+	const struct watch *watch = report->watch;
+	char json[sizeof report->json], same[sizeof report->json];
+	size_t len;
+	int rc;
+
+	/* A resolver counts the TTL down: it differs at each look and nobody acts on it, but
+	 * whoever watches the file (web-node-agent-database.path) would be woken each time. */
+	if (!put_json(report, 0, same, sizeof same, &len) || strcmp(same, report->json) == 0 ||
+	    !put_json(report, watch->name_ok ? watch->answer.ttl_s : -1, json, sizeof json, &len))
 		return;
-	rc = worker_write_file(RDS_DIR, "rds.json", json, sb.len);
+	rc = worker_write_file(RDS_DIR, "rds.json", json, len);
 	if (rc < 0)
 		log_warning("database: %s/rds.json: %s", RDS_DIR, strerror(-rc));
 	else
-		str_copy(report->json, sizeof report->json, json);
+		str_copy(report->json, sizeof report->json, same);
 }
 
 void report_write_env(const struct report *report)
