@@ -10,32 +10,32 @@ status codes, "HTTP headers and Application Load Balancers"):
 - no second try at another target;
 - X-Forwarded-For (appended), -Proto, -Port and X-Amzn-Trace-Id are set, Host is kept;
 - a deregistered target ends what it has, and what is left after the delay is cut;
+- header fields whose names are not [-A-Za-z0-9]+ are taken out ("Load balancer attributes",
+  routing.http.drop_invalid_header_fields.enabled): always, as the template has it on; that
+  AWS's default hands them on is not played. What is no header name by HTTP at all is refused
+  with 400;
 - source ports 1024-65535.
 Otherwise than AWS: an answer 504 to a connection that timed out says 502 in its body;
 a node has one address, and does not grow.
 """
 from __future__ import annotations
 
-import socket
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from parts.host import Host
-from parts.process import Process
 from parts.wait import wait_until
 
+from .alb_node import SLOTS, SOCKET, Node
 from .model import Alb as AlbModel, Model, TargetGroup
 from .probe import probe
 from .targets import Targets
+from .trouble import Troubles
 
-SOCKET = "/run/haproxy.sock"
-SLOTS = 64
 CONNECT_S = 10  # "before the connection timeout expired (10 seconds)"
 BALANCE = {"round_robin": "roundrobin", "least_outstanding_requests": "leastconn",
            "weighted_random": "random"}
-READY, DRAIN = "ready", "drain"
 
 CONF = """global
   maxconn 8000
@@ -60,6 +60,7 @@ defaults
 frontend listener
   bind :{port}
   http-request set-var(txn.start) date(0,ms)
+  http-request del-header [^-A-Za-z0-9] -m reg
   http-request set-header X-Forwarded-For %[req.fhdr(X-Forwarded-For)],\\ %[src] if {{ req.hdr(X-Forwarded-For) -m found }}
   http-request set-header X-Forwarded-For %[src] unless {{ req.hdr(X-Forwarded-For) -m found }}
   http-request set-header X-Forwarded-Proto http
@@ -86,53 +87,24 @@ def error_file(status: str) -> str:
             f"Content-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n{body}")
 
 
-@dataclass
-class Node:
-    zone: str
-    host: Host
-    process: Process | None = None
-    slots: dict[str, int] = field(default_factory=dict)       # target → number
-    applied: dict[str, str] = field(default_factory=dict)     # target → state at HAProxy
-
-    def command(self, *lines: str) -> str:
-        """HAProxy's runtime API; one connection, all lines."""
-        with socket.socket(socket.AF_UNIX) as peer:
-            peer.settimeout(5)
-            peer.connect(str(self.host.path(SOCKET)))
-            peer.sendall((";".join(lines) + "\n").encode())
-            answer = b""
-            while part := peer.recv(65536):
-                answer += part
-        text = answer.decode()
-        if "No such" in text or "Unknown" in text or "Invalid" in text:
-            raise RuntimeError(f"{self.host.name}: haproxy: {lines}: {text.strip()}")
-        return text
-
-
 class Alb:
-    """`hosts`: zone → the node's host, attached to its subnet."""
+    """`hosts`: zone → the node's host, attached to its subnet. `say`: takes lines for a
+    log; `troubles`: what goes wrong in the threads that check and tell HAProxy."""
 
-    def __init__(self, hosts: dict[str, Host], model: Model) -> None:
+    def __init__(self, hosts: dict[str, Host], model: Model, troubles: Troubles,
+                 say: Callable[[str], None] = lambda text: None) -> None:
         self.alb: AlbModel = model.alb
         group = model.target_group
-        for bad, what in ((group.health_protocol != "HTTP", f"checks by {group.health_protocol}"),
-                          (group.protocol != "HTTP", f"targets by {group.protocol}"),
-                          (group.slow_start != 0, "slow start"),
-                          (self.alb.listener.protocol != "HTTP", "a listener that is not HTTP"),
-                          (group.algorithm not in BALANCE, f"algorithm {group.algorithm}")):
-            if bad:
-                raise ValueError(f"line {group.line}: the lab's load balancer has no {what}")
         self.nodes = {zone: Node(zone, host) for zone, host in hosts.items()}
         self.targets = Targets(group, hosts)
-        # (Unix time, node, target, state, reason) of each node's every change of mind.
-        self.transitions: list[tuple[float, str, str, str, str]] = []
+        self._troubles, self._say = troubles, say
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
         self._stops: dict[str, threading.Event] = {}
         self._threads: list[threading.Thread] = []
         self._closed = threading.Event()
 
-    def start(self, wait: bool = True) -> None:
+    def start(self) -> None:
         group = self.targets.group
         text = CONF.format(
             socket=SOCKET, connect=CONNECT_S, idle=self.alb.idle_timeout, slots=SLOTS,
@@ -147,10 +119,6 @@ class Alb:
             node.process = node.host.spawn("/usr/sbin/haproxy", "-db", "-f",
                                            "/etc/haproxy/lab.cfg", log="haproxy")
         self._thread(self._expire, "expiry")
-        if wait:
-            self.wait_ready()
-
-    def wait_ready(self) -> None:
         for node in self.nodes.values():
             wait_until(lambda: node.command("show info"), f"{node.host.name}: haproxy runs")
 
@@ -161,13 +129,11 @@ class Alb:
         with self._lock:
             self._stop_checks(target_id)
             self.targets.register(target_id, address, zone)
-            for node in self.nodes.values():
-                self._place(node, target_id, address)
             stop = self._stops[target_id] = threading.Event()
             self._apply()
             for node in self.nodes.values():
                 self._thread(lambda n=node: self._check(n, target_id, address, stop),
-                             f"{node.zone} {target_id}")
+                             f"{node.host.name} {target_id}")
 
     def deregister(self, target_id: str) -> None:
         """DeregisterTargets: no new requests; gone after the delay."""
@@ -180,12 +146,7 @@ class Alb:
     def update(self, group: TargetGroup) -> None:
         """A stack update of the target group."""
         with self._lock:
-            moved = group.port != self.targets.group.port
             self.targets.update(group)
-            for target in self.targets.all() if moved else []:
-                for node in self.nodes.values():
-                    node.command(f"set server targets/t{node.slots[target.id]} "
-                                 f"addr {target.address} port {group.port}")
             self._apply()
 
     # what it shows
@@ -213,22 +174,14 @@ class Alb:
         with self._lock:
             return {target.id: target.shown.state for target in self.targets.all()}
 
-    def routed(self, zone: str) -> list[str]:
-        """Where this zone's node sends requests to."""
+    def by_node(self, target_id: str) -> dict[str, dict[str, Any]]:
+        """What each node's host thinks of a target, and whether it sends requests to it;
+        AWS has no call that shows it."""
         with self._lock:
-            return self.targets.routed(zone)
-
-    def in_flight(self, target_id: str) -> int:
-        """Requests that the target has not answered yet, at all nodes."""
-        count = 0
-        with self._lock:
-            for node in self.nodes.values():
-                number = node.slots.get(target_id)
-                for line in node.command("show stat -1 4 -1").splitlines() if number else []:
-                    fields = line.split(",")
-                    if fields[:2] == ["targets", f"t{number}"]:
-                        count += int(fields[4])
-        return count
+            target = self.targets.get(target_id)
+            return {node.host.name: {"state": target.by_node(node.zone).state,
+                                     "routed": target_id in self.targets.routed(node.zone)}
+                    for node in self.nodes.values()} if target else {}
 
     def close(self) -> None:
         """Ends the checks; HAProxy ends with its host."""
@@ -258,25 +211,28 @@ class Alb:
 
     def _check(self, node: Node, target_id: str, address: str, stop: threading.Event) -> None:
         """One target by one node, every interval whatever the last check took."""
-        with node.host.net():
-            due = time.monotonic()
-            while not stop.is_set():
-                result = probe(address, self.targets.group, stop)
+        who = f"{node.host.name}: checks of {target_id}"
+        due = time.monotonic()
+        while not stop.is_set():
+            with self._troubles.guard(who):
+                with node.host.net():
+                    result = probe(address, self.targets.group, stop)
                 with self._lock:
-                    if stop.is_set():
-                        return
-                    if self.targets.feed(node.zone, target_id, result):
+                    if not stop.is_set() and self.targets.feed(node.zone, target_id, result):
                         self._note(node, target_id)
-                        self._apply()
-                due = max(due + self.targets.group.interval, time.monotonic())
-                stop.wait(due - time.monotonic())
+                    # Each time: a node that could not be told then is told now.
+                    self._apply()
+            due = max(due + self.targets.group.interval, time.monotonic())
+            stop.wait(due - time.monotonic())
+        self._troubles.forget(who)
 
     def _note(self, node: Node, target_id: str) -> None:
         target = self.targets.get(target_id)
         if target:
-            health = target.opinions[node.zone].health
-            self.transitions.append((time.time(), node.zone, target_id, health.state,
-                                     health.description))
+            found = target.by_node(node.zone)
+            opens = ", and fails open" if self.targets.fails_open(node.zone) else ""
+            self._say(f"{node.host.name}: {target_id} is {found.state}"
+                      + (f": {found.description}" if found.description else "") + opens)
 
     def _expire(self) -> None:
         """Deregistrations come to their end by the clock."""
@@ -284,36 +240,13 @@ class Alb:
             while not self._closed.is_set():
                 due = self.targets.next_expiry()
                 self._wake.wait(None if due is None else max(0.0, due - time.monotonic()))
-                for target in self.targets.expire(time.monotonic()):
-                    for node in self.nodes.values():
-                        self._remove(node, target.id)
+                self.targets.expire(time.monotonic())
                 self._apply()
 
-    def _place(self, node: Node, target_id: str, address: str) -> None:
-        number = node.slots.get(target_id)
-        if number is None:
-            free = set(range(1, SLOTS + 1)) - set(node.slots.values())
-            number = node.slots[target_id] = min(free)
-        node.command(f"set server targets/t{number} addr {address} port {self.targets.group.port}")
-
-    def _remove(self, node: Node, target_id: str) -> None:
-        """What is still in flight is cut (502 at an ALB)."""
-        number = node.slots.pop(target_id)
-        node.applied.pop(target_id, None)
-        node.command(f"set server targets/t{number} state maint",
-                     f"shutdown sessions server targets/t{number}")
-
     def _apply(self) -> None:
-        """HAProxy's servers as the targets' health wants them: who gets requests is
-        told before who does not any more."""
+        """HAProxy's servers as each node's own view of the targets wants them. One node
+        that cannot be told keeps the other from nothing, and is told the next time."""
         for node in self.nodes.values():
-            sent = set(self.targets.routed(node.zone))
-            wanted = {target_id: READY if target_id in sent else DRAIN
-                      for target_id in node.slots}
-            for state in (READY, DRAIN):
-                lines = [f"set server targets/t{node.slots[target_id]} state {state}"
-                         for target_id, want in wanted.items()
-                         if want == state != node.applied.get(target_id)]
-                if lines:
-                    node.command(*lines)
-            node.applied = wanted
+            with self._troubles.guard(node.host.name):
+                node.bring(self.targets.all(), self.targets.routed(node.zone),
+                           self.targets.group.port)

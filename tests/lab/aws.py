@@ -3,7 +3,7 @@ by boto3 with what the stack has, asked and steered. A host reaches them by thei
 names through the endpoints' interfaces; this module speaks to them on the backplane.
 
     aws = Aws(host, model, venv, ca, "100.64.0.10", password)
-    aws.start(authority.issue(*aws.names())); aws.build()
+    aws.start(authority.issue(*aws.names())); aws.wait_ready(); aws.build()
 """
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from parts.pki import Certificate
 from parts.process import Process
 
 from .model import Model, Role, ScalingPolicy
+from .sessions import LIFE_S
 
 SOCKET = "/run/aws.sock"
 FOLDER = "/etc/aws-lab"
 SERVICES = ("monitoring", "autoscaling", "secretsmanager", "sts", "ec2", "iam")
-CREDENTIALS_S = 6 * 3600  # how long EC2's role credentials live, roughly
 
 # What the service-linked role may do that the controller needs (EC2 Auto Scaling User
 # Guide, "Service-linked roles": AutoScalingServiceRolePolicy).
@@ -47,6 +47,8 @@ class Aws:
         self._venv, self._ca, self._password = venv, ca, password
         self.process: Process | None = None
         self._admin: Credentials | None = None
+        self._policies: dict[str, list[dict[str, Any]] | None] = {}
+        self._built = False
 
     # starting
 
@@ -58,7 +60,8 @@ class Aws:
         return [*(self.host_name(s) for s in SERVICES), "sts.amazonaws.com", "iam.amazonaws.com",
                 self.address]
 
-    def start(self, certificate: Certificate, wait: bool = True) -> None:
+    def start(self, certificate: Certificate) -> None:
+        """wait_ready() before it is asked."""
         plan = {"account": self.model.account, "region": self.model.region,
                 "group": self.model.group.id, "roles": self._roles(), "secret": self._secret()}
         self.host.write(f"{FOLDER}/plan.json", json.dumps(plan), 0o600)
@@ -67,8 +70,6 @@ class Aws:
         self.process = self.host.python(
             "lab.aws_server", SOCKET, self.address, f"{FOLDER}/cert.pem", f"{FOLDER}/key.pem",
             f"{FOLDER}/plan.json", log="aws", interpreter=f"{self._venv}/bin/python")
-        if wait:
-            self.wait_ready()
 
     def wait_ready(self) -> None:
         self._ask(op="count")
@@ -97,6 +98,8 @@ class Aws:
         """VPC, subnets, security groups, launch template, Auto Scaling group (without
         instances: the controller launches them), policy. Not repeated here: rules,
         routes and whatever else the network's own part of the lab is made from."""
+        self._ask(op="endpoints", policies=self._policies)
+        self._built = True
         with self.host.net():
             ec2, scaling = self.client("ec2"), self.client("autoscaling")
             self._pin("vpc", self.model.vpc_id)
@@ -178,6 +181,12 @@ class Aws:
     def dimensions(pairs: dict[str, str]) -> list[dict[str, str]]:
         return [{"Name": name, "Value": value} for name, value in pairs.items()]
 
+    def endpoints(self, policies: dict[str, list[dict[str, Any]] | None]) -> None:
+        """The VPC endpoints' policies, by their interfaces' addresses on the backplane."""
+        self._policies = policies
+        if self._built:
+            self._ask(op="endpoints", policies=policies)
+
     # principals
 
     @property
@@ -185,11 +194,12 @@ class Aws:
         """The instances'."""
         return self.model.roles[self.model.launch.role]
 
-    def assume(self, role: str, session: str) -> Credentials:
-        return Credentials(**self._ask(op="assume", role=role, session=session))
+    def assume(self, role: str, session: str, life_s: float | None = None) -> Credentials:
+        """A session; without `life_s` it does not end."""
+        return Credentials(**self._ask(op="assume", role=role, session=session, life=life_s))
 
     def service(self) -> Credentials:
-        """Auto Scaling's own."""
+        """Auto Scaling's own. AWS renews a service's session by itself; here it has no end."""
         return self.assume(SERVICE_ROLE, "AutoScaling")
 
     def admin(self) -> Credentials:
@@ -197,19 +207,19 @@ class Aws:
             self._admin = Credentials(**self._ask(op="user", name="admin"))
         return self._admin
 
-    def role_credentials(self, instance_id: str, seconds: int = CREDENTIALS_S) -> str:
-        """A session of the instance's own, as its metadata has it at
-        iam/security-credentials/<aws.role.id>. The session's name is the instance's
-        id, as on EC2. moto does not let it expire; the text says that it does."""
+    def role_credentials(self, instance_id: str) -> str:
+        """A new session of the instance's own, as its metadata has it at
+        iam/security-credentials/<aws.role.id>; earlier ones stay good until they expire.
+        The session's name is the instance's id, as on EC2."""
         now = datetime.datetime.now(datetime.timezone.utc)
-        made = self.assume(self.role.id, instance_id)
+        made = self.assume(self.role.id, instance_id, LIFE_S)
 
         def stamp(at: datetime.datetime) -> str:
             return at.strftime("%Y-%m-%dT%H:%M:%SZ")
         return json.dumps({
             "Code": "Success", "LastUpdated": stamp(now), "Type": "AWS-HMAC",
             "AccessKeyId": made.access_key, "SecretAccessKey": made.secret, "Token": made.token,
-            "Expiration": stamp(now + datetime.timedelta(seconds=seconds))}, indent=2)
+            "Expiration": stamp(now + datetime.timedelta(seconds=LIFE_S))}, indent=2)
 
     def client(self, service: str, credentials: Credentials | None = None) -> Any:
         """A boto3 client, the admin's by default; use it `with aws.host.net()`."""
@@ -246,31 +256,7 @@ class Aws:
     def sync(self, state: dict[str, Any]) -> dict[str, Any]:
         return dict(self._ask(op="sync", state=state))
 
-    # what has been asked
-
-    def log(self, start: int = 0) -> list[dict[str, Any]]:
-        """Requests: at, method, path, peer, headers, type, body, status; the latest
-        20,000 are kept."""
-        entries = self._ask(op="log", start=start)
-        for entry in entries:
-            entry["body"] = base64.b64decode(entry["body"])
-        return list(entries)
-
-    def mark(self) -> int:
-        """Where the log ends now: for log(start=...) and data(start=...)."""
-        return int(self._ask(op="count"))
-
-    def data(self, start: int = 0, status: int = 200) -> list[dict[str, Any]]:
-        """The data of all PutMetricData requests in AWS JSON, the agent's protocol,
-        that were answered so; each with "peer", "at" and "namespace"."""
-        found = []
-        for entry in self.log(start):
-            if entry["status"] == status and \
-                    entry["headers"].get("x-amz-target", "").endswith(".PutMetricData"):
-                request = json.loads(entry["body"])
-                found += [{**datum, "peer": entry["peer"], "at": entry["at"],
-                           "namespace": request["Namespace"]} for datum in request["MetricData"]]
-        return found
+    # the metric
 
     def metric(self, client: Any, policy: ScalingPolicy, starts: Sequence[float]
                ) -> list[tuple[float | None, int]]:

@@ -3,7 +3,8 @@ secretsmanager, sts, ec2 and iam in one process, moto behind TLS, told apart by 
 signing name of the request, as the host's name says it too. Every request's
 signature is verified by moto, and each principal may do what its statements say:
 those of the template's roles word for word, with Action, Resource and Condition
-(policy.py). Real: wire protocols, signatures, sessions. A stand-in: the services'
+(policy.py), and what the endpoint lets through that the request came by
+(authorizing.py). Real: wire protocols, signatures, sessions. A stand-in: the services'
 behaviour, see aws_moto.py for what of moto's is changed.
 
 moto names an action after the signing name, monitoring:PutMetricData; AWS's policies
@@ -20,25 +21,44 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
 
 from parts import control, moto_common
 from . import aws_moto, policy
+from .authorizing import refusal
+from .sessions import Sessions
 
 from moto import settings
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.authorization import ActionAuthenticatorMixin
-from moto.core.exceptions import AccessDeniedError
+from moto.core.exceptions import _RESTError
 from moto.iam.access_control import IAMRequest
 from moto.iam.models import iam_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sts.models import sts_backends
 
 SERVICES = {"monitoring": "cloudwatch"}  # signing name → prefix of actions
+ENDLESS_S = 12 * 3600  # the longest that moto takes; it lets nothing expire
 ADMIN = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
-LOG_ENTRIES = 20_000
+LOG_ENTRIES = 1  # nobody reads what was asked
+
+
+class Expired(_RESTError):
+    """STS API Reference, "Common errors"."""
+    code = 403
+
+    def __init__(self) -> None:
+        super().__init__("ExpiredToken", "The security token included in the request is expired")
+
+
+class Denied(_RESTError):
+    code = 403
+
+    def __init__(self, why: str) -> None:
+        super().__init__("AccessDenied", why)
 
 
 class Account:
@@ -54,6 +74,7 @@ class Account:
         self.users = {"admin": {"access_key": key.access_key_id, "secret": key.secret_access_key,
                                 "token": ""}}
         self._known: set[str] = set()
+        self.sessions = Sessions()
         self.put_roles(plan["roles"])
 
     @staticmethod
@@ -75,14 +96,16 @@ class Account:
             self._iam.put_role_policy(name, "stack", self._document(role["statements"]))
             self._statements[f"assumed-role/{name}"] = role["statements"]
 
-    def assume(self, role: str, session: str) -> dict[str, str]:
-        """Session credentials; moto never lets them expire."""
+    def assume(self, role: str, session: str, life_s: float | None) -> dict[str, str]:
+        """Session credentials. That they expire is seen to here: moto does not."""
         if role not in self._known:
             raise KeyError(f"no role {role}")
         made = sts_backends[self.id]["aws"].assume_role(
             region_name=self.region, role_session_name=session,
-            role_arn=f"arn:aws:iam::{self.id}:role/{role}", policy=None, duration=6 * 3600,
-            external_id=None)
+            role_arn=f"arn:aws:iam::{self.id}:role/{role}", policy=None,
+            duration=int(life_s or ENDLESS_S), external_id=None)
+        if life_s is not None:
+            self.sessions.begin(made.access_key_id, time.time(), life_s)
         return {"access_key": made.access_key_id, "secret": made.secret_access_key,
                 "token": made.session_token}
 
@@ -127,6 +150,9 @@ class Server:
         aws_moto.install()
         self.account = Account(plan)
         self.secret = Secret(self.account, **plan["secret"]) if plan["secret"] else None
+        # Address on the backplane of an endpoint's interface → its statements, None: the
+        # default policy. Whoever comes from elsewhere came by no endpoint.
+        self.endpoints: dict[str, list[dict[str, Any]] | None] = {}
         self.group = aws_moto.Group(self.account.id, self.account.region, plan["group"])
         self._authorize_as_iam_does()
         settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
@@ -141,10 +167,17 @@ class Server:
                     service, action = self._action.split(":", 1)
                     name = f"{SERVICES.get(service, service)}:{action}"
                     principal = self._access_key.arn
-                    if name != "sts:GetCallerIdentity" and not policy.allows(
-                            server.account.statements(principal), name,
-                            *server.about(response, service, principal)):
-                        raise AccessDeniedError(user_arn=principal, action=name)
+                    key = self._access_key.create_credentials().access_key
+                    if server.account.sessions.expired(key, time.time()):
+                        raise Expired
+                    if name == "sts:GetCallerIdentity":  # needs no permission
+                        return
+                    peer = response.normalized_request.remote_addr
+                    why = refusal(server.account.statements(principal),
+                                  server.endpoints.get(peer), principal, name,
+                                  *server.about(response, service, principal))
+                    if why:
+                        raise Denied(why)
             response._authenticate_and_authorize_action(Request, resource)
 
         server = self
@@ -152,7 +185,8 @@ class Server:
 
     def about(self, response: Any, service: str, principal: str) -> tuple[str, dict[str, str]]:
         """What a request is about: the resource's ARN, and its condition keys."""
-        context = {"aws:securetransport": "true", "aws:principalarn": principal,
+        context = {"aws:securetransport": "true", "aws:principalarn": policy.principal_arn(principal),
+                   "aws:principalaccount": principal.split(":")[4],
                    "aws:sourceip": response.normalized_request.remote_addr,
                    "aws:requestedregion": self.account.region}
         resource = "*"
@@ -181,16 +215,17 @@ class Server:
 
     def _do(self, order: dict[str, Any]) -> Any:
         match order["op"]:
-            case "assume":  # role, session → session credentials
-                return self.account.assume(order["role"], order["session"])
+            case "assume":  # role, session, life in seconds or null → session credentials
+                return self.account.assume(order["role"], order["session"], order["life"])
             case "user":  # name → long-lived keys
                 return self.account.users[order["name"]]
             case "roles":
                 return self.account.put_roles(order["roles"])
+            case "endpoints":
+                self.endpoints = order["policies"]
+                return None
             case "rotate":
                 return self.secret.rotate(order["password"]) if self.secret else None
-            case "log":
-                return self.recorder.since(order.get("start", 0))
             case "count":
                 return self.recorder.count()
             case "pin":  # ids for what is created next, by kind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from parts.host import Host
 
 from . import image
-from .instance import META
+from .metadata import common_values
 from .model import Bastion as Plan
 
 if TYPE_CHECKING:
@@ -27,15 +27,9 @@ class Bastion:
             self.host, plan.subnet, self.host.name, plan.groups, plan.address,
             plan.public_address or False, plan.source_check)
         self.host.address = self.eni.address
-        world.metadata.serve(self.eni, {
-            f"{META}/instance-id": plan.id,
-            f"{META}/instance-type": plan.instance_type,
-            f"{META}/local-ipv4": self.eni.address,
-            f"{META}/public-ipv4": self.eni.public or "",
-            f"{META}/placement/availability-zone": self.zone,
-            f"{META}/placement/region": world.model.region,
-            f"{META}/public-keys/0/openssh-key": world.public_key,
-        }, plan.hop_limit)
+        world.metadata.serve(self.eni, common_values(
+            plan.id, plan.instance_type, self.eni, self.zone, world.model.region,
+            world.public_key), plan.hop_limit)
         image.prepare(self.host, world.model.resolver, world.authority.pem)
         image.start(self.host)
         image.let_in(self.host, world.public_key)

@@ -46,9 +46,13 @@ class Cgroups:
 
     def take(self, group: CpuGroup) -> None:
         """After its host has ended."""
-        self._stat.hide(group)
-        group.remove()
+        try:
+            self._stat.hide(group)
+        finally:
+            group.remove()
 
     def close(self) -> None:
-        self._stat.close()
-        self._control.close()
+        try:
+            self._stat.close()
+        finally:
+            self._control.close()

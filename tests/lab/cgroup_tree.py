@@ -18,14 +18,17 @@ import errno
 import hashlib
 import itertools
 import os
+import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
-from parts.wait import wait_until
+from parts.wait import Late, wait_until
 
 PERIOD_US = 200_000
 REAL = 0.86  # of what is told
 WHOLE = 1.0
+END_S = 5.0  # for processes of a group to end, and then for the group
 
 
 class NoControlGroups(RuntimeError):
@@ -61,23 +64,60 @@ def cpus(text: str) -> list[int]:
     return numbers
 
 
-def _remove(folder: Path) -> bool:
-    """With all below it; groups cannot be removed as a tree, nor while a process ends in one."""
-    for path in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-        path.rmdir()
-    folder.rmdir()
+def members(folder: Path) -> list[int]:
+    """The processes that are in a group or below it."""
+    found: list[int] = []
+    for place in (folder, *folder.rglob("*")):
+        try:
+            if place.is_dir():
+                found += map(int, (place / "cgroup.procs").read_text().split())
+        except FileNotFoundError:
+            pass  # the group has gone meanwhile
+    return found
+
+
+def _rmdir(folder: Path) -> bool:
+    """With all below it: groups cannot be removed as a tree."""
+    for path in (*sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True), folder):
+        try:
+            path.rmdir()
+        except FileNotFoundError:
+            pass  # gone is gone
     return True
 
 
-def remove(folder: Path) -> None:
-    if folder.is_dir():
-        wait_until(lambda: _remove(folder), f"{folder} has no process any more", 5)
+def remove(folder: Path, kill: bool = True) -> None:
+    """A group that has a process, one that is just ending too, cannot be removed: it gets
+    END_S for that. What lives longer is killed if `kill`: nothing is in a group of ours that
+    we did not put there, and no group is left behind for its sake. Then once more for a
+    moment: the kernel lets go of a group a little after its last process."""
+    if not folder.is_dir():
+        return
+    try:
+        wait_until(lambda: not members(folder), f"{folder} has no process any more", END_S)
+    except Late:
+        if not kill:
+            raise
+        for pid in members(folder):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        wait_until(lambda: not members(folder), f"what was in {folder} is killed", END_S)
+    wait_until(lambda: _rmdir(folder), f"{folder} can be removed", END_S)
+
+
+def remove_all(folders: list[Path], kill: bool = True) -> None:
+    """Each, whatever becomes of the others."""
+    with ExitStack() as stack:
+        for folder in folders:
+            stack.callback(remove, folder, kill)
 
 
 def sweep(build: Path) -> None:
-    """Whatever a predecessor left. Its processes ended with it."""
-    for place in set(mounts().values()):
-        remove(place / family(build))
+    """Whatever a predecessor left. Its processes ended with it; should one not have, it
+    may be of a lab that lives, and is not touched."""
+    remove_all([place / family(build) for place in set(mounts().values())], kill=False)
 
 
 class CpuGroup:
@@ -155,8 +195,7 @@ class CpuGroup:
         return total * part, total * (1 - part)  # the sum is exact, the ticks are not
 
     def remove(self) -> None:
-        for top in self._tops:
-            remove(top)
+        remove_all(self._tops)
 
 
 class Control:
@@ -230,5 +269,4 @@ class Control:
         return CpuGroup(name, self, self._cpus[number % len(self._cpus)])
 
     def close(self) -> None:
-        for place in self.places:
-            remove(place / family(self.build))
+        remove_all([place / family(self.build) for place in self.places])

@@ -1,163 +1,142 @@
-"""tests/lab/run's commands; its usage is in that file."""
+"""tests/lab/run's commands but `down` (down.py); its usage is in that file."""
 from __future__ import annotations
 
-import os
-import shutil
 import signal
-import subprocess
+
+# Ctrl-C just ends this, the imports below among it; what has something to undo says so later.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import os
+import re
+import shutil
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
-from parts.wait import wait_until
-
-from . import cgroup, client, model, show, template
+from . import client, down, interrupt, lock, model, show, template
 from . import parameters as own
+from .bringing_up import Daemon, say
 from .client import Lab, Refused
 
-DOWN_S = 45.0  # what taking down may take, before it is killed
+NOT_UP = "it is not up; begin with: tests/lab/run up"
+MOST_CLIENTS = 20000  # ab's own limit
 
 
-def say(text: str) -> None:
-    print(text, flush=True)
+class Usage(Exception):
+    """Words that a command does not take."""
 
 
-def fail(text: str) -> int:
+def fail(text: str, status: int = 1) -> int:
     print(f"lab: {text}", file=sys.stderr)
-    return 1
+    return status
+
+
+def no_more(words: list[str]) -> None:
+    if words:
+        raise Usage(f"unknown: {' '.join(words)}")
 
 
 def parameters_of(words: list[str]) -> dict[str, str]:
     for word in words:
-        if "=" not in word:
-            raise SystemExit(f"lab: {word}: expected NAME=VALUE, a parameter of the template")
+        if not re.match("[A-Za-z0-9]+=", word):
+            raise Usage(f"{word}: expected NAME=VALUE, a parameter of the template")
     return dict(word.split("=", 1) for word in words)
 
 
-# up and down
-
-def clear(build: Path) -> None:
-    """What a killed predecessor may have left: only control groups outlive it."""
-    cgroup.sweep(build)
-
-
-def finish(daemon: subprocess.Popen[str]) -> None:
-    """Ends a daemon that is not up, or no longer wanted."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    if daemon.poll() is None:
-        daemon.send_signal(signal.SIGTERM)
-    try:
-        daemon.wait(DOWN_S)
-    except subprocess.TimeoutExpired:
-        daemon.kill()
-        daemon.wait()
+def stack_of(parameters: dict[str, str]) -> template.Stack:
+    """TemplateError if the lab cannot build it."""
+    stack = template.load(Path(os.environ["WNA_LAB_TEMPLATE"]), own.with_given(parameters))
+    model.build(stack)
+    return stack
 
 
 def up(words: list[str]) -> int:
-    build = client.build_folder()
     parameters = parameters_of(words)
-    if client.running(build):
-        return fail("it is up already; see it with: tests/lab/run status")
-    # Refused before anything is begun: one line, nothing half built.
-    stack = template.load(Path(os.environ["WNA_LAB_TEMPLATE"]), own.with_given(parameters))
-    model.build(stack)
-    say(show.parameters(stack, parameters))
-    clear(build)
-    folder = client.folder(build)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    began = time.monotonic()
-    with (folder / "daemon.log").open("wb") as log:
-        daemon = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "--", sys.executable, "-m",
-             "lab.daemon", *(f"{k}={v}" for k, v in parameters.items())],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-            start_new_session=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: through finally
-    done = False
-    try:
-        assert daemon.stdin and daemon.stdout
-        for line in daemon.stdout:
-            if line == "ready\n":
-                daemon.stdin.write("stay\n")
-                daemon.stdin.flush()
-                done = True
-                break
-            if line.startswith("failed "):
-                fail(line.removeprefix("failed ").strip())
-            else:
-                say(f"lab: {time.monotonic() - began:5.1f} s  {line.rstrip()}")
-    except KeyboardInterrupt:
-        say("lab: broken off; taking everything down")
-    finally:
-        if not done:
-            finish(daemon)
-            clear(build)
-    if not done:
-        say(f"lab: nothing is left; its last words are in {folder / 'daemon.log'}")
-        return 1
-    say(f"lab: up after {time.monotonic() - began:.1f} s; see it with: tests/lab/run status")
-    return 0
-
-
-def down(_: list[str]) -> int:
     build = client.build_folder()
-    pid = client.running(build)
-    if pid:
-        os.kill(pid, signal.SIGTERM)
-        try:
-            wait_until(lambda: client.running(build) != pid, "the lab ends", DOWN_S)
-        except AssertionError:
-            os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: client.running(build) != pid, "the lab is killed", 10)
-    clear(build)
-    say("lab: down" if pid else "lab: it was not up")
-    return 0
+    held = lock.take(build)
+    if held is None:
+        return fail("it is up already, or coming up; see it with: tests/lab/run status")
+    lock.sign(held)
+    if "WNA_LAB_BUILDING" in os.environ:  # run's lock; from here on this one says it
+        os.close(int(os.environ.pop("WNA_LAB_BUILDING")))
+    folder = client.folder(build)
+    daemon = Daemon(held, folder / "daemon.log")
+    stack = stack_of(parameters)  # refused before anything is begun
+    say(show.parameters(stack, parameters))
+    down.sweep(build)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    if daemon.up(parameters):
+        say(f"lab: up after {time.monotonic() - began:.1f} s; see it with: tests/lab/run status")
+        return 0
+    down.sweep(build)
+    log = folder / "daemon.log"
+    say("lab: nothing is left" + (f"; its last words are in {log}" if log.exists() else ""))
+    return 130 if daemon.broken_off else 1
 
 
 # looking at it
 
+def lab() -> Lab:
+    if not lock.look(client.build_folder()).held:
+        raise Refused(NOT_UP)
+    return Lab()
+
+
 def status(words: list[str]) -> int:
-    lab = Lab()
-    while True:
-        text = show.status(lab)
-        if words == ["--watch"]:
-            print("\x1b[H\x1b[2J" + text, flush=True)
-            time.sleep(1)  # a picture a second
-        else:
-            print(text)
-            return 0
+    watch = words == ["--watch"]
+    no_more([] if watch else words)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `status | head` is nobody's failure
+    found = lab()
+    while watch:
+        if not lock.look(found.build).held:
+            return fail("it is not up any more")
+        try:  # put together first, and shown at once
+            picture = show.status(found)
+        except Exception as error:  # it is not up yet, or just ends
+            picture = f"lab: {one_line(error)}"
+        print("\x1b[H\x1b[2J" + picture, flush=True)
+        time.sleep(1)  # a picture a second
+    print(show.status(found))
+    return 0
 
 
 def shell(words: list[str]) -> int:
-    lab = Lab()
-    hosts = lab.hosts()
+    found = lab()
+    hosts = found.hosts()
     if not words or words[0] not in hosts:
-        return fail(f"which host? {' '.join(sorted(hosts))}")
-    enter = lab.host(words[0]).enter(f"TERM={os.environ.get('TERM', 'dumb')}",
-                                     *(words[1:] or ["bash", "-i"]))
+        return fail(f"which host? {' '.join(sorted(hosts))}", 2)
+    enter = found.host(words[0]).enter(f"TERM={os.environ.get('TERM', 'dumb')}",
+                                       *(words[1:] or ["bash", "-i"]))
     os.execvp(enter[0], enter)
 
 
 # doing something to it
 
-def failover(_: list[str]) -> int:
-    answer = Lab().ask("failover", timeout=120, down_s=10.0)
+def failover(words: list[str]) -> int:
+    no_more(words)
+    answer = lab().ask("failover", timeout=120, down_s=10.0)
     say(f"lab: the writer was {answer['from']}, {answer['to']} writes now; "
         f"{answer['seconds']:.1f} s without one (Amazon RDS: 60 to 120 s)")
+    if answer["repaired"]:
+        say(f"lab: mended on the way: {answer['repaired']}")
     return 0
 
 
 def load(words: list[str]) -> int:
     """ApacheBench on the client's machine; Ctrl-C ends it with its figures."""
-    if not words or not all(word.isdigit() and int(word) > 0 for word in words) or len(words) > 2:
-        return fail("how many clients? tests/lab/run load N [SECONDS]")
-    lab = Lab()
-    seconds = words[1] if len(words) == 2 else "600"
-    enter = lab.host("client").enter("ab", "-r", "-q", "-c", words[0], "-t", seconds,
-                                     "-n", "10000000", f"http://{lab.facts()['alb_name']}/efs/")
+    numbers = [int(word) for word in words if re.fullmatch("[0-9]{1,6}", word)]
+    if len(numbers) != len(words) or len(words) not in (1, 2) or min(numbers) < 1 \
+            or numbers[0] > MOST_CLIENTS:
+        raise Usage(f"load N [SECONDS]: 1 to {MOST_CLIENTS} clients, and for how long")
+    found = lab()
+    seconds = str(numbers[1]) if len(numbers) == 2 else "600"
+    enter = found.host("client").enter("ab", "-r", "-q", "-c", str(numbers[0]), "-t", seconds,
+                                       "-n", "10000000", f"http://{found.facts()['alb_name']}/efs/")
     os.execvp(enter[0], enter)
 
 
@@ -165,30 +144,59 @@ def load(words: list[str]) -> int:
 
 def test(words: list[str]) -> int:
     from . import proving
-    return proving.test(Lab(), words)
+    interrupt.watch()
+    try:
+        return proving.test(lab(), words)
+    except interrupt.Hard:
+        return fail("ended at once: the lab is as the test left it; begin anew with down and up", 130)
 
 
 def mutate(words: list[str]) -> int:
     from . import mutations
-    return mutations.run(Lab(), words)
+    interrupt.watch()
+    try:
+        return mutations.run(lab(), words)
+    except interrupt.Hard:
+        interrupt.ignore()
+        down.down(client.build_folder())
+        return fail("ended at once; the template was changed, so the lab has been taken down", 130)
 
 
-COMMANDS: dict[str, Any] = {"up": up, "down": down, "status": status, "shell": shell,
-                            "failover": failover, "load": load, "test": test, "mutate": mutate}
+def check(words: list[str]) -> int:
+    """Of `run` alone: whether `up` would take these words, before it builds anything."""
+    stack_of(parameters_of(words))
+    return 0
+
+
+COMMANDS: dict[str, Any] = {"up": up, "status": status, "shell": shell, "failover": failover,
+                            "load": load, "test": test, "mutate": mutate, "check": check}
 
 
 def main() -> int:
     command, *words = sys.argv[1:]
-    if command not in ("up", "down") and not client.running(client.build_folder()):
-        return fail("it is not up; begin with: tests/lab/run up")
     try:
         return int(COMMANDS[command](words))
-    except template.TemplateError as error:
-        return fail(str(error))
-    except Refused as error:
+    except Usage as error:
+        return fail(f"{command}: {error}; see: tests/lab/run --help", 2)
+    except (template.TemplateError, Refused) as error:
         return fail(str(error))
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        return fail(f"{command}: {one_line(error)} (more in {logged()})")
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def logged() -> Path:
+    """Where the traceback of what is being handled has been put."""
+    place = client.build_folder() / "logs/lab-command.log"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("a", encoding="utf-8") as file:
+        file.write(f"{time.strftime('%F %T')} {' '.join(sys.argv[1:])}\n{traceback.format_exc()}\n")
+    return place
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 each host. Nothing here changes the lab but by an order."""
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 from parts import control
 from parts.host import Host
 from parts.wait import wait_until
+
+from . import lock
 
 
 def build_folder() -> Path:
@@ -19,20 +20,6 @@ def build_folder() -> Path:
 def folder(build: Path) -> Path:
     """All that belongs to a run."""
     return build / "lab"
-
-
-def running(build: Path) -> int:
-    """The daemon's process, 0 if there is none: it holds a lock for all its life."""
-    place = folder(build) / "daemon"
-    try:
-        with place.open("r", encoding="ascii") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(file.read() or 0)
-    except FileNotFoundError:
-        pass
-    return 0
 
 
 def patience(seconds: float) -> float:
@@ -77,7 +64,10 @@ class Lab:
         self._hosts: dict[int, Inside] = {}
 
     def ask(self, op: str, timeout: float = 60.0, **more: Any) -> Any:
-        answer = control.ask(self.folder / "lab.sock", {"op": op, **more}, timeout)
+        place = self.folder / "lab.sock"
+        if not lock.look(self.build).held or not place.exists():  # or it would be waited for
+            raise Refused("the lab is not up yet, or no longer")
+        answer = control.ask(place, {"op": op, **more}, timeout)
         if "error" in answer:
             raise Refused(answer["error"])
         return answer["answer"]

@@ -14,12 +14,16 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
+import zlib
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
-import yaml
+from . import template_reader
+from .template_tree import List, Map, TemplateError
 
-from parts.host import Host
+if TYPE_CHECKING:
+    from parts.host import Host
 
 KEYS = {"write_files", "packages", "bootcmd", "runcmd"}
 FILE_KEYS = {"path", "content", "encoding", "permissions", "owner", "append", "defer"}
@@ -47,7 +51,12 @@ chown "$4" "$1"
 
 
 class BadConfig(Exception):
-    """What cloud-init would not have taken, or this stand-in does not know."""
+    """What cloud-init would not have taken, or this stand-in does not know. `line`: of the
+    user-data; 0: of none in particular."""
+
+    def __init__(self, what: str, line: int = 0) -> None:
+        super().__init__(what)
+        self.line = line
 
 
 @dataclass
@@ -68,35 +77,69 @@ class Config:
     runcmd: list[Any] = field(default_factory=list)
 
 
-def decode(content: str | bytes, encoding: str) -> bytes:
+def decode(content: str, encoding: str) -> bytes:
     """write_files' encodings: gz, b64, or both."""
     if encoding not in ENCODINGS:
         raise BadConfig(f"write_files: unknown encoding {encoding!r}")
-    data = content.encode() if isinstance(content, str) else content
-    if "b64" in encoding or "base64" in encoding:
-        data = base64.b64decode(data)
-    return gzip.decompress(data) if encoding.startswith("gz") else data
+    try:
+        data = content.encode()
+        if "b64" in encoding or "base64" in encoding:
+            data = base64.b64decode(data)
+        return gzip.decompress(data) if encoding.startswith("gz") else data
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise BadConfig(f"write_files: the content is not {encoding}: {error}") from None
 
 
 def _file(entry: Any) -> File:
-    if not isinstance(entry, dict) or "path" not in entry or set(entry) - FILE_KEYS:
-        raise BadConfig(f"write_files: {entry!r} has no path, or an unknown key")
+    if not isinstance(entry, Map) or "path" not in entry:
+        raise BadConfig("write_files: an entry is no mapping with a path")
+    for key, value in entry.items():
+        if key not in FILE_KEYS:
+            raise BadConfig(f"write_files: unknown key {key}", entry.line_of(key))
+        kind = bool if key in ("append", "defer") else \
+            (str, int) if key == "permissions" else str
+        if not isinstance(value, kind) or (key == "permissions" and isinstance(value, bool)):
+            raise BadConfig(f"write_files: {key} is of the wrong kind", entry.line_of(key))
+    if not entry["path"].startswith("/") or not entry["path"].isprintable():
+        raise BadConfig(f"write_files: {entry['path']!r} is no absolute path",
+                        entry.line_of("path"))
     mode = entry.get("permissions", "0644")
-    if not isinstance(mode, (str, int)):
-        raise BadConfig(f"write_files: {entry['path']}: permissions {mode!r}")
     # Unquoted, YAML 1.1 makes 0644 the number 420; quoted it is read as octal.
-    number = int(mode, 8) if isinstance(mode, str) else mode
+    text = mode if isinstance(mode, str) else f"{mode:o}"
+    if not re.fullmatch(r"[0-7]{1,5}", text):
+        raise BadConfig(f"write_files: {entry['path']}: permissions {mode!r} are not octal",
+                        entry.line_of("permissions"))
     return File(entry["path"], decode(entry.get("content", ""), entry.get("encoding", "")),
-                number, entry.get("owner", "root:root"), bool(entry.get("append", False)),
-                bool(entry.get("defer", False)))
+                int(text, 8), entry.get("owner", "root:root"), entry.get("append", False),
+                entry.get("defer", False))
 
 
-def _commands(key: str, entries: Any) -> list[Any]:
-    for entry in entries:
-        if not isinstance(entry, (str, list)) or (
-                isinstance(entry, list) and not all(isinstance(w, (str, int)) for w in entry)):
-            raise BadConfig(f"{key}: {entry!r} is neither a text nor a list of words")
-    return list(entries)
+def _command(key: str, entry: Any) -> Any:
+    if isinstance(entry, str) or (isinstance(entry, list) and entry and
+                                  all(isinstance(w, (str, int)) for w in entry)):
+        return entry
+    raise BadConfig(f"{key}: {entry!r} is neither a text nor a list of words")
+
+
+def _package(entry: Any) -> str:
+    # What begins with a dash would be an option to dnf.
+    if not isinstance(entry, str) or not re.fullmatch(r"[A-Za-z0-9][!-~]*", entry):
+        raise BadConfig(f"packages: {entry!r} is no name of a package")
+    return entry
+
+
+def _each(found: Map, key: str, make: Callable[[Any], Any]) -> list[Any]:
+    """The items of one of the lists, each one understood or refused with its line."""
+    entries = found.get(key, List())
+    if not isinstance(entries, List):
+        raise BadConfig(f"{key} is not a list of what it should be", found.line_of(key))
+    made = []
+    for number, entry in enumerate(entries):
+        try:
+            made.append(make(entry))
+        except BadConfig as error:
+            raise BadConfig(str(error), error.line or entries.line_of(number)) from None
+    return made
 
 
 def parse(text: str) -> Config:
@@ -104,23 +147,19 @@ def parse(text: str) -> Config:
     if len(text.encode()) > LIMIT:
         raise BadConfig(f"user-data has {len(text.encode())} bytes, more than {LIMIT}")
     if text.split("\n", 1)[0].rstrip() != "#cloud-config":
-        raise BadConfig("the first line of user-data is not #cloud-config")
+        raise BadConfig("the first line of user-data is not #cloud-config", 1)
+    if all(line.lstrip()[:1] in ("", "#") for line in text.splitlines()):
+        return Config()  # it asks for nothing
     try:
-        found = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise BadConfig(f"user-data is no YAML: {error}") from error
-    if not isinstance(found, dict):
-        raise BadConfig("user-data is no mapping")
-    if unknown := sorted(map(str, set(found) - KEYS)):
-        raise BadConfig(f"unknown here: {', '.join(unknown)}")
-    for key, value in found.items():
-        if not isinstance(value, list) or (key == "packages" and
-                                           not all(isinstance(p, str) for p in value)):
-            raise BadConfig(f"{key} is not a list of what it should be")
-    return Config([_file(entry) for entry in found.get("write_files", [])],
-                  found.get("packages", []),
-                  _commands("bootcmd", found.get("bootcmd", [])),
-                  _commands("runcmd", found.get("runcmd", [])))
+        found = template_reader.read(text, "user-data")
+    except TemplateError as error:
+        raise BadConfig(error.what, error.line) from None
+    for key in found:
+        if key not in KEYS:
+            raise BadConfig(f"unknown here: {key}", found.line_of(key))
+    return Config(_each(found, "write_files", _file), _each(found, "packages", _package),
+                  _each(found, "bootcmd", lambda entry: _command("bootcmd", entry)),
+                  _each(found, "runcmd", lambda entry: _command("runcmd", entry)))
 
 
 def script(commands: list[Any]) -> str:
@@ -136,7 +175,7 @@ def script(commands: list[Any]) -> str:
 class CloudInit:
     """One instance's first boot."""
 
-    def __init__(self, host: Host, timeout: float = 900.0) -> None:
+    def __init__(self, host: "Host", timeout: float = 900.0) -> None:
         self.host = host
         self._timeout = timeout
 

@@ -31,6 +31,7 @@ from .fleet import IN_SERVICE, TERMINATING, Fleet, Launch, Member
 from .model import Model
 from .scaling import TargetTracking, decisive
 from .targets import UNUSED
+from .trouble import Troubles
 
 TICK_S = 0.25  # how often the group is looked at; AWS's own pace is not documented
 SETTLE = 0.5   # of a period, until its data are taken to be there
@@ -39,17 +40,18 @@ TARGET_IN_SERVICE, TARGET_TERMINATED = "InService", "Terminated"
 
 class Controller:
     """Callbacks: launch(instance id, subnet's logical name, address), terminate(instance
-    id), target_state(instance id, what the metadata shows as target-lifecycle-state).
+    id), target_state(instance id, what the metadata shows as target-lifecycle-state), stopped()
+    (ids of machines that do not run any more, as EC2's status checks would have it).
     `say` takes lines for a log."""
 
     def __init__(self, model: Model, aws: Aws, alb: Alb,
                  launch: Callable[[str, str, str], None], terminate: Callable[[str], None],
-                 target_state: Callable[[str, str], None] | None = None,
-                 say: Callable[[str], None] | None = None) -> None:
+                 target_state: Callable[[str, str], None], stopped: Callable[[], set[str]],
+                 say: Callable[[str], None], troubles: Troubles) -> None:
         self.model, self.aws, self.alb = model, aws, alb
         self._launch, self._terminate = launch, terminate
-        self._target_state = target_state or (lambda instance, state: None)
-        self._say = say or (lambda text: None)
+        self._target_state, self._stopped = target_state, stopped
+        self._say, self._troubles = say, troubles
         self._lock = threading.RLock()
         self._offset = time.time() - time.monotonic()
         self._key = str(uuid.uuid4())
@@ -58,7 +60,6 @@ class Controller:
         self._points: list[dict[str, Any]] = []
         self._evaluated = 0.0
         self._events: queue.Queue[tuple[Any, ...]] = queue.Queue()
-        self._stopped: set[str] = set()
         self._suspended: set[str] = set()
         self._booting: set[str] = set()        # whose callback `launch` has not returned
         self._leaving: dict[str, str] = {}     # Terminating → how far: "told", "ending"
@@ -125,11 +126,6 @@ class Controller:
                        for name, alarm in (("high", self._tracking.high),
                                            ("low", self._tracking.low))}}
 
-    @property
-    def desired(self) -> int:
-        with self._lock:
-            return self._fleet.desired
-
     # what may be asked
 
     def suspend(self, *processes: str) -> None:
@@ -148,11 +144,6 @@ class Controller:
             self.aws.client("autoscaling").set_desired_capacity(
                 AutoScalingGroupName=self.model.group.id, DesiredCapacity=capacity)
 
-    def machine_stopped(self, instance: str) -> None:
-        """EC2 sees that the machine does not run any more."""
-        with self._lock:
-            self._stopped.add(instance)
-
     # the thread
 
     def _thread(self, run: Callable[[], None], name: str) -> None:
@@ -162,15 +153,9 @@ class Controller:
         thread.start()
 
     def _run(self) -> None:
-        trouble = ""
         while not self._stop.wait(TICK_S):
-            try:
+            with self._troubles.guard("controller"):  # a service that does not answer is asked again
                 self._turn()
-                trouble = ""
-            except Exception:  # a service that does not answer is asked again
-                if traceback.format_exc() != trouble:
-                    trouble = traceback.format_exc()
-                    self._say(f"controller: {trouble}")
 
     def _turn(self) -> None:
         self._read_metric()
@@ -181,7 +166,7 @@ class Controller:
                 happened, *what = self._events.get()
                 happened(*what, now)
             targets = self.alb.states()
-            self._fleet.check_health(targets, self._stopped, now)
+            self._fleet.check_health(targets, self._stopped(), now)
             for launch in self._fleet.converge(now):
                 self._begin(launch, now)
             for member in list(self._fleet.members.values()):
@@ -285,7 +270,6 @@ class Controller:
 
     def _ended(self, instance: str, now: float) -> None:
         self._leaving.pop(instance, None)
-        self._stopped.discard(instance)
         self._fleet.terminated(instance, now)
         self.aws.terminated(instance)
 

@@ -6,7 +6,6 @@ closes, so that an `up` that was broken off in any way leaves nothing.
 """
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 
 from parts import control
 
-from . import client
+from . import client, kernel, lock
 from .world import World
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -35,15 +34,6 @@ def say(text: str) -> None:
         pass  # whoever looked has gone
 
 
-def hold(place: Path) -> int:
-    """The lock that says that we live; for ever ours."""
-    fd = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.ftruncate(fd, 0)
-    os.write(fd, str(os.getpid()).encode())
-    return fd
-
-
 class Daemon:
     def __init__(self) -> None:
         self.build = client.build_folder()
@@ -51,6 +41,7 @@ class Daemon:
         self.world: World | None = None
         self.stay = threading.Event()
         self.ready = threading.Event()
+        self.stopping = False
 
     def watch_caller(self) -> None:
         """Ends us if whoever brings us up goes away before we are up."""
@@ -76,16 +67,24 @@ class Daemon:
         def stop(*_: object) -> None:
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
+            self.stopping = True
             raise Stop
         for number in SIGNALS:
             signal.signal(number, stop)
         threading.Thread(target=self.watch_caller, daemon=True).start()
         try:
+            lacking = kernel.missing()
+            if lacking:
+                for line in lacking:
+                    say(f"failed this machine lacks {line}")
+                return 1
             self.world = World(self.build, Path(os.environ["WNA_LAB_STAGE"]),
                                Path(os.environ["WNA_LAB_TEMPLATE"]), parameters, say)
             threading.Thread(target=control.serve, daemon=True,
                              args=(str(self.folder / "lab.sock"), self.do)).start()
             self.world.up()
+            if self.stopping:  # where an exception could not come out
+                raise Stop
             self.ready.set()
             say("ready")
             while True:
@@ -94,7 +93,7 @@ class Daemon:
             return 0 if self.ready.is_set() else 130
         except Exception as error:
             traceback.print_exc()
-            say(f"failed {error}")
+            say(f"failed {' '.join(str(error).split()) or type(error).__name__}")
             return 1
         finally:
             for number in SIGNALS:
@@ -105,12 +104,9 @@ class Daemon:
 
 
 def main() -> int:
-    daemon = Daemon()
-    lock = hold(daemon.folder / "daemon")
-    try:
-        return daemon.run(dict(word.split("=", 1) for word in sys.argv[1:]))
-    finally:
-        os.ftruncate(lock, 0)
+    """Arguments: the lock's descriptor, NAME=VALUE..."""
+    lock.adopt(int(sys.argv[1]))
+    return Daemon().run(dict(word.split("=", 1) for word in sys.argv[2:]))
 
 
 if __name__ == "__main__":

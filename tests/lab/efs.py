@@ -29,13 +29,12 @@ SSHFS_OPTIONS = (f"directport={PORT},reconnect,allow_other,default_permissions,d
 
 
 class FileSystem:
-    """`name`: the file system's own, fs-...efs.REGION.amazonaws.com. `nfs`: None asks the
-    kernel."""
+    """`name`: the file system's own, fs-...efs.REGION.amazonaws.com."""
 
-    def __init__(self, host: Host, name: str, nfs: bool | None = None) -> None:
+    def __init__(self, host: Host, name: str) -> None:
         self.host = host
         self.name = name
-        self.nfs = kernel_has_nfs() if nfs is None else nfs
+        self.nfs = kernel_has_nfs()
         self.process: Process | None = None
 
     @property
@@ -55,7 +54,7 @@ class FileSystem:
         return (f"[mount]\ntype = {self.type}\nsource = {self.name}:{EXPORT}\n"
                 f"expect_type = {self.type}\noptions = {SSHFS_OPTIONS}\n")
 
-    def start(self, wait: bool = True) -> None:
+    def start(self) -> None:
         if self.nfs:
             self.host.sh(NFS_SERVER)
         else:
@@ -66,14 +65,13 @@ class FileSystem:
         # Only root may write to the root directory of a new file system (EFS User Guide,
         # "Working with users, groups, and permissions at the Network File System level").
         self.host.run("chmod", "755", EXPORT)
-        if wait:
-            self.wait_ready()
+        self._wait_ready()
 
     def _listen(self) -> None:
         self.process = self.host.spawn("/usr/bin/python3", "-I", "-S", LISTENER, str(PORT),
                                        log="sftp")
 
-    def wait_ready(self) -> None:
+    def _wait_ready(self) -> None:
         def served() -> bool:
             self.host.connect("127.0.0.1", PORT, 1).close()
             return True
@@ -85,32 +83,3 @@ class FileSystem:
             self.host.run("rpc.nfsd", "0", check=False)
         elif self.process:
             self.process.stop()
-
-    # what may happen to it
-
-    def silence(self) -> None:
-        """Requests vanish: no answer, no error."""
-        self.host.cut(f"tcp dport {PORT}")
-
-    def speak(self) -> None:
-        self.host.mend()
-
-    # the files, on the server's side
-
-    def path(self, name: str) -> Path:
-        return self.host.path(f"{EXPORT}/{name}")
-
-    def write(self, name: str, text: str | bytes, mode: int = 0o644) -> None:
-        self.host.write(f"{EXPORT}/{name}", text, mode)
-
-    def read(self, name: str) -> str:
-        return self.path(name).read_text()
-
-    def remove(self, name: str) -> None:
-        self.path(name).unlink(missing_ok=True)
-
-    def list(self) -> list[str]:
-        """All files, by their paths below the file system's root."""
-        root = self.path("")
-        return sorted(str(found.relative_to(root)) for found in root.rglob("*")
-                      if found.is_file())

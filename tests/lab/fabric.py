@@ -46,8 +46,7 @@ class Forwarder:
     """An ENI one port of which leads to a server on the backplane: an interface
     endpoint's, a mount target's."""
     eni: Eni
-    netns: Netns
-    port: int
+    behind: str               # its address on the backplane, which the server sees
 
 
 class Fabric:
@@ -120,9 +119,6 @@ class Fabric:
         for nat in self.model.nats:
             if nat.name in self.nats:
                 continue
-            if any(eni.subnet == nat.subnet for eni in self.nats.values()):
-                raise RuntimeError(f"stack.yaml:{nat.line}: {nat.name}: the lab has room for "
-                                   f"one NAT gateway in {nat.subnet}")
             space = self._space(nat.name)
             space.nft(text.nat_gateway(self.model.vpc_cidr))
             eni = self.attach(space, nat.subnet, nat.name, None,
@@ -254,22 +250,20 @@ class Fabric:
             self._load()
 
     def forwarder(self, subnet: str, name: str, groups: list[str], port: int, to: str,
-                  to_port: int | None = None, address: str | None = None) -> Forwarder:
+                  address: str | None = None) -> Forwarder:
         """An ENI whose TCP port leads to a server on the backplane. detach(its eni) ends
         it."""
-        space = self._space(name)
-        self.backplane(space, next(self._behind))
-        space.nft(text.forwarder("eth0", port, to, to_port or port, "back0"))
-        return Forwarder(self.attach(space, subnet, name, groups, address), space, port)
+        space, behind = self._space(name), next(self._behind)
+        self.backplane(space, behind)
+        space.nft(text.forwarder("eth0", port, to, "back0"))
+        return Forwarder(self.attach(space, subnet, name, groups, address), behind)
 
-    def public_forwarder(self, name: str, address: str, port: int, to: str,
-                         to_port: int | None = None) -> Netns:
+    def public_forwarder(self, name: str, address: str, port: int, to: str) -> None:
         """The same on the internet; it ends with us."""
         space = self._space(name)
         self.backplane(space, next(self._behind))
-        space.nft(text.forwarder("eth0", port, to, to_port or port, "back0"))
+        space.nft(text.forwarder("eth0", port, to, "back0"))
         self.internet(space, address)
-        return space
 
     # links outside the rules
 

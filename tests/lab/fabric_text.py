@@ -212,11 +212,11 @@ def nat_gateway(vpc_cidr: str) -> str:
 """
 
 
-def forwarder(near: str, number: int, to: str, to_port: int, far: str) -> str:
+def forwarder(near: str, number: int, to: str, far: str) -> str:
     """One TCP port of an ENI that leads to a server on the backplane, and nothing else."""
     return f"""table ip forwarder {{
  chain inward {{ type nat hook prerouting priority dstnat;
-  iifname "{near}" tcp dport {number} dnat to {to}:{to_port}
+  iifname "{near}" tcp dport {number} dnat to {to}:{number}
  }}
  chain outward {{ type nat hook postrouting priority srcnat;
   oifname "{far}" masquerade

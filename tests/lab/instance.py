@@ -16,6 +16,7 @@ import json
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Mapping
@@ -27,23 +28,13 @@ from . import image
 from .cgroup import Cgroups, CpuGroup
 from .cloudconfig import BadConfig, CloudInit
 from .fabric import Eni, Fabric
-from .metadata import Metadata
+from .metadata import KEY, META, Metadata, common_values
 from .model import Model
 
-META = "/latest/meta-data"
-KEY = f"{META}/public-keys/0/openssh-key"
+IMAGE = "ami-0abcdef1234567890"  # of which nothing is asked but that it has a name
 DROP_IN = "/etc/web-node-agent/agent.conf.d/90-lab.conf"
-PUSH = "/etc/web-node-agent/agent.conf.d/95-lab-push.conf"
-LOAD = "lab-load.service"
 SHARE = 0.25  # of a processor
 GRACE_S = 120.0
-
-LOAD_UNIT = """
-[Unit]
-Description=Load on this instance's processor
-[Service]
-ExecStart=/bin/sh -c 'while :; do :; done'
-"""
 
 
 def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -> dict[str, str]:
@@ -52,26 +43,21 @@ def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -
     launch, subnet = model.launch, model.subnets[eni.subnet]
     interface = f"{META}/network/interfaces/macs/{eni.mac}"
     values = {
-        f"{META}/instance-id": instance_id,
-        f"{META}/instance-type": launch.instance_type,
-        f"{META}/ami-id": "ami-0abcdef1234567890",
+        **common_values(instance_id, launch.instance_type, eni, subnet.zone, model.region,
+                        public_key),
+        f"{META}/ami-id": IMAGE,
         f"{META}/instance-life-cycle": "on-demand",
-        f"{META}/mac": eni.mac,
-        f"{META}/local-ipv4": eni.address,
-        f"{META}/placement/availability-zone": subnet.zone,
         # The mapping of names to zones is each account's own; this is one of them.
         f"{META}/placement/availability-zone-id": f"apne2-az{'abcd'.find(subnet.zone[-1]) + 1}",
-        f"{META}/placement/region": model.region,
         f"{META}/services/domain": "amazonaws.com",
         f"{META}/services/partition": "aws",
         f"{interface}/vpc-id": model.vpc_id,
         f"{interface}/subnet-id": subnet.id,
         f"{interface}/local-ipv4s": eni.address,
-        f"{META}/public-keys/0/openssh-key": public_key,
         "/latest/user-data": launch.user_data,
         "/latest/dynamic/instance-identity/document": json.dumps({
             "accountId": model.account, "architecture": "x86_64",
-            "availabilityZone": subnet.zone, "imageId": "ami-0abcdef1234567890",
+            "availabilityZone": subnet.zone, "imageId": IMAGE,
             "instanceId": instance_id, "instanceType": launch.instance_type,
             "privateIp": eni.address, "region": model.region, "version": "2017-09-30"}),
     }
@@ -200,22 +186,23 @@ class WebInstance:
         self.close()
 
     def close(self) -> None:
-        """At once, as when the power goes."""
+        """At once, as when the power goes. Every step is made, whatever becomes of the
+        others."""
         self._ending.set()
-        with self._closing:
+        with self._closing, ExitStack() as steps:  # the last one put in goes first
             around, eni, group = self.around, self.eni, self.group
             self.eni = self.group = None
-            if eni:
-                around.metadata.withdraw(eni)
-            if hasattr(self, "host") and not self.closed:
-                self.host.close()
-            self.closed = True
-            if self._boot and self._boot is not threading.current_thread():
-                self._boot.join(30)
-            if eni:
-                around.fabric.detach(eni)
             if group:
-                around.cgroups.take(group)
+                steps.callback(around.cgroups.take, group)
+            if eni:
+                steps.callback(around.fabric.detach, eni)
+            if self._boot and self._boot is not threading.current_thread():
+                steps.callback(self._boot.join, 30)
+            if hasattr(self, "host") and not self.closed:
+                steps.callback(self.host.close)
+            if eni:
+                steps.callback(around.metadata.withdraw, eni)
+            self.closed = True
 
     # what it says, and what may be done to it
 
@@ -229,28 +216,10 @@ class WebInstance:
         except (OSError, IndexError, ValueError):
             return 0
 
+    def runs(self) -> bool:
+        """Its first process lives; the others end with that."""
+        return Path(f"/proc/{self.host.pid}/ns/pid").exists()
+
     def cgroups(self) -> list[str]:
         """The groups' folders, for whoever enters the host from elsewhere (parts.host.joining)."""
         return [str(folder) for folder in self.host.cgroups]
-
-    def systemctl(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.host.run("systemctl", *words, check=check, timeout=60)
-
-    def unit_log(self, unit: str) -> str:
-        """What a unit has written; also of an instance that is gone."""
-        place = self.around.fabric.logs / f"{self.name}.units" / f"{unit}.log"
-        return place.read_text(errors="replace") if place.exists() else ""
-
-    def metrics(self, on: bool) -> None:
-        """Whether the agent pushes."""
-        if on:
-            self.host.run("rm", "-f", PUSH)
-        else:
-            self.host.write(PUSH, "[metrics]\nenabled = no\n")
-        self.host.run("wnactl", "reload")
-
-    def load(self, on: bool) -> None:
-        """All of its processor, and nothing of another's."""
-        if on:
-            self.host.write(f"/etc/systemd/system/{LOAD}", LOAD_UNIT.lstrip("\n"))
-        self.systemctl("start" if on else "stop", LOAD)

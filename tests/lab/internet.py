@@ -4,16 +4,14 @@ S3's and 8.8.8.8 are of the ranges for documentation (RFC 5737); no link leads t
 machine's own network.
 
 S3 is Python's HTTP server behind the lab's own certificate, in threads of this process: what
-the lab needs of S3 are files by HTTPS at S3's addresses, and who fetched them.
+the lab needs of S3 are files by HTTPS at S3's addresses, and what address it sees of whoever
+asks.
 """
 from __future__ import annotations
 
 import json
 import ssl
 import tempfile
-import threading
-import time
-from dataclasses import dataclass
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -35,16 +33,6 @@ REPOSITORY = ("52.219.56.10", "3.5.140.10")
 ELSEWHERE = "52.219.1.10"  # of the document's 52.219.0.0/16, and not of the region's list
 PING = "8.8.8.8"           # as in the document
 SERVICES = "198.51.100.80"  # monitoring, autoscaling, secretsmanager, …
-
-
-@dataclass
-class Visit:
-    """One request that S3 had."""
-    at: float
-    peer: str     # the source address it saw
-    server: str   # the address it was asked at
-    path: str
-    status: int
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -84,12 +72,6 @@ class Handler(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
-    def log_request(self, code: Any = "-", size: Any = "-") -> None:
-        with self.store.lock:
-            self.store.visits.append(Visit(
-                time.time(), self.client_address[0], self.connection.getsockname()[0],
-                self.path, int(code)))
-
 
 class StoreServer(Server):
     def __init__(self, store: "Store") -> None:
@@ -109,8 +91,6 @@ class Store:
                  folder: Path | None) -> None:
         self.netns, self.folder = netns, folder
         self.unavailable = False
-        self.visits: list[Visit] = []
-        self.lock = threading.Lock()
         certificate = authority.issue(*names)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.NamedTemporaryFile(mode="wb") as pem:
@@ -120,11 +100,6 @@ class Store:
         with netns.net():
             self.server = StoreServer(self)
         self.server.start()
-
-    def fetched(self, path: str = "") -> list[Visit]:
-        """Requests so far of paths that begin so."""
-        with self.lock:
-            return [visit for visit in self.visits if visit.path.startswith(path)]
 
     def close(self) -> None:
         self.server.end()
@@ -136,7 +111,6 @@ class Internet:
     `binds`: for the hosts, as parts.host.Host has them."""
 
     def __init__(self, fabric: Fabric, authority: Authority, folder: Path, names: list[str],
-                 elsewhere: list[str] | None = None,
                  binds: list[tuple[Path, str, str]] | None = None) -> None:
         self._fabric = fabric
         self._spaces: list[Netns] = []
@@ -150,7 +124,7 @@ class Internet:
             fabric.hang(repo, text.S3)
             self.repo = self._store(repo, authority, [*names, *REPOSITORY], folder)
             self.elsewhere = self._store(self._space("elsewhere", ELSEWHERE), authority,
-                                         [*(elsewhere or []), ELSEWHERE], None)
+                                         [ELSEWHERE], None)
             self.ping = self._space("ping", PING)
             for host, address in zip(self.hosts, (ADMIN, CLIENT, STRANGER)):
                 fabric.internet(host, address)
@@ -178,11 +152,10 @@ class Internet:
         self._stores.append(store)
         return store
 
-    def services(self, to: str, to_port: int = 443) -> str:
+    def services(self, to: str) -> None:
         """AWS's services on their public side lead to a server on the backplane: what is
-        reached without an endpoint. Returns the address."""
-        self._fabric.public_forwarder("services", SERVICES, 443, to, to_port)
-        return SERVICES
+        reached without an endpoint."""
+        self._fabric.public_forwarder("services", SERVICES, 443, to)
 
     def close(self) -> None:
         for store in self._stores:

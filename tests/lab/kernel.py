@@ -1,47 +1,168 @@
-"""What the network of the lab needs of the kernel, tried out in a namespace of its own
-before anything is built."""
+"""What the lab needs of the machine and its kernel, each tried out for a moment before anything
+is built: in a child, in namespaces of its own that end with it."""
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
 
+from parts.host import ENVIRONMENT
+from parts.shared import kernel_has_nfs
+
+from . import cgroup_tree
 from .netns import Netns
 
-PROGRAMS = ("ip", "nft", "nsenter", "unshare")
-LINKS = {
-    "veth devices (CONFIG_VETH)": "link add one type veth peer name two\n",
-    "bridges (CONFIG_BRIDGE)": "link add three type bridge\n",
-    "policy routing (CONFIG_IP_MULTIPLE_TABLES)": "rule add pref 5 iif lo lookup 10\n",
-}
-CHAIN = "table ip try\ndelete table ip try\n" \
-        "table ip try {{ chain one {{ type {} hook {} priority 0; {} ; }} ; }}\n"
-RULES = {
-    "nf_tables (CONFIG_NF_TABLES_IPV4)": CHAIN.format("filter", "forward", "counter"),
-    "connection tracking (CONFIG_NFT_CT)":
-        CHAIN.format("filter", "forward", "ct state established accept"),
-    "address translation (CONFIG_NFT_NAT)":
-        CHAIN.format("nat", "prerouting", "dnat to 192.0.2.1"),
-    "masquerading (CONFIG_NFT_MASQ)": CHAIN.format("nat", "postrouting", "masquerade"),
-    "changing packets (CONFIG_NF_TABLES)":
-        CHAIN.format("filter", "prerouting", "ip daddr set 192.0.2.1"),
-}
+
+@dataclass(frozen=True)
+class Need:
+    what: str
+    why: str
+    how: str                       # to get it
+    command: tuple[str, ...] = ()  # fails where it is missing
+    text: str = ""                 # its standard input
 
 
-def missing() -> list[str]:
-    """What is lacking, in words; [] if the network can be built."""
-    lacking = [f"the program {name}" for name in PROGRAMS if not shutil.which(name)]
-    if lacking:
+def _program(name: str, package: str) -> Need:
+    return Need(f"the program {name}", "building and entering hosts", f"package {package}")
+
+
+def _namespace(kind: str, option: str, *more: str) -> Need:
+    return Need(f"{kind} namespaces", "hosts of their own", option,
+                ("unshare", f"--{kind}", *more, "true"))
+
+
+def _mounted(script: str) -> tuple[str, ...]:
+    """A script that may mount what it likes on /mnt."""
+    return ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script)
+
+
+def _link(what: str, why: str, how: str, line: str) -> Need:
+    return Need(what, why, how, ("ip", "-batch", "-"), line)
+
+
+def _rule(what: str, why: str, how: str, chain: str, rule: str) -> Need:
+    return Need(what, why, how, ("nft", "-f", "-"), f"table ip try {{ chain one {{ type {chain} "
+                f"priority 0; {rule} ; }} ; }}\ndelete table ip try\n")
+
+
+PROGRAMS = [_program("ip", "iproute2"), _program("nft", "nftables"),
+            *(_program(name, "util-linux") for name in ("nsenter", "unshare")),
+            _program("mount", "mount")]
+NAMESPACES = [
+    _namespace("net", "CONFIG_NET_NS; root of the machine, or a privileged container"),
+    _namespace("mount", "CONFIG_NAMESPACES; root of the machine, or a privileged container"),
+    _namespace("uts", "CONFIG_UTS_NS; root of the machine, or a privileged container"),
+    _namespace("pid", "CONFIG_PID_NS; root of the machine, or a privileged container",
+               "--fork", "--mount-proc"),
+]
+OVERLAY = Need("overlay file systems", "the hosts' own /etc and /var", "CONFIG_OVERLAY_FS; modprobe overlay",
+               _mounted("mount -t tmpfs lab /mnt; cd /mnt; mkdir upper work root; "
+                        "mount -t overlay lab -o "
+                        "lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work root; test -e root/etc"))
+# With -i no helper is called: the mount is begun, and nobody ever answers for it.
+FUSE = Need("FUSE", "the shared file system (sshfs) and the instances' own /proc/stat (lxcfs)",
+            "CONFIG_FUSE_FS; modprobe fuse; /dev/fuse",
+            _mounted("exec 3<> /dev/fuse; mount -i -t fuse -o "
+                     "fd=3,rootmode=40000,user_id=0,group_id=0 lab /mnt; umount -l /mnt"))
+SETTINGS = Need("a network's own settings", "routers",
+                "CAP_NET_ADMIN; /proc/sys/net writable: a privileged container, not a plain one")
+NETWORK = [
+    _link("veth devices", "the network's cables", "CONFIG_VETH; modprobe veth",
+          "link add one type veth peer name two\n"),
+    _link("bridges", "the backplane", "CONFIG_BRIDGE; modprobe bridge",
+          "link add three type bridge\n"),
+    _link("policy routing", "each subnet's own route table", "CONFIG_IP_MULTIPLE_TABLES",
+          "rule add pref 5 iif lo lookup 10\n"),
+    _rule("nf_tables", "network ACLs", "CONFIG_NF_TABLES_IPV4; modprobe nf_tables",
+          "filter hook forward", "counter"),
+    _rule("connection tracking", "security groups", "CONFIG_NFT_CT; modprobe nft_ct",
+          "filter hook forward", "ct state established accept"),
+    _rule("address translation", "the internet gateway", "CONFIG_NFT_NAT; modprobe nft_nat",
+          "nat hook prerouting", "dnat to 192.0.2.1"),
+    _rule("masquerading", "the NAT gateways", "CONFIG_NFT_MASQ; modprobe nft_masq",
+          "nat hook postrouting", "masquerade"),
+    _rule("changing packets", "the internet gateway", "CONFIG_NF_TABLES; modprobe nf_tables",
+          "filter hook prerouting", "ip daddr set 192.0.2.1"),
+]
+
+Try = Callable[[Need], str]
+
+
+def alone(need: Need) -> str:
+    """Why it cannot be had; "" if it can."""
+    try:
+        done = subprocess.run(need.command, input=need.text, capture_output=True, text=True,
+                              errors="replace", timeout=20, cwd="/", env=ENVIRONMENT)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if done.returncode == 0:
+        return ""
+    said = (done.stderr or done.stdout).strip().splitlines()
+    return said[0] if said else f"exit {done.returncode}"
+
+
+def _line(need: Need, reason: str = "") -> str:
+    return f"{need.what}, for {need.why} ({need.how})" + (f": {reason}" if reason else "")
+
+
+def _failing(needs: list[Need], attempt: Try) -> list[str]:
+    found = ((need, attempt(need)) for need in needs)
+    return [_line(need, reason) for need, reason in found if reason]
+
+
+def control_groups(places: dict[str, Path] | None = None) -> str:
+    """Why no processor can be shared out; "" if one can: tried with a group of its own."""
+    found = cgroup_tree.mounts() if places is None else places
+    unified, name = "cpu" not in found, f"wna-lab-try-{os.getpid()}"
+    if unified and "unified" not in found:
+        return "neither version 1's cpu nor version 2 is mounted"
+    needed = [found["unified"]] if unified else [found[n] for n in ("cpu", "cpuacct") if n in found]
+    if unified and "cpu" not in (needed[0] / "cgroup.controllers").read_text().split():
+        return f"{needed[0]} has no controller cpu"
+    if not unified and "cpuacct" not in found:
+        return "version 1's cpuacct is not mounted"
+    for place in needed:
+        try:
+            (place / name).mkdir()
+            try:
+                if not unified and place == found["cpu"]:
+                    (place / name / "cpu.cfs_quota_us").write_text("50000")
+            finally:
+                (place / name).rmdir()
+        except OSError as error:
+            return f"{place}: {error.strerror}"
+    return ""
+
+
+def _fuse_is_needed() -> bool:
+    return not kernel_has_nfs() or "cpu" in cgroup_tree.mounts()
+
+
+def missing(attempt: Try = alone, groups: Callable[[], str] = control_groups,
+            found: Callable[[str], str | None] = shutil.which) -> list[str]:
+    """What is lacking, each in words, with what for and how to get it; [] if all can be built."""
+    names = [need for need in PROGRAMS if not found(need.what.split()[-1])]
+    if names:  # nothing else can be tried
+        return [_line(need) for need in names]
+    lacking = _failing(NAMESPACES, attempt)
+    if lacking:  # nowhere to try the rest in
         return lacking
+    lacking = _failing([OVERLAY] + ([FUSE] if _fuse_is_needed() else []), attempt)
+    reason = groups()
+    if reason:
+        lacking.append(_line(Need(
+            "control groups with a processor's quota", "the instances' share of the processor",
+            "CONFIG_CFS_BANDWIDTH; mounted below /sys/fs/cgroup and writable"), reason))
     try:
         space = Netns("trial")
-    except OSError as error:
-        return [f"network namespaces (CONFIG_NET_NS): {error.strerror}"]
+    except (OSError, RuntimeError) as error:
+        return [*lacking, _line(SETTINGS, " ".join(str(error).split()))]
     try:
-        for what, line in LINKS.items():
-            if space.run("ip", "-batch", "-", stdin=line, check=False).returncode != 0:
-                lacking.append(what)
-        for what, text in RULES.items():
-            if space.run("nft", "-f", "-", stdin=text, check=False).returncode != 0:
-                lacking.append(what)
+        with space.net():  # children have the namespaces of the thread that starts them
+            lacking += _failing(NETWORK, attempt)
     finally:
         space.close()
     return lacking

@@ -3,9 +3,12 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from .instance import META, Surroundings, WebInstance
+from .instance import Surroundings, WebInstance
+from .metadata import META
+from .sessions import Renewals
 
 if TYPE_CHECKING:
     from .world import World
@@ -17,12 +20,17 @@ class Machines:
     def __init__(self, world: "World") -> None:
         self._world = world
         self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
         self._known: dict[str, WebInstance] = {}
+        self._renewals = Renewals()
+        self._closed = False
         self._names: dict[str, str] = {}
         self._around = Surroundings(
             model=lambda: world.model, fabric=world.fabric, metadata=world.metadata,
             cgroups=world.cgroups, ca=world.authority.pem, resolver=world.model.resolver,
             public_key=world.public_key, drop_in=world.services.efs.drop_in())
+        self._renewer = threading.Thread(target=self._renew, name="role credentials", daemon=True)
+        self._renewer.start()
 
     # the controller's callbacks
 
@@ -31,23 +39,58 @@ class Machines:
         aws = world.services.aws
         with self._lock:
             name = self._names[instance_id] = f"web-{len(self._names) + 1}"
-        machine = WebInstance(self._around, instance_id, name, subnet, address, {
-            f"{META}/iam/security-credentials/{aws.role.id}": aws.role_credentials(instance_id)})
+        machine = WebInstance(self._around, instance_id, name, subnet, address,
+                              {self._credentials: aws.role_credentials(instance_id)})
         with self._lock:
             self._known[instance_id] = machine
+            self._renewals.renewed(instance_id, time.monotonic())
+            self._wake.notify()
         try:
             machine.launch(self._booted)
         except BaseException:
             with self._lock:
-                del self._known[instance_id]
+                self._known.pop(instance_id, None)
+                self._renewals.gone(instance_id)
             raise
         world.log(f"{name}: {instance_id} runs after {time.monotonic() - began:.1f} s")
 
     def terminate(self, instance_id: str) -> None:
         with self._lock:
             machine = self._known.pop(instance_id, None)
+            self._renewals.gone(instance_id)
         if machine:
             machine.terminate()
+
+    # the role's credentials
+
+    @property
+    def _credentials(self) -> str:
+        return f"{META}/iam/security-credentials/{self._world.services.aws.role.id}"
+
+    def _renew(self) -> None:
+        """A thread: new ones long before those that an instance has expire."""
+        while True:
+            with self._lock:
+                while not self._closed and not self._renewals.due(time.monotonic()):
+                    self._wake.wait(self._renewals.wait_s(time.monotonic()))
+                if self._closed:
+                    return
+                due = self._renewals.due(time.monotonic())
+                for instance in due:  # what fails is tried again after a while
+                    self._renewals.failed(instance, time.monotonic())
+                machines = [self._known[i] for i in due if i in self._known]
+            for machine in machines:
+                with self._world.troubles.guard(f"{machine.name}: role credentials"):
+                    self._renew_for(machine)
+
+    def _renew_for(self, machine: WebInstance) -> None:
+        text, eni = self._world.services.aws.role_credentials(machine.id), machine.eni
+        if eni:
+            self._world.metadata.update(eni, {self._credentials: text})
+            with self._lock:
+                if machine.id in self._known:
+                    self._renewals.renewed(machine.id, time.monotonic())
+            self._world.log(f"{machine.name}: its role has new credentials")
 
     def target_state(self, instance_id: str, state: str) -> None:
         """What the instance's metadata says of where it is going."""
@@ -68,6 +111,10 @@ class Machines:
         with self._lock:
             return [machine for machine in self._known.values() if machine.eni]
 
+    def stopped(self) -> set[str]:
+        """Those that EC2 would not call running any more: their machine has ended by itself."""
+        return {machine.id for machine in self.all() if not machine.runs()}
+
     def name(self, instance_id: str) -> str:
         """The host's; also of one that is gone."""
         return self._names.get(instance_id, "")
@@ -76,5 +123,9 @@ class Machines:
         """As when the power goes."""
         with self._lock:
             machines, self._known = list(self._known.values()), {}
-        for machine in machines:
-            machine.close()
+            self._closed = True
+            self._wake.notify()
+        with ExitStack() as stack:  # each of them, whatever becomes of the others
+            stack.callback(self._renewer.join, 30)
+            for machine in machines:
+                stack.callback(machine.close)

@@ -20,6 +20,25 @@ from .fabric import Eni, Fabric
 from .fabric_text import METADATA
 from .serving import Server
 
+META = "/latest/meta-data"
+KEY = f"{META}/public-keys/0/openssh-key"
+
+
+def common_values(instance_id: str, instance_type: str, eni: Eni, zone: str, region: str,
+                  public_key: str) -> dict[str, str]:
+    """What is said of any instance (EC2 User Guide, "Instance metadata categories"). A
+    public address is said only of one that has it: without it the answer is 404."""
+    return {
+        f"{META}/instance-id": instance_id,
+        f"{META}/instance-type": instance_type,
+        f"{META}/mac": eni.mac,
+        f"{META}/local-ipv4": eni.address,
+        **({f"{META}/public-ipv4": eni.public} if eni.public else {}),
+        f"{META}/placement/availability-zone": zone,
+        f"{META}/placement/region": region,
+        KEY: public_key,
+    }
+
 
 class LinkServer(Server, imds_server.Server):
     """One instance's, on one device."""
@@ -56,14 +75,10 @@ class Metadata:
         self.order(eni, op="set", values={k: v for k, v in values.items() if v is not None})
 
     def order(self, eni: Eni, **order: Any) -> Any:
-        """imds_server.State.do(): faults, the log of requests, another hop limit."""
+        """imds_server.State.do(): faults, another hop limit, the log of requests."""
         with self._lock:
             state = self._servers[eni.name].state
         return state.do(order)
-
-    def log(self, eni: Eni) -> list[dict[str, Any]]:
-        """All requests so far: at, method, path, status, token, ttl, port."""
-        return list(self.order(eni, op="log"))
 
     def withdraw(self, eni: Eni) -> None:
         """No answer any more; before the ENI is detached."""

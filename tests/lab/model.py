@@ -36,15 +36,10 @@ class Bastion:
     subnet: str
     groups: list[str]
     instance_type: str
-    key_name: str
     address: str              # private: what BastionA.PrivateIp gives
     public_address: str       # what BastionA.PublicIp gives; "" if it has none
     source_check: bool        # SourceDestCheck
     hop_limit: int
-    http_tokens: str
-    tags_enabled: bool        # InstanceMetadataTags
-    tags: dict[str, str]
-    user_data: str            # decoded; "" if none
     line: int
 
 
@@ -55,12 +50,10 @@ class LaunchTemplate:
     user_data: str            # decoded text
     image: str
     instance_type: str
-    key_name: str
     groups: list[str]
-    role: str                 # name of the role behind the profile; "" if none
-    profile: str              # name of the instance profile; "" if none
+    role: str                 # name of the role behind the profile
     hop_limit: int            # of the token's PUT response
-    http_tokens: str          # "required" or "optional"
+    http_tokens: str          # "required"
     tags_enabled: bool        # InstanceMetadataTags
     tags: dict[str, str]      # TagSpecifications for instances
     line: int
@@ -82,12 +75,10 @@ class Listener:
 class Alb:
     name: str
     id: str                   # ARN
-    full_name: str            # app/…/…
     dns_name: str
     internet_facing: bool
     subnets: list[str]        # a node in each
     groups: list[str]
-    cross_zone: bool          # always on for an ALB; a target group may turn it off
     idle_timeout: int
     listener: Listener
     line: int
@@ -102,7 +93,6 @@ class TargetGroup:
     protocol: str
     health_port: int          # "traffic-port" is resolved to `port`
     health_path: str
-    health_protocol: str
     interval: int
     timeout: int
     healthy: int              # HealthyThresholdCount
@@ -110,7 +100,6 @@ class TargetGroup:
     matcher: str              # "200", "200,202", "200-299"
     deregistration_delay: int
     cross_zone: bool          # "use_load_balancer_configuration" is the ALB's
-    slow_start: int           # 0: off
     algorithm: str            # "round_robin", "least_outstanding_requests", …
     line: int
 
@@ -162,15 +151,11 @@ class Database:
     name: str
     id: str                   # DBInstanceIdentifier
     endpoint: str
-    port: int
     user: str                 # the master user
     database_name: str
-    engine_version: str
     subnets: list[str]
     groups: list[str]
-    multi_az: bool
-    secret_arn: str           # of RDS's managed secret; "" without one
-    parameters: dict[str, str]  # of its parameter group
+    secret_arn: str           # of RDS's managed secret
     line: int
 
 
@@ -178,9 +163,6 @@ class Database:
 class FileSystem:
     name: str
     id: str
-    arn: str
-    encrypted: bool
-    policy: dict[str, Any] | None
     line: int
 
 
@@ -199,9 +181,8 @@ class MountTarget:
 class Role:
     name: str
     id: str                   # the role's name in AWS
-    arn: str
     trusted: list[str]        # services that may assume it: "ec2.amazonaws.com"
-    # of all its inline policies; Action and Resource are lists of text
+    # of all its policies, those beside it included; Action and Resource are lists of text
     statements: list[dict[str, Any]]
     line: int
 
@@ -210,7 +191,6 @@ class Role:
 class Model:
     region: str
     account: str
-    stack_name: str
     vpc_id: str
     vpc_cidr: str
     internet_gateway: str     # name; "" if none is attached

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 
 from .model import Alb, AutoScalingGroup, Listener, Model, ScalingPolicy, TargetGroup
-from .model_build_data import build_database, build_file_system, build_role
-from .model_build_hosts import ROLE, build_instances, build_launch
-from .model_build_network import GROUP, SUBNET, VPC, build_network
+from .model_build_data import build_database, build_file_system
+from .model_build_groups import GROUP, build_endpoints, build_groups
+from .model_build_hosts import LAUNCH, build_instances, build_launch, check_keys
+from .model_build_network import SUBNET, VPC, Network, build_network
+from .model_build_rights import build_roles
 from .model_reader import Properties, only
 from .model_without_effect import ATTRIBUTES_WITHOUT_EFFECT
 from .template import Stack
@@ -20,16 +22,30 @@ TARGET_GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 ASG = "AWS::AutoScaling::AutoScalingGroup"
 POLICY = "AWS::AutoScaling::ScalingPolicy"
-LAUNCH = "AWS::EC2::LaunchTemplate"
+# ELB API Reference, CreateLoadBalancer: names of these become names in the DNS
+NAME = "[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?"
+TARGETS: dict[str, tuple[str, ...]] = {
+    "deregistration_delay.timeout_seconds": (),
+    "load_balancing.cross_zone.enabled": ("true", "false", "use_load_balancer_configuration"),
+    # What HAProxy does as well (alb.py)
+    "load_balancing.algorithm.type": ("round_robin", "least_outstanding_requests",
+                                      "weighted_random"),
+    "slow_start.duration_seconds": ("0",),
+    "stickiness.enabled": ("false",)}
 
 
 # balancing
 
-def _attributes(p: Properties, key: str, known: tuple[str, ...]) -> dict[str, str]:
+def _attributes(p: Properties, key: str, known: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """`known`: the values of each that are played; none: a number, which is looked at later."""
     found = p.pairs(key)
-    for name in found:
-        if name not in known and name not in ATTRIBUTES_WITHOUT_EFFECT:
+    for name, value in found.items():
+        if name not in known and name not in ATTRIBUTES_WITHOUT_EFFECT[p.kind]:
             raise p.error(key, f"{key}: {name} is not known to the lab")
+        played = known.get(name, ("true", "false") if name.endswith(".enabled") else ())
+        if played and value not in played:
+            raise p.error(key, f'{key}: {name}: "{value}" is not known to the lab; it knows '
+                               f"{', '.join(played)}")
     return found
 
 
@@ -53,29 +69,25 @@ def _listener(stack: Stack) -> Listener:
                         target, resource.line)
 
 
-def build_alb(stack: Stack) -> Alb:
+def build_alb(stack: Stack, network: Network) -> Alb:
     resource = only(stack, ALB)
-    arn = stack.ref(resource.name)
     with Properties.of(stack, resource) as p:
         p.one_of("Type", ("application",), "application")
         p.one_of("IpAddressType", ("ipv4",), "ipv4")
-        p.text("Name", "")
-        scheme = p.one_of("Scheme", ("internet-facing", "internal"), "internet-facing")
-        subnets = p.references("Subnets", SUBNET)
-        if len(subnets) < 2:  # ALB User Guide, "Subnets for your load balancer"
-            raise p.error("Subnets", "a load balancer has subnets in two zones at least")
-        attributes = _attributes(p, "LoadBalancerAttributes", (
-            "idle_timeout.timeout_seconds", "load_balancing.cross_zone.enabled"))
-        # ALB User Guide, "Load balancer attributes": 60 s; cross-zone always on.
-        if attributes.get("load_balancing.cross_zone.enabled", "true") != "true":
-            raise p.error("LoadBalancerAttributes", "cross-zone is always on at an application "
-                          "load balancer; target groups may turn it off")
+        p.matching("Name", NAME, "")
+        p.one_of("Scheme", ("internet-facing",), "internet-facing")
+        # ALB User Guide, "Subnets for your load balancer": in two zones at least
+        subnets = network.one_in_each_zone(p, "Subnets")
+        # ALB User Guide, "Load balancer attributes": 60 s; cross-zone is always on, target
+        # groups may turn it off.
+        attributes = _attributes(p, "LoadBalancerAttributes", {
+            "idle_timeout.timeout_seconds": (), "load_balancing.cross_zone.enabled": ("true",),
+            "routing.http.drop_invalid_header_fields.enabled": ("true",)})  # as alb.py does
         idle = _whole(p, "LoadBalancerAttributes", attributes, "idle_timeout.timeout_seconds", 60,
                       1, 4000)
         dns = stack.attribute(resource.name, "DNSName")
-        return Alb(resource.name, arn, arn.partition(":loadbalancer/")[2], dns,
-                   scheme == "internet-facing", subnets, p.references("SecurityGroups", GROUP),
-                   True, idle, _listener(stack), resource.line)
+        return Alb(resource.name, stack.ref(resource.name), dns, True, subnets,
+                   p.references("SecurityGroups", GROUP), idle, _listener(stack), resource.line)
 
 
 def build_target_group(stack: Stack) -> TargetGroup:
@@ -85,7 +97,7 @@ def build_target_group(stack: Stack) -> TargetGroup:
     arn = stack.ref(resource.name)
     with Properties.of(stack, resource) as p:
         p.reference("VpcId", VPC)
-        p.text("Name", "")
+        p.matching("Name", NAME, "")
         p.one_of("TargetType", ("instance",), "instance")
         p.one_of("ProtocolVersion", ("HTTP1",), "HTTP1")
         p.one_of("IpAddressType", ("ipv4",), "ipv4")
@@ -102,45 +114,50 @@ def build_target_group(stack: Stack) -> TargetGroup:
         if part:
             with part:
                 matcher = part.text("HttpCode")
-            if not re.fullmatch(r"[2-4]\d\d([-,][2-4]\d\d)*", matcher):
+            if not re.fullmatch(r"[2-4][0-9]{2}([-,][2-4][0-9]{2})*", matcher):
                 raise p.error("Matcher", f"{matcher} is not within 200 to 499")
-        values = _attributes(p, "TargetGroupAttributes", (
-            "deregistration_delay.timeout_seconds", "load_balancing.cross_zone.enabled",
-            "slow_start.duration_seconds", "load_balancing.algorithm.type"))
-        if values.get("stickiness.enabled", "false") != "false":
-            raise p.error("TargetGroupAttributes", "stickiness is not known to the lab")
         key = "TargetGroupAttributes"
+        values = _attributes(p, key, TARGETS)
+        p.one_of("HealthCheckProtocol", ("HTTP",), "HTTP")
         return TargetGroup(
             resource.name, arn, f"targetgroup/{arn.partition(':targetgroup/')[2]}", port,
             p.one_of("Protocol", ("HTTP",)),
             port if health == "traffic-port" else p.whole("HealthCheckPort", health, 1, 65535),
-            p.text("HealthCheckPath", "/"), p.one_of("HealthCheckProtocol", ("HTTP",), "HTTP"),
+            # ELB API Reference, CreateTargetGroup: up to 1024 characters. It goes into a request.
+            p.matching("HealthCheckPath", r"/[!-~]{0,1023}", "/"),
             interval, timeout, p.integer("HealthyThresholdCount", 5, 2, 10),
             p.integer("UnhealthyThresholdCount", 2, 2, 10), matcher,
             _whole(p, key, values, "deregistration_delay.timeout_seconds", 300, 0, 3600),
             values.get("load_balancing.cross_zone.enabled", "true") != "false",
-            _whole(p, key, values, "slow_start.duration_seconds", 0, 0, 900),
             values.get("load_balancing.algorithm.type", "round_robin"), resource.line)
 
 
 # scaling
 
-def build_group(stack: Stack) -> AutoScalingGroup:
+def build_group(stack: Stack, network: Network) -> AutoScalingGroup:
     """Defaults: Auto Scaling API reference, CreateAutoScalingGroup."""
     resource = only(stack, ASG)
     with Properties.of(stack, resource) as p:
-        p.text("AutoScalingGroupName", "")
+        # Auto Scaling API Reference, CreateAutoScalingGroup: 1 to 255 characters, no colon. It
+        # becomes a tag, a dimension and a part of file names.
+        p.matching("AutoScalingGroupName", "[A-Za-z0-9._-]{1,255}", "")
         low, high = p.integer("MinSize", low=0), p.integer("MaxSize", low=0)
         desired = p.integer("DesiredCapacity", low, 0)
         if not low <= desired <= high:
-            raise p.error("DesiredCapacity", f"{desired} is not within {low} to {high}")
+            raise p.error("DesiredCapacity", f"DesiredCapacity: {desired} is not within {low} "
+                          f"to {high}")
         launch = p.part("LaunchTemplate")
         if launch is None:
             raise p.error("", "LaunchTemplate is missing")
         with launch:
             template = launch.reference("LaunchTemplateId", LAUNCH)
-            launch.text("Version")  # there is only one
+            launch.one_of("Version", ("1", "$Latest", "$Default"))  # there is only one
         p.one_of("NewInstancesProtectedFromScaleIn", ("false",), "false")
+        subnets = p.references("VPCZoneIdentifier", SUBNET)
+        for name in subnets:
+            if network.subnets[name].maps_public_ip:
+                raise p.error("VPCZoneIdentifier", f"{name} has MapPublicIpOnLaunch; the lab's "
+                              "instances have no public addresses")
         tags: dict[str, str] = {}
         for tag in p.parts("Tags"):
             with tag:
@@ -149,10 +166,10 @@ def build_group(stack: Stack) -> AutoScalingGroup:
                     tags[name] = value
         return AutoScalingGroup(
             resource.name, stack.ref(resource.name), low, high, desired,
-            p.references("VPCZoneIdentifier", SUBNET), template,
+            subnets, template,
             p.one_of("HealthCheckType", ("EC2", "ELB"), "EC2"),
             p.integer("HealthCheckGracePeriod", 0, 0), p.integer("DefaultInstanceWarmup", None, 0),
-            p.integer("Cooldown", 300, 0), p.references("TargetGroupARNs", TARGET_GROUP, []), tags,
+            p.integer("Cooldown", 300, 0), p.references("TargetGroupARNs", TARGET_GROUP), tags,
             resource.line)
 
 
@@ -188,17 +205,23 @@ def whole_period(m: Properties) -> int:
 
 def build(stack: Stack) -> Model:
     network = build_network(stack)
-    group = build_group(stack)
+    build_groups(stack, network)
+    build_endpoints(stack, network)
+    check_keys(stack)
     file_system, mount_targets = build_file_system(stack, network)
-    return Model(
-        region=stack.region, account=stack.account, stack_name=stack.name,
+    model = Model(
+        region=stack.region, account=stack.account,
         vpc_id=network.vpc_id, vpc_cidr=network.vpc_cidr,
-        internet_gateway=network.internet_gateway, alb=build_alb(stack),
-        target_group=build_target_group(stack), group=group, policy=build_policy(stack),
-        launch=build_launch(stack, group.launch), database=build_database(stack),
-        file_system=file_system, subnets=network.subnets, groups=network.groups,
+        internet_gateway=network.internet_gateway, alb=build_alb(stack, network),
+        target_group=build_target_group(stack), group=build_group(stack, network),
+        policy=build_policy(stack), launch=build_launch(stack),
+        database=build_database(stack, network), file_system=file_system,
+        subnets=network.subnets, groups=network.groups,
         acls=network.acls, route_tables=network.route_tables, nats=network.nats,
         bastions=build_instances(stack, network), mount_targets=mount_targets,
-        endpoints=network.endpoints,
-        roles={r.name: build_role(stack, r) for r in stack.of_type(ROLE)},
+        endpoints=network.endpoints, roles=build_roles(stack),
         prefix_lists=network.prefix_lists, parameters=stack.parameters, outputs=stack.outputs)
+    for resource in stack.resources.values():
+        if not resource.read:
+            raise stack.error(resource.line, resource.name, "the lab makes nothing of it")
+    return model

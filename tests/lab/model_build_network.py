@@ -1,11 +1,13 @@
-"""From the resolved template to the model: the network and its rules."""
+"""From the resolved template to the model: the network and its ACLs. What hangs on it (security
+groups, endpoints) is in model_build_groups.py."""
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 
 from .model import (ANY, DEFAULT_ACL, ICMP, MAIN_ROUTE_TABLE, TCP, UDP, Acl, AclEntry, Endpoint,
-                    Group, Nat, Route, RouteTable, Rule, Subnet)
+                    Group, Nat, Route, RouteTable, Subnet)
 from .model_reader import Properties, only
 from .template import Resource, Stack
 
@@ -16,7 +18,7 @@ EIP = "AWS::EC2::EIP"
 NAT = "AWS::EC2::NatGateway"
 TABLE = "AWS::EC2::RouteTable"
 ACL = "AWS::EC2::NetworkAcl"
-GROUP = "AWS::EC2::SecurityGroup"
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")   # RFC 1918
 
 # Amazon S3 in Seoul, by what was published of its managed prefix list in February 2026. An
 # account sees today's by: aws ec2 get-managed-prefix-list-entries
@@ -25,8 +27,6 @@ PREFIX_LISTS: dict[str, list[str]] = {
                     "52.219.56.0/22", "52.219.60.0/23", "52.219.144.0/22", "52.219.148.0/23",
                     "52.219.202.0/23", "52.219.204.0/22"],
 }
-GATEWAY_SERVICES = {("ap-northeast-2", "s3"): "pl-78a54011"}
-INTERFACE_SERVICES = ("monitoring", "autoscaling", "secretsmanager")
 
 
 @dataclass
@@ -43,6 +43,17 @@ class Network:
     endpoints: list[Endpoint] = field(default_factory=list)
     prefix_lists: dict[str, list[str]] = field(default_factory=lambda: dict(PREFIX_LISTS))
 
+    @property
+    def zones(self) -> list[str]:
+        return sorted({subnet.zone for subnet in self.subnets.values()})
+
+    def one_in_each_zone(self, p: Properties, key: str) -> list[str]:
+        """Subnets, for what has one node or server in each zone."""
+        found = p.references(key, SUBNET)
+        if sorted(self.subnets[name].zone for name in found) != self.zones:
+            raise p.error(key, f"the lab takes one subnet in each of {', '.join(self.zones)}")
+        return found
+
 
 def build_network(stack: Stack) -> Network:
     network = Network()
@@ -50,10 +61,8 @@ def build_network(stack: Stack) -> Network:
     _acls(stack, network)
     _route_tables(stack, network)
     _subnets(stack, network)
-    _groups(stack, network)
     _nats(stack, network)
     _routes(stack, network)
-    _endpoints(stack, network)
     for subnet in network.subnets.values():
         table = network.route_tables[subnet.route_table]
         subnet.public = any(route.kind == "igw" for route in table.routes)
@@ -70,12 +79,20 @@ def _vpc(stack: Stack, network: Network) -> None:
         if not support:
             raise p.error("EnableDnsSupport", "the lab has no VPC without a resolver")
         network.dns = support and names
+        if not any(ipaddress.IPv4Network(network.vpc_cidr).subnet_of(ipaddress.IPv4Network(own))
+                   for own in PRIVATE):
+            raise p.error("CidrBlock", f"{network.vpc_cidr} is not within {', '.join(PRIVATE)}; "
+                          "the lab's internet has the rest")
+        if not 16 <= ipaddress.IPv4Network(network.vpc_cidr).prefixlen <= 28:
+            raise p.error("CidrBlock", f"{network.vpc_cidr} is not between /16 and /28")
     for each in stack.of_type(GATEWAY):
         with Properties.of(stack, each):
             pass
     for each in stack.of_type("AWS::EC2::VPCGatewayAttachment"):
         with Properties.of(stack, each) as p:
             p.reference("VpcId", VPC)
+            if network.internet_gateway:
+                raise p.error("", "the VPC has an internet gateway already")
             network.internet_gateway = p.reference("InternetGatewayId", GATEWAY)
 
 
@@ -87,9 +104,11 @@ def _subnets(stack: Stack, network: Network) -> None:
         with Properties.of(stack, each) as p:
             p.reference("VpcId", VPC)
             subnet = Subnet(each.name, stack.ref(each.name), p.cidr("CidrBlock"),
-                            p.text("AvailabilityZone"), acls.get(each.name, DEFAULT_ACL),
+                            _zone(p, stack), acls.get(each.name, DEFAULT_ACL),
                             tables.get(each.name, MAIN_ROUTE_TABLE), False,
                             p.flag("MapPublicIpOnLaunch", "false"), each.line)
+            if not 16 <= subnet.network.prefixlen <= 28:  # VPC User Guide, "Subnet sizing"
+                raise p.error("CidrBlock", f"{subnet.cidr} is not between /16 and /28")
             if not subnet.network.subnet_of(vpc):
                 raise p.error("CidrBlock", f"{subnet.cidr} is not within the VPC's {vpc}")
             for other in network.subnets.values():
@@ -97,6 +116,17 @@ def _subnets(stack: Stack, network: Network) -> None:
                     raise p.error("CidrBlock", f"{subnet.cidr} overlaps with {other.name}'s "
                                                f"{other.cidr}")
             network.subnets[each.name] = subnet
+    if len(network.zones) != 2:
+        raise stack.error(stack.tree.root.line_of("Resources"), "", "the lab has two zones, the "
+                          f"template's subnets are in {', '.join(network.zones) or 'none'}")
+
+
+def _zone(p: Properties, stack: Stack) -> str:
+    """The lab names hosts by a zone's letter."""
+    zone = p.text("AvailabilityZone")
+    if not re.fullmatch(f"{re.escape(stack.region)}[a-z]", zone):
+        raise p.error("AvailabilityZone", f'"{zone}" is no zone of {stack.region}')
+    return zone
 
 
 def _associations(stack: Stack, kind: str, key: str, target: str) -> dict[str, str]:
@@ -174,14 +204,20 @@ def _route_tables(stack: Stack, network: Network) -> None:
 
 def _nats(stack: Stack, network: Network) -> None:
     for each in stack.of_type(EIP):
-        with Properties.of(stack, each):
-            pass
+        with Properties.of(stack, each) as p:
+            p.one_of("Domain", ("vpc",), "vpc")
+    used: set[str] = set()
     for each in stack.of_type(NAT):
         with Properties.of(stack, each) as p:
             p.one_of("ConnectivityType", ("public",), "public")
             eip = p.reference("AllocationId", EIP)
             subnet = p.reference("SubnetId", SUBNET)
-            network.nats.append(Nat(each.name, stack.ref(each.name), subnet, eip, stack.ref(eip),
+            if any(nat.subnet == subnet for nat in network.nats):
+                raise p.error("SubnetId", f"the lab has room for one NAT gateway in {subnet}")
+            if eip in used:
+                raise p.error("AllocationId", f"{eip} belongs to another NAT gateway already")
+            used.add(eip)
+            network.nats.append(Nat(each.name, stack.ref(each.name), subnet, stack.ref(eip),
                                     each.line))
 
 
@@ -196,104 +232,9 @@ def _routes(stack: Stack, network: Network) -> None:
                 raise p.error("", "a route has a GatewayId or a NatGatewayId")
             if gateway and gateway != network.internet_gateway:
                 raise p.error("GatewayId", f"{gateway} is not attached to the VPC")
+            if ipaddress.IPv4Network(cidr).subnet_of(ipaddress.IPv4Network(network.vpc_cidr)):
+                raise p.error("DestinationCidrBlock", f"{cidr} is the VPC's own, and local")
             if any(r.cidr == cidr for r in table.routes):
                 raise p.error("DestinationCidrBlock", f"{table.name} has a route to {cidr} already")
             table.routes.append(Route(cidr, "", "igw" if gateway else "nat", gateway or nat,
                                       each.line))
-
-
-def _endpoints(stack: Stack, network: Network) -> None:
-    for each in stack.of_type("AWS::EC2::VPCEndpoint"):
-        with Properties.of(stack, each) as p:
-            p.reference("VpcId", VPC)
-            # Gateway by default (CloudFormation, AWS::EC2::VPCEndpoint)
-            kind = p.one_of("VpcEndpointType", ("Interface", "Gateway"), "Gateway")
-            head = f"com.amazonaws.{stack.region}."
-            name = p.text("ServiceName")
-            service = name.removeprefix(head)
-            gateway = GATEWAY_SERVICES.get((stack.region, service))
-            if not name.startswith(head) or (not gateway if kind == "Gateway"
-                                             else service not in INTERFACE_SERVICES):
-                raise p.error("ServiceName", f"{name} is not known to the lab as {kind}")
-            private = p.flag("PrivateDnsEnabled", "false")
-            if private and not network.dns:
-                # VPC User Guide, "Private DNS names for interface endpoints"
-                raise p.error("PrivateDnsEnabled", "the VPC must have EnableDnsHostnames")
-            endpoint = Endpoint(
-                each.name, stack.ref(each.name), service, kind,
-                p.references("SubnetIds", SUBNET, []), p.references("SecurityGroupIds", GROUP, []),
-                private, p.references("RouteTableIds", TABLE, []), p.raw("PolicyDocument", None),
-                each.line)
-            network.endpoints.append(endpoint)
-        for table in endpoint.route_tables if kind == "Gateway" else []:
-            network.route_tables[table].routes.append(
-                Route("", str(gateway), "gateway-endpoint", each.name, each.line))
-
-
-# security groups
-
-_PROTOCOLS = {"tcp": "tcp", "6": "tcp", "udp": "udp", "17": "udp", "icmp": "icmp", "1": "icmp",
-              "-1": "-1"}
-
-
-def _groups(stack: Stack, network: Network) -> None:
-    for each in stack.of_type(GROUP):
-        with Properties.of(stack, each) as p:
-            p.reference("VpcId", VPC)
-            group = Group(each.name, stack.ref(each.name), [], [], each.line)
-            for key, rules in (("Ingress", group.ingress), ("Egress", group.egress)):
-                for part in p.parts(f"SecurityGroup{key}"):
-                    with part:
-                        _add(part, rules, _rule(part, each, network, key == "Egress"))
-            network.groups[each.name] = group
-    for key in ("Ingress", "Egress"):
-        for each in stack.of_type(f"AWS::EC2::SecurityGroup{key}"):
-            with Properties.of(stack, each) as p:
-                group = network.groups[p.reference("GroupId", GROUP)]
-                rules = group.egress if key == "Egress" else group.ingress
-                _add(p, rules, _rule(p, each, network, key == "Egress"))
-    for group in network.groups.values():
-        if not group.egress:
-            # "The default rule is removed only when you specify one or more egress
-            # rules" (CloudFormation, AWS::EC2::SecurityGroup). Whether resources of
-            # their own count as such is not said; the CDK takes it that they do.
-            group.egress.append(Rule("-1", ANY, ANY, "cidr", "0.0.0.0/0", group.line, group.name))
-
-
-def _add(p: Properties, rules: list[Rule], rule: Rule) -> None:
-    """EC2 refuses a rule that is there already (InvalidPermission.Duplicate)."""
-    def said(r: Rule) -> tuple[object, ...]:
-        return r.protocol, r.first, r.last, r.peer_kind, r.peer
-    for other in rules:
-        if said(other) == said(rule):
-            raise p.error("", f"the rule is there already, on line {other.line}")
-    rules.append(rule)
-
-
-def _rule(p: Properties, each: Resource, network: Network, egress: bool) -> Rule:
-    side = "Destination" if egress else "Source"
-    protocol = _PROTOCOLS[p.one_of("IpProtocol", _PROTOCOLS)]
-    group = p.reference(f"{side}SecurityGroupId", GROUP, "")
-    prefix = p.text(f"{side}PrefixListId", "")
-    cidr = p.cidr("CidrIp") if "CidrIp" in p.values else ""
-    peers = [(kind, peer) for kind, peer in
-             (("cidr", cidr), ("group", group), ("prefix", prefix)) if peer]
-    if len(peers) != 1:
-        raise p.error("", f"a rule has one of CidrIp, {side}SecurityGroupId, {side}PrefixListId")
-    if prefix and prefix not in network.prefix_lists:
-        raise p.error(f"{side}PrefixListId", f"the lab does not know what prefix list {prefix} has")
-    first = last = ANY
-    if protocol == "-1":   # ports are not looked at
-        p.raw("FromPort", None)
-        p.raw("ToPort", None)
-    else:
-        limit = 255 if protocol == "icmp" else 65535
-        first = p.integer("FromPort", low=ANY, high=limit)
-        last = p.integer("ToPort", low=ANY, high=limit)
-        if protocol != "icmp" and (first > last or first == ANY != last):
-            raise p.error("ToPort", f"the range of ports {first} to {last} is empty")
-        if protocol == "icmp" and first == ANY != last:
-            raise p.error("ToPort", "a code without a type")
-    # An inline rule has a line of its own.
-    return Rule(protocol, first, last, peers[0][0], peers[0][1], p.values.line or each.line,
-                each.name)

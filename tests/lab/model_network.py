@@ -109,8 +109,7 @@ class Nat:
     name: str
     id: str
     subnet: str
-    eip: str                  # name of the elastic address
-    public_address: str       # what that is: the source that the internet sees
+    public_address: str       # its elastic address: the source that the internet sees
     line: int
 
 
@@ -125,5 +124,5 @@ class Endpoint:
     groups: list[str]
     private_dns: bool
     route_tables: list[str]   # Gateway only
-    policy: dict[str, Any] | None  # None: everything is allowed
+    policy: list[dict[str, Any]] | None  # its statements; None: everything is allowed
     line: int

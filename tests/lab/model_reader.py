@@ -3,12 +3,13 @@ listed in model_without_effect.py; any other is refused with its line."""
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
+import re
 from typing import Any, Iterable
 
 from .model_without_effect import WITHOUT_EFFECT
 from .template import List, Map, Resource, Stack, TemplateError
+from .template_parameters import NUMBER
 
 _REQUIRED: Any = object()
 
@@ -41,6 +42,7 @@ class Properties:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             return
+        self.resource.read = True
         known = WITHOUT_EFFECT.get(self.kind, {})
         for key in self.values:
             if key not in self._read and key not in known:
@@ -79,19 +81,18 @@ class Properties:
         return self.whole(key, self.text(key), low, high)
 
     def whole(self, key: str, text: str, low: int | None, high: int | None) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise self.error(key, f'{key}: "{text}" is not a whole number') from None
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+            raise self.error(key, f'{key}: "{text}" is not a whole number')
+        number = int(text)
         if (low is not None and number < low) or (high is not None and number > high):
             raise self.error(key, f"{key}: {number} is not within {low} to {high}")
         return number
 
     def number(self, key: str) -> float:
-        try:
-            return float(self.text(key))
-        except ValueError:
-            raise self.error(key, f"{key} is not a number") from None
+        text = self.text(key)
+        if not NUMBER.fullmatch(text):
+            raise self.error(key, f'{key}: "{text}" is not a number')
+        return float(text)
 
     def flag(self, key: str, default: Any = _REQUIRED) -> bool:
         return self.one_of(key, ("true", "false"), default) == "true"
@@ -108,15 +109,25 @@ class Properties:
         rules": 100.68.0.18/18 becomes 100.68.0.0/18)."""
         text = self.text(key)
         try:
+            if not re.fullmatch(r"[0-9.]+/[0-9]{1,2}", text):
+                raise ValueError
             return str(ipaddress.IPv4Network(text, strict=False))
         except ValueError:
             raise self.error(key, f'{key}: "{text}" is no IPv4 CIDR block') from None
+
+    def matching(self, key: str, pattern: str, default: Any = _REQUIRED) -> str:
+        """A text that is wholly of a form: where it goes into somebody's configuration, and AWS
+        would refuse what is not."""
+        text = self.text(key, default)
+        if key in self.values and not re.fullmatch(pattern, text, re.ASCII):
+            raise self.error(key, f'{key}: "{text}" is not of the form {pattern}')
+        return text
 
     def user_data(self, key: str) -> str:
         """Decoded; "" without."""
         try:
             return base64.b64decode(self.text(key, ""), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # of either
             raise self.error(key, f"{key} is not text in Base64 (Fn::Base64)") from None
 
     # lists and parts
@@ -128,12 +139,15 @@ class Properties:
         return value if isinstance(value, List) else List(value, self.line(key))
 
     def texts(self, key: str, default: Any = _REQUIRED) -> list[str]:
-        found = []
-        for value in self.items(key, default):
-            if not isinstance(value, (str, int)):
-                raise self.error(key, f"{key} is not a list of texts")
-            found.append(str(value))
-        return found
+        values = self.items(key, default)
+        if not all(isinstance(value, (str, int)) for value in values):
+            raise self.error(key, f"{key} is not a list of texts")
+        return [str(value) for value in values]
+
+    def some(self, key: str) -> list[str]:
+        """One text, or a list of them."""
+        value = self.raw(key)
+        return self.texts(key) if isinstance(value, list) else [self.text(key)]
 
     def part(self, key: str) -> "Properties | None":
         """A property that has properties; None without."""
@@ -171,6 +185,9 @@ class Properties:
         return self._resource(key, self.text(key), kind)
 
     def references(self, key: str, kind: str, default: Any = _REQUIRED) -> list[str]:
+        """Each one once; at least one if there is no default."""
+        if default is _REQUIRED and not self.items(key):
+            raise self.error(key, f"{key} has nothing in it")
         found = [self._resource(key, v, kind) for v in self.texts(key, default)]
         if len(set(found)) != len(found):
             raise self.error(key, f"{key} has something twice")

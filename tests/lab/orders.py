@@ -1,15 +1,23 @@
 """What commands and tests may ask of the running lab (client.Lab has the other half)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import subprocess
+import threading
+from typing import TYPE_CHECKING, Any, Callable
 
 from parts.wait import wait_until
 
 from .internet import ELSEWHERE, REPOSITORY
+from .netns import path_of
 from .services import letter
+from .trouble import one_line
 
 if TYPE_CHECKING:
     from .world import World
+
+# Made by userdata/database/schema.php in the stack's database.
+TABLE = "practice"
+SERVICES = "tcp dport 443"  # what an instance says to the services' endpoints
 
 STAND_INS = """What is what
   network     real packets, routes, nftables; namespaces in place of AWS's mapping service
@@ -21,12 +29,18 @@ STAND_INS = """What is what
               alarms, target tracking and life cycles are the lab's own, as AWS documents them
   metadata    a stand-in, by IMDSv2's rules, known by its link
   instances   real httpd, php-fpm, sshd and the installed agent; cloud-init, dnf and systemd are
-              stand-ins that do what user-data.yaml asks of them"""
+              stand-ins that do what user-data.yaml asks of them
+  /proc/stat  {figures}"""
 
 
 class Orders:
+    """What an order changes for a while is noted, and taken back by its opposite or by
+    "restore", which whoever gave it calls at last however it went."""
+
     def __init__(self, world: "World") -> None:
         self.world = world
+        self._lock = threading.Lock()
+        self._undo: dict[str, Callable[[], object]] = {}  # what was changed → how to take it back
 
     def do(self, order: dict[str, Any]) -> Any:
         arguments = {k: v for k, v in order.items() if k != "op"}
@@ -34,6 +48,31 @@ class Orders:
         if method is None:
             raise LookupError("no such order")
         return method(**arguments)
+
+    def _changes(self, what: str, undo: Callable[[], object]) -> None:
+        """Noted before it is done: what fails half-way is taken back too."""
+        with self._lock:
+            self._undo.setdefault(what, undo)
+
+    def _as_before(self, what: str) -> None:
+        with self._lock:
+            self._undo.pop(what, None)
+
+    def on_restore(self) -> list[str]:
+        """Everything as it was at the beginning; what there was to take back. Each is tried,
+        and what cannot be taken back is said at the end."""
+        with self._lock:
+            undo, self._undo = dict(reversed(self._undo.items())), {}
+        failed = []
+        for what, back in undo.items():
+            try:
+                back()
+            except Exception as error:
+                failed.append(f"{what}: {one_line(error)}")
+                self._changes(what, back)
+        if failed:
+            raise RuntimeError("not restored: " + "; ".join(failed))
+        return list(undo)
 
     # what there is
 
@@ -70,9 +109,12 @@ class Orders:
             "alb_addresses": [eni.public for name, eni in services.spots.items()
                               if name.startswith("alb-")],
             "min_size": model.group.min,
+            "health_port": model.target_group.health_port,
+            "health_path": model.target_group.health_path,
             "health_interval": model.target_group.interval,
             "health_timeout": model.target_group.timeout,
             "database_endpoint": model.database.endpoint,
+            "database_table": f"{model.database.database_name}.{TABLE}",
             "efs_name": services.efs.name,
             "mount_targets": {zone_of[t.subnet]: t.address for t in model.mount_targets},
             "subnets": {name: {"cidr": s.cidr, "zone": s.zone}
@@ -81,7 +123,9 @@ class Orders:
             "elsewhere_url": f"https://{ELSEWHERE}/",
             "repository_url": world.given["RepositoryUrl"] + "/",
             "repository_addresses": list(REPOSITORY),
-            "stand_ins": STAND_INS.format(files=services.efs.label),
+            "stand_ins": STAND_INS.format(
+                files=services.efs.label, figures=world.cgroups.label),
+            "troubles": world.troubles.all(),
         }
 
     def on_spots(self) -> dict[str, Any]:
@@ -102,7 +146,7 @@ class Orders:
             if name not in found:
                 kind = "mount-target" if name.startswith("efs-") else "endpoint"
                 add(name, kind, spot.address, zone=world.model.subnets[spot.subnet].zone,
-                    namespace=spot.holder.path)
+                    namespace=path_of(spot.holder))
         for name, eni in world.fabric.nats.items():
             zone = world.model.subnets[eni.subnet].zone
             add(f"nat-{letter(zone)}", "nat", eni.address, zone=zone, public=eni.public)
@@ -116,11 +160,15 @@ class Orders:
                 for instance in self.world.controller.instances()]
 
     def on_targets(self) -> dict[str, Any]:
+        """As DescribeTargetHealth; "nodes": what each node thinks ("state") and does
+        ("routed"), by its host's name."""
+        alb = self.world.services.alb
         return {found["Target"]["Id"]: {
             "state": found["TargetHealth"]["State"],
             "reason": found["TargetHealth"].get("Reason", ""),
-            "description": found["TargetHealth"].get("Description", "")}
-            for found in self.world.services.alb.describe()}
+            "description": found["TargetHealth"].get("Description", ""),
+            "nodes": alb.by_node(found["Target"]["Id"])}
+            for found in alb.describe()}
 
     def on_activities(self) -> list[dict[str, Any]]:
         return self.world.controller.activities()
@@ -129,27 +177,30 @@ class Orders:
         return self.world.controller.alarms()
 
     def on_database(self) -> dict[str, Any]:
-        pair = self.world.services.pair
-        why = pair.why_not_redundant()
+        pair, own = self.world.services.pair, []
+        try:
+            why = pair.why_not_redundant()
+            own = pair.divergence()
+        except (RuntimeError, OSError, subprocess.SubprocessError):
+            why = "a server does not answer"  # in the midst of a failover
         return {"writer": pair.writer.address, "standby": pair.standby.address,
                 "semi_sync": "OFF: " + why if why else "ON",
-                "extra_transactions": " ".join(pair.divergence()),
+                "extra_transactions": " ".join(own),
                 "events": [str(event) for event in pair.events]}
 
     def on_rows(self) -> list[str]:
         """The names in the page's table, by the writer's own word."""
         pair = self.world.services.pair
-        return self.on_sql(f"SELECT name FROM {pair.database}.practice;")
+        return self.on_sql(f"SELECT name FROM {pair.database}.{TABLE};")
 
     # what may be done
 
-    def on_failover(self, how: str = "reboot-with-failover", down_s: float = 0.0
-                    ) -> dict[str, Any]:
-        pair = self.world.services.pair
-        old = pair.writer.address
-        done = pair.failover(how, down_s)
-        return {"from": old, "to": done.to_address, "seconds": done.writable_s,
-                "redundant": done.redundant_s}
+    def on_failover(self, down_s: float = 0.0) -> dict[str, Any]:
+        """`repaired`: what went wrong on the way and was mended; a failover that did not
+        come about is an error, which says who is the writer."""
+        done = self.world.services.pair.failover(down_s)
+        return {"from": done.from_address, "to": done.to_address, "seconds": done.writable_s,
+                "redundant": done.redundant_s, "repaired": done.repaired}
 
     def on_wait_standby(self) -> dict[str, Any]:
         wait_until(lambda: not self.world.services.pair.why_not_redundant(),
@@ -162,58 +213,97 @@ class Orders:
         return found.splitlines()
 
     def on_metadata(self, host: str, order: dict[str, Any]) -> Any:
-        machine = next(m for m in self.world.machines.all() if m.host.name == host)
-        return self.world.metadata.order(machine.eni, **order)
+        """Faults, another hop limit: imds_server.State.do()."""
+        machine = one("instance", host, {m.host.name: m for m in self.world.machines.all()})
+        metadata, eni = self.world.metadata, machine.eni
+
+        def back() -> None:
+            if machine.eni:  # it may be gone meanwhile
+                metadata.order(eni, op="clear")
+                metadata.order(eni, op="hops", value=machine.model.launch.hop_limit)
+                metadata.order(eni, op="enable", value=True)
+        if order.get("op") in ("fault", "hops", "enable"):
+            self._changes(f"metadata of {host}", back)
+        return metadata.order(eni, **order)
 
     def on_rotate(self) -> dict[str, Any]:
         """The managed secret's new version, and the master user's new password."""
         return self.world.services.rotate()
 
     def on_update(self, edits: list[list[Any]]) -> dict[str, Any]:
+        """The template with these edits; none: as it is in its file."""
+        if edits:
+            self._changes("template", lambda: self.world.update([]))
         self.world.update(edits)
+        if not edits:
+            self._as_before("template")
         return {}
 
     def on_enforce(self, on: bool) -> dict[str, Any]:
+        if not on:
+            self._changes("rules off", lambda: self.on_enforce(True))
         self.world.fabric.enforce(on)
         if on:
             self.world.fabric.forget()
+            self._as_before("rules off")
         return {}
 
     def on_capacity(self, desired: int) -> dict[str, Any]:
+        usual = self.world.model.group.desired
+        if desired != usual:
+            self._changes("capacity", lambda: self.on_capacity(usual))
         self.world.controller.set_desired(desired)
+        if desired == usual:
+            self._as_before("capacity")
         return {}
 
     def on_repository(self, available: bool) -> dict[str, Any]:
         """Amazon S3 in the region answers 503 ("Slow Down"), or files."""
+        if available:
+            self._as_before("repository")
+        else:
+            self._changes("repository", lambda: self.on_repository(True))
         self.world.internet.repo.unavailable = not available
         return {}
 
     def on_suspend(self, process: str) -> dict[str, Any]:
+        self._changes(f"process {process}", lambda: self.world.controller.resume(process))
         self.world.controller.suspend(process)
         return {}
 
     def on_resume(self, process: str) -> dict[str, Any]:
         self.world.controller.resume(process)
+        self._as_before(f"process {process}")
         return {}
 
     def _host(self, name: str) -> Any:
         world = self.world
         hosts = [*world.services.hosts, *(b.host for b in world.bastions),
                  *(m.host for m in world.machines.all())]
-        return next(host for host in hosts if host.name == name)
+        return one("host", name, {host.name: host for host in hosts})
 
     def on_cut(self, host: str, rule: str = "") -> dict[str, Any]:
-        self._host(host).cut(rule)
+        """The host's packets vanish: all, or those of an nftables match."""
+        found = self._host(host)
+
+        def back() -> None:
+            if host in self.on_hosts():  # it may be gone meanwhile
+                found.mend()
+        self._changes(f"packets of {host}", back)
+        found.cut(rule)
         return {}
 
     def on_mend(self, host: str) -> dict[str, Any]:
         self._host(host).mend()
+        self._as_before(f"packets of {host}")
         return {}
 
     def on_push(self, host: str, on: bool) -> dict[str, Any]:
         """Whether an instance's packets to the services' endpoints leave it."""
-        if on:
-            self._host(host).mend()
-        else:
-            self._host(host).cut("tcp dport 443")
-        return {}
+        return self.on_mend(host) if on else self.on_cut(host, SERVICES)
+
+
+def one(kind: str, name: str, of: dict[str, Any]) -> Any:
+    if name not in of:
+        raise LookupError(f"no {kind} {name}; there are {' '.join(sorted(of))}")
+    return of[name]

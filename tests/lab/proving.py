@@ -1,15 +1,19 @@
 """tests/lab/run test: the seven tests by pytest on the lab that is up."""
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from . import interrupt
 from .client import Lab
+from .updating import Edit
 
 HERE = Path(__file__).parent
 REQUIREMENTS = ["boot", *(f"R{n}" for n in range(1, 8))]
+EDITS = "WNA_LAB_EDITS"  # what a mutation has changed of the template, for the tests
 
 
 def files(words: list[str]) -> list[str]:
@@ -22,14 +26,28 @@ def files(words: list[str]) -> list[str]:
             if name in wanted]
 
 
-def pytest(lab: Lab, *arguments: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
+def edits() -> list[Edit]:
+    """What the template is changed by while the tests run; [] but within a mutation."""
+    return list(json.loads(os.environ.get(EDITS, "[]")))
+
+
+def mutated() -> bool:
+    """The tests are to fail: nothing is waited for that long, and nothing is put right."""
+    return EDITS in os.environ
+
+
+def pytest(lab: Lab, *arguments: str, quiet: bool = False, changed: list[Edit] | None = None
+           ) -> subprocess.CompletedProcess[str]:
     """A run of pytest over the running lab. Not quiet: it is shown as it goes."""
-    return subprocess.run(
+    environment = {**os.environ, "WNA_LAB_BUILD": str(lab.build)}
+    if changed is not None:
+        environment |= {EDITS: json.dumps(changed), "WNA_LAB_PATIENCE": "8"}
+    return interrupt.run(
         [sys.executable, "-m", "pytest", "-c", str(HERE / "pytest.ini"), "--rootdir", str(HERE),
          "-p", "no:cacheprovider", *arguments],
-        env={**os.environ, "WNA_LAB_BUILD": str(lab.build)}, stdin=subprocess.DEVNULL,
+        env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.STDOUT if quiet else None, text=True)
+        stderr=subprocess.STDOUT if quiet else None, text=True, errors="replace")
 
 
 def test(lab: Lab, words: list[str]) -> int:

@@ -1,36 +1,28 @@
 """RDS for MySQL, Multi-AZ with one standby: two real MariaDB servers on hosts in the
 database subnets.
 
-Real: the servers, replication by GTID that is semi-synchronous (AFTER_SYNC: a client hears
-of its commit only when the standby holds it), TLS, a failover by kill -9, the endpoint's
-record of 5 s. AWS: RDS User Guide, "Multi-AZ DB instance deployments" (synchronous standby
-in another zone, no client can connect to it) and "Failing over a Multi-AZ DB instance".
+Real: the servers (rds_server.py), replication by GTID that is semi-synchronous (AFTER_SYNC:
+a client hears of its commit only when the standby holds it), TLS, a failover by kill -9, the
+endpoint's record of 5 s (RDS's own is in no document of AWS's). AWS: RDS User Guide,
+"Multi-AZ DB instance deployments" (synchronous standby in another zone, no client can connect
+to it) and "Failing over a Multi-AZ DB instance".
 A stand-in: the engine is MariaDB and not MySQL, RDS copies storage blocks and not
 transactions, and its failover takes 60 to 120 s where this takes one or two. The standby's
 network interface answers nothing: packets vanish, as nothing of the standby is to be seen.
 Replication and the making of a standby use the backplane, outside all rules.
-
-A killed server loses nothing that it had committed (the log is handed to the kernel at each
-commit), a power cut would: RDS's own settings (1 and 1) cost two fsync a commit, and here
-both servers are on one machine, whose power cut ends the lab.
 """
 from __future__ import annotations
 
-import re
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Callable
 
-from parts.host import Host
-from parts.mariadb import MariaDb
 from parts.pki import Certificate
 from parts.wait import wait_until
 
-TTL = 5  # of the endpoint's record, in seconds; how RDS does it is in no document of AWS's
-REPLICATION = "replication"
-A_YEAR_MS = 365 * 24 * 3600 * 1000
+from .rds_server import REPLICATION, Server, quote, strangers
+from .trouble import one_line
 
 # RDS User Guide, "Master user account privileges", RDS for MySQL: no SUPER, and nothing that
 # could read files or change the server. MySQL 8's CREATE ROLE, DROP ROLE, ROLE_ADMIN,
@@ -51,19 +43,6 @@ EVENTS = {
     "RDS-EVENT-0049": "Multi-AZ instance failover completed.",
 }
 
-OPTIONS = (
-    "--log-bin=binlog", "--binlog-format=ROW", "--log-slave-updates=1", "--gtid-strict-mode=1",
-    "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2",
-    # Every server starts as what may not be written to; being the writer is said to it.
-    "--read-only=1", "--require-secure-transport=1",
-    "--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",
-    "--rpl-semi-sync-slave-enabled=1", "--rpl-semi-sync-slave-kill-conn-timeout=1",
-    "--rpl-semi-sync-master-wait-point=AFTER_SYNC", "--rpl-semi-sync-master-wait-no-slave=1",
-    # After it a writer would silently go on alone: never.
-    f"--rpl-semi-sync-master-timeout={A_YEAR_MS}",
-)
-
-
 class NotRedundant(AssertionError):
     """The pair has no standby that holds every acknowledged commit."""
 
@@ -80,133 +59,32 @@ class Event:
         return f"{when}  {self.id}  {self.message}"
 
 
+class FailoverFailed(RuntimeError):
+    """There was none, or not all of one; the text says what is now."""
+
+
 @dataclass
 class Failover:
     """What one failover took, in seconds from its start."""
-    how: str
-    from_zone: str
-    to_zone: str
+    from_address: str
     to_address: str
     writable_s: float = 0.0   # the new writer takes writes and the endpoint's name leads to it
     redundant_s: float = 0.0  # the other one is its standby, and semi-synchronous
+    repaired: str = ""        # what went wrong on the way, and was mended
     begun: float = field(default_factory=time.monotonic)
 
     def passed(self) -> float:
         return time.monotonic() - self.begun
 
 
-def quote(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def positions(state: str) -> dict[tuple[int, int], int]:
-    """A gtid_binlog_state, "0-1-17,0-2-20", as {(domain, server): sequence number}."""
-    found = {}
-    for gtid in filter(None, state.replace("\n", "").split(",")):
-        domain, server, number = map(int, gtid.strip().split("-"))
-        found[domain, server] = number
-    return found
-
-
-def strangers(state: str, of: str) -> list[str]:
-    """The transactions of a server with `state` that the one with the state `of` does not
-    have; each as the last one of its origin."""
-    known = positions(of)
-    return [f"{domain}-{server}-{number}" for (domain, server), number in positions(state).items()
-            if number > known.get((domain, server), -1)]
-
-
-class Server(MariaDb):
-    """One of the two. `address`: of its interface in the database subnet (eth0);
-    `backplane`: of the one for replication."""
-
-    def __init__(self, host: Host, template: Path, number: int, zone: str, address: str,
-                 backplane: str) -> None:
-        super().__init__(host, template)
-        self.number, self.zone, self.address, self.backplane = number, zone, address, backplane
-
-    def boot(self) -> None:
-        self.spawn(f"--server-id={self.number}", *OPTIONS)
-
-    def script(self, text: str, timeout: float = 30.0, form: str = "-NB") -> str:
-        """Statements by standard input: what they contain is in no argument vector."""
-        return self.host.run("mariadb", "--no-defaults", "-uroot", form,
-                             "--default-character-set=utf8mb4", "-S", "/run/mysqld/mysqld.sock",
-                             stdin=text, timeout=timeout).stdout.strip()
-
-    def variable(self, name: str) -> str:
-        return self.script(f"SELECT @@GLOBAL.{name};")
-
-    def statuses(self, pattern: str) -> dict[str, str]:
-        rows = self.script(f"SHOW GLOBAL STATUS LIKE '{pattern}';").splitlines()
-        return {name: value for name, _, value in (row.partition("\t") for row in rows)}
-
-    def replication(self) -> dict[str, str]:
-        """SHOW SLAVE STATUS; empty on a writer."""
-        text = self.script("SHOW SLAVE STATUS;", form="-E")
-        return dict(re.findall(r"^ *(\w+): ?(.*)$", text, re.M))
-
-    # its network interface
-
-    def hide(self) -> None:
-        """Nothing that reaches eth0 is answered, and nothing leaves by it."""
-        self.host.run("nft", "-f", "-", stdin="""
-            add table inet standby; delete table inet standby
-            table inet standby {
-                chain in { type filter hook input priority 0; iifname eth0 drop; }
-                chain out { type filter hook output priority 0; oifname eth0 drop; }
-            }""")
-
-    def show(self) -> None:
-        self.host.run("nft", "-f", "-",
-                      stdin="add table inet standby; delete table inet standby")
-
-    # roles
-
-    def follow(self, writer: Server, password: str, position: str = "") -> None:
-        """Replicates from the writer, from this position on."""
-        taken = f"""RESET MASTER; SET GLOBAL gtid_binlog_state = '{position}';
-                    SET GLOBAL gtid_slave_pos = '{position}';""" if position else ""
-        self.script(taken + f"""
-            CHANGE MASTER TO MASTER_HOST = '{writer.backplane}', MASTER_USER = '{REPLICATION}',
-              MASTER_PASSWORD = {quote(password)}, MASTER_USE_GTID = slave_pos,
-              MASTER_CONNECT_RETRY = 1, MASTER_SSL = 1, MASTER_SSL_CA = '/etc/mysql/tls/ca.pem';
-            START SLAVE;""")
-
-    def apply_all(self) -> None:
-        """Takes no more, and waits until all that it has taken is applied."""
-        self.script("STOP SLAVE IO_THREAD;")
-        taken = self.replication().get("Gtid_IO_Pos", "")
-        if taken and self.script(f"SELECT MASTER_GTID_WAIT('{taken}', 30);", 40) != "0":
-            raise RuntimeError(f"{self.host.name}: not applied up to {taken}: {self.replication()}")
-
-    def promote(self) -> None:
-        self.script("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0;")
-
-    def dump(self) -> tuple[str, str]:
-        """All databases and users, and the position they are of. Nothing is written
-        meanwhile: users are in no transaction's snapshot."""
-        names = self.script("SELECT schema_name FROM information_schema.schemata WHERE schema_name "
-                            "NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema');")
-        text = self.host.run(
-            "mariadb-dump", "--no-defaults", "-uroot", "-S", "/run/mysqld/mysqld.sock",
-            "--default-character-set=utf8mb4", "--lock-all-tables", "--master-data=2", "--gtid",
-            "--routines", "--events", "--triggers", "--system=users", "--insert-ignore",
-            "--databases", *names.split("\n"), timeout=60).stdout
-        found = re.search(r"SET GLOBAL gtid_slave_pos='([^']*)'", text)
-        if not found:
-            raise RuntimeError(f"{self.host.name}: a dump without a position: {text[:500]}")
-        return text, found[1]
-
-
 class Pair:
     """The DB instance. The caller has attached the hosts: eth0 in the database subnets,
-    another device on the backplane. `repoint(address)` sets the endpoint's record, which the
-    caller makes with TTL. `password`: the master user's, from the managed secret."""
+    another device on the backplane. `repoint(address)` sets the endpoint's record, whose TTL is
+    the caller's (resolver.py). `password`: the master user's, from the managed secret."""
 
     def __init__(self, servers: tuple[Server, Server], repoint: Callable[[str], None], *,
-                 ca: bytes, certificate: Certificate, password: str, user: str = "admin",
-                 database: str = "practice") -> None:
+                 ca: bytes, certificate: Certificate, password: str, user: str,
+                 database: str) -> None:
         self.servers = servers
         self.user, self.database = user, database
         self.events: list[Event] = []
@@ -227,13 +105,12 @@ class Pair:
 
     # coming up
 
-    def start(self, wait: bool = True) -> None:
+    def start(self) -> None:
         for server in self.servers:
             server.prepare(self._ca, self._certificate)
             server.hide()
             server.boot()
-        if wait:
-            self.wait_ready()
+        self.wait_ready()
 
     def wait_ready(self) -> None:
         """Until the first server is the writer and the second its standby."""
@@ -273,13 +150,6 @@ class Pair:
                 return f"{thread} is {replica.get(thread)}: {error}"
         return ""
 
-    def describe(self) -> dict[str, str]:
-        """For people: who is what, and whether the pair is redundant."""
-        return {"writer": f"{self.writer.address} ({self.writer.zone})",
-                "standby": f"{self.standby.address} ({self.standby.zone})",
-                "replication": self.why_not_redundant() or
-                "semi-synchronous, AFTER_SYNC, acknowledged by the standby"}
-
     def _acknowledges(self) -> bool:
         why = self.why_not_redundant()
         if why:
@@ -301,42 +171,77 @@ class Pair:
             self._password = password
             self._record("RDS-EVENT-0016")
 
-    def failover(self, how: str = "reboot-with-failover", down_s: float = 0.0) -> Failover:
-        """Returns when the pair is redundant again. "reboot-with-failover": the writer's
-        process ends and its connections with it, then its interface falls silent.
-        "host-loss": the interface first, so that clients hear nothing of their connections.
-        `down_s`: how long there is no writer before the standby becomes it; RDS takes its 60
-        to 120 s, here it is done at once."""
-        if how not in ("reboot-with-failover", "host-loss"):
-            raise ValueError(how)
+    def failover(self, down_s: float = 0.0) -> Failover:
+        """Returns when the pair is redundant again: the writer's process ends and its
+        connections with it, then its interface falls silent. `down_s`: how long there is no
+        writer before the standby becomes it; RDS takes its 60 to 120 s, here it is done at
+        once.
+
+        If the standby cannot become the writer, the one of before is started again and is it:
+        it has all that was acknowledged, and nobody could reach the other one yet. Once a
+        client may have written to the new one there is no way back, only on: what fails then
+        is tried again. Either way the pair has a writer afterwards, and what happened is said:
+        by FailoverFailed, or by `repaired`."""
         with self._lock:
             why = self.why_not_redundant()
             if why:
                 raise NotRedundant(f"no failover: {why}")
             old, new = self.writer, self.standby
-            result = Failover(how, old.zone, new.zone, new.address)
+            result = Failover(old.address, new.address)
             self._record("RDS-EVENT-0013")
-            self._lose(old, how)
-            threading.Event().wait(down_s)
-            new.apply_all()
-            new.promote()
-            new.show()
+            try:
+                self._lose(old)
+                threading.Event().wait(down_s)
+                new.apply_all()
+                new.promote()
+            except Exception as error:
+                raise FailoverFailed(self._go_back(old, error)) from error
             self._writer = 1 - self._writer
-            self._repoint(new.address)
+            self._twice(new.show, result)
+            self._twice(lambda: self._repoint(new.address), result)
             result.writable_s = result.passed()
             self._record("RDS-EVENT-0015")
-            self.rebuild()
+            self._twice(self.rebuild, result)
             result.redundant_s = result.passed()
             # AWS does not say of which instant this speaks; here: there is a standby again.
             self._record("RDS-EVENT-0049")
             return result
 
-    def _lose(self, server: Server, how: str) -> None:
+    def _lose(self, server: Server) -> None:
         assert server.process
-        if how == "host-loss":
-            server.hide()
         server.process.kill()
         server.hide()
+
+    def _twice(self, step: Callable[[], None], result: Failover) -> None:
+        """A step behind which there is no way back."""
+        try:
+            step()
+        except Exception as error:
+            result.repaired = " ".join(filter(None, (result.repaired, one_line(error))))
+            try:
+                step()
+            except Exception as again:
+                raise FailoverFailed(f"{self.writer.address} is the writer, but it is not all "
+                                     f"done, at a second try neither: {one_line(again)}") from again
+
+    def _go_back(self, old: Server, error: Exception) -> str:
+        """The writer of before is it again; what to say of it."""
+        said = f"the standby did not become the writer ({one_line(error)})"
+        try:
+            if not (old.process and old.process.running()):
+                old.boot()
+            old.wait_ready()
+            old.script("SET GLOBAL read_only = 0;")
+            old.show()
+            self._repoint(old.address)
+        except Exception as worse:
+            return f"{said}, and there is no writer at all: {one_line(worse)}"
+        try:
+            self.rebuild()
+        except Exception as worse:
+            return (f"{said}; {old.address} writes again, without a standby, for there is none "
+                    f"to be had: {one_line(worse)}")
+        return f"{said}; {old.address} writes again, and its standby was made anew"
 
     def rebuild(self) -> None:
         """The server that is not the writer is made anew as its standby. What it had is

@@ -101,11 +101,9 @@ class Resolver:
 
     # records
 
-    def set(self, name: str, *addresses: str, ttl: int = 5, view: str | None = None) -> None:
-        """The name's whole answer, in one step for each view; without addresses it does
-        not exist. `view`: a zone or INTERNET; None: all."""
-        self.records({one: {name: addresses} for one in ([view] if view else self._secrets)},
-                     ttl)
+    def set(self, name: str, *addresses: str, ttl: int = 5) -> None:
+        """The name's whole answer to everybody, in one step for each view."""
+        self.records({view: {name: addresses} for view in self._secrets}, ttl)
 
     def records(self, wanted: dict[str, dict[str, tuple[str, ...]]], ttl: int) -> None:
         """Many at once: view → name → addresses."""
@@ -127,9 +125,8 @@ class Resolver:
         """Where the endpoint leads: to the writer."""
         self.set(self.model.database.endpoint, address, ttl=DATABASE_TTL)
 
-    def mount_targets(self, addresses: dict[str, str]) -> None:
-        """Zone → the mount target's address."""
-        name = f"{self.model.file_system.id}.efs.{self.model.region}.amazonaws.com"
+    def mount_targets(self, name: str, addresses: dict[str, str]) -> None:
+        """The file system's name; zone → the mount target's address."""
         inside = {f"{zone}.{name}": (address,) for zone, address in addresses.items()}
         self.records({zone: {**inside, name: (addresses[zone],) if zone in addresses else ()}
                       for zone in self.zones}, SERVICE_TTL)
@@ -143,9 +140,9 @@ class Resolver:
             answers[view][name] = interfaces if interfaces and view != INTERNET else (public,)
         self.records(answers, SERVICE_TTL)
 
-    def lookup(self, name: str, view: str | None = None) -> list[str]:
-        """What it says now to those of a view, the first zone's by default; [] if nothing."""
-        view = view or self.zones[0]
+    def lookup(self, name: str) -> list[str]:
+        """What it says now to those of the first zone; [] if nothing."""
+        view = self.zones[0]
         done = self.host.run("dig", "+short", "+tries=1", "+time=1", "-y",
                              f"hmac-sha256:{view}:{self._secrets[view]}", "@127.0.0.1", name,
                              check=False)

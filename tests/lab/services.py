@@ -3,20 +3,25 @@ the load balancer's nodes, each where the template puts it."""
 from __future__ import annotations
 
 import secrets
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Callable
 
 from parts import mariadb
 from parts.host import Host
 from parts.pki import Authority
 
-from . import parameters, rds
+from . import parameters
 from .alb import Alb
 from .aws import Aws
 from .efs import PORT as NFS, FileSystem
 from .fabric import Eni, Fabric
 from .internet import REPOSITORY, SERVICES, Internet
 from .model import Model
+from .rds import Pair
+from .rds_server import Server
 from .resolver import Resolver
+from .trouble import Troubles
 
 AWS, EFS, PAIR = "100.64.0.10", "100.64.0.20", ("100.64.0.31", "100.64.0.32")
 HTTPS = 443
@@ -31,11 +36,13 @@ class Services:
     """Hosts are made at once and filled in steps, so that what takes long begins early."""
 
     def __init__(self, fabric: Fabric, model: Model, authority: Authority, venv: Path, ca: Path,
-                 tests: Path) -> None:
+                 tests: Path, troubles: Troubles, say: Callable[[str], None]) -> None:
         self.fabric, self.model, self.authority = fabric, model, authority
+        self._troubles, self._say = troubles, say
         self.hosts: list[Host] = []
         self.spots: dict[str, Eni] = {}
         self._endpoints: set[str] = set()
+        self._behind: dict[str, str] = {}  # endpoint's interface → its address on the backplane
         lab = [(tests, "/lab", "ro")]
         zones = model.zones
         self._aws = self._host("aws", [*lab, (venv, str(venv), "ro")])
@@ -55,7 +62,7 @@ class Services:
 
     def start_aws(self) -> None:
         self.fabric.backplane(self._aws, AWS)
-        self.aws.start(self.authority.issue(*self.aws.names()), wait=False)
+        self.aws.start(self.authority.issue(*self.aws.names()))
 
     def attach(self) -> None:
         """Every network interface that the template asks for, but the instances'."""
@@ -83,20 +90,23 @@ class Services:
                   for endpoint in model.endpoints for subnet in endpoint.subnets}
         for name in self._endpoints - wanted.keys():
             self.fabric.detach(self.spots.pop(name))
+            del self._behind[name]
         for name in sorted(wanted.keys() - self._endpoints):
             subnet, endpoint = wanted[name]
-            self.spots[name] = self.fabric.forwarder(
-                subnet, name, endpoint.groups, HTTPS, AWS).eni
+            forwarder = self.fabric.forwarder(subnet, name, endpoint.groups, HTTPS, AWS)
+            self.spots[name], self._behind[name] = forwarder.eni, forwarder.behind
         self._endpoints = set(wanted)
+        self.aws.endpoints({self._behind[name]: endpoint.policy
+                            for name, (_, endpoint) in wanted.items()})
 
     def start_pair(self, cache: Path, resolver: Resolver) -> None:
         """The master in the last zone, as in the document."""
         template = mariadb.prepare_template(cache)
-        made = [rds.Server(self._pair[zone], template, number, zone,
-                           self.spots[self._pair[zone].name].address, backplane)
+        made = [Server(self._pair[zone], template, number, zone,
+                       self.spots[self._pair[zone].name].address, backplane)
                 for number, (zone, backplane) in enumerate(zip(self._pair, PAIR), 1)]
         made.reverse()
-        self.pair = rds.Pair(
+        self.pair = Pair(
             (made[0], made[1]), resolver.database, ca=self.authority.pem,
             certificate=self.authority.issue(self.model.database.endpoint),
             password=self.password, user=self.model.database.user,
@@ -112,7 +122,7 @@ class Services:
         return {"version": self.aws.rotate(self.password)}
 
     def start_alb(self) -> None:
-        self.alb = Alb(self._nodes, self.model)
+        self.alb = Alb(self._nodes, self.model, self._troubles, self._say)
         self.alb.start()
 
     def names(self, resolver: Resolver, internet: Internet) -> None:
@@ -121,8 +131,8 @@ class Services:
         resolver.set(parameters.REPOSITORY_HOST, *REPOSITORY)
         nodes = [self.spots[host.name].public for host in self._nodes.values()]
         resolver.balancer(*(node for node in nodes if node))
-        resolver.mount_targets({self.model.subnets[target.subnet].zone: target.address
-                                for target in self.model.mount_targets})
+        resolver.mount_targets(self.efs.name, {self.model.subnets[target.subnet].zone: target.address
+                                               for target in self.model.mount_targets})
         self.endpoint_names(resolver, self.model)
 
     def endpoint_names(self, resolver: Resolver, model: Model) -> None:
@@ -134,8 +144,9 @@ class Services:
             resolver.service(service, SERVICES, *interfaces)
 
     def close(self) -> None:
-        if hasattr(self, "alb"):
-            self.alb.close()
-        self.efs.stop()
-        for host in reversed(self.hosts):
-            host.close()
+        with ExitStack() as stack:  # all of it, whatever fails; the last one put in goes first
+            for host in self.hosts:
+                stack.callback(host.close)
+            stack.callback(self.efs.stop)
+            if hasattr(self, "alb"):
+                stack.callback(self.alb.close)

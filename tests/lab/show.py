@@ -1,7 +1,7 @@
 """What `up` and `status` print."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from . import parameters as own
 from .client import Lab
@@ -56,12 +56,29 @@ def activities(lab: Lab, count: int = 5) -> str:
     return "\n".join(lines)
 
 
+def database(lab: Lab, facts: dict[str, Any]) -> str:
+    found = lab.database()
+    return (f"database {facts['database_endpoint']}: writer {found['writer']}, standby "
+            f"{found['standby']}, semi-synchronous {found['semi_sync']}")
+
+
+def part(what: str, make: Callable[[], str]) -> str:
+    """What cannot be told just now (in the middle of a failover, of an instance's replacement)
+    is a line, and the rest is shown."""
+    try:
+        return make()
+    except Exception as error:
+        return f"{what}: not known just now: {' '.join(str(error).split()) or type(error).__name__}"
+
+
 def status(lab: Lab) -> str:
-    facts, database = lab.facts(), lab.database()
+    facts = lab.facts()  # Refused, if it is not up yet
     return "\n".join([
         f"http://{facts['alb_name']}/efs/   nodes {' '.join(facts['alb_addresses'])}",
-        "", hosts(lab), "", group(lab), "", alarms(lab), "",
-        f"database {facts['database_endpoint']}: writer {database['writer']}, standby "
-        f"{database['standby']}, semi-synchronous {database['semi_sync']}",
-        "", "Scaling activities, newest first", activities(lab),
+        "", part("hosts", lambda: hosts(lab)),
+        "", part("instances", lambda: group(lab)),
+        "", part("alarms", lambda: alarms(lab)),
+        "", part("database", lambda: database(lab, facts)),
+        "", "Scaling activities, newest first", part("activities", lambda: activities(lab)),
+        *(["", "Not well now", *facts["troubles"]] if facts["troubles"] else []),
         "", facts["stand_ins"]])

@@ -36,6 +36,7 @@ from .systemctl_units import Service, Unit
 
 NOTIFY = "/run/systemd/notify"
 LOGS = "/var/log/units"
+ORDER_BYTES = 1 << 16  # the longest that systemctl's stand-in gives is a few hundred
 
 
 class Runner:
@@ -165,11 +166,14 @@ class Runner:
     # systemctl
 
     def _listen(self, path: str) -> None:
-        Path(path).unlink(missing_ok=True)
+        """The name appears when it is answered at."""
+        new = path + ".new"
+        Path(new).unlink(missing_ok=True)
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        self._server.bind(path)
-        os.chmod(path, 0o600)
+        self._server.bind(new)
+        os.chmod(new, 0o600)
         self._server.listen(64)
+        os.rename(new, path)
         self.selector.register(self._server, selectors.EVENT_READ, self._accept)
 
     def _accept(self) -> None:
@@ -182,13 +186,15 @@ class Runner:
             except OSError:
                 data = b""
             buffer.extend(data)
-            if data and not buffer.endswith(b"\n"):
+            if data and not buffer.endswith(b"\n") and len(buffer) <= ORDER_BYTES:
                 return
             self.selector.unregister(peer)
-            if data:
-                self._serve(peer, json.loads(buffer))
-            else:
+            try:
+                order = json.loads(buffer)
+            except ValueError:  # nobody's order: whoever it was has gone, or is no systemctl
                 peer.close()
+            else:
+                self._serve(peer, order)
         self.selector.register(peer, selectors.EVENT_READ, readable)
 
     def _serve(self, peer: socket.socket, order: dict[str, Any]) -> None:

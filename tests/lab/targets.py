@@ -4,15 +4,20 @@ an argument. alb.py makes the checks and carries out what is decided here.
 Sources (Application Load Balancers User Guide):
 - "Health checks for your target groups": each node checks each target by itself; one
   passing check makes a new target healthy; the thresholds count consecutive results;
-  if all targets fail at the same time in all zones, the load balancer fails open and
-  routes to all of them; states, reason codes and descriptions word for word.
+  "each load balancer node routes requests only to the healthy targets in the enabled
+  Availability Zones"; if all targets fail at the same time in all zones, the load
+  balancer fails open and routes to all of them; states, reason codes and descriptions
+  word for word.
 - "Target groups", "Deregistration delay": a deregistering target gets no new request,
   what is in flight may end until the delay has passed; it is shown as draining for the
   whole delay even if nothing is in flight; then the target is unused.
-- "Target group health": with cross-zone off each node sends only to its own zone's
-  targets, and fails open by those alone; the minimum that must be healthy is 1.
+- "Target group health": below the minimum of healthy targets, which is 1, a node sends
+  to "all targets that are available to the load balancer node": with cross-zone off
+  those of its own zone ("Cross-zone load balancing for target groups").
 
 Undocumented, so assumed here:
+- A node goes by what it has seen itself: two nodes may send to different targets for up
+  to an interval, and one may fail open while the other does not.
 - DescribeTargetHealth shows one state for what every node judges by itself. Shown is
   the worst: unhealthy if any node says so, else initial if any does, else healthy. So
   "healthy" means that every node sends to the target.
@@ -33,7 +38,7 @@ from .model import TargetGroup
 
 INITIAL, HEALTHY, UNHEALTHY, DRAINING, UNUSED = (
     "initial", "healthy", "unhealthy", "draining", "unused")
-WORST = (HEALTHY, INITIAL, UNHEALTHY)
+WORST = (HEALTHY, INITIAL, UNHEALTHY, DRAINING)
 
 # reason code → description ("Health check reason codes")
 DESCRIPTIONS = {
@@ -105,12 +110,15 @@ class Target:
     opinions: dict[str, Opinion]          # by node
     drains_until: float | None = None
 
-    @property
-    def shown(self) -> Health:
+    def by_node(self, node: str) -> Health:
+        """As this node sees it. That it drains is known to all."""
         if self.drains_until is not None:
             return health(DRAINING, "Target.DeregistrationInProgress")
-        return max((o.health for o in self.opinions.values()),
-                   key=lambda h: WORST.index(h.state))
+        return self.opinions[node].health
+
+    @property
+    def shown(self) -> Health:
+        return max(map(self.by_node, self.opinions), key=lambda h: WORST.index(h.state))
 
 
 class Targets:

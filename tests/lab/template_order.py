@@ -12,9 +12,12 @@ def depends_on(tree: Tree, name: str, present: list[str]) -> list[str]:
     """The resources that DependsOn names and that are not left out."""
     resources = tree.section("Resources")
     body = resources[name]
-    said = body.get("DependsOn", [])
-    named = [said] if isinstance(said, str) else list(said)
+    said = body.get("DependsOn", List())
+    named = said if isinstance(said, List) else [said]
     for other in named:
+        if not isinstance(other, str):
+            raise tree.error(body.line_of("DependsOn"), name,
+                             "DependsOn is neither a name nor a list of names")
         if other not in resources or other == name:
             raise tree.error(body.line_of("DependsOn"), name,
                              f"DependsOn: there is no other resource {other}")
@@ -28,7 +31,8 @@ def mentioned(value: object, resources: Map) -> set[str]:
     if name == "Ref":
         return {str(argument)} & set(resources)
     if name == "Fn::GetAtt":
-        return {str(argument[0])} & set(resources) if isinstance(argument, List) else set()
+        return {str(argument[0])} & set(resources) if isinstance(argument, List) and argument \
+            else set()
     found: set[str] = set()
     if name == "Fn::Sub":
         text = argument[0] if isinstance(argument, List) and argument else argument

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from .template import Map, Tree
+from .template import List, Map, TemplateError, Tree
 
 KEYS = ("Type", "Default", "AllowedValues", "AllowedPattern", "MinLength", "MaxLength", "MinValue",
         "MaxValue", "NoEcho", "Description", "ConstraintDescription")
@@ -14,6 +14,7 @@ KEYS = ("Type", "Default", "AllowedValues", "AllowedPattern", "MinLength", "MaxL
 _OWN_TYPES = re.compile(r"(List<)?AWS::(EC2::(AvailabilityZone::Name|Image::Id|Instance::Id|"
                         r"KeyPair::KeyName|SecurityGroup::Id|SecurityGroup::GroupName|Subnet::Id|"
                         r"Volume::Id|VPC::Id)|Route53::HostedZone::Id)>?")
+NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?")
 _SSM = re.compile(r"AWS::SSM::Parameter::Value<(String|AWS::EC2::Image::Id)>")
 
 
@@ -33,9 +34,7 @@ def parameter_values(tree: Tree, given: dict[str, str]) -> dict[str, str]:
         line = section.line_of(name)
         if not isinstance(definition, Map):
             raise tree.error(line, name, "a parameter is a mapping")
-        for key in definition:
-            if key not in KEYS:
-                raise tree.error(definition.line_of(key), name, f"{key} is no key of a parameter")
+        _check_definition(tree, name, definition)
         kind = str(definition.get("Type", ""))
         if kind not in ("String", "Number", "CommaDelimitedList", "List<Number>") and not (
                 _OWN_TYPES.fullmatch(kind) or _SSM.fullmatch(kind)):
@@ -50,6 +49,26 @@ def parameter_values(tree: Tree, given: dict[str, str]) -> dict[str, str]:
         _check(tree, name, definition, kind, value)
         values[name] = value
     return values
+
+
+def _check_definition(tree: Tree, name: str, definition: Map) -> None:
+    """Its keys, and what kind of value each has; limits are numbers, also as text."""
+    if not re.fullmatch(r"[A-Za-z0-9]{1,255}", name):
+        raise tree.error(tree.section("Parameters").line_of(name), name,
+                         "a parameter's name has letters and digits only")
+    for key, value in definition.items():
+        def refuse(what: str) -> TemplateError:
+            return tree.error(definition.line_of(key), name, what)
+        if key not in KEYS:
+            raise refuse(f"{key} is no key of a parameter")
+        many = key == "AllowedValues"
+        texts = value if many and isinstance(value, List) else [value]
+        if many != isinstance(value, List) or not all(isinstance(t, (str, int, float))
+                                                      for t in texts):
+            raise refuse(f"{key} is not a {'list of texts' if many else 'text'}")
+        if key in ("MinLength", "MaxLength", "MinValue", "MaxValue") and not NUMBER.fullmatch(
+                plain_text(value)):
+            raise refuse(f"{key} is not a number")
 
 
 def referenced(kind: str, value: str) -> str | list[str]:
@@ -82,23 +101,22 @@ def _check(tree: Tree, name: str, definition: Map, kind: str, value: str) -> Non
             refuse("AllowedValues", f"is none of {', '.join(allowed)}")
     if kind in ("Number", "List<Number>"):
         for item in items:
-            try:
-                number = float(item)
-            except ValueError:
+            if not NUMBER.fullmatch(item):
                 refuse("Type", "is not a number")
+            number = float(item)
             if "MinValue" in definition and number < float(definition["MinValue"]):
                 refuse("MinValue", f"is less than {definition['MinValue']}")
             if "MaxValue" in definition and number > float(definition["MaxValue"]):
                 refuse("MaxValue", f"is more than {definition['MaxValue']}")
         return
-    if "MinLength" in definition and len(value) < int(definition["MinLength"]):
+    if "MinLength" in definition and len(value) < float(definition["MinLength"]):
         refuse("MinLength", f"is shorter than {definition['MinLength']}")
-    if "MaxLength" in definition and len(value) > int(definition["MaxLength"]):
+    if "MaxLength" in definition and len(value) > float(definition["MaxLength"]):
         refuse("MaxLength", f"is longer than {definition['MaxLength']}")
     if "AllowedPattern" in definition:
         try:
             pattern = re.compile(str(definition["AllowedPattern"]))
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise tree.error(definition.line_of("AllowedPattern"), name,
                              f"AllowedPattern is no regular expression: {error}") from None
         # The whole of it must match, of each item of a list.

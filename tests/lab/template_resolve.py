@@ -15,6 +15,9 @@ from .template_types import KINDS
 
 ATTRIBUTES = ("Type", "Properties", "DependsOn", "Condition", "DeletionPolicy",
               "UpdateReplacePolicy", "Metadata", "UpdatePolicy")
+MOST_RESOURCES = 500   # CloudFormation User Guide, "quotas"
+OUTPUT_KEYS = ("Description", "Value", "Condition", "Export")
+KEPT = ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot")   # DeletionPolicy
 
 
 class _NoValue:
@@ -62,8 +65,10 @@ class Resolver:
         self.parameters = parameter_values(tree, parameters)
         self.types = {n: str(d["Type"]) for n, d in tree.section("Parameters").items()}
         self.resources = tree.section("Resources")
-        if not self.resources:
-            raise tree.error(1, "", "there are no resources")
+        if not 1 <= len(self.resources) <= MOST_RESOURCES:
+            raise tree.error(tree.root.line_of("Resources"), "",
+                             f"there are {len(self.resources) or 'no'} resources, which is not "
+                             f"within 1 to {MOST_RESOURCES}")
         self.conditions: dict[str, bool | None] = {}
         self.pseudo = {
             "AWS::Region": region, "AWS::AccountId": account, "AWS::Partition": "aws",
@@ -104,7 +109,7 @@ class Resolver:
         if name == "Fn::Equals":
             if len(argument) != 2:
                 raise self.tree.error(line, owner, "Fn::Equals takes two values")
-            left, right = (plain_text(self.value(v, owner, line)) for v in argument)
+            left, right = (self.text(v, owner, line, name) for v in argument)
             return left == right
         truths = [self.truth(v, owner, argument.line_of(i)) for i, v in enumerate(argument)]
         if name == "Fn::Not":
@@ -178,7 +183,7 @@ class Resolver:
                 raise refuse("Fn::Select takes an index and a list")
             index = plain_text(self.value(argument[0], owner, line))
             items = self.value(argument[1], owner, line)
-            if not isinstance(items, list) or not index.isdigit() or int(index) >= len(items):
+            if not isinstance(items, list) or index not in map(str, range(len(items))):
                 raise refuse(f"Fn::Select: there is no item {index}")
             return items[int(index)]
         raise refuse(f"function {name} is not known to the lab" if name not in CONDITION_FUNCTIONS
@@ -261,6 +266,22 @@ class Resolver:
 
     # resources
 
+    def check_rule(self, name: str) -> None:
+        """Parameters against each other, before anything is made (CloudFormation User Guide,
+        "Rules"). Of the functions of rules only those of conditions are known."""
+        section = self.tree.section("Rules")
+        body = section[name]
+        if not isinstance(body, Map) or set(body) != {"Assertions"} or \
+                not isinstance(body["Assertions"], List):
+            raise self.tree.error(section.line_of(name), name,
+                                  "a rule is a list of Assertions here")
+        for i, each in enumerate(body["Assertions"]):
+            line = body["Assertions"].line_of(i)
+            if not isinstance(each, Map) or set(each) != {"Assert", "AssertDescription"}:
+                raise self.tree.error(line, name, "an assertion is Assert and AssertDescription")
+            if not self.truth(each["Assert"], name, line):
+                raise self.tree.error(line, name, f"refused: {each['AssertDescription']}")
+
     def check_resources(self) -> None:
         for name, body in self.resources.items():
             line = self.resources.line_of(name)
@@ -275,7 +296,7 @@ class Resolver:
                     raise self.tree.error(body.line_of(key), name,
                                           f"attribute {key} is not known to the lab")
             kind = body.get("Type")
-            if kind not in KINDS:
+            if not isinstance(kind, str) or kind not in KINDS:
                 raise self.tree.error(body.line_of("Type"), name,
                                       f"resource type {kind or '(none)'} is not known to the lab")
             if not isinstance(body.get("Properties", Map()), Map):
@@ -292,7 +313,7 @@ class Resolver:
         for name in self.present:
             one, line = _One(self, name, self.kind(name)), self.resources.line_of(name)
             refs[name] = str(self.ref(name, name, line))
-            others = [str(KINDS[one.type].attributes[a](one)) for a in KINDS[one.type].also]
+            others = [str(self.attribute(name, a, name, line)) for a in KINDS[one.type].also]
             for identity in [refs[name], *others]:
                 if (one.type, identity) in names:
                     raise self.tree.error(line, name, f"{names[one.type, identity]} is "
@@ -303,9 +324,17 @@ class Resolver:
     def resource(self, name: str) -> Resource:
         body = self.resources[name]
         line = self.resources.line_of(name)
-        attributes = Map({k: v for k, v in body.items() if k not in ("Type", "Properties")},
-                         body.line, dict(body.lines))
+        attributes = Map(line=body.line, lines=dict(body.lines))
+        for key in body:   # also where they have no effect here: CloudFormation reads them
+            if key not in ("Type", "Properties", "Condition"):
+                attributes[key] = self.value(body[key], name, body.line_of(key))
+        for key in ("DeletionPolicy", "UpdateReplacePolicy"):
+            if attributes.get(key, KEPT[0]) not in KEPT:
+                raise self.tree.error(body.line_of(key), name,
+                                      f"{key} is none of {', '.join(KEPT)}")
         properties = self.value(body.get("Properties", Map(line=line)), name, line)
+        if not isinstance(properties, Map):
+            raise self.tree.error(body.line_of("Properties"), name, "Properties is not a mapping")
         return Resource(name, self.kind(name), properties, line,
                         depends_on(self.tree, name, self.present), attributes)
 
@@ -317,6 +346,9 @@ def _outputs(resolver: Resolver) -> dict[str, str]:
         line = section.line_of(name)
         if not isinstance(body, Map) or "Value" not in body:
             raise resolver.tree.error(line, name, "an output has a Value")
+        for key in body:
+            if key not in OUTPUT_KEYS:
+                raise resolver.tree.error(body.line_of(key), name, f"{key} is no key of an output")
         if "Condition" in body and not resolver.condition(body["Condition"], name, line):
             continue
         found[name] = resolver.text(body["Value"], name, body.line_of("Value"), "an output")
@@ -328,6 +360,8 @@ def resolve(tree: Tree, parameters: dict[str, str], account: str, region: str,
     resolver = Resolver(tree, parameters, account, region, stack_name)
     for name in tree.section("Conditions"):
         resolver.condition(name, name, tree.section("Conditions").line_of(name))
+    for name in tree.section("Rules"):
+        resolver.check_rule(name)
     resolver.check_resources()
     check_order(tree, resolver.present)
     resources = {name: resolver.resource(name) for name in resolver.present}

@@ -11,13 +11,24 @@ from pathlib import Path
 from typing import Any
 
 
+LONGEST = 400  # characters of a message that quotes what somebody has written
+
+
+def one_line(text: object) -> str:
+    """What is quoted may be anything: no line breaks, nothing a terminal obeys, no book."""
+    words = " ".join(str(text).split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
+
+
 class TemplateError(Exception):
-    """`stack.yaml:LINE: Resource: what`."""
+    """`stack.yaml:LINE: Resource: what`, in one line."""
 
     def __init__(self, file: str, line: int, resource: str, what: str) -> None:
-        self.file, self.line, self.resource, self.what = file, line, resource, what
-        subject = f"{resource}: " if resource else ""
-        super().__init__(f"{file}:{line}: {subject}{what}")
+        self.file, self.line = file, max(line, 1)
+        self.resource, self.what = one_line(resource), one_line(what)
+        subject = f"{self.resource}: " if resource else ""
+        super().__init__(f"{file}:{self.line}: {subject}{self.what}")
 
 
 class Map(dict):  # type: ignore[type-arg]
@@ -117,7 +128,7 @@ class Tree:
         self.resource(name)
         del self.section("Resources")[name]
         for other in self.section("Resources").values():
-            said = other.get("DependsOn")
+            said = other.get("DependsOn") if isinstance(other, Map) else None
             if isinstance(said, List) and name in said:
                 kept = [i for i, n in enumerate(said) if n != name]
                 other["DependsOn"] = List([said[i] for i in kept], said.line,

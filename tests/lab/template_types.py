@@ -75,13 +75,15 @@ def _in_subnet(c: Context, subnet_property: str, host: int) -> str:
     subnet = c.peer("AWS::EC2::Subnet", str(identity))
     if subnet is None:
         raise LookupError(f"{subnet_property} {identity} is no subnet of this template")
-    network = ipaddress.IPv4Network(subnet.property("CidrBlock"), strict=False)
+    network = ipaddress.IPv4Network(str(subnet.property("CidrBlock")), strict=False)
     if network.num_addresses <= host:
         raise LookupError(f"{network} is too small for the lab: it wants host {host} of it")
     return str(network[host])
 
 
 def _elastic(c: Context) -> str:
+    if FIRST_ELASTIC + c.position() >= FIRST_PUBLIC:
+        raise LookupError(f"the lab has {FIRST_PUBLIC - FIRST_ELASTIC} elastic addresses")
     return f"192.0.2.{FIRST_ELASTIC + c.position()}"
 
 
@@ -90,11 +92,11 @@ def _instance_public(c: Context) -> str:
 
 
 def _instance_private(c: Context) -> str:
-    return str(c.property("PrivateIpAddress") or _in_subnet(c, "SubnetId", BASTION_HOST))
+    return _in_subnet(c, "SubnetId", BASTION_HOST)
 
 
 def _mount_target_address(c: Context) -> str:
-    return str(c.property("IpAddress") or _in_subnet(c, "SubnetId", MOUNT_TARGET_HOST))
+    return _in_subnet(c, "SubnetId", MOUNT_TARGET_HOST)
 
 
 def _zone_of_subnet(c: Context) -> str:
@@ -237,6 +239,8 @@ KINDS: dict[str, Kind] = {
     "AWS::IAM::Role": Kind(_named("RoleName"), {
         "Arn": _arn("iam", lambda c: f"role{c.property('Path') or '/'}{c.ref()}"),
         "RoleId": lambda c: f"AROA{digest(c, letters=17).upper()}"}),
+    # "Ref returns the resource name" (CloudFormation, AWS::IAM::Policy)
+    "AWS::IAM::Policy": Kind(lambda c: f"{c.stack_name}-{c.name}", {"Id": _itself}),
     "AWS::IAM::InstanceProfile": Kind(_named("InstanceProfileName"), {
         "Arn": _arn("iam", lambda c: f"instance-profile{c.property('Path') or '/'}{c.ref()}")},
         also=("Arn",)),

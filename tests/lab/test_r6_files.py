@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from lab.client import Lab
 from lab.table import Notes
@@ -47,9 +48,9 @@ def test_a_new_instance_has_it_at_its_first_healthy_answer(settled: Lab, notes: 
     settled.ask("capacity", desired=len(known) + 1)
     try:
         began = time.monotonic()
-        new = wait_until(lambda: next((i for i in settled.instances()
-                                       if i["id"] not in {k["id"] for k in known}), None),
-                         "a third instance", 30)
+        new: dict[str, Any] = wait_until(
+            lambda: [i for i in settled.instances() if i["id"] not in {k["id"] for k in known}][0],
+            "a third instance", 30)
 
         def first_healthy() -> bool:
             return request(balancer, new["address"], 8099, "/healthz", timeout=2).status == 200

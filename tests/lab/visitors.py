@@ -28,6 +28,9 @@ class Visitors:
         self._log = host.logs / f"{host.name}.visit-{time.monotonic_ns()}.log"
         self.process = Process(host.enter(*arguments, *([word] if word else [])), self._log, read)
         os.close(read)
+        self._file = self._log.open(encoding="utf-8", errors="replace")
+        self._known: list[Visit] = []
+        self._rest = ""  # of the last line, while it is written
 
     def __enter__(self) -> "Visitors":
         return self
@@ -35,16 +38,16 @@ class Visitors:
     def __exit__(self, *_: object) -> None:
         os.close(self._write)
         self.process.stop()
+        self.visits()  # its last words are known afterwards, too
+        self._file.close()
 
     def visits(self, since: float = 0.0) -> list[Visit]:
-        """Those that began after a time.time()."""
-        found = []
-        for line in self.process.output().splitlines():
-            if line.startswith("{") and line.endswith("}"):
-                visit = json.loads(line)
-                if visit["at"] >= since:
-                    found.append(visit)
-        return found
+        """Those that began after a time.time(), in order of their end. Only what is new is read:
+        there may be tens of thousands."""
+        if not self._file.closed:
+            *lines, self._rest = (self._rest + self._file.read()).split("\n")
+            self._known += [json.loads(line) for line in lines if line.startswith("{")]
+        return [visit for visit in self._known if visit["at"] >= since]
 
     def wait(self, condition: Callable[[list[Visit]], Any], what: str, timeout: float = 30.0,
              since: float = 0.0) -> Any:
@@ -53,7 +56,7 @@ class Visitors:
 
 
 def good(visit: Visit) -> bool:
-    return 200 <= visit["status"] < 400
+    return bool(200 <= visit["status"] < 400)
 
 
 def bad(visits: list[Visit]) -> list[Visit]:

@@ -13,7 +13,7 @@ from typing import Any, Callable
 from parts.pki import Authority
 from parts.wait import wait_until
 
-from . import kernel, parameters, template
+from . import parameters, template, updating
 from . import model as models
 from .bastion import Bastion
 from .cgroup import Cgroups
@@ -25,6 +25,7 @@ from .metadata import Metadata
 from .orders import Orders
 from .resolver import Resolver
 from .services import Services
+from .trouble import Troubles
 
 TESTS = Path(__file__).parent.parent
 HEALTHY_S = 90.0
@@ -44,6 +45,7 @@ class World:
         self.model = models.build(template.interpret(self.tree, self.given))
         self._closing: list[Callable[[], None]] = []
         self._lock = threading.Lock()
+        self.troubles = Troubles(self.log)
         self.orders = Orders(self)
 
     def _later(self, close: Callable[[], None]) -> None:
@@ -66,16 +68,13 @@ class World:
                 raise
 
     def _up(self, pool: ThreadPoolExecutor) -> None:
-        lacking = kernel.missing()
-        if lacking:
-            raise RuntimeError("this machine lacks " + "; ".join(lacking))
         self._keys()
         self.fabric = Fabric(self.model, self.logs)
         self._later(self.fabric.close)
         self.say(f"network: {len(self.model.subnets)} subnets, {len(self.model.groups)} security "
                  f"groups, {len(self.model.acls)} network ACLs")
         self.services = Services(self.fabric, self.model, self.authority, self.build / "venv",
-                                 self.ca, TESTS)
+                                 self.ca, TESTS, self.troubles, self.log)
         self._later(self.services.close)
         self.services.start_aws()
         self.resolver = Resolver(self.fabric, self.model)
@@ -140,7 +139,7 @@ class World:
         services = self.services
         self.controller = Controller(
             self.model, services.aws, services.alb, self.machines.launch, self.machines.terminate,
-            self.machines.target_state, self.log)
+            self.machines.target_state, self.machines.stopped, self.log, self.troubles)
         self._later(self.controller.close)
         self.controller.start()
         self.say(f"instances: {self.model.group.desired} are launched")
@@ -164,12 +163,12 @@ class World:
     # changing
 
     def update(self, edits: list[list[Any]]) -> None:
-        """A stack update: the template with these edits (mutations.py). What can be changed
-        in place is: rules, routes, endpoints' names, target group, policy."""
+        """A stack update: the template with these edits. What a lab that is up cannot take on
+        is refused before anything is changed (updating.py)."""
         tree = self.tree.copy()
-        for verb, *arguments in edits:
-            getattr(tree, verb)(*arguments)
+        updating.apply(tree, edits)
         model = models.build(template.interpret(tree, self.given))
+        updating.check(tree.file, self.model, model)
         self.model = model
         self.fabric.apply(model)
         self.services.attach_endpoints(model)

@@ -6,6 +6,7 @@ of a Ref to it and a resource's logical name in place of the others.
 """
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +45,27 @@ def function(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
 Loader.add_multi_constructor("!", function)
 
 
+def named(resource: Any) -> set[str]:
+    """What a resource, or a part of one, refers to, by DependsOn or a function."""
+    if isinstance(resource, list):
+        return set().union(*map(named, resource)) if resource else set()
+    if not isinstance(resource, dict):
+        return set()
+    found: set[str] = set()
+    for key, value in resource.items():
+        if key == "Ref":
+            found.add(value)
+        elif key == "Fn::GetAtt":
+            found.add(value[0])
+        elif key == "Fn::Sub":
+            found |= set(re.findall(r"\$\{([A-Za-z0-9]+)", value))
+        elif key == "DependsOn":
+            found |= {value} if isinstance(value, str) else set(value)
+        else:
+            found |= named(value)
+    return found
+
+
 class Row(NamedTuple):
     """One entry of a network ACL. For ICMP `first` is the type and `last` the code."""
     acl: str
@@ -79,6 +101,16 @@ class Template:
         if set(value) == {"Fn::GetAtt"}:
             return ".".join(value["Fn::GetAtt"])
         return {key: self.plain(item) for key, item in value.items()}
+
+    def waits_for(self, name: str) -> set[str]:
+        """All resources that are made before this one."""
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            for other in named(self.resources[todo.pop()]) & set(self.resources) - found:
+                found.add(other)
+                todo.append(other)
+        return found
 
     def rows(self) -> dict[str, Row]:
         """Each ACL entry by its logical name."""

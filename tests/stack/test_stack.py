@@ -161,7 +161,7 @@ def test_only_what_the_lab_can_build(stack: Template) -> None:
         ElasticLoadBalancingV2::LoadBalancer ElasticLoadBalancingV2::TargetGroup
         ElasticLoadBalancingV2::Listener RDS::DBInstance RDS::DBSubnetGroup
         RDS::DBParameterGroup EFS::FileSystem EFS::MountTarget IAM::Role
-        IAM::InstanceProfile""".split())
+        IAM::Policy IAM::InstanceProfile""".split())
     assert "Transform" not in stack.root
 
 
@@ -206,12 +206,53 @@ def test_everything_stored_is_encrypted(stack: Template) -> None:
 
 
 def test_the_role_may_do_two_things(stack: Template) -> None:
-    policy, = stack.properties("WebRole")["Policies"]
-    metric, secret = policy["PolicyDocument"]["Statement"]
+    inline, = stack.properties("WebRole")["Policies"]
+    attached, = map(stack.properties, stack.of("IAM::Policy"))
+    assert attached["Roles"] == ["WebRole"]
+    metric, = inline["PolicyDocument"]["Statement"]
     assert metric["Action"] == "cloudwatch:PutMetricData"
     assert metric["Condition"] == {"StringEquals": {"cloudwatch:namespace": "WebNodeAgent"}}
+    secret, = attached["PolicyDocument"]["Statement"]
     assert secret["Action"] == "secretsmanager:GetSecretValue"
     assert secret["Resource"] == "Database.MasterUserSecret.SecretArn"
+
+
+@pytest.mark.parametrize("name", ["WebRole", "WebProfile", "FileSystem", "MountTargetA"])
+def test_the_file_system_does_not_wait_for_the_database(stack: Template, name: str) -> None:
+    # It takes RDS a quarter of an hour, and the file system's policy names the role.
+    assert "Database" not in stack.waits_for(name)
+    assert "Database" in stack.waits_for("Group")
+    assert "WebProfile" in stack.waits_for("FileSystem")  # so that the role has settled
+
+
+def test_endpoints_let_through_what_the_role_needs(stack: Template) -> None:
+    for name in stack.of("EC2::VPCEndpoint"):
+        endpoint = stack.properties(name)
+        statement, = endpoint["PolicyDocument"]["Statement"]
+        assert statement["Effect"] == "Allow" and "*" not in str(statement["Action"])
+        # CloudWatch has no resources to name, but namespaces.
+        wide = statement["Resource"] == "*"
+        assert wide == (name == "MonitoringEndpoint"), name
+        # What dnf asks S3 for it asks without credentials.
+        said = statement.get("Condition", {"StringEquals": {}})["StringEquals"]
+        asker = None if endpoint["VpcEndpointType"] == "Gateway" else "WebRole.Arn"
+        assert said.get("aws:PrincipalArn") == asker, name
+        assert said.get("cloudwatch:namespace") == ("WebNodeAgent" if wide else None), name
+
+
+@pytest.mark.parametrize("kind, good, bad", [
+    ("VpcCidr", ["10.16.0.0/16", "192.168.255.0/28"],
+     ["10.16.0.0/8", "10.16.0/16", "10.256.0.0/16", "10.016.0.0/16", "10.16.0.0"]),
+    ("AdminCidr", ["0.0.0.0/0", "203.0.113.7/32"],
+     ["203.0.113.7", "203.0.113.0/33", "999.0.113.0/24", "1.2.3.4.5/24"])])
+def test_a_mistyped_network_is_refused_at_once(stack: Template, kind: str, good: list[str],
+                                               bad: list[str]) -> None:
+    # And not by the resource that comes after a quarter of an hour of database.
+    for name, parameter in stack.parameters.items():
+        if "Cidr" in name and (name.startswith(("Admin", "S3"))) == (kind == "AdminCidr"):
+            pattern = re.compile(parameter["AllowedPattern"])
+            assert all(pattern.fullmatch(text) for text in [*good, parameter["Default"]]), name
+            assert not any(pattern.fullmatch(text) for text in bad), name
 
 
 def test_the_file_system_takes_the_role_and_tls(stack: Template) -> None:
@@ -249,6 +290,8 @@ def test_the_group_waits_for_what_its_instances_need(stack: Template) -> None:
              *stack.of("ElasticLoadBalancingV2::Listener")}
     needs |= {name for name in stack.of("EC2::Route")
               if "NatGatewayId" in stack.properties(name)}
+    # Instances have the profile by way of the launch template; nothing there names this one.
+    needs |= set(stack.of("IAM::Policy"))
     assert needs <= set(group["DependsOn"])
     assert group["Properties"]["HealthCheckType"] == "ELB"
     assert stack.properties("TargetGroup")["HealthCheckPort"] == 8099

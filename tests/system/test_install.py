@@ -9,6 +9,8 @@ etc/web-node-agent/hooks.d/rds-change/50-php-fpm
 usr/bin/wnactl
 usr/lib/sysusers.d/web-node-agent-database.conf
 usr/lib/sysusers.d/web-node-agent.conf
+usr/lib/systemd/system/nftables.service.d/web-node-agent.conf
+usr/lib/systemd/system/web-node-agent-database-look.service
 usr/lib/systemd/system/web-node-agent-database.path
 usr/lib/systemd/system/web-node-agent-database.service
 usr/lib/systemd/system/web-node-agent-database.timer
@@ -19,6 +21,7 @@ usr/libexec/web-node-agent/database/files.py
 usr/libexec/web-node-agent/database/imds-guard.nft
 usr/libexec/web-node-agent/database/index.php
 usr/libexec/web-node-agent/database/page.py
+usr/libexec/web-node-agent/database/refusals.py
 usr/libexec/web-node-agent/database/schema.php
 usr/libexec/web-node-agent/database/wna-database
 usr/libexec/web-node-agent/wna-check

@@ -31,7 +31,9 @@ function database(): mysqli
 {
 	$to = ini(CREDENTIALS);
 	if (!isset($to['host'], $to['port'], $to['ca'], $to['database'], $to['user'], $to['password']))
-		fail(500, 'database: this node has no credentials yet');
+		fail(500, 'database: this node has no credentials yet: ' . CREDENTIALS . ' '
+			. (is_readable(CREDENTIALS) ? 'is not complete'
+				: (file_exists(CREDENTIALS) ? 'may not be read' : 'is not there')));
 	mysqli_report(MYSQLI_REPORT_OFF);
 	/* MYSQLI_OPT_READ_TIMEOUT does not hold for a session under TLS whose server has died;
 	 * this does, and without it such a request waits for a minute. */

@@ -76,9 +76,13 @@ def put(folder: int) -> bool:
             pass
 
 
+def placed() -> bool:
+    return files.age(DONE) != float("inf")
+
+
 def place() -> None:
     """Once per boot. Waits for the mount, and may then block on the file system."""
-    if files.age(DONE) != float("inf"):
+    if placed():
         return
     waited = subprocess.run(["wnactl", "wait", "--for", "mounted", "--timeout", str(WAIT_S)],
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -7,7 +7,7 @@
  *      → takes the lock, makes what is missing, proves both logins
  *   2. keep [generations] or null → drops the users of all others, unless null
  *
- * An answer is {"did": [...]} or {"error": "..."}; no secret is ever in one, and no text of the
+ * An answer is {"did": [...]} or {"error": "...", "code": server's number}; no secret is ever in one, and no text of the
  * server's about a statement that has one in it. Works with MySQL 8 and MariaDB. The lock is
  * the connection's: it ends with it, whatever happens.
  */
@@ -100,18 +100,31 @@ function user(mysqli $db, array $to, string $name, #[SensitiveParameter] string 
 	return $did;
 }
 
+/*
+ * With its first row, or not at all: made under another name, which is what a run that died
+ * leaves and the next one clears away. Once there it is the users' own, and a row that they
+ * have deleted stays so. Under the lock, so nobody else makes one.
+ */
+function table(mysqli $db, string $database): array
+{
+	if (run($db, 'look for the table',
+		"SHOW TABLES FROM `$database` LIKE 'practice'")->num_rows > 0)
+		return [];
+	$new = "`$database`.practice_new";
+	run($db, 'drop an unfinished table', "DROP TABLE IF EXISTS $new");
+	run($db, 'create table', "CREATE TABLE $new (
+		id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100) NOT NULL,
+		address VARCHAR(200) NOT NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4");
+	run($db, 'first row', "INSERT INTO $new VALUES (1, 'KIM', 'SEOUL')");
+	run($db, 'rename table', "RENAME TABLE $new TO `$database`.practice");
+	return ["made table $database.practice"];
+}
+
 function schema(mysqli $db, array $to): array
 {
 	$database = name($to['database'], '[A-Za-z][A-Za-z0-9_]{0,63}');
-	$did = [];
 	run($db, 'create database', "CREATE DATABASE IF NOT EXISTS `$database`");
-	run($db, 'create table', "CREATE TABLE IF NOT EXISTS `$database`.practice (
-		id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100) NOT NULL,
-		address VARCHAR(200) NOT NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4");
-	if ($db->warning_count === 0)
-		$did[] = "made table $database.practice";
-	run($db, 'first row',
-		"INSERT IGNORE INTO `$database`.practice VALUES (1, 'KIM', 'SEOUL')");
+	$did = table($db, $database);
 	/* In a grant "_" would stand for any character. */
 	$pattern = str_replace('_', '\\_', $database);
 	[$agent, $page] = [$to['agent'], $to['page']];
@@ -148,7 +161,7 @@ try {
 		$did = array_merge($did, retire($db, $then['keep']));
 	answer(['did' => $did]);
 } catch (Failed $failed) {
-	answer(['error' => $failed->getMessage()]);
+	answer(['error' => $failed->getMessage(), 'code' => $failed->getCode()]);
 	exit(1);
 } catch (JsonException) {
 	answer(['error' => 'an order is no JSON']);

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from lab.policy import allows, check
+from lab.policy import CONTEXT, allows, check, principal_arn
 
 SECRET = "arn:aws:secretsmanager:ap-northeast-2:123456789012:secret:rds!db-1-AbCdEf"
-METRICS = {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",
+METRICS: dict[str, Any] = {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",
            "Condition": {"StringEquals": {"cloudwatch:namespace": "WebNodeAgent"}}}
-READ = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [SECRET]}
-HOOKS = {"Effect": "Allow", "Action": "autoscaling:Complete*",
+READ: dict[str, Any] = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [SECRET]}
+HOOKS: dict[str, Any] = {"Effect": "Allow", "Action": "autoscaling:Complete*",
          "Resource": "arn:aws:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/web"}
-ROLE = [METRICS, READ, HOOKS]
+ROLE: list[dict[str, Any]] = [METRICS, READ, HOOKS]
 SPACE = {"cloudwatch:namespace": "WebNodeAgent"}
 
 
@@ -89,9 +89,62 @@ def test_not_action_and_not_resource() -> None:
     ({"Effect": "Allow", "Action": "*"}, "Resource"),
     ({"Effect": "Allow", "Action": "a:b", "Resource": "*", "Condition": {"DateLessThan": {}}},
      "DateLessThan"),
+    ({"Effect": "Allow", "Action": "a:b", "NotAction": "a:c", "Resource": "*"}, "exclude"),
+    ({"Effect": "Allow", "Action": [], "Resource": "*"}, "neither a text nor a list"),
+    ({"Effect": "Allow", "Action": {"a": "b"}, "Resource": "*"}, "neither a text nor a list"),
+    ({"Effect": "Allow", "Action": "PutMetricData", "Resource": "*"}, "SERVICE:NAME"),
+    ({"Effect": "Allow", "Action": "*:PutMetricData", "Resource": "*"}, "SERVICE:NAME"),
+    ({"Effect": "Allow", "Action": "a:b", "Resource": "arn:aws:s3"}, "arn:PARTITION"),
+    ({"Effect": "Allow", "Action": "a:b", "Resource": "*", "Condition": "x"}, "not a mapping"),
+    ({"Effect": "Allow", "Action": "a:b", "Resource": "*", "Condition": {"Bool": "x"}},
+     "Bool is not a mapping"),
+    ({"Effect": "Allow", "Action": "a:b", "Resource": "*", "Condition": {"NullIfExists": {}}},
+     "NullIfExists"),
+    ({"Effect": "Allow", "Action": "a:b", "Resource": "*",
+      "Condition": {"NumericEquals": {"k": "many"}}}, "nothing to compare with"),
+    ({"Effect": "Allow", "Action": "a:b", "Resource": "*",
+      "Condition": {"NotIpAddress": {"k": ["10.0.0.0/8", "here"]}}}, "nothing to compare with"),
+    ({"Effect": "Allow", "Action": "a:b", "Resource": "*", "Condition": {"Null": {"k": "x"}}},
+     "neither true nor false"),
+    ("everything", "not a mapping"),
     ({"Sid": "Me", "Effect": "Allow", "Action": "a:b", "Resource": "*",
       "Condition": {"StringEquals": {"k": "${aws:username}"}}}, "Me.*variables")])
-def test_what_is_not_known_is_refused(statement: dict[str, Any], said: str) -> None:
+def test_what_is_not_known_is_refused(statement: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         check([statement])
     check(ROLE)
+
+
+SESSION = "arn:aws:sts::123456789012:assumed-role/web/i-1"
+
+
+@pytest.mark.parametrize("principal, meant", [
+    ("*", True), ({"AWS": "*"}, True), ({"AWS": "123456789012"}, True),
+    ({"AWS": "arn:aws:iam::123456789012:root"}, True),
+    ({"AWS": ["123456789013", "arn:aws:iam::123456789012:role/web"]}, True),
+    ({"AWS": "123456789013"}, False), ({"AWS": "arn:aws:iam::123456789012:role/webx"}, False),
+    ({"AWS": "arn:aws:iam::123456789013:root"}, False)])
+def test_whom_an_endpoints_policy_means(principal: Any, meant: bool) -> None:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "a:b", "Resource": "*"}
+    check([statement], principal=True)
+    for caller in (SESSION, principal_arn(SESSION)):
+        assert allows([statement], "a:b", "*", {"aws:principalarn": caller}) is meant
+
+
+@pytest.mark.parametrize("principal", [None, "me", {"Service": "ec2.amazonaws.com"}, {"AWS": []},
+                                       {"AWS": "*", "Service": "*"}, {"AWS": "web"}])
+def test_principals_that_are_none(principal: Any) -> None:
+    with pytest.raises(ValueError, match="Principal|AWS"):
+        check([{"Effect": "Allow", "Principal": principal, "Action": "a:b", "Resource": "*"}],
+              principal=True)
+
+
+def test_true_and_false_are_texts_to_iam() -> None:
+    """YAML's true is JSON's, which IAM compares as "true"."""
+    statement = {"Effect": "Allow", "Action": "a:b", "Resource": "*",
+                 "Condition": {"Bool": {"aws:SecureTransport": True}}}
+    check([statement], keys=CONTEXT)
+    assert allows([statement], "a:b", "*", {"aws:securetransport": "true"})
+    with pytest.raises(ValueError, match="condition key aws:SourceVpc is not known"):
+        check([{**statement, "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}],
+              keys=CONTEXT)

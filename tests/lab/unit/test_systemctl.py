@@ -127,8 +127,11 @@ def test_simple_starts_and_stops_with_all_its_processes(lab: Lab) -> None:
     assert lab.ctl("is-active", "-q", "a") == 0
     main = lab.show("a")["MainPID"]
     children = Path(f"/proc/{main}/task/{main}/children")
-    found = wait_until(lambda: len(children.read_text().split()) == 2 and
-                       children.read_text().split(), "two children")
+
+    def two() -> list[str]:
+        there = children.read_text().split()
+        return there if len(there) == 2 else []
+    found = wait_until(two, "two children")
     assert lab.ctl("stop", "a") == 0
     assert lab.show("a")["ActiveState"] == "inactive"
     assert not any(Path(f"/proc/{pid}/stat").exists() and

@@ -15,9 +15,9 @@ OK, TEAPOT, UNAVAILABLE = Result(200), Result(418), Result(503)
 TIMEOUT, REFUSED = Result(reason="Target.Timeout"), Result(reason="Target.FailedHealthChecks")
 GROUP = TargetGroup(
     name="TargetGroup", id="arn", full_name="targetgroup/web/1", port=80, protocol="HTTP",
-    health_port=8099, health_path="/healthz", health_protocol="HTTP", interval=10, timeout=5,
+    health_port=8099, health_path="/healthz", interval=10, timeout=5,
     healthy=3, unhealthy=2, matcher="200", deregistration_delay=300, cross_zone=True,
-    slow_start=0, algorithm="round_robin", line=1)
+    algorithm="round_robin", line=1)
 
 
 def group_of(*targets: tuple[str, str], **settings: object) -> Targets:

@@ -42,6 +42,34 @@ def refused(folder: Path, text: str, **parameters: str) -> str:
     return str(error.value)
 
 
+# rules
+
+RULE = """
+Parameters:
+  A: {Type: String, Default: one}
+  B: {Type: String, Default: two}
+Rules:
+  Different:
+    Assertions:
+      - Assert: !Not [!Equals [!Ref A, !Ref B]]
+        AssertDescription: A and B are two.
+""" + VPC
+
+
+def test_rules_hold_parameters_against_each_other(tmp_path: Path) -> None:
+    load(tmp_path, RULE)
+    assert "stack.yaml:7: Different: refused: A and B are two." in refused(tmp_path, RULE, B="one")
+
+
+@pytest.mark.parametrize("old, new, said", [
+    ("Assertions:", "Assert:", "a list of Assertions"),
+    ("AssertDescription: A and B are two.", "Description: x", "Assert and AssertDescription"),
+    ("!Not [!Equals [!Ref A, !Ref B]]", "!Contains [[a], !Ref A]", "Contains"),
+])
+def test_other_rules_are_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert said in refused(tmp_path, RULE.replace(old, new))
+
+
 # functions
 
 @pytest.mark.parametrize("text, expected", [
@@ -155,6 +183,12 @@ GATEWAY = "\n  G: {Type: AWS::EC2::InternetGateway}"
     (HEAD + "{Ref: x, Other: y}", 5, "Ref stands beside other keys"),
     (HEAD + "!If [Nowhere, a, b]", 5, "there is no condition Nowhere"),
     (HEAD + "!Select [5, [a]]", 5, "there is no item 5"),
+    (HEAD + "!Select ['²', [a]]", 5, "there is no item ²"),
+    (HEAD + "!Select [-1, [a]]", 5, "there is no item -1"),
+    (HEAD + "!GetAtt []", 5, "Fn::GetAtt takes a resource and an attribute"),
+    (HEAD + "!GetAtt [[a], {}]", 5, "Fn::GetAtt takes a resource and an attribute"),
+    (HEAD + "!Ref {a: b}", 5, "there is no parameter or resource {'a': 'b'}"),
+    (HEAD + "!Ref \"a\\n\\eb\"", 5, "there is no parameter or resource a \\x1bb"),
     (HEAD + "!Join ['', [[a]]]", 5, "joins a list of texts"),
     (HEAD + "!Join a", 5, "takes a list"),
     (HEAD + "~", 5, "null"),
@@ -169,12 +203,29 @@ GATEWAY = "\n  G: {Type: AWS::EC2::InternetGateway}"
     ("Resources:\n  A_1: {Type: AWS::EC2::VPC}", 2, "letters and digits only"),
     ("Resources:\n  A: {Type: AWS::EC2::VPC, DependsOn: B}", 2, "DependsOn: there is no other resource B"),
     ("Resources:\n  A: {Type: AWS::EC2::VPC, DependsOn: [A]}", 2, "DependsOn: there is no other resource A"),
+    ("Resources:\n  A: {Type: AWS::EC2::VPC, DependsOn: 5}", 2, "DependsOn is neither a name nor"),
+    ("Resources:\n  A: {Type: AWS::EC2::VPC, DependsOn: {a: b}}", 2, "DependsOn is neither a name"),
+    ("Resources:\n  A: {Type: AWS::EC2::VPC, DependsOn: [[A]]}", 2, "DependsOn is neither a name"),
+    ("Resources:\n  A: {Type: [AWS::EC2::VPC]}", 2, "is not known to the lab"),
+    ("Resources:\n  A: {Type: AWS::EC2::VPC, Properties: [a]}", 2, "Properties is not a mapping"),
+    ("Resources:\n  A:\n    Type: AWS::EC2::VPC\n    Properties: !Ref AWS::Region", 4,
+     "Properties is not a mapping"),
+    ("Resources:\n  A:\n    Type: AWS::EC2::VPC\n    DeletionPolicy: Keep", 4, "is none of Delete"),
+    ("Resources:\n  A:\n    Type: AWS::EC2::VPC\n    UpdatePolicy: {B: !Ref Nowhere}", 4,
+     "there is no parameter or resource Nowhere"),
+    ("Resources:\n" + "".join(f"  A{n}: {{Type: AWS::EC2::EIP}}\n" for n in range(501)), 1,
+     "there are 501 resources"),
+    ("Resources:\n" + "".join(f"  A{n}: {{Type: AWS::EC2::EIP}}\n" for n in range(41)), 42,
+     "the lab has 40 elastic addresses"),
     ("Resources: {}", 1, "there are no resources"),
     ("Transform: x\nResources: {A: {Type: AWS::EC2::VPC}}", 1, "section Transform is not known"),
     ("- a", 1, "not a mapping"),
     ("", 1, "not a mapping"),
     ("Conditions:\n  A: !Not [!Condition B]\n  B: !Not [!Condition A]" + VPC, 2, "depends on itself"),
     ("Conditions:\n  A: !Ref x" + VPC, 2, "function Ref is not known in a condition"),
+    ("Conditions:\n  A: !Equals [[a], a]" + VPC, 2, "Fn::Equals takes a text"),
+    ("AWSTemplateFormatVersion: 2010-09-10\n" + VPC, 1, "is not 2010-09-09"),
+    ("Outputs:\n  A:\n    Value: x\n    Valve: y" + VPC, 4, "Valve is no key of an output"),
     ("Outputs:\n  A: {Description: x}" + VPC, 2, "A: an output has a Value"),
 ])
 def test_refused(tmp_path: Path, text: str, line: int, said: str) -> None:
@@ -239,6 +290,25 @@ def test_parameters_without_a_value_and_values_without_a_parameter(tmp_path: Pat
         tmp_path, "Parameters: {P: {Type: Text, Default: a}}\n" + VPC)
     assert "Defualt is no key" in refused(
         tmp_path, "Parameters: {P: {Type: String, Defualt: a}}\n" + VPC)
+
+
+@pytest.mark.parametrize("definition, said", [
+    ("[String]", "a parameter is a mapping"),
+    ("{Type: String, Default: [a]}", "Default is not a text"),
+    ("{Type: String, Default: a, AllowedValues: a}", "AllowedValues is not a list of texts"),
+    ("{Type: String, Default: a, AllowedValues: [[a]]}", "AllowedValues is not a list of texts"),
+    ("{Type: String, Default: a, MinLength: two}", "MinLength is not a number"),
+    ("{Type: Number, Default: 1, MaxValue: .inf}", "MaxValue is not a number"),
+    ("{Type: Number, Default: nan}", '"nan" is not a number'),
+    ("{Type: Number, Default: '1_0'}", '"1_0" is not a number'),
+    ("{Type: String, Default: a, AllowedPattern: '('}", "is no regular expression"),
+    ("{Type: String, Default: a, AllowedPattern: 'a{99999999999}'}", "is no regular expression"),
+    ("{Type: {a: b}, Default: a}", "Type is not a text"),
+])
+def test_definitions_of_parameters_that_are_none(tmp_path: Path, definition: str, said: str
+                                                 ) -> None:
+    message = refused(tmp_path, f"Parameters:\n  P: {definition}\n" + VPC)
+    assert message.startswith("stack.yaml:2: P: ") and said in message
 
 
 # editing

@@ -45,7 +45,7 @@ class World:
         self.broken_launches = 0
         self.seen: list[float | None] = []
         self.sizes: list[tuple[float, int]] = []
-        self._events: list[tuple[float, Callable[[], None]]] = []
+        self._events: list[tuple[float, Callable[[], object]]] = []
         self._number = 0
         self.fleet.create(0.0)
 
@@ -55,7 +55,7 @@ class World:
     def targets(self) -> dict[str, str]:
         return {name: "unhealthy" if name in self.sick else "healthy" for name in self.serving()}
 
-    def _after(self, seconds: float, do: Callable[[], None]) -> None:
+    def _after(self, seconds: float, do: Callable[[], object]) -> None:
         self._events.append((self.now + seconds, do))
 
     def _launch(self, launch: Launch) -> None:
@@ -66,7 +66,7 @@ class World:
             self.broken_launches -= 1
             self._after(1.0, lambda: self.fleet.failed(launch, "no machine", self.now))
         else:
-            self._after(self.boot, lambda: self.fleet.running(name, self.now) and None)
+            self._after(self.boot, lambda: self.fleet.running(name, self.now))
 
     def step(self) -> None:
         """One second."""

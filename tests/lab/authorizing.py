@@ -1,0 +1,37 @@
+"""Whether a signed request is allowed, and in which words it is refused: by the caller's own
+policies, and by that of the VPC endpoint it came through. Pure.
+
+Sources: VPC User Guide, "Control access to VPC endpoints using endpoint policies" (it "does not
+override or replace identity-based policies": both must allow); IAM User Guide, "Troubleshoot
+access denied error messages" (the words).
+"""
+from __future__ import annotations
+
+from typing import Iterable
+
+from .policy import Context, Statement, allows
+
+IDENTITY, ENDPOINT = "identity-based", "VPC endpoint"
+
+
+def refusal(own: Iterable[Statement], endpoint: Iterable[Statement] | None, caller: str,
+            action: str, resource: str, context: Context) -> str:
+    """Empty if it is allowed. `own`: the caller's statements; `endpoint`: the endpoint's, None
+    if the request came by no endpoint or by one with the default policy, which allows all."""
+    for kind, article, statements in ((IDENTITY, "an", own), (ENDPOINT, "a", endpoint)):
+        if statements is None:
+            continue
+        said = list(statements)
+        if not allows(said, action, resource, context):
+            what = action if resource == "*" else f"{action} on resource: {resource}"
+            why = f"with an explicit deny in {article} {kind} policy" \
+                if _denies(said, action, resource, context) \
+                else f"because no {kind} policy allows the {action} action"
+            return f"User: {caller} is not authorized to perform: {what} {why}"
+    return ""
+
+
+def _denies(statements: list[Statement], action: str, resource: str, context: Context) -> bool:
+    """Whether one of them says Deny of it."""
+    turned = [{**s, "Effect": "Allow"} for s in statements if s["Effect"] == "Deny"]
+    return allows(turned, action, resource, context)

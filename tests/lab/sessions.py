@@ -1,0 +1,53 @@
+"""How long an instance's role credentials are good for, and when it gets new ones. Pure: time
+is an argument.
+
+Sources: EC2 User Guide, "Retrieve security credentials from instance metadata": "We make new
+credentials available at least five minutes before the expiration of the old credentials."
+Observed, not documented: they live about six hours, and new ones are there every hour or so.
+The earlier ones are good until they expire themselves (IAM User Guide, "Temporary security
+credentials in IAM").
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+LIFE_S = 6 * 3600.0
+RENEW_S = 3600.0   # from when they were made
+AGAIN_S = 60.0     # after a renewal that failed
+
+
+@dataclass
+class Renewals:
+    """When each instance is to get new credentials; monotonic time."""
+    _due: dict[str, float] = field(default_factory=dict)
+
+    def renewed(self, instance: str, now: float) -> None:
+        self._due[instance] = now + RENEW_S
+
+    def failed(self, instance: str, now: float) -> None:
+        """It keeps those that it has, and is tried again soon."""
+        if instance in self._due:
+            self._due[instance] = now + AGAIN_S
+
+    def gone(self, instance: str) -> None:
+        self._due.pop(instance, None)
+
+    def due(self, now: float) -> list[str]:
+        return [instance for instance, at in self._due.items() if now >= at]
+
+    def wait_s(self, now: float) -> float | None:
+        """Until the next one is due; None: there is nobody."""
+        return max(0.0, min(self._due.values()) - now) if self._due else None
+
+
+@dataclass
+class Sessions:
+    """Which sessions have expired, for the service that is asked; Unix time."""
+    _until: dict[str, float] = field(default_factory=dict)  # access key → end
+
+    def begin(self, access_key: str, now: float, life_s: float) -> None:
+        self._until[access_key] = now + life_s
+
+    def expired(self, access_key: str, now: float) -> bool:
+        """What has no end, as a user's key, never does."""
+        return now >= self._until.get(access_key, float("inf"))

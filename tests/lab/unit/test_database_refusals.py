@@ -1,0 +1,107 @@
+"""What wna-database does about a refusal: the agent's, which it cures, and its own, by AWS or by
+the database, which it cannot."""
+from __future__ import annotations
+
+from lab.unit.database_rig import AWS, DONE, MASTER, Node, Rig, pair, rig, template
+
+__all__ = ["rig", "template"]
+
+RUN = "/run/web-node-agent-database"
+REFUSALS, CURES = f"{RUN}/refusals", f"{RUN}/cures"
+
+
+def test_a_refused_login(rig: Rig) -> None:
+    """The user's password was changed, or the user is gone: it is there again, and the agent
+    gets another file, which it tries without waiting."""
+    node = rig.node()
+    node.good()
+    gen = node.generation()
+    file = f"/etc/web-node-agent/db.password.{gen}"
+    before = node.host.sh(f"stat -c %i {file}; cat {file}").split()
+    for spoil in (f"ALTER USER wna_{gen}@'%' IDENTIFIED BY 'x'", f"DROP USER page_{gen}@'%'"):
+        rig.db.sql(spoil)
+        node.says("denied")
+        assert node.good() == ""  # a good run was just now
+        node.host.sh(f"touch -d '-5 min' {DONE}")
+        assert "login refused" in node.good()
+        assert rig.users() == pair(gen)
+    after = node.host.sh(f"stat -c %i {file}; cat {file}").split()
+    assert after[0] != before[0] and after[1] == before[1]
+    node.says("network")
+    node.host.sh(f"touch -d '-2 min' {DONE}")
+    assert node.good() == ""
+
+
+def test_a_cure_that_does_not_help_is_tried_ever_less(rig: Rig) -> None:
+    """The agent may be refused for reasons that are none of ours."""
+    node = rig.node()
+    node.good()
+    node.says("denied")
+    for minutes in (1, 2, 4, 8, 15, 15):
+        node.host.sh(f"touch -d '-{minutes * 60 - 10} sec' {DONE}")
+        assert node.good() == "", minutes
+        node.host.sh(f"touch -d '-{minutes * 60 + 1} sec' {DONE}")
+        assert "login refused" in node.good(), minutes
+    # Long ago, and refused anew: at once again.
+    node.host.sh(f"touch -d '-1 hour' {CURES}; touch -d '-61 sec' {DONE}")
+    assert "login refused" in node.good()
+
+
+FORBIDDEN = """#!/bin/sh
+echo $* >> /tmp/aws.log
+echo "An error occurred (AccessDeniedException) when calling the GetSecretValue operation" >&2
+exit 254
+"""
+
+
+def asked(node: Node) -> int:
+    log = node.host.path("/tmp/aws.log")
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_what_is_refused_is_soon_asked_for_seldom(rig: Rig) -> None:
+    """Quickly at first: a right may be new. Then only for whoever starts it by hand, when a
+    while has passed, or when something is another."""
+    node = rig.node()
+    node.host.write("/usr/bin/aws", FORBIDDEN, 0o755)
+    node.host.write("/tmp/aws.log", "")
+    assert node.run()[0] == 75 and node.run()[0] == 75
+    assert node.host.read(REFUSALS).split()[0] == "2" and node.looks()
+    node.host.write(REFUSALS, node.host.read(REFUSALS).replace("2 ", "9 ", 1))
+    status, said = node.run()
+    assert status == 77 and "AccessDenied" in said and "quarter of an hour" in said
+    assert not node.looks() and asked(node) == 3
+    assert node.run()[0] == 77 and asked(node) == 4
+    node.host.sh(f"touch -d '-14 min' {REFUSALS}")
+    assert node.looks()
+    assert node.run()[0] == 77 and not node.looks()
+    node.says("denied")
+    assert node.looks() and node.run()[0] == 75
+    node.host.write("/usr/bin/aws", AWS, 0o755)
+    node.good()
+    assert not node.host.path(REFUSALS).exists() and not node.looks()
+
+
+def test_a_look_sees_what_there_is_to_do(rig: Rig) -> None:
+    node = rig.node()
+    assert node.looks()
+    node.good()
+    assert not node.looks()
+    node.later(1)
+    assert node.looks()
+    node.good()
+    node.host.run("rm", f"{RUN}/page")
+    assert node.looks()
+
+
+def test_a_wrong_password_is_a_refusal_and_a_new_version_is_tried_anew(rig: Rig) -> None:
+    node = rig.node()
+    node.secret(AWSCURRENT=("v1", "wrong"))
+    status, said = node.run()
+    assert status == 75 and "login as admin: (1045)" in said
+    node.host.write(REFUSALS, node.host.read(REFUSALS).replace("1 ", "9 ", 1))
+    assert node.run()[0] == 77
+    node.secret(AWSCURRENT=("v2", "wrong"))
+    assert node.run()[0] == 75 and node.host.read(REFUSALS).split()[0] == "1"
+    node.secret(AWSCURRENT=("v3", MASTER))
+    node.good()
