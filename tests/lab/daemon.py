@@ -16,7 +16,9 @@ from typing import Any
 
 from parts import control
 
-from . import client, kernel, lock
+from . import kernel
+from .command import client
+from .command import lock
 from .world import World
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

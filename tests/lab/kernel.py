@@ -12,8 +12,8 @@ from typing import Callable
 from parts.host import ENVIRONMENT
 from parts.shared import kernel_has_nfs
 
-from . import cgroup_tree
-from .netns import Netns
+from .instance import cgroup_tree
+from .network.netns import Netns
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from .instance import Surroundings, WebInstance
-from .metadata import META
-from .sessions import Renewals
+from .aws.metadata import META
+from .aws.sessions import Renewals
+from .instance.instance import Surroundings, WebInstance
 
 if TYPE_CHECKING:
     from .world import World

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from parts.wait import wait_until
 
-from .internet import ELSEWHERE, REPOSITORY
-from .netns import path_of
+from .network.internet import ELSEWHERE, REPOSITORY
+from .network.netns import path_of
 from .services import letter
 from .trouble import one_line
 

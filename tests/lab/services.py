@@ -11,16 +11,16 @@ from parts import mariadb
 from parts.host import Host
 from parts.pki import Authority
 
-from . import parameters
-from .alb import Alb
-from .aws import Aws
-from .efs import PORT as NFS, FileSystem
-from .fabric import Eni, Fabric
-from .internet import REPOSITORY, SERVICES, Internet
-from .model import Model
-from .rds import Pair
-from .rds_server import Server
-from .resolver import Resolver
+from .aws.alb import Alb
+from .aws.aws import Aws
+from .aws.efs import PORT as NFS, FileSystem
+from .aws.rds import Pair
+from .aws.rds_server import Server
+from .model import own_parameters as parameters
+from .model.model import Model
+from .network.fabric import Eni, Fabric
+from .network.internet import REPOSITORY, SERVICES, Internet
+from .network.resolver import Resolver
 from .trouble import Troubles
 
 AWS, EFS, PAIR = "100.64.0.10", "100.64.0.20", ("100.64.0.31", "100.64.0.32")

@@ -13,18 +13,20 @@ from typing import Any, Callable
 from parts.pki import Authority
 from parts.wait import wait_until
 
-from . import parameters, template, updating
-from . import model as models
-from .bastion import Bastion
-from .cgroup import Cgroups
-from .controller import Controller
-from .fabric import Fabric
-from .internet import Internet
+from .aws.controller import Controller
+from .aws.metadata import Metadata
+from .instance.cgroup import Cgroups
 from .machines import Machines
-from .metadata import Metadata
+from .model import own_parameters as parameters
+from .model import updating
+from .model import model as models
+from .network.bastion import Bastion
+from .network.fabric import Fabric
+from .network.internet import Internet
+from .network.resolver import Resolver
 from .orders import Orders
-from .resolver import Resolver
 from .services import Services
+from .template import interpreter as template
 from .trouble import Troubles
 
 TESTS = Path(__file__).parent.parent
@@ -164,7 +166,7 @@ class World:
 
     def update(self, edits: list[list[Any]]) -> None:
         """A stack update: the template with these edits. What a lab that is up cannot take on
-        is refused before anything is changed (updating.py)."""
+        is refused before anything is changed (model/updating.py)."""
         tree = self.tree.copy()
         updating.apply(tree, edits)
         model = models.build(template.interpret(tree, self.given))

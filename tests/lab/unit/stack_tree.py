@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab import model, template
+from lab.model import model
+from lab.template import interpreter as template
 
 PATH = Path(__file__).parents[3] / "userdata" / "stack.yaml"
 # What has no default: a user has to say it.

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from lab.alb_node import Node
-from lab.targets import Result, Targets
+from lab.aws.alb_node import Node
+from lab.aws.targets import Result, Targets
 from lab.trouble import Troubles
 
 from test_targets import GROUP, NODES, OK, UNAVAILABLE, feed, group_of

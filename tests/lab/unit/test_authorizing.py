@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lab.authorizing import refusal
-from lab.policy import principal_arn
+from lab.aws.authorizing import refusal
+from lab.aws.policy import principal_arn
 
 CALLER = "arn:aws:sts::123456789012:assumed-role/web/i-1"
 CONTEXT = {"aws:principalarn": principal_arn(CALLER), "cloudwatch:namespace": "WebNodeAgent"}

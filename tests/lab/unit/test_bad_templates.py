@@ -13,8 +13,9 @@ from typing import Any, Iterator
 
 import pytest
 
-from lab import model, template
-from lab.template import List, Map, TemplateError, Tree, with_lines
+from lab.model import model
+from lab.template import interpreter as template
+from lab.template.interpreter import List, Map, TemplateError, Tree, with_lines
 from lab.unit import stack_tree
 
 RUNS = int(os.environ.get("WNA_FUZZ_RUNS", "120"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import lock
+from lab.command import lock
 from lab.unit.stack_tree import PATH
 
 RUN = Path(__file__).parents[1] / "run"

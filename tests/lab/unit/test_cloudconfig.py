@@ -9,8 +9,8 @@ from typing import Iterator
 
 import pytest
 
-from lab import cloudconfig
-from lab.cloudconfig import BadConfig, CloudInit, parse, script
+from lab.model import cloudconfig
+from lab.model.cloudconfig import BadConfig, CloudInit, parse, script
 from parts.host import Host
 
 USER_DATA = Path(__file__).parents[3] / "userdata/user-data.yaml"

@@ -1,5 +1,5 @@
 """userdata/database/wna-database on its own. The whole of it, with moto and the real agent:
-tests/lab/test_boot.py. What it is refused: test_database_refusals.py."""
+tests/lab/proof/test_boot.py. What it is refused: test_database_refusals.py."""
 from __future__ import annotations
 
 import re

@@ -10,9 +10,10 @@ from typing import Any, Iterator
 
 import pytest
 
-from lab import model, model_network
-from lab.model_without_effect import ATTRIBUTES_WITHOUT_EFFECT, WITHOUT_EFFECT
-from lab.template import List, Map, TemplateError, function_of
+from lab.model import model
+from lab.model import network as model_network
+from lab.model.without_effect import ATTRIBUTES_WITHOUT_EFFECT, WITHOUT_EFFECT
+from lab.template.interpreter import List, Map, TemplateError, function_of
 from lab.unit import stack_tree
 
 LAB = Path(__file__).parents[1]
@@ -91,10 +92,11 @@ def test_it_matters_or_is_listed(built: model.Model, kind: str, general: str) ->
 
 
 def read_by_the_lab() -> set[str]:
-    """Names of attributes, and texts (updating.py has fields' names as such)."""
+    """Names of attributes, and texts (model/updating.py has fields' names as such)."""
     found: set[str] = set()
-    for path in [*LAB.glob("*.py"), *(LAB.parent / "stack").glob("*.py")]:
-        if path.name in ("model.py", "model_network.py"):
+    own = [LAB / "model/model.py", LAB / "model/network.py"]
+    for path in [*LAB.rglob("*.py"), *(LAB.parent / "stack").glob("*.py")]:
+        if path in own or path.parent.name == "unit":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):

@@ -1,13 +1,13 @@
-"""The Auto Scaling group's instances in virtual time (lab/fleet.py, activity.py): a day
+"""The Auto Scaling group's instances in virtual time (lab/fleet.py, aws/activity.py): a day
 is played in a moment."""
 from __future__ import annotations
 
 import random
 from dataclasses import replace
 
-from lab.activity import Activity, ordered
-from lab.fleet import IN_SERVICE, PENDING, TERMINATING, UNHEALTHY, Fleet
-from lab.scaling import ALARM, INSUFFICIENT_DATA
+from lab.aws.activity import Activity, ordered
+from lab.aws.fleet import IN_SERVICE, PENDING, TERMINATING, UNHEALTHY, Fleet
+from lab.aws.scaling import ALARM, INSUFFICIENT_DATA
 
 from lab.unit.virtual import EPOCH, POLICY, World, model
 

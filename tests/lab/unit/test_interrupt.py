@@ -12,10 +12,10 @@ import pytest
 from parts.wait import wait_until
 
 TESTS = Path(__file__).parents[2]
-# As proving.py does it: first a run, then what mutations.py does between two.
+# As command/proving.py does it: first a run, then what command/mutations.py does between two.
 OUTER = """
 import sys
-from lab import interrupt
+from lab.command import interrupt
 interrupt.watch()
 try:
     try:

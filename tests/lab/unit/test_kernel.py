@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import cgroup_tree, kernel
+from lab import kernel
+from lab.instance import cgroup_tree
 from lab.kernel import Need
 
 ALL = [*kernel.NAMESPACES, kernel.OVERLAY, kernel.FUSE, *kernel.NETWORK]

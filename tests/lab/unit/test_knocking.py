@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab import knocking
-from lab.knocking import Knock, Met, Spot
-from lab.probing import Place
+from lab.proof import knocking
+from lab.proof.knocking import Knock, Met, Spot
+from lab.proof.probing import Place
 
 PLACE = Place(["true"])
 EVERYBODY = {spot.name: spot for spot in (

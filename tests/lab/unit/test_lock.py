@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from lab import cgroup, down, lock, remains
+from lab.command import down
+from lab.command import lock
+from lab.command import remains
+from lab.instance import cgroup
 from parts.wait import Late, wait_until
 
 TESTS = Path(__file__).parents[2]
 # Adopts the lock, as the daemon does, and ends when it is asked to, or is deaf.
 HOLDER = """
 import signal, sys
-from lab import lock
+from lab.command import lock
 if sys.argv[2] == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 lock.adopt(int(sys.argv[1]))
@@ -66,7 +69,7 @@ def test_it_passes_to_the_daemon_without_a_gap_and_ends_with_it(tmp_path: Path) 
 
 
 TAKER = """
-import sys; from lab import lock; from pathlib import Path
+import sys; from lab.command import lock; from pathlib import Path
 for line in sys.stdin:
     held = lock.take(Path(line.strip()))
     print("held" if held else "refused", flush=True)

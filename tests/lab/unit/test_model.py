@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from lab import model
-from lab.model_without_effect import RESOURCE_ATTRIBUTES_WITHOUT_EFFECT, WITHOUT_EFFECT
-from lab.template import TemplateError
-from lab.template_resolve import ATTRIBUTES
-from lab.template_types import KINDS
+from lab.model import model
+from lab.model.without_effect import RESOURCE_ATTRIBUTES_WITHOUT_EFFECT, WITHOUT_EFFECT
+from lab.template.interpreter import TemplateError
+from lab.template.kinds import KINDS
+from lab.template.resolve import ATTRIBUTES
 from lab.unit import stack_tree
 
 

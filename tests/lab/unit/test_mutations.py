@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lab import mutations
-from lab.client import Lab
+from lab.command import mutations
+from lab.command.client import Lab
 
 TEST = "test_r1_ssh.py::test_it"
 

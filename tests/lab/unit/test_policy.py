@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.policy import CONTEXT, allows, check, principal_arn
+from lab.aws.policy import CONTEXT, allows, check, principal_arn
 
 SECRET = "arn:aws:secretsmanager:ap-northeast-2:123456789012:secret:rds!db-1-AbCdEf"
 METRICS: dict[str, Any] = {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",

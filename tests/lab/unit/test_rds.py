@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from lab.rds import FailoverFailed, NotRedundant, Pair
-from lab.rds_server import positions, quote, strangers
+from lab.aws.rds import FailoverFailed, NotRedundant, Pair
+from lab.aws.rds_server import positions, quote, strangers
 from parts.pki import Certificate
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from lab import model, policy, template
-from lab.template import TemplateError, Tree
+from lab.aws import policy
+from lab.model import model
+from lab.template import interpreter as template
+from lab.template.interpreter import TemplateError, Tree
 from lab.unit import stack_tree
 
 VERSION = "2012-10-17"

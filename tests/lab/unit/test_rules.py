@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from lab import model, rules
-from lab.rules import EniView
+from lab.model import model
+from lab.network import rules
+from lab.network.rules import EniView
 from lab.unit import small_net, stack_tree
 
 WEB = [EniView("web1", "10.16.3.10", ["WebGroup"]), EniView("web2", "10.16.3.11", ["WebGroup"])]
@@ -180,7 +181,7 @@ def test_icmp_by_type(built: model.Model) -> None:
 
 
 def test_fragments_have_no_types_and_no_ports(built: model.Model) -> None:
-    """As rules.py says: they match entries for all of a protocol."""
+    """As network/rules.py says: they match entries for all of a protocol."""
     for kinds, expected in (((8, 0), "lost"), ((model.ANY, model.ANY), "open")):
         web = [(1, "out", model.ICMP, kinds[0], -1, ANYWHERE, True),
                (1, "in", model.ICMP, kinds[1], -1, ANYWHERE, True)]

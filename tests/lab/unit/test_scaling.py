@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.scaling import (
+from lab.aws.scaling import (
     ALARM, INSUFFICIENT_DATA, OK, Alarm, TargetTracking, decisive, proportional, scaled_in,
     scaled_out)
 

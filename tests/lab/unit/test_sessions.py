@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import random
 
-from lab.sessions import AGAIN_S, LIFE_S, RENEW_S, Renewals, Sessions
+from lab.aws.sessions import AGAIN_S, LIFE_S, RENEW_S, Renewals, Sessions
 
 FIVE_MINUTES = 300.0
 DAY = 86_400

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from lab import show
-from lab.client import Lab, Refused
+from lab.command import show
+from lab.command.client import Lab, Refused
 
 
 class Half:

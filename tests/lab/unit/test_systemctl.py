@@ -11,12 +11,13 @@ from typing import Any, Iterator
 
 import pytest
 
-from lab import systemctl_client, systemctl_files as unitfile
+from lab.instance import systemctl_client
+from lab.instance import systemctl_files as unitfile
 from parts.wait import hold_true, wait_until
 
 TESTS = Path(__file__).parents[2]
 PYTHON = sys.executable
-RUN = "import sys; from lab.systemctl import Runner; Runner(sys.argv[1]).run()"
+RUN = "import sys; from lab.instance.systemctl import Runner; Runner(sys.argv[1]).run()"
 
 # Says READY=1, stores a descriptor if it was given none, and prints what it was given.
 NOTIFIER = """

@@ -9,8 +9,8 @@ from typing import Any, Callable, cast
 
 import pytest
 
-from lab import cgroup_tree
-from lab.instance import WebInstance
+from lab.instance import cgroup_tree
+from lab.instance.instance import WebInstance
 from lab.orders import Orders
 from parts.wait import Late
 
@@ -24,7 +24,7 @@ class Group:
         folder.mkdir()
         (folder / "all").mkdir()
         monkeypatch.setattr(cgroup_tree, "members", self._members)
-        monkeypatch.setattr("lab.cgroup_tree.os.kill", self._kill)
+        monkeypatch.setattr("lab.instance.cgroup_tree.os.kill", self._kill)
         monkeypatch.setattr(cgroup_tree, "END_S", 0.2)
 
     def _members(self, folder: Path) -> list[int]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from lab.model import TargetGroup
-from lab.targets import (
+from lab.aws.targets import (
     DRAINING, HEALTHY, INITIAL, UNHEALTHY, UNUSED, Health, Result, Targets, matches)
+from lab.model.model import TargetGroup
 
 NODES = ("zone-a", "zone-c")
 OK, TEAPOT, UNAVAILABLE = Result(200), Result(418), Result(503)

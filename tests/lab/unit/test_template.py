@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import template
-from lab.template import Stack, TemplateError, Tree
+from lab.template import interpreter as template
+from lab.template.interpreter import Stack, TemplateError, Tree
 
 VPC = """
 Resources:

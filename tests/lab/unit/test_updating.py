@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from lab import model, updating
-from lab.mutations import MUTATIONS
-from lab.template_tree import Tree
+from lab.command.mutations import MUTATIONS
+from lab.model import model
+from lab.model import updating
+from lab.template.tree import Tree
 from lab.unit import stack_tree
 
 

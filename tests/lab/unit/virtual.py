@@ -6,9 +6,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from lab.fleet import IN_SERVICE, TERMINATING, Fleet, Launch
-from lab.model import AutoScalingGroup, ScalingPolicy, Subnet
-from lab.scaling import TargetTracking, decisive
+from lab.aws.fleet import IN_SERVICE, TERMINATING, Fleet, Launch
+from lab.aws.scaling import TargetTracking, decisive
+from lab.model.model import AutoScalingGroup, ScalingPolicy, Subnet
 
 EPOCH = 1_581_446_050.0  # 2020-02-11T18:34:10Z
 POLICY = ScalingPolicy(

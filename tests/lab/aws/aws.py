@@ -1,0 +1,285 @@
+"""The lab's side of the region's services (aws/server.py): started on a host, filled
+by boto3 with what the stack has, asked and steered. A host reaches them by their real
+names through the endpoints' interfaces; this module speaks to them on the backplane.
+
+    aws = Aws(host, model, venv, ca, "100.64.0.10", password)
+    aws.start(authority.issue(*aws.names())); aws.wait_ready(); aws.build()
+"""
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+from pathlib import Path
+from typing import Any, Sequence
+
+import boto3
+from botocore.config import Config
+
+from parts import control
+from parts.cloudwatch import Credentials
+from parts.host import Host
+from parts.pki import Certificate
+from parts.process import Process
+
+from lab.model.model import Model, Role, ScalingPolicy
+from .sessions import LIFE_S
+
+SOCKET = "/run/aws.sock"
+FOLDER = "/etc/aws-lab"
+SERVICES = ("monitoring", "autoscaling", "secretsmanager", "sts", "ec2", "iam")
+
+# What the service-linked role may do that the controller needs (EC2 Auto Scaling User
+# Guide, "Service-linked roles": AutoScalingServiceRolePolicy).
+SERVICE_ROLE = "AWSServiceRoleForAutoScaling"
+SERVICE_STATEMENTS = [{"Effect": "Allow", "Resource": "*", "Action": [
+    "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricAlarm",
+    "ec2:RunInstances", "ec2:TerminateInstances", "ec2:DescribeInstances"]}]
+
+
+class Aws:
+    """`address`: the host's on the backplane. `ca`: the lab's root certificate,
+    outside. `password`: the database's master password at the beginning."""
+
+    def __init__(self, host: Host, model: Model, venv: Path, ca: Path, address: str,
+                 password: str) -> None:
+        self.host, self.model, self.address = host, model, address
+        self._venv, self._ca, self._password = venv, ca, password
+        self.process: Process | None = None
+        self._admin: Credentials | None = None
+        self._policies: dict[str, list[dict[str, Any]] | None] = {}
+        self._built = False
+
+    # starting
+
+    def host_name(self, service: str) -> str:
+        return f"{service}.{self.model.region}.amazonaws.com"
+
+    def names(self) -> list[str]:
+        """What the server's certificate has to say."""
+        return [*(self.host_name(s) for s in SERVICES), "sts.amazonaws.com", "iam.amazonaws.com",
+                self.address]
+
+    def start(self, certificate: Certificate) -> None:
+        """wait_ready() before it is asked."""
+        plan = {"account": self.model.account, "region": self.model.region,
+                "group": self.model.group.id, "roles": self._roles(), "secret": self._secret()}
+        self.host.write(f"{FOLDER}/plan.json", json.dumps(plan), 0o600)
+        self.host.write(f"{FOLDER}/cert.pem", certificate.certificate)
+        self.host.write(f"{FOLDER}/key.pem", certificate.key, 0o600)
+        self.process = self.host.python(
+            "lab.aws.server", SOCKET, self.address, f"{FOLDER}/cert.pem", f"{FOLDER}/key.pem",
+            f"{FOLDER}/plan.json", log="aws", interpreter=f"{self._venv}/bin/python")
+
+    def wait_ready(self) -> None:
+        self._ask(op="count")
+
+    def _roles(self) -> dict[str, dict[str, Any]]:
+        roles = {role.id: {"trusted": role.trusted, "statements": role.statements}
+                 for role in self.model.roles.values()}
+        roles[SERVICE_ROLE] = {"trusted": ["autoscaling.amazonaws.com"],
+                               "statements": SERVICE_STATEMENTS}
+        return roles
+
+    def _secret(self) -> dict[str, str] | None:
+        database = self.model.database
+        return {"arn": database.secret_arn, "user": database.user,
+                "password": self._password} if database.secret_arn else None
+
+    def _ask(self, **order: Any) -> Any:
+        answer = control.ask(self.host.path(SOCKET), order, 30)
+        if "error" in answer:
+            raise RuntimeError(f"aws: {order['op']}: {answer['error']}")
+        return answer["ok"]
+
+    # the stack, as CloudFormation would have made it
+
+    def build(self) -> None:
+        """VPC, subnets, security groups, launch template, Auto Scaling group (without
+        instances: the controller launches them), policy. Not repeated here: rules,
+        routes and whatever else the network's own part of the lab is made from."""
+        self._ask(op="endpoints", policies=self._policies)
+        self._built = True
+        with self.host.net():
+            ec2, scaling = self.client("ec2"), self.client("autoscaling")
+            self._pin("vpc", self.model.vpc_id)
+            ec2.create_vpc(CidrBlock=self.model.vpc_cidr)
+            for subnet in self.model.subnets.values():
+                self._pin("subnet", subnet.id)
+                ec2.create_subnet(VpcId=self.model.vpc_id, CidrBlock=subnet.cidr,
+                                  AvailabilityZone=subnet.zone)
+            for group in self.model.groups.values():
+                self._pin("sg", group.id)
+                ec2.create_security_group(GroupName=group.name, Description=group.name,
+                                          VpcId=self.model.vpc_id)
+            self._pin("lt", self.model.launch.id)
+            ec2.create_launch_template(LaunchTemplateName=self.model.launch.name,
+                                       LaunchTemplateData=self._launch_data())
+            self._create_group(scaling)
+            self._put_policy(scaling)
+
+    def _pin(self, kind: str, name: str) -> None:
+        self._ask(op="pin", ids={kind: [name]})
+
+    def _launch_data(self) -> dict[str, Any]:
+        launch = self.model.launch
+        return {
+            "ImageId": launch.image, "InstanceType": launch.instance_type,
+            "SecurityGroupIds": [self.model.groups[g].id for g in launch.groups],
+            "UserData": base64.b64encode(launch.user_data.encode()).decode(),
+            "MetadataOptions": {"HttpTokens": launch.http_tokens,
+                                "HttpPutResponseHopLimit": launch.hop_limit},
+            # moto takes no empty list.
+            **({"TagSpecifications": [{"ResourceType": "instance", "Tags": [
+                {"Key": k, "Value": v} for k, v in launch.tags.items()]}]}
+               if launch.tags else {})}
+
+    def _create_group(self, client: Any) -> None:
+        group = self.model.group
+        client.create_auto_scaling_group(
+            AutoScalingGroupName=group.id, MinSize=group.min, MaxSize=group.max,
+            DesiredCapacity=group.desired, DefaultCooldown=group.default_cooldown,
+            HealthCheckType=group.health_check_type, HealthCheckGracePeriod=group.grace,
+            LaunchTemplate={"LaunchTemplateId": self.model.launch.id, "Version": "$Default"},
+            VPCZoneIdentifier=",".join(self.model.subnets[s].id for s in group.subnets),
+            TargetGroupARNs=[self.model.target_group.id],
+            Tags=[{"Key": k, "Value": v, "PropagateAtLaunch": True}
+                  for k, v in group.tags.items()])
+        if group.warmup is not None:
+            self._ask(op="attributes", values={"default_instance_warmup": group.warmup})
+
+    def _put_policy(self, client: Any) -> None:
+        policy = self.model.policy
+        metric = {"MetricName": policy.metric_name, "Namespace": policy.namespace,
+                  "Statistic": policy.statistic, "Period": policy.period,
+                  "Dimensions": self.dimensions(policy.dimensions),
+                  **({"Unit": policy.unit} if policy.unit else {})}
+        client.put_scaling_policy(
+            AutoScalingGroupName=self.model.group.id, PolicyName=policy.policy_name,
+            PolicyType="TargetTrackingScaling",
+            **({"EstimatedInstanceWarmup": policy.warmup} if policy.warmup is not None else {}),
+            TargetTrackingConfiguration={
+                "TargetValue": policy.target, "DisableScaleIn": policy.disable_scale_in,
+                "CustomizedMetricSpecification": metric})
+
+    def update(self, model: Model) -> None:
+        """A stack update: roles, the launch template's data, the policy. The group's
+        sizes are the controller's (controller.update)."""
+        changed = model.launch != self.model.launch
+        self.model = model
+        self._ask(op="roles", roles=self._roles())
+        with self.host.net():
+            if changed:
+                made = self.client("ec2").create_launch_template_version(
+                    LaunchTemplateId=model.launch.id, LaunchTemplateData=self._launch_data())
+                self.client("ec2").modify_launch_template(
+                    LaunchTemplateId=model.launch.id, DefaultVersion=str(
+                        made["LaunchTemplateVersion"]["VersionNumber"]))
+            self._put_policy(self.client("autoscaling"))
+
+    @staticmethod
+    def dimensions(pairs: dict[str, str]) -> list[dict[str, str]]:
+        return [{"Name": name, "Value": value} for name, value in pairs.items()]
+
+    def endpoints(self, policies: dict[str, list[dict[str, Any]] | None]) -> None:
+        """The VPC endpoints' policies, by their interfaces' addresses on the backplane."""
+        self._policies = policies
+        if self._built:
+            self._ask(op="endpoints", policies=policies)
+
+    # principals
+
+    @property
+    def role(self) -> Role:
+        """The instances'."""
+        return self.model.roles[self.model.launch.role]
+
+    def assume(self, role: str, session: str, life_s: float | None = None) -> Credentials:
+        """A session; without `life_s` it does not end."""
+        return Credentials(**self._ask(op="assume", role=role, session=session, life=life_s))
+
+    def service(self) -> Credentials:
+        """Auto Scaling's own. AWS renews a service's session by itself; here it has no end."""
+        return self.assume(SERVICE_ROLE, "AutoScaling")
+
+    def admin(self) -> Credentials:
+        if self._admin is None:
+            self._admin = Credentials(**self._ask(op="user", name="admin"))
+        return self._admin
+
+    def role_credentials(self, instance_id: str) -> str:
+        """A new session of the instance's own, as its metadata has it at
+        iam/security-credentials/<aws.role.id>; earlier ones stay good until they expire.
+        The session's name is the instance's id, as on EC2."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        made = self.assume(self.role.id, instance_id, LIFE_S)
+
+        def stamp(at: datetime.datetime) -> str:
+            return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return json.dumps({
+            "Code": "Success", "LastUpdated": stamp(now), "Type": "AWS-HMAC",
+            "AccessKeyId": made.access_key, "SecretAccessKey": made.secret, "Token": made.token,
+            "Expiration": stamp(now + datetime.timedelta(seconds=LIFE_S))}, indent=2)
+
+    def client(self, service: str, credentials: Credentials | None = None) -> Any:
+        """A boto3 client, the admin's by default; use it `with aws.host.net()`."""
+        who = credentials or self.admin()
+        return boto3.session.Session().client(
+            service, region_name=self.model.region, endpoint_url=f"https://{self.address}",
+            verify=str(self._ca), aws_access_key_id=who.access_key,
+            aws_secret_access_key=who.secret, aws_session_token=who.token or None,
+            config=Config(retries={"max_attempts": 0}, proxies={},
+                          connect_timeout=5, read_timeout=20))
+
+    # the secret
+
+    def rotate(self, password: str) -> str:
+        """The managed secret has this password now; the version's id. The database
+        itself is the caller's to change, as RDS does both."""
+        return str(self._ask(op="rotate", password=password))
+
+    # for the controller, and for the network
+
+    def reserve(self, subnet: str, address: str) -> None:
+        """Takes an address that another interface of the lab has out of EC2's hands;
+        by the subnet's logical name."""
+        self._ask(op="reserve", subnet=self.model.subnets[subnet].id, address=address)
+
+    def launch(self, subnet: str) -> tuple[str, str]:
+        """RunInstances for the group: (instance id, its private address)."""
+        made = self._ask(op="launch", subnet=self.model.subnets[subnet].id)
+        return made["instance"], made["address"]
+
+    def terminated(self, instance_id: str) -> None:
+        self._ask(op="terminated", instance=instance_id)
+
+    def sync(self, state: dict[str, Any]) -> dict[str, Any]:
+        return dict(self._ask(op="sync", state=state))
+
+    # the metric
+
+    def metric(self, client: Any, policy: ScalingPolicy, starts: Sequence[float]
+               ) -> list[tuple[float | None, int]]:
+        """The policy's metric in these periods, given by their starts (Unix time, in
+        order, on the period's grid): (statistic or None, samples). GetMetricData by
+        `client`: a principal that may."""
+        metric = {"Namespace": policy.namespace, "MetricName": policy.metric_name,
+                  "Dimensions": self.dimensions(policy.dimensions)}
+
+        def query(name: str, statistic: str) -> dict[str, Any]:
+            return {"Id": name, "MetricStat": {
+                "Metric": metric, "Period": policy.period, "Stat": statistic,
+                **({"Unit": policy.unit} if policy.unit else {})}}
+
+        def utc(at: float) -> datetime.datetime:
+            return datetime.datetime.fromtimestamp(at, datetime.timezone.utc)
+        with self.host.net():
+            answer = client.get_metric_data(
+                StartTime=utc(starts[0]), EndTime=utc(starts[-1] + policy.period),
+                ScanBy="TimestampAscending", MetricDataQueries=[
+                    query("value", policy.statistic), query("samples", "SampleCount")])
+        found = {result["Id"]: dict(zip((at.timestamp() for at in result["Timestamps"]),
+                                        result["Values"]))
+                 for result in answer["MetricDataResults"]}
+        return [(found["value"].get(start), int(found["samples"].get(start, 0)))
+                for start in starts]

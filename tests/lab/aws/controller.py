@@ -1,0 +1,302 @@
+"""The lab's Auto Scaling service: a thread that reads the metric which the policy
+names, at its period, and keeps the group as it should be. What it decides is in
+aws/scaling.py and aws/fleet.py, with AWS's sources; this is where it is done.
+
+- The metric comes from CloudWatch (moto) by signed GetMetricData as the service-linked
+  role. A period is read once it ended half a period ago: each agent pushes within the
+  first fifth after it ended. (What CloudWatch itself needs until an alarm sees a point
+  is not documented.) Each time the alarms' whole range is read anew, so a point that
+  comes late still counts.
+- Instances are launched by moto's RunInstances, and become machines by the callbacks;
+  `launch` returns when the machine runs (EC2's "running"), not when it is ready: that
+  it is, the target group's checks find out. Both callbacks run in threads of their own.
+- The group in moto shows states, desired capacity, alarms and activities, so that
+  `aws autoscaling describe-…` and `aws cloudwatch describe-alarms` do; and what users
+  ask of moto (SetDesiredCapacity, UpdateAutoScalingGroup, SuspendProcesses,
+  TerminateInstanceInAutoScalingGroup, SetInstanceHealth) is carried out here.
+"""
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import traceback
+import uuid
+from typing import Any, Callable
+
+from lab.model.model import Model
+from lab.trouble import Troubles
+from .activity import SET, ordered, precise
+from .alb import Alb
+from .aws import Aws
+from .fleet import IN_SERVICE, TERMINATING, Fleet, Launch, Member
+from .scaling import TargetTracking, decisive
+from .targets import UNUSED
+
+TICK_S = 0.25  # how often the group is looked at; AWS's own pace is not documented
+SETTLE = 0.5   # of a period, until its data are taken to be there
+TARGET_IN_SERVICE, TARGET_TERMINATED = "InService", "Terminated"
+
+
+class Controller:
+    """Callbacks: launch(instance id, subnet's logical name, address), terminate(instance
+    id), target_state(instance id, what the metadata shows as target-lifecycle-state), stopped()
+    (ids of machines that do not run any more, as EC2's status checks would have it).
+    `say` takes lines for a log."""
+
+    def __init__(self, model: Model, aws: Aws, alb: Alb,
+                 launch: Callable[[str, str, str], None], terminate: Callable[[str], None],
+                 target_state: Callable[[str, str], None], stopped: Callable[[], set[str]],
+                 say: Callable[[str], None], troubles: Troubles) -> None:
+        self.model, self.aws, self.alb = model, aws, alb
+        self._launch, self._terminate = launch, terminate
+        self._target_state, self._stopped = target_state, stopped
+        self._say, self._troubles = say, troubles
+        self._lock = threading.RLock()
+        self._offset = time.time() - time.monotonic()
+        self._key = str(uuid.uuid4())
+        self._fleet = Fleet(model, self._offset)
+        self._tracking = TargetTracking(model.policy, model.group.id, self._key)
+        self._points: list[dict[str, Any]] = []
+        self._evaluated = 0.0
+        self._events: queue.Queue[tuple[Any, ...]] = queue.Queue()
+        self._suspended: set[str] = set()
+        self._booting: set[str] = set()        # whose callback `launch` has not returned
+        self._leaving: dict[str, str] = {}     # Terminating → how far: "told", "ending"
+        self._shown: Any = None
+        self._cloudwatch: Any = None
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """The group's desired capacity is launched; returns at once."""
+        self._cloudwatch = self.aws.client("cloudwatch", self.aws.service())
+        self._put_alarms()
+        self._fleet.create(time.monotonic())
+        self._thread(self._run, "controller")
+
+    def close(self) -> None:
+        """Stops deciding. The machines stay: the caller's to end."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def update(self, model: Model) -> None:
+        """A stack update of group and policy. A changed policy has new alarms, which
+        begin without data."""
+        with self._lock:
+            if model.policy != self.model.policy:
+                self._tracking = TargetTracking(model.policy, model.group.id, self._key)
+                self._points, self._evaluated = [], 0.0
+            if model.launch != self.model.launch:
+                self._fleet.template += 1
+            self.model = model
+            self._fleet.update(model, time.monotonic())
+            self._put_alarms()
+
+    # what it shows
+
+    def activities(self) -> list[dict[str, Any]]:
+        """DescribeScalingActivities: in progress first, then newest first; times as text."""
+        with self._lock:
+            found = [a.record() for a in ordered(self._fleet.activities)]
+        for record in found:
+            for key in ("StartTime", "EndTime"):
+                if key in record:
+                    record[key] = precise(record[key])
+        return found
+
+    def instances(self) -> list[dict[str, Any]]:
+        """id, address, subnet, zone, state (life cycle), health, launched (Unix time)."""
+        with self._lock:
+            return [{"id": m.id, "address": m.address, "subnet": m.subnet, "zone": m.zone,
+                     "state": m.state, "health": m.health,
+                     "launched": m.launched_at + self._offset}
+                    for m in self._fleet.members.values()]
+
+    def alarms(self) -> dict[str, Any]:
+        """What the policy reads, and its alarms; points with the newest last."""
+        with self._lock:
+            policy = self.model.policy
+            return {"namespace": policy.namespace, "metric": policy.metric_name,
+                    "dimensions": policy.dimensions, "period": policy.period,
+                    "target": policy.target, "points": list(self._points),
+                    **{name: {"name": alarm.name, "state": alarm.state,
+                              "threshold": alarm.threshold, "reason": alarm.reason}
+                       for name, alarm in (("high", self._tracking.high),
+                                           ("low", self._tracking.low))}}
+
+    # what may be asked
+
+    def suspend(self, *processes: str) -> None:
+        """SuspendProcesses: Launch, Terminate, HealthCheck, ReplaceUnhealthy,
+        AlarmNotification; others mean nothing here."""
+        with self._lock:
+            self._suspended |= set(processes)
+
+    def resume(self, *processes: str) -> None:
+        with self._lock:
+            self._suspended -= set(processes)
+
+    def set_desired(self, capacity: int) -> None:
+        """SetDesiredCapacity, by the admin."""
+        with self.aws.host.net():
+            self.aws.client("autoscaling").set_desired_capacity(
+                AutoScalingGroupName=self.model.group.id, DesiredCapacity=capacity)
+
+    # the thread
+
+    def _thread(self, run: Callable[[], None], name: str) -> None:
+        self._threads = [t for t in self._threads if t.is_alive()]
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(TICK_S):
+            with self._troubles.guard("controller"):  # a service that does not answer is asked again
+                self._turn()
+
+    def _turn(self) -> None:
+        self._read_metric()
+        with self._lock:
+            now = time.monotonic()
+            self._share(now)
+            while not self._events.empty():
+                happened, *what = self._events.get()
+                happened(*what, now)
+            targets = self.alb.states()
+            self._fleet.check_health(targets, self._stopped(), now)
+            for launch in self._fleet.converge(now):
+                self._begin(launch, now)
+            for member in list(self._fleet.members.values()):
+                if member.state == TERMINATING:
+                    self._see_off(member)
+                elif member.state == IN_SERVICE and member.id not in targets:
+                    self._tell(member.id, TARGET_IN_SERVICE)
+                    self.alb.register(member.id, member.address, member.zone)
+
+    def _read_metric(self) -> None:
+        """Once for each period that has become complete."""
+        with self._lock:
+            tracking, policy = self._tracking, self.model.policy
+            starts = tracking.periods(time.time(), policy.period * SETTLE)
+            if starts[-1] <= self._evaluated:
+                return
+            self._evaluated = starts[-1]
+        found = self.aws.metric(self._cloudwatch, policy, starts)
+        with self._lock:
+            if tracking is not self._tracking:
+                return
+            self._points = [{"start": start, "average": value, "samples": samples}
+                            for start, (value, samples) in zip(starts, found)]
+            values = [value for value, _ in found]
+            now, before = time.monotonic(), [a.state for a in tracking.alarms]
+            for alarm in tracking.evaluate(values, now):
+                self._fleet.react(alarm, decisive(alarm, values), now)
+            for alarm, state in zip(tracking.alarms, before):
+                if alarm.state != state:
+                    self._say(f"controller: {alarm.name}: {state} -> {alarm.state}: {alarm.reason}")
+
+    def _put_alarms(self) -> None:
+        policy = self.model.policy
+        with self.aws.host.net():
+            for alarm in self._tracking.alarms:
+                self._cloudwatch.put_metric_alarm(
+                    AlarmName=alarm.name, Namespace=policy.namespace, Period=policy.period,
+                    MetricName=policy.metric_name, Statistic=policy.statistic,
+                    Dimensions=self.aws.dimensions(policy.dimensions), Threshold=alarm.threshold,
+                    EvaluationPeriods=alarm.periods, AlarmActions=[policy.id],
+                    ComparisonOperator="GreaterThanThreshold" if alarm.above
+                    else "LessThanThreshold", AlarmDescription="DO NOT EDIT OR DELETE. For "
+                    f"TargetTrackingScaling policy {policy.id}.")
+
+    def _share(self, now: float) -> None:
+        """Tells moto, and does what users have asked of it meanwhile."""
+        fleet = self._fleet
+        state: dict[str, Any] = {
+            "desired": fleet.desired, "min": fleet.min, "max": fleet.max,
+            "instances": {m.id: [m.state, m.health] for m in fleet.members.values()},
+            "activities": [a.record() for a in ordered(fleet.activities)],
+            "alarms": {a.name: [a.state, a.reason] for a in self._tracking.alarms}}
+        if state["activities"] == self._shown:
+            del state["activities"]
+        else:
+            self._shown = state["activities"]
+        answer = self.aws.sync(state)
+        fleet.suspended = self._suspended | set(answer["suspended"])
+        for order in answer["orders"]:
+            match order["kind"]:
+                case "desired":
+                    fleet.want(order["desired"], SET, now)
+                case "constraints":
+                    fleet.constrain(order["min"], order["max"], order["desired"], now)
+                case "terminate":
+                    fleet.terminate(order["instance"], order["decrement"], now)
+                case "health":
+                    fleet.set_health(order["instance"], order["status"])
+
+    # machines
+
+    def _begin(self, launch: Launch, now: float) -> None:
+        try:
+            instance, address = self.aws.launch(launch.subnet)
+        except Exception as error:
+            self._say(f"controller: {traceback.format_exc()}")
+            self._fleet.failed(launch, str(error), now)
+            return
+        self._fleet.launched(launch, instance, address, now)
+        self._booting.add(instance)
+        self._say(f"controller: launching {instance} in {launch.subnet}: {launch.activity.cause}")
+
+        def work() -> None:
+            try:
+                self._launch(instance, launch.subnet, address)
+                self._events.put((self._running, instance))
+            except Exception as error:
+                self._say(f"controller: {traceback.format_exc()}")
+                self._events.put((self._failed, launch, str(error)))
+        self._thread(work, f"launch {instance}")
+
+    def _running(self, instance: str, now: float) -> None:
+        self._booting.discard(instance)
+        self._fleet.running(instance, now)
+
+    def _failed(self, launch: Launch, message: str, now: float) -> None:
+        self._booting.discard(launch.activity.instance)
+        self._leaving.pop(launch.activity.instance, None)
+        self._fleet.failed(launch, message, now)
+        self.aws.terminated(launch.activity.instance)
+
+    def _ended(self, instance: str, now: float) -> None:
+        self._leaving.pop(instance, None)
+        self._fleet.terminated(instance, now)
+        self.aws.terminated(instance)
+
+    def _tell(self, instance: str, state: str) -> None:
+        """The metadata; a machine that has just gone must not stop the rest."""
+        try:
+            self._target_state(instance, state)
+        except Exception:
+            self._say(f"controller: {traceback.format_exc()}")
+
+    def _see_off(self, member: Member) -> None:
+        """A step on the way out: told, deregistered and drained, ended."""
+        if member.id not in self._leaving:
+            self._say(f"controller: terminating {member.id}: {member.activity.cause}")
+            self._tell(member.id, TARGET_TERMINATED)
+            self.alb.deregister(member.id)
+            self._leaving[member.id] = "told"
+        if not member.drained and self.alb.state(member.id) == UNUSED:
+            self._fleet.drained(member.id)
+        if member.drained and self._leaving[member.id] == "told" \
+                and member.id not in self._booting:
+            self._leaving[member.id] = "ending"
+
+            def work() -> None:
+                try:
+                    self._terminate(member.id)
+                except Exception:
+                    self._say(f"controller: {traceback.format_exc()}")
+                self._events.put((self._ended, member.id))
+            self._thread(work, f"terminate {member.id}")

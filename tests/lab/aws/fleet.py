@@ -1,0 +1,276 @@
+"""The Auto Scaling group's instances: how many, where, in which state, and why. Pure:
+time (monotonic) and what was observed are arguments, what is to be done is returned;
+aws/controller.py does it.
+
+Sources (EC2 Auto Scaling User Guide):
+- "Instance lifecycle": Pending, InService, Terminating; an instance enters InService,
+  then it is registered with the target group.
+- "Health checks": an instance in service is replaced when EC2 says that it does not run
+  or somebody sets it Unhealthy, at once; when its target is unhealthy (ELB checks on,
+  grace period over since InService, and at least one target has been healthy: "Verify
+  the attachment status"), one at a time in a group below ten, and not while instances
+  launch, warm up or wait for their first check. It terminates while the new one starts.
+- "Target groups": termination waits for the deregistration delay. Observed: for all of
+  it, even if nothing is in flight.
+- "Availability Zone distribution", "Termination policies": a new instance goes to the
+  zone that has fewest; the one to go is of the zone that has most, then of the oldest
+  launch template, then the closest to the next full hour of its run.
+
+Simplified: among equals the first of the group's subnets, and the longest-running
+instance, where AWS takes any; no rebalancing of zones, instance protection, life-cycle
+hooks, warm pools; an instance counts as running when its machine does, without EC2's
+status checks. A launch that failed is tried again after RETRY_S, doubled each time;
+AWS's own pace is not documented.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping
+
+from lab.model.model import AutoScalingGroup, Model, ScalingPolicy
+from . import activity as words
+from .activity import Activity
+from .scaling import Alarm, scaled_in, scaled_out
+
+PENDING, IN_SERVICE, TERMINATING = "Pending", "InService", "Terminating"
+HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
+HOUR_S = 3600
+RETRY_S, RETRY_MAX_S = 5.0, 60.0
+
+
+@dataclass
+class Launch:
+    """To do: an instance in this subnet (logical name)."""
+    subnet: str
+    activity: Activity
+
+
+@dataclass
+class Member:
+    id: str
+    subnet: str
+    zone: str
+    address: str
+    activity: Activity          # the latest
+    template: int               # which launch template it is of; the lowest is the oldest
+    launched_at: float
+    in_service_at: float | None = None
+    state: str = PENDING
+    health: str = HEALTHY
+    drained: bool = False
+
+
+class Fleet:
+    """`offset`: Unix time minus the monotonic one."""
+
+    def __init__(self, model: Model, offset: float) -> None:
+        self.offset = offset
+        self.members: dict[str, Member] = {}
+        self.activities: list[Activity] = []
+        self.suspended: set[str] = set()
+        self.desired = 0
+        self.attached = False         # a target has been healthy: ELB checks count
+        self.template = 1
+        self._launching: list[Launch] = []
+        self._causes: list[str] = []
+        self._replacements = 0
+        self._failures = 0
+        self._retry_at = 0.0
+        self.configure(model)
+
+    def configure(self, model: Model) -> None:
+        """The stack's settings, at the beginning or anew."""
+        self.group: AutoScalingGroup = model.group
+        self.policy: ScalingPolicy = model.policy
+        self.min, self.max = model.group.min, model.group.max
+        self._subnets = {name: model.subnets[name] for name in model.group.subnets}
+        # "Define instance warmup time": the policy's, else the group's default, else
+        # the default cooldown.
+        self.warmup = next(w for w in (model.policy.warmup, model.group.warmup,
+                                       model.group.default_cooldown) if w is not None)
+
+    def update(self, model: Model, now: float) -> None:
+        """A stack update; the desired capacity stays within the new bounds."""
+        self.configure(model)
+        self.constrain(self.min, self.max, max(self.min, min(self.max, self.desired)), now)
+
+    # what is wanted
+
+    def create(self, now: float) -> None:
+        self.want(self.group.desired, words.CREATED, now)
+
+    def want(self, desired: int, why: str, now: float) -> None:
+        """The desired capacity changes; `why` becomes part of the activities' cause."""
+        if desired != self.desired:
+            self._say(words.CHANGING, now, why=why, old=self.desired, new=desired)
+            self.desired = desired
+
+    def constrain(self, least: int, most: int, desired: int, now: float) -> None:
+        """UpdateAutoScalingGroup."""
+        self.min, self.max = least, most
+        self.want(desired, words.CONSTRAINTS.format(min=least, max=most, desired=desired), now)
+
+    def react(self, alarm: Alarm, metric: float, now: float) -> None:
+        """The alarm has invoked the policy."""
+        if "AlarmNotification" in self.suspended:
+            return
+        service = self._in(IN_SERVICE)
+        warming = [m for m in service if not self.warm(m, now)]
+        if alarm.above:
+            wanted = scaled_out(len(service) - len(warming), self.desired, metric, self.policy,
+                                self.max)
+        elif warming or self._in(PENDING) or self._launching:
+            return
+        else:
+            wanted = scaled_in(len(service) + len(self._in(TERMINATING)), self.desired, metric,
+                               self.policy, self.min)
+        self.want(wanted, words.ALARMED.format(alarm=alarm.name, policy=self.policy.policy_name),
+                  now)
+
+    def terminate(self, instance: str, decrement: bool, now: float) -> bool:
+        """TerminateInstanceInAutoScalingGroup; whether it was one of ours."""
+        member = self.members.get(instance)
+        if member is None or member.state == TERMINATING:
+            return False
+        text = words.REQUESTED
+        if decrement:
+            text += words.SHRINKING.format(old=self.desired, new=self.desired - 1)
+            self.desired -= 1
+        self._retire(member, [self._sentence(text, now, instance=instance)], now)
+        return True
+
+    def set_health(self, instance: str, status: str) -> None:
+        """SetInstanceHealth; what is unhealthy so is replaced at the next check."""
+        if instance in self.members:
+            self.members[instance].health = status
+
+    def check_health(self, targets: Mapping[str, str], stopped: set[str], now: float) -> None:
+        """`targets`: the target group's states; `stopped`: machines that do not run."""
+        if "HealthCheck" in self.suspended:
+            return
+        service = self._in(IN_SERVICE)
+        self.attached |= any(state == "healthy" for state in targets.values())
+        why = {m.id: "EC2" if m.id in stopped else "user" for m in service
+               if m.id in stopped or m.health == UNHEALTHY}
+        busy = (self._launching or self._in(PENDING)
+                or any(not self.warm(m, now) or targets.get(m.id) == "initial" for m in service)
+                or any(m.health == UNHEALTHY for m in self._in(TERMINATING)))
+        if self.group.health_check_type == "ELB" and self.attached and not busy:
+            failed = [m.id for m in service if targets.get(m.id) == "unhealthy"
+                      and m.id not in why and self.age(m, now) >= self.group.grace]
+            why |= {instance: "ELB" for instance in failed[:max(1, self.desired // 10)]}
+        for instance, kind in why.items():
+            member = self.members[instance]
+            member.health = UNHEALTHY
+            if "ReplaceUnhealthy" not in self.suspended:
+                self._replacements += 1
+                self._retire(member, [self._sentence(words.UNHEALTHY[kind], now)], now)
+
+    # what is to be done
+
+    def converge(self, now: float) -> list[Launch]:
+        """The difference between desired and actual capacity; launches to be done.
+        Instances that have to go are in state Terminating from now on."""
+        actual = len(self._in(PENDING)) + len(self._in(IN_SERVICE)) + len(self._launching)
+        found: list[Launch] = []
+        if actual < self.desired:
+            if "Launch" in self.suspended or now < self._retry_at:
+                return []
+            found = [self._launch(actual, now) for _ in range(self.desired - actual)]
+        elif actual > self.desired and "Terminate" not in self.suspended:
+            text = self._sentence(words.SHRUNK, now, old=actual, new=self.desired)
+            for _ in range(min(actual - self.desired, len(self._in(IN_SERVICE)))):
+                victim = self._victim(now)
+                self._retire(victim, [*self._causes, text, self._sentence(
+                    words.SELECTED, now, instance=victim.id)], now)
+        self._causes.clear()
+        return found
+
+    def _launch(self, actual: int, now: float) -> Launch:
+        if self._replacements:
+            self._replacements -= 1
+            text = self._sentence(words.REPLACED, now)
+        else:
+            text = self._sentence(words.STARTED, now, old=actual, new=self.desired)
+        there = [m.subnet for m in self._in(PENDING) + self._in(IN_SERVICE)] \
+            + [launch.subnet for launch in self._launching]
+        name = min(self._subnets, key=there.count)
+        launch = Launch(name, Activity(
+            self.group.id, words.LAUNCHING, "  ".join([*self._causes, text]), now + self.offset,
+            self._subnets[name].id, self._subnets[name].zone, status=words.PRE_IN_SERVICE))
+        self.activities.append(launch.activity)
+        self._launching.append(launch)
+        return launch
+
+    def _victim(self, now: float) -> Member:
+        service = self._in(IN_SERVICE)
+        zones = [m.zone for m in service]
+        crowded = max(zones.count(zone) for zone in zones)
+        return min((m for m in service if zones.count(m.zone) == crowded),
+                   key=lambda m: (m.template, HOUR_S - (now - m.launched_at) % HOUR_S))
+
+    def _retire(self, member: Member, causes: list[str], now: float) -> None:
+        registered = member.state == IN_SERVICE
+        member.state, member.drained = TERMINATING, not registered
+        member.activity = Activity(
+            self.group.id, words.TERMINATING, "  ".join(causes), now + self.offset,
+            self._subnets[member.subnet].id, member.zone, member.id,
+            status=words.DRAINING if registered else words.IN_PROGRESS)
+        self.activities.append(member.activity)
+
+    # what has happened
+
+    def launched(self, launch: Launch, instance: str, address: str, now: float) -> Member:
+        """EC2 has given an instance; it is Pending."""
+        self._launching.remove(launch)
+        launch.activity.instance = instance
+        member = Member(instance, launch.subnet, self._subnets[launch.subnet].zone, address,
+                        launch.activity, self.template, now)
+        self.members[instance] = member
+        return member
+
+    def failed(self, launch: Launch, message: str, now: float) -> None:
+        """There is no instance, or its machine could not be started."""
+        if launch in self._launching:
+            self._launching.remove(launch)
+        member = self.members.pop(launch.activity.instance, None)
+        if member and member.state == TERMINATING:
+            member.activity.done(now + self.offset)
+        launch.activity.failed(message, now + self.offset)
+        self._retry_at = now + min(RETRY_S * 2 ** self._failures, RETRY_MAX_S)
+        self._failures += 1
+
+    def running(self, instance: str, now: float) -> bool:
+        """The machine runs: InService, unless it is on its way out already."""
+        member = self.members[instance]
+        if member.state != PENDING:
+            return False
+        member.state, member.in_service_at = IN_SERVICE, now
+        member.activity.done(now + self.offset)
+        self._failures = 0
+        return True
+
+    def drained(self, instance: str) -> None:
+        """Deregistration is complete: the machine may end."""
+        member = self.members[instance]
+        member.drained, member.activity.status = True, words.IN_PROGRESS
+
+    def terminated(self, instance: str, now: float) -> None:
+        self.members.pop(instance).activity.done(now + self.offset)
+
+    # questions
+
+    def age(self, member: Member, now: float) -> float:
+        return now - member.in_service_at if member.in_service_at is not None else 0.0
+
+    def warm(self, member: Member, now: float) -> bool:
+        return member.in_service_at is not None and self.age(member, now) >= self.warmup
+
+    def _in(self, state: str) -> list[Member]:
+        return [m for m in self.members.values() if m.state == state]
+
+    def _sentence(self, text: str, now: float, **values: object) -> str:
+        return words.sentence(now + self.offset, text, **values)
+
+    def _say(self, text: str, now: float, **values: object) -> None:
+        self._causes.append(self._sentence(text, now, **values))

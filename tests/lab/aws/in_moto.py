@@ -1,0 +1,248 @@
+"""What the lab changes in moto (5.2) so that it keeps AWS's records and decides
+nothing: imported by aws/server.py, in its process only. Each change with its reason:
+
+- Auto Scaling: moto launches and terminates at once, all in the first subnet, and
+  cannot show Pending or Terminating. Here a request only notes what is wanted
+  (orders, for the controller to fetch); launching, states and activities come from
+  the controller (aws/controller.py), which is the lab's Auto Scaling service.
+- DescribeScalingActivities: moto has none; answered from the controller's list.
+  CompleteLifecycleAction and RecordLifecycleActionHeartbeat: moto has neither; the
+  stack has no hook, so the answer is AWS's when none is pending.
+- CloudWatch, GetMetricData: moto forgets the namespace as soon as dimensions are
+  given, so that a metric pushed into a wrong namespace would count: mended.
+  (GetMetricStatistics is not used: its periods begin at the first datum instead of
+  on the period's grid, and it takes a datum that has more dimensions than asked.)
+- EC2: VPC, subnets, groups and launch template get the ids of the stack (pin).
+  Instances' addresses begin a quarter into the subnet, away from the interfaces that
+  the network gets first, and are not used again before the others were: on AWS they
+  could be, here a test could not tell the new instance from the old one.
+- Data beyond KEEP_DATA are forgotten, AWS keeps them for days.
+"""
+from __future__ import annotations
+
+import copy
+import datetime
+import threading
+from collections import defaultdict
+from typing import Any, Callable
+
+from parts import moto_common  # noqa: F401  (before anything of moto)
+
+from moto.autoscaling import models as scaling_models
+from moto.autoscaling.models import (
+    AutoScalingBackend, FakeAutoScalingGroup, InstanceState, TerminateInstanceActivity,
+    autoscaling_backends)
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
+from moto.core.responses import ActionResult
+from moto.ec2.models import launch_templates, security_groups, subnets, vpcs
+from moto.moto_server.werkzeug_app import create_backend_app
+
+KEEP_DATA = 200_000
+
+lock = threading.RLock()
+orders: list[dict[str, Any]] = []       # what users asked of the group, for the controller
+activities: list[dict[str, Any]] = []   # as DescribeScalingActivities shows them
+pinned: dict[str, list[str]] = defaultdict(list)  # kind → ids that are given out next
+
+KINDS = {"vpc": (vpcs, "random_vpc_id"), "subnet": (subnets, "random_subnet_id"),
+         "sg": (security_groups, "random_security_group_id"),
+         "lt": (launch_templates, "random_launch_template_id")}
+
+
+def install() -> None:
+    """Once, before anything is created."""
+    for kind, (module, name) in KINDS.items():
+        setattr(module, name, _pinned(kind, getattr(module, name)))
+    FakeAutoScalingGroup.set_desired_capacity = _note_capacity
+    AutoScalingBackend.set_desired_capacity = _order_capacity
+    AutoScalingBackend.terminate_instance = _order_termination
+    AutoScalingBackend.update_attached_target_groups = lambda self, name: None
+    original_update = AutoScalingBackend.update_auto_scaling_group
+    original_health = AutoScalingBackend.set_instance_health
+    original_read = CloudWatchBackend.get_metric_data
+    original_put = CloudWatchBackend.put_metric_data
+
+    def update(self: AutoScalingBackend, name: str, **more: Any) -> FakeAutoScalingGroup:
+        with lock:
+            group = original_update(self, name, **more)
+            orders.append({"kind": "constraints", "min": group.min_size, "max": group.max_size,
+                           "desired": group.desired_capacity})
+            return group
+
+    def set_health(self: AutoScalingBackend, instance_id: str, status: str) -> None:
+        with lock:
+            original_health(self, instance_id, status)
+            orders.append({"kind": "health", "instance": instance_id, "status": status})
+
+    def read(self: CloudWatchBackend, queries: list[dict[str, Any]], *more: Any,
+             **named: Any) -> list[dict[str, Any]]:
+        found = []
+        for query in queries:
+            view = copy.copy(self)
+            if "MetricStat" in query:
+                space = query["MetricStat"]["Metric"]["Namespace"]
+                view.metric_data = [d for d in list(self.metric_data) if d.namespace == space]
+            found += original_read(view, [query], *more, **named)
+        return found
+
+    def put(self: CloudWatchBackend, *more: Any, **named: Any) -> None:
+        original_put(self, *more, **named)
+        if len(self.metric_data) > KEEP_DATA:
+            del self.metric_data[:KEEP_DATA // 2]
+
+    AutoScalingBackend.update_auto_scaling_group = update
+    AutoScalingBackend.set_instance_health = set_health
+    AutoScalingResponse.describe_scaling_activities = _describe_activities
+    AutoScalingResponse.complete_lifecycle_action = _no_action_pending
+    AutoScalingResponse.record_lifecycle_action_heartbeat = _no_action_pending
+    CloudWatchBackend.get_metric_data = read
+    CloudWatchBackend.put_metric_data = put
+
+
+def _pinned(kind: str, original: Callable[[], str]) -> Callable[[], str]:
+    return lambda: pinned[kind].pop(0) if pinned[kind] else original()
+
+
+def _note_capacity(self: FakeAutoScalingGroup, wanted: int | None) -> None:
+    self.desired_capacity = self.min_size if wanted is None else wanted
+
+
+def _order_capacity(self: AutoScalingBackend, group_name: str, wanted: int | None) -> None:
+    group = self.autoscaling_groups[group_name]
+    with lock:
+        if wanted is not None and not group.min_size <= wanted <= group.max_size:
+            bound = "above max value" if wanted > group.max_size else "below min value"
+            raise scaling_models.ValidationError(
+                f"New SetDesiredCapacity value {wanted} is {bound} "
+                f"{group.max_size if wanted > group.max_size else group.min_size} "
+                "for the AutoScalingGroup.")
+        group.set_desired_capacity(wanted)
+        orders.append({"kind": "desired", "desired": group.desired_capacity})
+
+
+def _order_termination(self: AutoScalingBackend, instance_id: str, decrement: bool
+                       ) -> TerminateInstanceActivity:
+    with lock:
+        state = next((s for g in self.autoscaling_groups.values() for s in g.instance_states
+                      if s.instance.id == instance_id), None)
+        if state is None:
+            raise scaling_models.ValidationError(
+                f"Instance Id not found - No managed instance found for instance ID: {instance_id}")
+        group = state.auto_scaling_group
+        before = group.desired_capacity
+        if decrement:
+            group.desired_capacity -= 1
+        orders.append({"kind": "terminate", "instance": instance_id, "decrement": decrement})
+        return TerminateInstanceActivity(state.instance, before)
+
+
+def _describe_activities(self: AutoScalingResponse) -> ActionResult:
+    asked = self._get_param("ActivityIds", [])
+    name = self._get_param("AutoScalingGroupName")
+    with lock:
+        found = [dict(a) for a in activities
+                 if (not asked or a["ActivityId"] in asked)
+                 and (not name or a["AutoScalingGroupName"] == name)]
+    for activity in found:
+        for key in ("StartTime", "EndTime"):
+            if activity.get(key):
+                activity[key] = datetime.datetime.fromtimestamp(
+                    activity[key], datetime.timezone.utc)
+            else:
+                activity.pop(key, None)
+    return ActionResult({"Activities": found[:self._get_int_param("MaxRecords", 100)]})
+
+
+def _no_action_pending(self: AutoScalingResponse) -> ActionResult:
+    raise scaling_models.ValidationError(
+        f"No active Lifecycle Action found with instance ID {self._get_param('InstanceId')}")
+
+
+class Group:
+    """The one Auto Scaling group, for the controller's orders."""
+
+    def __init__(self, account: str, region: str, name: str) -> None:
+        self._account, self._region, self._name = account, region, name
+        self._next: dict[str, int] = {}  # subnet → how far its addresses have been used
+        # Made now: each of EC2's backends, the app's in us-east-1 too, begins with a
+        # default VPC, which would take pinned ids.
+        self._backend
+        create_backend_app("ec2")
+
+    @property
+    def _backend(self) -> AutoScalingBackend:
+        return autoscaling_backends[self._account][self._region]
+
+    @property
+    def _group(self) -> FakeAutoScalingGroup:
+        return self._backend.autoscaling_groups[self._name]
+
+    def launch(self, subnet_id: str) -> dict[str, str]:
+        """RunInstances by the group's launch template; Pending until the controller
+        says otherwise."""
+        group, ec2 = self._group, self._backend.ec2_backend
+        subnet = ec2.get_subnet(subnet_id)
+        tags = {**group.get_propagated_tags(), **group.instance_tags,
+                scaling_models.ASG_NAME_TAG: group.name}
+        reservation = ec2.run_instances(
+            group.image_id, 1, None, [], instance_type=group.instance_type,
+            tags={"instance": tags}, placement=subnet.availability_zone,
+            launch_template={"LaunchTemplateId": group.ec2_launch_template.id},
+            is_instance_type_default=False, subnet_id=subnet_id, associate_public_ip=False,
+            private_ip=self._address(subnet))
+        instance = reservation.instances[0]
+        instance.autoscaling_group = group
+        with lock:
+            group.instance_states.append(InstanceState(instance, lifecycle_state="Pending"))
+        return {"instance": instance.id, "address": instance.private_ip,
+                "zone": subnet.availability_zone}
+
+    def _address(self, subnet: Any) -> str:
+        """The next that is free. The first four and the last are AWS's (VPC User Guide,
+        "Subnet sizing")."""
+        size = subnet.cidr.num_addresses
+        usable = range(4, size - 1)
+        for _ in usable:
+            number = self._next.get(subnet.id, max(size // 4, 4))
+            self._next[subnet.id] = number + 1 if number + 1 in usable else usable[0]
+            if str(subnet.cidr[number]) not in subnet._subnet_ips:
+                return str(subnet.cidr[number])
+        raise ValueError(f"InsufficientFreeAddressesInSubnet: {subnet.id}")
+
+    def terminated(self, instance_id: str) -> None:
+        with lock:
+            self._backend.ec2_backend.terminate_instances([instance_id])
+            self._group.instance_states = [
+                s for s in self._group.instance_states if s.instance.id != instance_id]
+
+    def reserve(self, subnet_id: str, address: str) -> None:
+        """An address that an interface of the lab's own has."""
+        self._backend.ec2_backend.get_subnet(subnet_id).request_ip(address, None)
+
+    def attributes(self, values: dict[str, Any]) -> None:
+        """What CreateAutoScalingGroup of moto does not take."""
+        for name, value in values.items():
+            setattr(self._group, name, value)
+
+    def sync(self, told: dict[str, Any]) -> dict[str, Any]:
+        """The controller's state becomes what is shown; returned: what users have
+        asked for since. What they asked for is not overwritten before it was seen."""
+        with lock:
+            asked, orders[:] = list(orders), []
+            group = self._group
+            if not asked:
+                group.desired_capacity = told["desired"]
+                group.min_size, group.max_size = told["min"], told["max"]
+            for state in group.instance_states:
+                shown = told["instances"].get(state.instance.id)
+                if shown:
+                    state.lifecycle_state, state.health_status = shown
+            if "activities" in told:
+                activities[:] = told["activities"]
+            alarms = cloudwatch_backends[self._account][self._region].alarms
+            for name, (state, reason) in told.get("alarms", {}).items():
+                if name in alarms and alarms[name].state_value != state:
+                    alarms[name].update_state(reason, "{}", state)
+            return {"orders": asked,
+                    "suspended": [p["ProcessName"] for p in group.suspended_processes]}

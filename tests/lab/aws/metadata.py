@@ -1,0 +1,94 @@
+"""The instance metadata service at 169.254.169.254: the stand-in of parts/imds_server.py, once
+for each instance, outside of it.
+
+An instance is known by its link: its server listens in the router of its subnet on the
+port of its ENI alone, so nothing that an instance sends can make it another. The hop limit
+is the real time to live of the packets that carry the token.
+
+Threads of this process and no helper: a server that nobody asks costs nothing, an instance
+asks a few times a minute, and what is served can be changed and looked at without a
+protocol in between.
+"""
+from __future__ import annotations
+
+import threading
+from typing import Any, Mapping
+
+from parts import imds_server
+
+from lab.network.fabric import Eni, Fabric
+from lab.network.fabric_text import METADATA
+from lab.network.serving import Server
+
+META = "/latest/meta-data"
+KEY = f"{META}/public-keys/0/openssh-key"
+
+
+def common_values(instance_id: str, instance_type: str, eni: Eni, zone: str, region: str,
+                  public_key: str) -> dict[str, str]:
+    """What is said of any instance (EC2 User Guide, "Instance metadata categories"). A
+    public address is said only of one that has it: without it the answer is 404."""
+    return {
+        f"{META}/instance-id": instance_id,
+        f"{META}/instance-type": instance_type,
+        f"{META}/mac": eni.mac,
+        f"{META}/local-ipv4": eni.address,
+        **({f"{META}/public-ipv4": eni.public} if eni.public else {}),
+        f"{META}/placement/availability-zone": zone,
+        f"{META}/placement/region": region,
+        KEY: public_key,
+    }
+
+
+class LinkServer(Server, imds_server.Server):
+    """One instance's, on one device."""
+
+    def __init__(self, device: str, state: imds_server.State) -> None:
+        self.device = device
+        super().__init__(METADATA, state)
+
+
+class Metadata:
+    def __init__(self, fabric: Fabric) -> None:
+        self._fabric = fabric
+        self._servers: dict[str, LinkServer] = {}
+        self._lock = threading.Lock()
+
+    def serve(self, eni: Eni, values: Mapping[str, str], hop_limit: int) -> None:
+        """`values`: whole paths ("/latest/meta-data/instance-id") and texts; hop limit
+        1 to 64 ("Configure the Instance Metadata Service options")."""
+        state = imds_server.State()
+        state.values.update(values)
+        state.hop_limit = hop_limit
+        with self._fabric.router(eni.subnet).net():
+            server = LinkServer(eni.device, state)
+        with self._lock:
+            assert eni.name not in self._servers
+            self._servers[eni.name] = server
+        server.start()
+
+    def update(self, eni: Eni, values: Mapping[str, str | None]) -> None:
+        """Adds and changes; None takes a path away, and all below it."""
+        for path, text in values.items():
+            if text is None:
+                self.order(eni, op="delete", path=path)
+        self.order(eni, op="set", values={k: v for k, v in values.items() if v is not None})
+
+    def order(self, eni: Eni, **order: Any) -> Any:
+        """imds_server.State.do(): faults, another hop limit, the log of requests."""
+        with self._lock:
+            state = self._servers[eni.name].state
+        return state.do(order)
+
+    def withdraw(self, eni: Eni) -> None:
+        """No answer any more; before the ENI is detached."""
+        with self._lock:
+            server = self._servers.pop(eni.name, None)
+        if server:
+            server.end()
+
+    def close(self) -> None:
+        with self._lock:
+            servers, self._servers = self._servers, {}
+        for server in servers.values():
+            server.end()

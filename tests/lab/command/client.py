@@ -1,0 +1,132 @@
+"""The running lab as commands and tests see it: orders to the daemon, and a way into
+each host. Nothing here changes the lab but by an order."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from parts import control
+from parts.host import Host
+from parts.wait import wait_until
+
+from . import lock
+
+
+def build_folder() -> Path:
+    return Path(os.environ["WNA_LAB_BUILD"])
+
+
+def folder(build: Path) -> Path:
+    """All that belongs to a run."""
+    return build / "lab"
+
+
+def patience(seconds: float) -> float:
+    """How long a test waits for what it expects: less where it is expected to fail
+    (command/mutations.py)."""
+    return min(seconds, float(os.environ.get("WNA_LAB_PATIENCE", "inf")))
+
+
+class Refused(RuntimeError):
+    """The daemon could not do it."""
+
+
+class Inside(Host):
+    """A host of the daemon's, entered from this process. It ends with the daemon, not
+    with us."""
+
+    def __init__(self, name: str, pid: int, address: str, logs: Path,
+                 cgroups: list[str]) -> None:
+        self.name, self.address, self.logs = name, address, logs
+        self.processes = []
+        self.cgroups = [Path(group) for group in cgroups]
+        self._pid = pid
+        self._held = []
+
+    def write_inside(self, path: str, text: str) -> None:
+        """By a process of the host's own: what is mounted there may be seen by it only."""
+        self.run("tee", path, stdin=text)
+
+    def close(self) -> None:
+        """Ends what was started from here."""
+        for process in self.processes:
+            process.stop()
+        self.processes = []
+
+
+class Lab:
+    def __init__(self, build: Path | None = None) -> None:
+        self.build = build or build_folder()
+        self.folder = folder(self.build)
+        self.logs = self.folder / "test-logs"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._hosts: dict[int, Inside] = {}
+
+    def ask(self, op: str, timeout: float = 60.0, **more: Any) -> Any:
+        place = self.folder / "lab.sock"
+        if not lock.look(self.build).held or not place.exists():  # or it would be waited for
+            raise Refused("the lab is not up yet, or no longer")
+        answer = control.ask(place, {"op": op, **more}, timeout)
+        if "error" in answer:
+            raise Refused(answer["error"])
+        return answer["answer"]
+
+    # what there is
+
+    def hosts(self) -> dict[str, dict[str, Any]]:
+        """Name → pid, address, public (or None), zone, kind, cgroups."""
+        return dict(self.ask("hosts"))
+
+    def host(self, name: str) -> Inside:
+        info = self.hosts()[name]
+        host = self._hosts.get(info["pid"])
+        if host is None:
+            host = Inside(name, info["pid"], info["address"], self.logs, info["cgroups"])
+            self._hosts[info["pid"]] = host
+        return host
+
+    def facts(self) -> dict[str, Any]:
+        """What the template came to: names, addresses, numbers."""
+        return dict(self.ask("facts"))
+
+    def instances(self) -> list[dict[str, Any]]:
+        """The group's: id, host, address, zone, state (life cycle), health."""
+        return list(self.ask("instances"))
+
+    def in_service(self) -> list[dict[str, Any]]:
+        return [i for i in self.instances() if i["state"] == "InService"]
+
+    def targets(self) -> dict[str, dict[str, Any]]:
+        """Instance id → state, reason, description as DescribeTargetHealth says."""
+        return dict(self.ask("targets"))
+
+    def healthy(self) -> list[str]:
+        return sorted(i for i, target in self.targets().items() if target["state"] == "healthy")
+
+    def wait_healthy(self, count: int, timeout: float = 60.0) -> list[str]:
+        """Until exactly so many instances are in service and healthy, and no other is
+        there."""
+        def reached() -> list[str]:
+            instances, healthy = self.instances(), self.healthy()
+            states = {i["id"]: i["state"] for i in instances}
+            if len(healthy) == count and sorted(states) == healthy \
+                    and set(states.values()) == {"InService"}:
+                return healthy
+            raise LookupError((states, self.targets()))
+        return wait_until(reached, f"{count} instances in service and healthy", timeout)
+
+    def activities(self) -> list[dict[str, Any]]:
+        """The group's history, newest first, as DescribeScalingActivities tells it."""
+        return list(self.ask("activities"))
+
+    def alarms(self) -> dict[str, Any]:
+        return dict(self.ask("alarms"))
+
+    def database(self) -> dict[str, Any]:
+        """writer and standby (addresses), semi_sync, events."""
+        return dict(self.ask("database"))
+
+    def close(self) -> None:
+        for host in self._hosts.values():
+            host.close()

@@ -1,0 +1,55 @@
+"""tests/lab/run test: the seven tests by pytest on the lab that is up."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.model.updating import Edit
+from . import interrupt
+from .client import Lab
+
+PROOF = Path(__file__).parents[1] / "proof"
+REQUIREMENTS = ["boot", *(f"R{n}" for n in range(1, 8))]
+EDITS = "WNA_LAB_EDITS"  # what a mutation has changed of the template, for the tests
+
+
+def files(words: list[str]) -> list[str]:
+    """The test files of the requirements named; all, in order, if none is."""
+    for word in words:
+        if word not in REQUIREMENTS:
+            raise SystemExit(f"lab: {word}: there are {' '.join(REQUIREMENTS)}")
+    wanted = words or REQUIREMENTS
+    return [str(next(PROOF.glob(f"test_{name.lower()}*.py"))) for name in REQUIREMENTS
+            if name in wanted]
+
+
+def edits() -> list[Edit]:
+    """What the template is changed by while the tests run; [] but within a mutation."""
+    return list(json.loads(os.environ.get(EDITS, "[]")))
+
+
+def mutated() -> bool:
+    """The tests are to fail: nothing is waited for that long, and nothing is put right."""
+    return EDITS in os.environ
+
+
+def pytest(lab: Lab, *arguments: str, quiet: bool = False, changed: list[Edit] | None = None
+           ) -> subprocess.CompletedProcess[str]:
+    """A run of pytest over the running lab. Not quiet: it is shown as it goes."""
+    environment = {**os.environ, "WNA_LAB_BUILD": str(lab.build)}
+    if changed is not None:
+        environment |= {EDITS: json.dumps(changed), "WNA_LAB_PATIENCE": "8"}
+    return interrupt.run(
+        [sys.executable, "-m", "pytest", "-c", str(PROOF / "pytest.ini"), "--rootdir", str(PROOF),
+         "-p", "no:cacheprovider", *arguments],
+        env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None, text=True, errors="replace")
+
+
+def test(lab: Lab, words: list[str]) -> int:
+    junit = os.environ.get("WNA_LAB_JUNIT")
+    return pytest(lab, *([f"--junitxml={junit}"] if junit else []), *files(words)).returncode

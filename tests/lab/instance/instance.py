@@ -1,0 +1,225 @@
+"""A web instance of the Auto Scaling group: a host with the machine image's contents, an ENI, a
+metadata service and a processor of its own, and whatever its user-data then makes of it.
+
+Real: the packets, the user-data and what it installs and starts: httpd, php-fpm, sshd and the
+agent as packaged. Stand-ins: cloud-init (model/cloudconfig.py), dnf (dnf.py), systemd (systemctl.py).
+The lab's own and no AMI's: one drop-in of the agent's configuration, which says how the lab
+mounts its file system.
+
+At launch an instance has a whole processor until it is healthy or has booted, and its share of it
+from then on: as a T instance has it by its launch credits (EC2 User Guide, "Burstable
+performance instances"). A boot within the share would take most of a minute.
+"""
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Mapping
+
+from parts.host import Host
+from parts.wait import Late, wait_until
+
+from lab.aws.metadata import KEY, META, Metadata, common_values
+from lab.model.cloudconfig import BadConfig, CloudInit
+from lab.model.model import Model
+from lab.network.fabric import Eni, Fabric
+from . import image
+from .cgroup import Cgroups, CpuGroup
+
+IMAGE = "ami-0abcdef1234567890"  # of which nothing is asked but that it has a name
+DROP_IN = "/etc/web-node-agent/agent.conf.d/90-lab.conf"
+SHARE = 0.25  # of a processor
+GRACE_S = 120.0
+
+
+def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -> dict[str, str]:
+    """What the metadata service says of an instance of the group, but for its role's
+    credentials and its target state (EC2 User Guide, "Instance metadata categories")."""
+    launch, subnet = model.launch, model.subnets[eni.subnet]
+    interface = f"{META}/network/interfaces/macs/{eni.mac}"
+    values = {
+        **common_values(instance_id, launch.instance_type, eni, subnet.zone, model.region,
+                        public_key),
+        f"{META}/ami-id": IMAGE,
+        f"{META}/instance-life-cycle": "on-demand",
+        # The mapping of names to zones is each account's own; this is one of them.
+        f"{META}/placement/availability-zone-id": f"apne2-az{'abcd'.find(subnet.zone[-1]) + 1}",
+        f"{META}/services/domain": "amazonaws.com",
+        f"{META}/services/partition": "aws",
+        f"{interface}/vpc-id": model.vpc_id,
+        f"{interface}/subnet-id": subnet.id,
+        f"{interface}/local-ipv4s": eni.address,
+        "/latest/user-data": launch.user_data,
+        "/latest/dynamic/instance-identity/document": json.dumps({
+            "accountId": model.account, "architecture": "x86_64",
+            "availabilityZone": subnet.zone, "imageId": IMAGE,
+            "instanceId": instance_id, "instanceType": launch.instance_type,
+            "privateIp": eni.address, "region": model.region, "version": "2017-09-30"}),
+    }
+    if launch.tags_enabled:
+        tags = {**launch.tags, **model.group.tags, "aws:autoscaling:groupName": model.group.id}
+        values.update({f"{META}/tags/instance/{key}": text for key, text in tags.items()})
+    return values
+
+
+@dataclass
+class Surroundings:
+    """What all instances have in common. `drop_in`: the agent's [mount] section of the lab."""
+
+    model: Callable[[], Model]  # the stack may be updated
+    fabric: Fabric
+    metadata: Metadata
+    cgroups: Cgroups
+    ca: bytes
+    resolver: str
+    public_key: str
+    drop_in: str
+    share: float = SHARE
+
+
+class WebInstance:
+    """`launch` and `terminate` are called once each, from any thread."""
+
+    def __init__(self, around: Surroundings, instance_id: str, name: str, subnet: str,
+                 address: str | None, more: Mapping[str, str]) -> None:
+        """`name`: of the host. `address`: None takes the subnet's next. `more`: metadata by
+        path, the role's credentials among it."""
+        self.id, self.name, self.subnet = instance_id, name, subnet
+        self.around, self.model = around, around.model()
+        self.zone = self.model.subnets[subnet].zone
+        self.launch_time = time.monotonic()
+        self.healthy_s: float | None = None   # from launch to its first healthy answer
+        self.booted_s: float | None = None    # ... to the end of user-data
+        self.boot_failed = ""                 # why cloud-init did not do it all
+        self.booted = threading.Event()
+        self.host: Host
+        self.eni: Eni | None = None
+        self.group: CpuGroup | None = None
+        self._more = dict(more)
+        self._address = address
+        self.closed = False
+        self._ending = threading.Event()
+        self._closing = threading.Lock()
+        self._boot: threading.Thread | None = None
+
+    # life
+
+    def launch(self, booted: Callable[["WebInstance"], None] = lambda _: None) -> None:
+        """Returns when the machine runs, as EC2 says of an instance ("running"); its user-data
+        goes on in a thread. `booted`: called from there when that has come to its end,
+        good or bad."""
+        try:
+            self._make()
+            self._boot = threading.Thread(target=self._first_boot, args=(booted,), daemon=True,
+                                          name=f"boot {self.name}")
+            self._boot.start()
+        except BaseException:  # Ctrl-C is no Exception
+            self.close()
+            raise
+
+    def _make(self) -> None:
+        around, logs = self.around, self.around.fabric.logs
+        self.host = Host(self.name, logs, binds=image.binds(logs, self.name)
+                         + around.cgroups.binds(self.name))
+        self.group = around.cgroups.give(self.host)
+        self.host.cgroups = self.group.folders
+        self.eni = around.fabric.attach(self.host, self.subnet, self.name,
+                                        self.model.launch.groups, self._address)
+        self.host.address = self.eni.address
+        around.metadata.serve(self.eni, {
+            **metadata_values(self.model, self.id, self.eni, around.public_key), **self._more},
+            self.model.launch.hop_limit)
+        image.prepare(self.host, around.resolver, around.ca)
+        image.start(self.host)
+
+    def _first_boot(self, booted: Callable[["WebInstance"], None]) -> None:
+        watch = threading.Thread(target=self._watch_health, daemon=True)
+        watch.start()
+        try:
+            init = CloudInit(self.host)
+            image.let_in(self.host, init.fetch(KEY))
+            if not init.boot(init.fetch(), lambda: self.host.write(DROP_IN, self.around.drop_in)):
+                self.boot_failed = "user-data failed: " + init.words()[-400:]
+        except (BadConfig, RuntimeError, OSError, Late, subprocess.SubprocessError) as error:
+            self.boot_failed = f"{type(error).__name__}: {error}"
+        if self._ending.is_set():
+            return
+        self.booted_s = time.monotonic() - self.launch_time
+        if self.healthy_s is None and self.healthz() == 200:
+            self.healthy_s = self.booted_s
+        self._limit()
+        self.booted.set()
+        booted(self)
+
+    def _watch_health(self) -> None:
+        """Until the agent's first healthy answer; then the processor is shared."""
+        def healthy() -> bool:
+            return self._ending.is_set() or self.booted.is_set() or self.healthz() == 200
+        try:
+            wait_until(healthy, f"{self.name} is healthy", GRACE_S)
+        except Late:
+            self._limit()
+            return
+        if not self._ending.is_set() and not self.booted.is_set():
+            self.healthy_s = time.monotonic() - self.launch_time
+            self._limit()
+
+    def _limit(self) -> None:
+        try:
+            if self.group:
+                self.group.limit(self.around.share)
+        except OSError:
+            pass  # it is being terminated
+
+    def terminate(self) -> None:
+        """EC2 shuts an instance down: its services are asked to stop."""
+        self._ending.set()
+        try:
+            self.host.run("systemctl", "stop", "web-node-agent", "httpd", check=False, timeout=30)
+        except (OSError, subprocess.SubprocessError):
+            pass  # it is ended anyway
+        self.close()
+
+    def close(self) -> None:
+        """At once, as when the power goes. Every step is made, whatever becomes of the
+        others."""
+        self._ending.set()
+        with self._closing, ExitStack() as steps:  # the last one put in goes first
+            around, eni, group = self.around, self.eni, self.group
+            self.eni = self.group = None
+            if group:
+                steps.callback(around.cgroups.take, group)
+            if eni:
+                steps.callback(around.fabric.detach, eni)
+            if self._boot and self._boot is not threading.current_thread():
+                steps.callback(self._boot.join, 30)
+            if hasattr(self, "host") and not self.closed:
+                steps.callback(self.host.close)
+            if eni:
+                steps.callback(around.metadata.withdraw, eni)
+            self.closed = True
+
+    # what it says, and what may be done to it
+
+    def healthz(self) -> int:
+        """The agent's answer to itself, 0 if there is none."""
+        port = self.model.target_group.health_port
+        try:
+            with self.host.connect("127.0.0.1", port, 1.0) as peer:
+                peer.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+                return int(peer.recv(256).split()[1])
+        except (OSError, IndexError, ValueError):
+            return 0
+
+    def runs(self) -> bool:
+        """Its first process lives; the others end with that."""
+        return Path(f"/proc/{self.host.pid}/ns/pid").exists()
+
+    def cgroups(self) -> list[str]:
+        """The groups' folders, for whoever enters the host from elsewhere (parts.host.joining)."""
+        return [str(folder) for folder in self.host.cgroups]

@@ -1,0 +1,1 @@
+"""Subnets, routes, rules, names: packets between hosts."""

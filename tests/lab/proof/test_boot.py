@@ -1,0 +1,268 @@
+"""What an instance's first boot leaves by nobody's hand: credentials, schema, page; the metadata
+kept from the web server; and that a rotated secret disturbs nobody. (The lab's first two
+instances boot at the same time.)"""
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+
+from lab.command.client import Inside, Lab
+from lab.command.table import Notes
+from .visitors import Visitors, bad, told
+from parts.wait import wait_until
+
+METADATA = "http://169.254.169.254/latest/api/token"
+PUT = ("-X", "PUT", "-H", "X-aws-ec2-metadata-token-ttl-seconds: 60")
+REFUSED, TIMED_OUT = 7, 28  # curl's exit statuses
+INI, PASSWORD = "/etc/web-node-agent/page.ini", "/etc/web-node-agent/db.password"
+DONE = "/run/web-node-agent-database/done"
+
+
+def users(lab: Lab) -> list[str]:
+    """The agents' and the pages' users in the database."""
+    return list(lab.ask("sql", text="SELECT User FROM mysql.user WHERE User REGEXP "
+                                    "'^(wna|page)_' ORDER BY User;"))
+
+
+def generation(host: Inside) -> str:
+    found = re.search(r'user = "page_([0-9a-f]{8})"', host.read(INI))
+    assert found
+    return found[1]
+
+
+def web_hosts(lab: Lab) -> list[Inside]:
+    return [lab.host(instance["host"]) for instance in lab.in_service()]
+
+
+def test_two_that_boot_at_once_agree(settled: Lab) -> None:
+    """One table with one first row, one user each for agents and pages, whoever was first."""
+    assert settled.ask("sql", text="SELECT CONCAT_WS(',', id, name, address) FROM "
+                                   "practice.practice WHERE id = 1;") == ["1,KIM,SEOUL"]
+    found = {generation(host) for host in web_hosts(settled)}
+    assert len(found) == 1
+    gen = found.pop()
+    assert {f"page_{gen}", f"wna_{gen}"} <= set(users(settled))
+    grants = "\n".join(settled.ask("sql", text=f"SHOW GRANTS FOR page_{gen}@'%';"))
+    assert "GRANT SELECT, INSERT ON `practice`.*" in grants and "ALL PRIVILEGES" not in grants
+
+
+def found_in(host: Inside, secret: str, *grep: str) -> str:
+    """What grep prints; the secret goes by standard input."""
+    return host.run(*grep, stdin=secret + "\n", check=False).stdout
+
+
+def shown_by_processes(host: Inside, secret: str) -> dict[str, int]:
+    """How many processes of the host have it in their arguments, and in their environment."""
+    return {name: len(found_in(host, secret, "sh", "-c", "exec 3<&0; grep -laF -f /dev/fd/3 "
+                               f"/proc/[0-9]*/{name} 2>/dev/null").split())
+            for name in ("cmdline", "environ")}
+
+
+def test_credentials_are_where_they_belong(settled: Lab) -> None:
+    for host in web_hosts(settled):
+        mode = host.sh(f"stat -c '%a %U %G' {INI} {PASSWORD}.*").split("\n")
+        assert mode[0] == "640 root www-data" and set(mode[1:-1]) == {"600 root root"}, mode
+        secret = re.search(r'password = "([^"]+)"', host.read(INI))
+        assert secret
+        for word in (secret[1], *host.sh(f"cat {PASSWORD}.*").split()):
+            # Neither on the shared file system, nor in a log, nor shown by a process.
+            for place in ("/var/www/html", "/var/log", "/run"):
+                assert found_in(host, word, "grep", "-rlF", "-f", "-", place) == ""
+            assert shown_by_processes(host, word) == {"cmdline": 0, "environ": 0}
+        assert found_in(host, secret[1], "grep", "-lF", "-f", "-", INI).strip() == INI
+
+
+def test_a_secret_that_a_process_shows_would_be_seen(settled: Lab) -> None:
+    """The twin of the look above: the same one finds what is there."""
+    host = web_hosts(settled)[0]
+    mark = f"mark-{time.monotonic_ns()}"
+    assert shown_by_processes(host, mark) == {"cmdline": 0, "environ": 0}
+    # "; :" keeps the shell, whose arguments they are, from becoming sleep.
+    shows = [host.spawn("sh", "-c", "sleep 60; :", mark, log="shows-arguments"),
+             host.spawn(f"MARK={mark}", "sleep", "60", log="shows-environment")]
+    try:
+        wait_until(lambda: shown_by_processes(host, mark) == {"cmdline": 1, "environ": 1},
+                   "one shows it in its arguments, one in its environment", 10)
+    finally:
+        for process in shows:
+            process.stop()
+
+
+def may_reach_metadata(host: Inside, user: str) -> int:
+    """curl's exit status."""
+    return host.run("setpriv", f"--reuid={user}", "--clear-groups", "curl", "-sS", "-m", "3",
+                    *PUT, METADATA, check=False).returncode
+
+
+def test_php_is_refused_the_metadata(settled: Lab) -> None:
+    """And root and wna-cloud are not, in the same moment: PHP asks while they are answered
+    before and after it."""
+    host = web_hosts(settled)[0]
+    page = "/var/www/html/metadata.php"
+    host.write(page, "<?php $s = @stream_socket_client('tcp://169.254.169.254:80', $no, $why, 5);"
+                     " echo posix_geteuid(), $s ? ' reached' : \" no: $why\";")
+    try:
+        for user in ("root", "wna-cloud"):
+            assert may_reach_metadata(host, user) == 0
+            said = host.run("curl", "-sS", "-m", "10", "http://127.0.0.1/metadata.php").stdout
+            assert may_reach_metadata(host, user) == 0
+            assert said.startswith(host.sh("id -u www-data").strip() + " no: "), said
+    finally:
+        host.path(page).unlink()
+    for user, status in (("www-data", REFUSED), ("wna-rds", REFUSED), ("nobody", REFUSED),
+                         ("wna-cloud", 0), ("root", 0)):
+        assert may_reach_metadata(host, user) == status, user
+
+
+NESTED = """
+ip netns add inner
+ip link add outside type veth peer name eth0 netns inner
+ip address add 172.31.0.1/24 dev outside; ip link set outside up
+ip -n inner address add 172.31.0.2/24 dev eth0; ip -n inner link set eth0 up
+ip -n inner route add default via 172.31.0.1
+echo 1 > /proc/sys/net/ipv4/ip_forward
+nft 'add table ip nested; add chain ip nested out { type nat hook postrouting priority 100; }
+     add rule ip nested out ip saddr 172.31.0.0/24 masquerade'
+"""
+NESTED_AWAY = """
+nft 'add table ip nested; delete table ip nested'; ip netns delete inner
+echo 0 > /proc/sys/net/ipv4/ip_forward
+"""
+
+
+def test_the_hop_limit_keeps_the_token_on_the_instance(settled: Lab) -> None:
+    """From a container's network the token's packets are one hop too far away: no status, just
+    silence (EC2 User Guide, "Instance metadata options")."""
+    instance = settled.in_service()[0]
+    host = settled.host(instance["host"])
+    ask = ("ip", "netns", "exec", "inner", "curl", "-sS", "-m", "3", *PUT, METADATA)
+    host.sh(NESTED)
+    try:
+        assert host.run(*ask, check=False).returncode == TIMED_OUT
+        settled.ask("metadata", host=instance["host"], order={"op": "hops", "value": 2})
+        assert host.run(*ask).stdout
+    finally:
+        settled.ask("metadata", host=instance["host"], order={"op": "hops", "value": 1})
+        host.sh(NESTED_AWAY)
+
+
+def refresh(host: Inside) -> None:
+    """As the hourly timer does it."""
+    host.run("rm", "-f", DONE)
+    host.run("systemctl", "start", "web-node-agent-database.service", timeout=60)
+
+
+LOG = "/var/log/cloud-init-output.log"
+LOCK = "/var/lib/rpm/.rpm.lock"
+
+
+def refused(host: Inside, word: str) -> bool:
+    """Whether dnf has said so."""
+    return any(word in line for line in host.read(LOG).splitlines())
+
+
+@pytest.mark.timeout(300)
+def test_what_is_in_the_way_at_boot_is_waited_for(settled: Lab, notes: Notes) -> None:
+    """No human, no second boot: user-data asks again until the package comes. The repository
+    answers with errors, then somebody else has the rpm database, then packets vanish. (The
+    group would lose its patience: the lab's grace period is a minute, the stack's a quarter of
+    an hour.)"""
+    known = {instance["id"] for instance in settled.in_service()}
+    settled.ask("suspend", process="ReplaceUnhealthy")
+    settled.ask("repository", available=False)
+    try:
+        began = time.monotonic()
+        settled.ask("capacity", desired=len(known) + 1)
+        new = wait_until(lambda: next((i for i in settled.in_service() if i["id"] not in known),
+                                      None), "a third instance runs", 30)
+        assert new
+        host = settled.host(new["host"])
+        wait_until(lambda: refused(host, "again in"), "it did not get the package", 30)
+        assert refused(host, "error: 503")
+
+        holder = host.spawn("flock", "--no-fork", LOCK, "sleep", "300", log="rpm-lock")
+        settled.ask("repository", available=True)
+        wait_until(lambda: refused(host, "can't create transaction lock"), "dnf sees the lock", 60)
+
+        where = ", ".join(settled.facts()["repository_addresses"])
+        settled.ask("cut", host=host.name, rule=f"ip daddr {{ {where} }} tcp dport 443")
+        holder.stop()
+        wait_until(lambda: refused(host, "curl: (28)"), "dnf gives up on what is silent", 90)
+
+        settled.ask("mend", host=host.name)
+        mended = time.monotonic()
+        wait_until(lambda: settled.targets()[new["id"]]["state"] == "healthy", "it is healthy", 90)
+        wait_until(lambda: "web-node-setup: ready" in host.read(LOG).splitlines()[-1],
+                   "its last words say so", 60)
+        notes.add(f"    at boot the repository away, the rpm database locked, the repository silent: "
+                  f"healthy {time.monotonic() - mended:.0f} s after that, "
+                  f"{time.monotonic() - began:.0f} s after the launch, by itself")
+    finally:
+        settled.ask("restore")
+
+
+def test_a_rotated_secret_disturbs_nobody(settled: Lab, notes: Notes) -> None:
+    hosts = web_hosts(settled)
+    before = generation(hosts[0])
+    url = f"http://{settled.facts()['alb_name']}/efs/index.php"
+    with Visitors(settled.host("client"), url) as people:
+        people.wait(lambda v: len(v) >= 10, "visits before")
+        began = time.time()
+        settled.ask("rotate")
+        people.wait(lambda v: len(v) >= 40, "visits with the old users", since=began)
+        refresh(hosts[0])
+        new = generation(hosts[0])
+        assert new != before and generation(hosts[1]) == before
+        people.wait(lambda v: len(v) >= 40, "visits with both", since=time.time())
+        refresh(hosts[1])
+        people.wait(lambda v: len(v) >= 40, "visits with the new users", since=time.time())
+        visits = people.visits(began)
+    assert not bad(visits), told(visits)
+    assert {f"page_{before}", f"page_{new}"} <= set(users(settled))
+    for host in hosts:
+        assert generation(host) == new
+    notes.add(f"    secret rotated under {len(visits)} visits: none failed")
+
+
+def database_job(host: Inside) -> dict[str, Any]:
+    status = json.loads(host.run("wnactl", "status", "--json", check=False).stdout)
+    return dict(next(job for job in status["jobs"] if job["name"] == "database"))
+
+
+def database_page(host: Inside) -> tuple[str, str]:
+    """Status and body."""
+    said = host.run("curl", "-sS", "-m", "10", "-w", "\n%{http_code}",
+                    "http://127.0.0.1/efs/index.php").stdout
+    body, _, status = said.rpartition("\n")
+    return status, body
+
+
+def test_a_refused_login_mends_itself(settled: Lab, notes: Notes) -> None:
+    """Users gone, as after a restore from a snapshot: the agent is refused, which starts the
+    service (by its path unit), which makes them anew."""
+    hosts = web_hosts(settled)
+    gen = generation(hosts[0])
+    log = "/var/log/units/web-node-agent.service.log"
+    written = {host.name: len(host.read(log)) for host in hosts}
+    began = time.monotonic()
+    for host in hosts:
+        host.run("touch", "-d", "-20 minutes", DONE)  # the last good run was not just now
+    for user in (f"wna_{gen}", f"page_{gen}"):
+        settled.ask("sql", text=f"DROP USER {user}@'%'; KILL USER {user};")
+    for host in hosts:  # before anything is mended: the page is refused now, …
+        status, body = database_page(host)
+        assert status == "500" and "Access denied for user 'page_" in body, (status, body)
+    assert f"page_{gen}" not in users(settled)
+    for host in hosts:  # … and the agent as soon as it asks
+        wait_until(lambda: "login refused" in host.read(log)[written[host.name]:],
+                   f"{host.name}: the agent's login is refused", 30)
+    for host in hosts:
+        wait_until(lambda: database_page(host)[0] == "200" and database_job(host)["level"] == "ok",
+                   f"{host.name}: page and agent are back", 120)
+    assert {f"page_{gen}", f"wna_{gen}"} <= set(users(settled))
+    notes.add(f"    database users lost: both logins refused, mended after "
+              f"{time.monotonic() - began:.0f} s")

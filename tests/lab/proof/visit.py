@@ -1,0 +1,76 @@
+"""Run inside a host: people who use the page.
+
+    proof/visit.py URL WORKERS [PAUSE_S]        asks for it
+    proof/visit.py URL WORKERS PAUSE_S WORD     posts rows named WORD-<number> into the form
+
+One JSON line on standard output for each request: at (start, time.time()), took_s, status
+(0: no answer), why, address (the instance's, off the page), row. Each request resolves the name and
+connects anew, as a new visitor does. Ends with its standard input.
+By itself: it is run by the host's own Python, with nothing of the project's.
+"""
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import os
+import re
+import sys
+import threading
+import time
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+PATIENCE_S = 10.0
+ADDRESS = re.compile(r"Private IP Address.*?(\d+\.\d+\.\d+\.\d+)", re.S)
+LOCK = threading.Lock()
+
+
+def request(host: str, port: int, path: str, row: str) -> dict[str, Any]:
+    began = time.time()
+    found: dict[str, Any] = {"at": began, "status": 0, "why": "", "address": "", "row": row}
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
+    try:
+        if row:
+            connection.request("POST", path, urlencode({"name": row, "address": "SEOUL"}), {
+                "Content-Type": "application/x-www-form-urlencoded"})
+        else:
+            connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read().decode(errors="replace")
+        found["status"] = answer.status
+        if shown := ADDRESS.search(body):
+            found["address"] = shown[1]
+        if answer.status >= 400:
+            found["why"] = re.sub(r"<[^>]*>|\s+", " ", body)[:200]
+    except (OSError, http.client.HTTPException) as error:
+        found["why"] = f"{type(error).__name__}: {error}"
+    finally:
+        connection.close()
+    found["took_s"] = round(time.time() - began, 4)
+    return found
+
+
+def visitor(url: str, pause_s: float, word: str, numbers: "itertools.count[int]") -> None:
+    place = urlsplit(url)
+    while True:
+        row = f"{word}-{next(numbers)}" if word else ""
+        found = request(place.hostname or "", place.port or 80, place.path or "/", row)
+        with LOCK:
+            print(json.dumps(found), flush=True)
+        time.sleep(pause_s)  # a visitor's own pace
+
+
+def main() -> None:
+    url, workers, *rest = sys.argv[1:]
+    pause_s = float(rest[0]) if rest else 0.0
+    word = rest[1] if len(rest) > 1 else ""
+    numbers = itertools.count(1)
+    for _ in range(int(workers)):
+        threading.Thread(target=visitor, args=(url, pause_s, word, numbers), daemon=True).start()
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

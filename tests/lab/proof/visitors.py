@@ -1,0 +1,75 @@
+"""The tests' side of proof/visit.py: visitors at a host, and what they met."""
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any, Callable
+
+from parts.process import Process
+from parts.wait import wait_until
+
+from lab.command.client import Inside, patience
+
+PYTHON = "/usr/bin/python3"
+VISIT = "/lab/lab/proof/visit.py"  # where a host has it
+Visit = dict[str, Any]
+
+
+class Visitors:
+    """Used as `with Visitors(...) as people:`; they leave at the end."""
+
+    def __init__(self, host: Inside, url: str, workers: int = 2, pause_s: float = 0.05,
+                 word: str = "") -> None:
+        self.host = host
+        read, self._write = os.pipe()
+        arguments = [PYTHON, "-I", VISIT, url, str(workers), str(pause_s)]
+        self._log = host.logs / f"{host.name}.visit-{time.monotonic_ns()}.log"
+        self.process = Process(host.enter(*arguments, *([word] if word else [])), self._log, read)
+        os.close(read)
+        self._file = self._log.open(encoding="utf-8", errors="replace")
+        self._known: list[Visit] = []
+        self._rest = ""  # of the last line, while it is written
+
+    def __enter__(self) -> "Visitors":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._write)
+        self.process.stop()
+        self.visits()  # its last words are known afterwards, too
+        self._file.close()
+
+    def visits(self, since: float = 0.0) -> list[Visit]:
+        """Those that began after a time.time(), in order of their end. Only what is new is read:
+        there may be tens of thousands."""
+        if not self._file.closed:
+            *lines, self._rest = (self._rest + self._file.read()).split("\n")
+            self._known += [json.loads(line) for line in lines if line.startswith("{")]
+        return [visit for visit in self._known if visit["at"] >= since]
+
+    def wait(self, condition: Callable[[list[Visit]], Any], what: str, timeout: float = 30.0,
+             since: float = 0.0) -> Any:
+        """Until the condition is true of the visits so far."""
+        return wait_until(lambda: condition(self.visits(since)), what, patience(timeout))
+
+
+def good(visit: Visit) -> bool:
+    return bool(200 <= visit["status"] < 400)
+
+
+def bad(visits: list[Visit]) -> list[Visit]:
+    return [visit for visit in visits if not good(visit)]
+
+
+def addresses(visits: list[Visit]) -> set[str]:
+    return {visit["address"] for visit in visits if visit["address"]}
+
+
+def told(visits: list[Visit]) -> str:
+    """Failures, each kind once with its number."""
+    kinds: dict[str, int] = {}
+    for visit in bad(visits):
+        kind = f"{visit['status']} {visit['why'][:80]}"
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return "; ".join(f"{count} x {kind}" for kind, count in sorted(kinds.items())) or "none"
