@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-build=${WNA_BUILD:-$root/build/check}
+build=$(realpath -m -- "${WNA_BUILD:-$root/build/check}")
 logs=$build/logs
 
 # busy WHAT COMMAND...: runs it with its output in a log file, says every ten

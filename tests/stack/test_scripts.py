@@ -57,7 +57,7 @@ def test_systemd_takes_the_units(units: Path) -> None:
 @pytest.mark.parametrize("name, old, new, words", [
     ("web-node-agent-database.service", "TimeoutStopSec", "TimeoutStpSec", "Unknown key"),
     ("web-node-agent-database.service", "/wna-database", "/absent", "not executable"),
-    ("web-node-agent-database.timer", "=15min", "=a while", "a while"),
+    ("web-node-agent-database.timer", "=4min", "=a while", "a while"),
     ("web-node-agent-guard.service", "After=nftables", "After=php-fpm", "cycle"),
     ("nftables.service.d/web-node-agent.conf", "ExecReload=-", "ExecReload=x", "x/"),
 ])

@@ -328,6 +328,8 @@ def test_cfn_lint_has_nothing_to_say(stack: Template, tmp_path: Path, region: st
     # Neither the template nor a file of the user's may silence it.
     assert "cfn-lint" not in stack.root["Metadata"]
     assert not any("cfn-lint" in r.get("Metadata", {}) for r in stack.resources.values())
+    # It cannot judge EngineVersion, which comes by a parameter: its own list (1.51.0) ends before
+    # 8.4.11, which RDS has since September 2026.
     quiet = {**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([Path(sys.executable).with_name("cfn-lint"), "--regions", region, "--",
                            STACK],

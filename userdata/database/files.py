@@ -32,9 +32,10 @@ def assignments(path: str) -> dict[str, str]:
 
 
 def age(path: str) -> float:
-    """Seconds since it was written; endless if it is not there."""
+    """Seconds since it was written; endless if it is not there. From the future, where it was
+    written before the clock was set back, it is as far away as from the past."""
     try:
-        return max(0.0, time.time() - os.lstat(path).st_mtime)
+        return abs(time.time() - os.lstat(path).st_mtime)
     except OSError:
         return float("inf")
 

@@ -9,7 +9,7 @@ import os
 import files
 
 QUICK = 10           # tries in a row, 20 s apart by RestartSec=
-LET_BE_S = 14 * 60   # then: the timer comes each quarter of an hour
+LET_BE_S = 14 * 60   # then, where there are credentials that work or did; FIRST_S where not
 FIRST_S = 60
 MOST_S = 15 * 60
 LAPSE_S = 3 * MOST_S  # what was last cured so long ago is cured

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from parts import control, moto_common
-from . import in_moto as aws_moto
+from . import in_moto
 from . import policy
 from .authorizing import refusal
 from .sessions import Sessions
@@ -148,13 +148,13 @@ class Secret:
 class Server:
     def __init__(self, plan: dict[str, Any], address: str, certificate: str, key: str) -> None:
         settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
-        aws_moto.install()
+        in_moto.install()
         self.account = Account(plan)
         self.secret = Secret(self.account, **plan["secret"]) if plan["secret"] else None
         # Address on the backplane of an endpoint's interface → its statements, None: the
         # default policy. Whoever comes from elsewhere came by no endpoint.
         self.endpoints: dict[str, list[dict[str, Any]] | None] = {}
-        self.group = aws_moto.Group(self.account.id, self.account.region, plan["group"])
+        self.group = in_moto.Group(self.account.id, self.account.region, plan["group"])
         self._authorize_as_iam_does()
         settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
         self.recorder = moto_common.serve(address, certificate, key, LOG_ENTRIES)
@@ -230,7 +230,7 @@ class Server:
             case "count":
                 return self.recorder.count()
             case "pin":  # ids for what is created next, by kind
-                return aws_moto.pinned.update(order["ids"])
+                return in_moto.pinned.update(order["ids"])
             case "attributes":
                 return self.group.attributes(order["values"])
             case "reserve":

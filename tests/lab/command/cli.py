@@ -28,6 +28,7 @@ from .bringing_up import Daemon, say
 from .client import Lab, Refused
 
 NOT_UP = "it is not up; begin with: tests/lab/run up"
+LONGEST = 107  # bytes of a socket's path (unix(7))
 MOST_CLIENTS = 20000  # ab's own limit
 
 
@@ -62,6 +63,8 @@ def stack_of(parameters: dict[str, str]) -> template.Stack:
 def up(words: list[str]) -> int:
     parameters = parameters_of(words)
     build = client.build_folder()
+    if len(os.fsencode(client.folder(build) / "lab.sock")) > LONGEST:
+        return fail(f"{build} is too long a path for a socket; give a shorter one as WNA_BUILD")
     held = lock.take(build)
     if held is None:
         return fail("it is up already, or coming up; see it with: tests/lab/run status")
@@ -189,20 +192,24 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        return fail(f"{command}: {one_line(error)} (more in {logged()})")
+        return fail(f"{command}: {one_line(error)}{logged()}")
 
 
 def one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def logged() -> Path:
-    """Where the traceback of what is being handled has been put."""
+def logged() -> str:
+    """Where the traceback of what is being handled has been put, if it could be."""
     place = client.build_folder() / "logs/lab-command.log"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("a", encoding="utf-8") as file:
-        file.write(f"{time.strftime('%F %T')} {' '.join(sys.argv[1:])}\n{traceback.format_exc()}\n")
-    return place
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%F %T')} {' '.join(sys.argv[1:])}\n"
+                       f"{traceback.format_exc()}\n")
+    except OSError:  # a full disk, perhaps what went wrong in the first place
+        return ""
+    return f" (more in {place})"
 
 
 if __name__ == "__main__":

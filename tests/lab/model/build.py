@@ -1,5 +1,5 @@
 """From the resolved template to the model (model/model.py): the whole, and what balances
-and scales. The rest is in model/build_network.py, _hosts.py and _data.py.
+and scales. The rest is in the others of the name, model/build_*.py.
 
 Defaults are AWS's, with the page that says so.
 """

@@ -22,15 +22,17 @@ SYSCTL = Path("/proc/sys/net")  # shows the namespace of the thread that opens i
 # A namespace inherits the machine's IPv4 settings: each that matters is set. The document's
 # network has no IPv6. One repetition for connections without an owner, or a namespace whose
 # peers have gone would live on for a minute and more.
-PLAIN = {
+PLAIN: dict[str, int | str] = {
     "ipv4/ip_forward": 0,
+    # What R7 knocks at is never the port of some host's own connection: it listens there.
+    "ipv4/ip_local_reserved_ports": "1024,2049,3306,8080,8099,33000,50000,60999,65000",
     **{f"ipv4/conf/{which}/{key}": 0 for which in ("all", "default")
        for key in ("rp_filter", "send_redirects", "accept_redirects", "proxy_arp")},
     "ipv4/tcp_orphan_retries": 1,
     "ipv6/conf/default/disable_ipv6": 1,
 }
 # Writing ip_forward resets other settings: first.
-ROUTER = {**PLAIN, "ipv4/ip_forward": 1, "ipv6/conf/all/disable_ipv6": 1}
+ROUTER: dict[str, int | str] = {**PLAIN, "ipv4/ip_forward": 1, "ipv6/conf/all/disable_ipv6": 1}
 
 
 def _unshared() -> int:
@@ -55,7 +57,7 @@ def _unshared() -> int:
 class Netns:
     """`settings`: sysctls below net/, as PLAIN and ROUTER."""
 
-    def __init__(self, name: str, settings: Mapping[str, int] = ROUTER) -> None:
+    def __init__(self, name: str, settings: Mapping[str, int | str] = ROUTER) -> None:
         self.name = name
         self._fd = _unshared()
         self.sysctl(settings)
@@ -131,7 +133,7 @@ def ip_in(holder: Holder, lines: str) -> None:
     run_in(holder, "ip", "-batch", "-", stdin=lines)
 
 
-def write_sysctls(settings: Mapping[str, int]) -> None:
+def write_sysctls(settings: Mapping[str, int | str]) -> None:
     """Of the calling thread's namespace."""
     for name, value in settings.items():
         try:

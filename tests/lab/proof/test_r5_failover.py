@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from contextlib import ExitStack
 from typing import Any
 
 from lab.command.client import Lab
@@ -11,14 +12,16 @@ from lab.command.table import Notes
 from .visitors import Visit, Visitors, bad, good, told
 from parts.wait import wait_until
 
-DOWN_S = 12.0  # without any writer: long enough for every health check to have seen it
+# Without any writer: longer than the agent's max_age for what it knows of the database, and than
+# two health checks take to trip. (RDS takes 60 to 120 s.)
+DOWN_S = 25.0
 REPLIES = 20  # good answers in a row that mean: it is over
 
 
 def outage(visits: list[Visit]) -> float:
     """From the start of the first failed request to the start of the first after which all
     are good again; 0 if none failed."""
-    failed = [v["at"] for v in bad(visits)]
+    failed = sorted(v["at"] for v in bad(visits))  # visits are in order of their end
     if not failed:
         return 0.0
     return float(next((v["at"] for v in sorted(visits, key=lambda v: v["at"])
@@ -67,9 +70,14 @@ def test_failover_under_reads_and_writes(settled: Lab, notes: Notes) -> None:
     web = settled.in_service()[0]["host"]
     assert resolved(settled, web) == [before["writer"]]
     url = f"http://{settled.facts()['alb_name']}/efs/index.php"
-    word = f"r5-{int(time.time())}"
-    with Visitors(settled.host("client"), url) as readers, \
-            Visitors(settled.host("client"), url, 2, 0.05, word) as writers:
+    word, port = f"r5-{int(time.time())}", settled.facts()["health_port"]
+    with ExitStack() as all_of_them:
+        readers = all_of_them.enter_context(Visitors(settled.host("client"), url))
+        writers = all_of_them.enter_context(
+            Visitors(settled.host("client"), url, 2, 0.05, word))
+        checks = [all_of_them.enter_context(Visitors(
+            settled.host("alb-a"), f"http://{i['address']}:{port}/healthz", 1, 0.5))
+            for i in settled.in_service()]
         for people in (readers, writers):
             people.wait(lambda v: sum(map(good, v)) >= REPLIES, "good answers before")
         began = time.time()
@@ -79,6 +87,9 @@ def test_failover_under_reads_and_writes(settled: Lab, notes: Notes) -> None:
                         v[-REPLIES]["at"] > began + what["seconds"], "it goes on", 60)
         reads, writes = readers.visits(began - 1), writers.visits(began - 1)
         acknowledged = {v["row"] for v in writers.visits() if good(v)}
+    for check in checks:
+        assert len(check.visits(began)) > DOWN_S and not bad(check.visits(began)), \
+            f"the database turned /healthz: {told(check.visits(began))}"
     after = settled.database()
     assert after["writer"] == before["standby"] == what["to"]
     assert resolved(settled, web) == [after["writer"]]

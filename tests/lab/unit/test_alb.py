@@ -1,4 +1,4 @@
-"""What a node of the load balancer tells HAProxy (lab/alb_node.py), and what becomes of what
+"""What a node of the load balancer tells HAProxy (lab/aws/alb_node.py), and what becomes of what
 goes wrong in its threads (lab/trouble.py)."""
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request by the caller's own policies and by the endpoint's (lab/authorizing.py)."""
+"""A request by the caller's own policies and by the endpoint's (lab/aws/authorizing.py)."""
 from __future__ import annotations
 
 from typing import Any

@@ -128,3 +128,9 @@ def test_not_root(tmp_path: Path) -> None:
         text=True, timeout=30, env={**os.environ, "WNA_BUILD": str(tmp_path)})
     assert done.returncode == 2
     assert done.stderr == "lab: needs root (namespaces, packages)\n"
+
+
+def test_a_build_path_too_long_for_a_socket(tmp_path: Path) -> None:
+    done = run("up", build=tmp_path / ("x" * 110))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "too long a path" in done.stderr and "WNA_BUILD" in done.stderr

@@ -69,10 +69,11 @@ def test_what_is_refused_is_soon_asked_for_seldom(rig: Rig) -> None:
     assert node.host.read(REFUSALS).split()[0] == "2" and node.looks()
     node.host.write(REFUSALS, node.host.read(REFUSALS).replace("2 ", "9 ", 1))
     status, said = node.run()
-    assert status == 77 and "AccessDenied" in said and "quarter of an hour" in said
+    assert status == 77 and "AccessDenied" in said and "some minutes" in said
     assert not node.looks() and asked(node) == 3
     assert node.run()[0] == 77 and asked(node) == 4
-    node.host.sh(f"touch -d '-14 min' {REFUSALS}")
+    # It has nothing to go by, and its group will not let it live for a quarter of an hour.
+    node.host.sh(f"touch -d '-61 sec' {REFUSALS}")
     assert node.looks()
     assert node.run()[0] == 77 and not node.looks()
     node.says("denied")
@@ -80,6 +81,29 @@ def test_what_is_refused_is_soon_asked_for_seldom(rig: Rig) -> None:
     node.host.write("/usr/bin/aws", AWS, 0o755)
     node.good()
     assert not node.host.path(REFUSALS).exists() and not node.looks()
+
+
+def test_who_has_credentials_asks_seldom(rig: Rig) -> None:
+    node = rig.node()
+    node.good()
+    node.later(1)
+    node.host.write("/usr/bin/aws", FORBIDDEN, 0o755)
+    assert node.run()[0] == 75
+    node.host.write(REFUSALS, node.host.read(REFUSALS).replace("1 ", "9 ", 1))
+    status, said = node.run()
+    assert status == 77 and "quarter of an hour" in said
+    node.host.sh(f"touch -d '-61 sec' {REFUSALS}")
+    assert not node.looks()
+    node.host.sh(f"touch -d '-14 min' {REFUSALS}")
+    assert node.looks()
+
+
+def test_a_clock_that_was_ahead_hinders_nothing(rig: Rig) -> None:
+    node = rig.node()
+    node.good()
+    assert not node.looks()
+    node.host.sh(f"touch -d '2 hours' {RUN}/done")
+    assert node.looks()
 
 
 def test_a_look_sees_what_there_is_to_do(rig: Rig) -> None:

@@ -1,4 +1,4 @@
-"""The Auto Scaling group's instances in virtual time (lab/fleet.py, aws/activity.py): a day
+"""The Auto Scaling group's instances in virtual time (lab/aws/fleet.py, aws/activity.py): a day
 is played in a moment."""
 from __future__ import annotations
 

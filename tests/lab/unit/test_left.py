@@ -66,8 +66,10 @@ def test_a_process_of_the_build_folder_is_left_wherever_it_comes_from(
         shell: subprocess.Popen[str], tmp_path: Path) -> None:
     left = Left(tmp_path)
     assert shell.stdin and shell.stdout
-    shell.stdin.write(f"{sys.executable} -c 'import time; time.sleep(60)' {left.build}/x & echo $!\n"
-                      "sleep 60 & echo $!\n")
+    sleep = f"{sys.executable} -c 'import time; time.sleep(60)'"
+    # The other one is of a lab of another build folder.
+    shell.stdin.write(f"{sleep} {left.build}/x & echo $!\n"
+                      f"WNA_LAB_BUILD=/elsewhere {sleep} {left.build}2/x & echo $!\n")
     shell.stdin.flush()
     tied, other = int(shell.stdout.readline()), int(shell.stdout.readline())
     try:

@@ -1,4 +1,4 @@
-"""IAM statements (lab/policy.py)."""
+"""IAM statements (lab/aws/policy.py)."""
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Target tracking in virtual time (lab/scaling.py): alarms and capacity."""
+"""Target tracking in virtual time (lab/aws/scaling.py): alarms and capacity."""
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""An instance's role credentials over days, in virtual time (lab/sessions.py)."""
+"""An instance's role credentials over days, in virtual time (lab/aws/sessions.py)."""
 from __future__ import annotations
 
 import random

@@ -1,5 +1,5 @@
 """What is taken back and taken down is so whatever becomes of a part of it: control groups
-(lab/cgroup_tree.py), an instance (lab/instance.py), orders (lab/orders.py)."""
+(lab/instance/cgroup_tree.py), an instance (lab/instance.py), orders (lab/orders.py)."""
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,4 @@
-"""The target group's health in virtual time (lab/targets.py)."""
+"""The target group's health in virtual time (lab/aws/targets.py)."""
 from __future__ import annotations
 
 import random
