@@ -442,6 +442,12 @@ static void begin(void)
 	push_turn(w.push, w.now_ms, wall());
 }
 
+UNUSED static void begin_healthy(void)
+{
+	begin();
+	push_healthy(w.push);
+}
+
 static void finish(void)
 {
 	push_free(w.push, w.now_ms, wall());
