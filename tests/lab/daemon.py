@@ -19,6 +19,7 @@ from parts import control
 from . import kernel
 from .command import client
 from .command import lock
+from .trouble import plain
 from .world import World
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -55,9 +56,6 @@ class Daemon:
 
     def do(self, order: dict[str, Any]) -> dict[str, Any]:
         try:
-            if order["op"] == "down":
-                os.kill(os.getpid(), signal.SIGTERM)
-                return {"answer": {}}
             if not self.world or not self.ready.is_set():
                 return {"error": "the lab is not up yet"}
             return {"answer": self.world.do(order)}
@@ -75,7 +73,7 @@ class Daemon:
             signal.signal(number, stop)
         threading.Thread(target=self.watch_caller, daemon=True).start()
         try:
-            lacking = kernel.missing()
+            lacking = kernel.missing(self.build)
             if lacking:
                 for line in lacking:
                     say(f"failed this machine lacks {line}")
@@ -83,7 +81,7 @@ class Daemon:
             self.world = World(self.build, Path(os.environ["WNA_LAB_STAGE"]),
                                Path(os.environ["WNA_LAB_TEMPLATE"]), parameters, say)
             threading.Thread(target=control.serve, daemon=True,
-                             args=(str(self.folder / "lab.sock"), self.do)).start()
+                             args=(str(client.socket(self.build)), self.do)).start()
             self.world.up()
             if self.stopping:  # where an exception could not come out
                 raise Stop
@@ -95,14 +93,14 @@ class Daemon:
             return 0 if self.ready.is_set() else 130
         except Exception as error:
             traceback.print_exc()
-            say(f"failed {' '.join(str(error).split()) or type(error).__name__}")
+            say(f"failed {plain(error)}")
             return 1
         finally:
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
             if self.world:
                 self.world.down()
-            (self.folder / "lab.sock").unlink(missing_ok=True)
+            client.socket(self.build).unlink(missing_ok=True)
 
 
 def main() -> int:

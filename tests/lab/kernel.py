@@ -113,27 +113,21 @@ def _failing(needs: list[Need], attempt: Try) -> list[str]:
     return [_line(need, reason) for need, reason in found if reason]
 
 
-def control_groups(places: dict[str, Path] | None = None) -> str:
-    """Why no processor can be shared out; "" if one can: tried with a group of its own."""
-    found = cgroup_tree.mounts() if places is None else places
-    unified, name = "cpu" not in found, f"wna-lab-try-{os.getpid()}"
-    if unified and "unified" not in found:
-        return "neither version 1's cpu nor version 2 is mounted"
-    needed = [found["unified"]] if unified else [found[n] for n in ("cpu", "cpuacct") if n in found]
-    if unified and "cpu" not in (needed[0] / "cgroup.controllers").read_text().split():
-        return f"{needed[0]} has no controller cpu"
-    if not unified and "cpuacct" not in found:
-        return "version 1's cpuacct is not mounted"
-    for place in needed:
+def control_groups(build: Path) -> str:
+    """Why no processor can be shared out; "" if one can: an instance's group is made, in the
+    lab's own family, which the next one sweeps should this be killed."""
+    try:
+        control = cgroup_tree.Control(build)
         try:
-            (place / name).mkdir()
+            group = control.group("trial")
             try:
-                if not unified and place == found["cpu"]:
-                    (place / name / "cpu.cfs_quota_us").write_text("50000")
+                group.limit(0.5)
             finally:
-                (place / name).rmdir()
-        except OSError as error:
-            return f"{place}: {error.strerror}"
+                group.remove()
+        finally:
+            control.close()
+    except (cgroup_tree.NoControlGroups, OSError) as error:
+        return str(error).removeprefix("control groups: ")
     return ""
 
 
@@ -141,7 +135,7 @@ def _fuse_is_needed() -> bool:
     return not kernel_has_nfs() or "cpu" in cgroup_tree.mounts()
 
 
-def missing(attempt: Try = alone, groups: Callable[[], str] = control_groups,
+def missing(build: Path, attempt: Try = alone, groups: Callable[[Path], str] = control_groups,
             found: Callable[[str], str | None] = shutil.which) -> list[str]:
     """What is lacking, each in words, with what for and how to get it; [] if all can be built."""
     names = [need for need in PROGRAMS if not found(need.what.split()[-1])]
@@ -151,7 +145,7 @@ def missing(attempt: Try = alone, groups: Callable[[], str] = control_groups,
     if lacking:  # nowhere to try the rest in
         return lacking
     lacking = _failing([OVERLAY] + ([FUSE] if _fuse_is_needed() else []), attempt)
-    reason = groups()
+    reason = groups(build)
     if reason:
         lacking.append(_line(Need(
             "control groups with a processor's quota", "the instances' share of the processor",

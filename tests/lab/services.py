@@ -68,8 +68,8 @@ class Services:
         """Every network interface that the template asks for, but the instances'."""
         for zone, host in self._nodes.items():
             subnet = self.model.in_zone(self.model.alb.subnets, zone)
-            self.spots[host.name] = self.fabric.attach(
-                host, subnet, host.name, self.model.alb.groups, public=self.model.alb.internet_facing)
+            self.spots[host.name] = self.fabric.attach(host, subnet, host.name,
+                                                       self.model.alb.groups, public=True)
         for target in self.model.mount_targets:
             zone = self.model.subnets[target.subnet].zone
             name = f"efs-{letter(zone)}"

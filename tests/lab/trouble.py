@@ -16,6 +16,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:500]
 
 
+def plain(error: BaseException) -> str:
+    """Without its kind, for whoever gave the command."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 class Troubles:
     """`say`: takes a line for the log."""
 

@@ -10,6 +10,23 @@ import threading
 from pathlib import Path
 
 
+def descriptors(control: list[tuple[int, int, bytes]]) -> list[int]:
+    """Those that came with a message (SCM_RIGHTS)."""
+    fds: list[int] = []
+    for level, kind, payload in control:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            part = array.array("i")
+            part.frombytes(payload[:len(payload) - len(payload) % part.itemsize])
+            fds += part
+    return fds
+
+
+def assignments(data: bytes) -> dict[str, str]:
+    """A message's lines NAME=value."""
+    return dict(line.split("=", 1) for line in data.decode(errors="replace").split("\n")
+                if "=" in line)
+
+
 class NotifySocket:
     def __init__(self, path: Path) -> None:
         path.unlink(missing_ok=True)
@@ -30,14 +47,7 @@ class NotifySocket:
                 return
             if not data:
                 return
-            message = dict(line.split("=", 1) for line in data.decode(errors="replace").split("\n")
-                           if "=" in line)
-            fds: list[int] = []
-            for level, kind, payload in control:
-                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                    part = array.array("i")
-                    part.frombytes(payload[:len(payload) - len(payload) % part.itemsize])
-                    fds += part
+            message, fds = assignments(data), descriptors(control)
             with self._lock:
                 self.messages.append(message)
                 name = message.get("FDNAME", "stored")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from .policy import Context, Statement, allows
+from lab.model.policy import Context, Statement, allows
 
 IDENTITY, ENDPOINT = "identity-based", "VPC endpoint"
 

@@ -3,7 +3,7 @@ secretsmanager, sts, ec2 and iam in one process, moto behind TLS, told apart by 
 signing name of the request, as the host's name says it too. Every request's
 signature is verified by moto, and each principal may do what its statements say:
 those of the template's roles word for word, with Action, Resource and Condition
-(aws/policy.py), and what the endpoint lets through that the request came by
+(model/policy.py), and what the endpoint lets through that the request came by
 (aws/authorizing.py). Real: wire protocols, signatures, sessions. A stand-in: the services'
 behaviour, see aws/in_moto.py for what of moto's is changed.
 
@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from parts import control, moto_common
+from lab.model import policy
 from . import in_moto
-from . import policy
 from .authorizing import refusal
 from .sessions import Sessions
 

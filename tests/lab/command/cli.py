@@ -19,6 +19,7 @@ from typing import Any
 from lab.model import model
 from lab.model import own_parameters as own
 from lab.template import interpreter as template
+from lab.trouble import plain
 from . import client
 from . import down
 from . import interrupt
@@ -63,7 +64,7 @@ def stack_of(parameters: dict[str, str]) -> template.Stack:
 def up(words: list[str]) -> int:
     parameters = parameters_of(words)
     build = client.build_folder()
-    if len(os.fsencode(client.folder(build) / "lab.sock")) > LONGEST:
+    if len(os.fsencode(client.socket(build))) > LONGEST:
         return fail(f"{build} is too long a path for a socket; give a shorter one as WNA_BUILD")
     held = lock.take(build)
     if held is None:
@@ -107,7 +108,7 @@ def status(words: list[str]) -> int:
         try:  # put together first, and shown at once
             picture = show.status(found)
         except Exception as error:  # it is not up yet, or just ends
-            picture = f"lab: {one_line(error)}"
+            picture = f"lab: {plain(error)}"
         print("\x1b[H\x1b[2J" + picture, flush=True)
         time.sleep(1)  # a picture a second
     print(show.status(found))
@@ -192,11 +193,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        return fail(f"{command}: {one_line(error)}{logged()}")
-
-
-def one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+        return fail(f"{command}: {plain(error)}{logged()}")
 
 
 def logged() -> str:

@@ -2,6 +2,7 @@
 each host. Nothing here changes the lab but by an order."""
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ def build_folder() -> Path:
 def folder(build: Path) -> Path:
     """All that belongs to a run."""
     return build / "lab"
+
+
+def socket(build: Path) -> Path:
+    """Where the daemon takes orders."""
+    return folder(build) / "lab.sock"
 
 
 def patience(seconds: float) -> float:
@@ -64,7 +70,7 @@ class Lab:
         self._hosts: dict[int, Inside] = {}
 
     def ask(self, op: str, timeout: float = 60.0, **more: Any) -> Any:
-        place = self.folder / "lab.sock"
+        place = socket(self.build)
         if not lock.look(self.build).held or not place.exists():  # or it would be waited for
             raise Refused("the lab is not up yet, or no longer")
         answer = control.ask(place, {"op": op, **more}, timeout)
@@ -122,6 +128,11 @@ class Lab:
 
     def alarms(self) -> dict[str, Any]:
         return dict(self.ask("alarms"))
+
+    def zone_of(self, address: str) -> str:
+        """The zone of the subnet that it is in."""
+        return next(str(s["zone"]) for s in self.facts()["subnets"].values()
+                    if ipaddress.ip_address(address) in ipaddress.ip_network(s["cidr"]))
 
     def database(self) -> dict[str, Any]:
         """writer and standby (addresses), semi_sync, events."""

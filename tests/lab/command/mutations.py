@@ -128,12 +128,9 @@ def chosen(words: list[str]) -> list[Mutation]:
 
 def edits(lab: Lab, mutation: Mutation) -> list[Edit]:
     """With the zones put in that the database's two are in now."""
-    now, subnets = lab.database(), lab.facts()["subnets"].values()
-
-    def letter(address: str) -> str:
-        return str(next(s["zone"] for s in subnets if s["cidr"].rsplit(".", 1)[0]
-                        == address.rsplit(".", 1)[0]))[-1].upper()
-    return mutation.in_zones(letter(now["standby"]), letter(now["writer"]))
+    now = lab.database()
+    standby, writer = (lab.zone_of(now[who])[-1].upper() for who in ("standby", "writer"))
+    return mutation.in_zones(standby, writer)
 
 
 class NotTried(RuntimeError):

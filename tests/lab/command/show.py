@@ -5,6 +5,7 @@ from typing import Any, Callable
 
 from lab.model import own_parameters as own
 from lab.template.interpreter import Stack
+from lab.trouble import plain
 from .client import Lab
 from .table import table
 
@@ -68,7 +69,7 @@ def part(what: str, make: Callable[[], str]) -> str:
     try:
         return make()
     except Exception as error:
-        return f"{what}: not known just now: {' '.join(str(error).split()) or type(error).__name__}"
+        return f"{what}: not known just now: {plain(error)}"
 
 
 def status(lab: Lab) -> str:

@@ -17,7 +17,6 @@ templates and aliases are unknown.
 """
 from __future__ import annotations
 
-import array
 import json
 import os
 import selectors
@@ -27,6 +26,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from parts.notify import assignments, descriptors
 
 from .systemctl_client import SOCKET
 from .systemctl_files import BadUnit
@@ -146,17 +147,10 @@ class Runner:
                 data, control, _, _ = self._notify.recvmsg(8192, room, socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 return
-            pid = 0
-            fds: list[int] = []
-            for level, kind, payload in control:
-                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                    part = array.array("i")
-                    part.frombytes(payload[:len(payload) - len(payload) % part.itemsize])
-                    fds += part
-                elif level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
-                    pid = int.from_bytes(payload[:4], sys.byteorder, signed=True)
-            words = dict(line.split("=", 1) for line in data.decode(errors="replace").split("\n")
-                         if "=" in line)
+            fds, words = descriptors(control), assignments(data)
+            pid = next((int.from_bytes(payload[:4], sys.byteorder, signed=True)
+                        for level, kind, payload in control if (level, kind) ==
+                        (socket.SOL_SOCKET, socket.SCM_CREDENTIALS)), 0)
             for unit in self.jobs.units.values():
                 if isinstance(unit, Service) and unit.owns(pid):
                     fds = unit.message(pid, words, fds)

@@ -86,7 +86,7 @@ def build_alb(stack: Stack, network: Network) -> Alb:
         idle = _whole(p, "LoadBalancerAttributes", attributes, "idle_timeout.timeout_seconds", 60,
                       1, 4000)
         dns = stack.attribute(resource.name, "DNSName")
-        return Alb(resource.name, stack.ref(resource.name), dns, True, subnets,
+        return Alb(resource.name, stack.ref(resource.name), dns, subnets,
                    p.references("SecurityGroups", GROUP), idle, _listener(stack), resource.line)
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.aws import policy
 from lab.template.interpreter import Resource, Stack
+from . import policy
 from .build_network import SUBNET, TABLE, VPC, Network
 from .build_rights import document
 from .model import ANY, Endpoint, Group, Route, Rule

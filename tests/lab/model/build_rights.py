@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.aws import policy
 from lab.template.interpreter import List, Map, Resource, Stack
+from . import policy
 from .model import Role
 from .reader import Properties
 

@@ -76,7 +76,6 @@ class Alb:
     name: str
     id: str                   # ARN
     dns_name: str
-    internet_facing: bool
     subnets: list[str]        # a node in each
     groups: list[str]
     idle_timeout: int

@@ -22,10 +22,11 @@ SYSCTL = Path("/proc/sys/net")  # shows the namespace of the thread that opens i
 # A namespace inherits the machine's IPv4 settings: each that matters is set. The document's
 # network has no IPv6. One repetition for connections without an owner, or a namespace whose
 # peers have gone would live on for a minute and more.
+RESERVED = (1024, 2049, 3306, 8080, 8099, 33000, 50000, 60999, 65000)
 PLAIN: dict[str, int | str] = {
     "ipv4/ip_forward": 0,
     # What R7 knocks at is never the port of some host's own connection: it listens there.
-    "ipv4/ip_local_reserved_ports": "1024,2049,3306,8080,8099,33000,50000,60999,65000",
+    "ipv4/ip_local_reserved_ports": ",".join(map(str, RESERVED)),
     **{f"ipv4/conf/{which}/{key}": 0 for which in ("all", "default")
        for key in ("rp_filter", "send_redirects", "accept_redirects", "proxy_arp")},
     "ipv4/tcp_orphan_retries": 1,

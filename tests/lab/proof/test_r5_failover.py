@@ -2,7 +2,6 @@
 without an administrator."""
 from __future__ import annotations
 
-import ipaddress
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -26,12 +25,6 @@ def outage(visits: list[Visit]) -> float:
         return 0.0
     return float(next((v["at"] for v in sorted(visits, key=lambda v: v["at"])
                        if v["at"] > failed[-1]), time.time()) - failed[0])
-
-
-def zone_of(lab: Lab, address: str) -> str:
-    subnets = lab.facts()["subnets"]
-    return next(str(s["zone"]) for s in subnets.values()
-                if ipaddress.ip_address(address) in ipaddress.ip_network(s["cidr"]))
 
 
 def resolved(lab: Lab, host: str) -> list[str]:
@@ -70,13 +63,14 @@ def test_failover_under_reads_and_writes(settled: Lab, notes: Notes) -> None:
     web = settled.in_service()[0]["host"]
     assert resolved(settled, web) == [before["writer"]]
     url = f"http://{settled.facts()['alb_name']}/efs/index.php"
-    word, port = f"r5-{int(time.time())}", settled.facts()["health_port"]
+    facts, word = settled.facts(), f"r5-{int(time.time())}"
     with ExitStack() as all_of_them:
         readers = all_of_them.enter_context(Visitors(settled.host("client"), url))
         writers = all_of_them.enter_context(
             Visitors(settled.host("client"), url, 2, 0.05, word))
         checks = [all_of_them.enter_context(Visitors(
-            settled.host("alb-a"), f"http://{i['address']}:{port}/healthz", 1, 0.5))
+            settled.host("alb-a"), f"http://{i['address']}:{facts['health_port']}{facts['health_path']}",
+            1, 0.5))
             for i in settled.in_service()]
         for people in (readers, writers):
             people.wait(lambda v: sum(map(good, v)) >= REPLIES, "good answers before")
@@ -93,9 +87,9 @@ def test_failover_under_reads_and_writes(settled: Lab, notes: Notes) -> None:
     after = settled.database()
     assert after["writer"] == before["standby"] == what["to"]
     assert resolved(settled, web) == [after["writer"]]
-    assert zone_of(settled, after["writer"]) != zone_of(settled, before["writer"])
+    assert settled.zone_of(after["writer"]) != settled.zone_of(before["writer"])
     present = rows(settled)
-    settled.ask("sql", text=f"DELETE FROM practice.practice WHERE name LIKE '{word}-%';")
+    settled.ask("sql", text=f"DELETE FROM {facts['database_table']} WHERE name LIKE '{word}-%';")
     page_shows(settled)
     assert bad(writes), "the failover was seen by nobody: what was proved?"
     lost = acknowledged - present
@@ -123,4 +117,4 @@ def test_the_old_master_returns_as_standby(settled: Lab) -> None:
     """In the other zone, in step, with no transaction of its own."""
     now = settled.ask("wait_standby", timeout=90)
     assert now["semi_sync"] == "ON" and now["extra_transactions"] == ""
-    assert zone_of(settled, now["standby"]) != zone_of(settled, now["writer"])
+    assert settled.zone_of(now["standby"]) != settled.zone_of(now["writer"])

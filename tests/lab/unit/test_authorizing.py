@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab.aws.authorizing import refusal
-from lab.aws.policy import principal_arn
+from lab.model.policy import principal_arn
 
 CALLER = "arn:aws:sts::123456789012:assumed-role/web/i-1"
 CONTEXT = {"aws:principalarn": principal_arn(CALLER), "cloudwatch:namespace": "WebNodeAgent"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.network.netns import RESERVED
 from lab.proof import knocking
 from lab.proof.knocking import Knock, Met, Spot
 from lab.proof.probing import Place
@@ -45,3 +46,8 @@ def test_the_table_shows_what_was_let_through() -> None:
                 Knock("client", "nat", True, 53, "udp"): "silent"}
     line = knocking.shown(EVERYBODY, met).splitlines()[2]
     assert line.split() == ["client", "-", "22*", "ping"]
+
+
+def test_no_host_uses_a_port_that_is_knocked_at_for_its_own_connections() -> None:
+    """It could not listen there. Below 1024 none does: a balancer's node from there on."""
+    assert {port for port in (*knocking.PORTS, *knocking.UDP) if port >= 1024} == set(RESERVED)

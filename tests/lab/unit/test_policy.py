@@ -1,11 +1,11 @@
-"""IAM statements (lab/aws/policy.py)."""
+"""IAM statements (lab/model/policy.py)."""
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
 
-from lab.aws.policy import CONTEXT, allows, check, principal_arn
+from lab.model.policy import CONTEXT, allows, check, principal_arn
 
 SECRET = "arn:aws:secretsmanager:ap-northeast-2:123456789012:secret:rds!db-1-AbCdEf"
 METRICS: dict[str, Any] = {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.aws import policy
+from lab.model import policy
 from lab.model import model
 from lab.template import interpreter as template
 from lab.template.interpreter import TemplateError, Tree
