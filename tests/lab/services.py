@@ -36,7 +36,8 @@ class Services:
     """Hosts are made at once and filled in steps, so that what takes long begins early."""
 
     def __init__(self, fabric: Fabric, model: Model, authority: Authority, venv: Path, ca: Path,
-                 tests: Path, troubles: Troubles, say: Callable[[str], None]) -> None:
+                 tests: Path, troubles: Troubles, say: Callable[[str], None],
+                 file_system: Callable[[Host, str], FileSystem] = FileSystem) -> None:
         self.fabric, self.model, self.authority = fabric, model, authority
         self._troubles, self._say = troubles, say
         self.hosts: list[Host] = []
@@ -52,7 +53,7 @@ class Services:
         # Never told to anybody but through Secrets Manager.
         self.password = secrets.token_urlsafe(24)
         self.aws = Aws(self._aws, model, venv, ca, AWS, self.password)
-        self.efs = FileSystem(
+        self.efs = file_system(
             self._efs, f"{model.file_system.id}.efs.{model.region}.amazonaws.com")
 
     def _host(self, name: str, binds: list[tuple[Path, str, str]]) -> Host:

@@ -10,10 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
+from parts.host import Host
 from parts.pki import Authority
 from parts.wait import wait_until
 
 from .aws.controller import Controller
+from .aws.efs import FileSystem
 from .aws.metadata import Metadata
 from .instance.cgroup import Cgroups
 from .machines import Machines
@@ -34,12 +36,13 @@ HEALTHY_S = 90.0
 
 
 class World:
-    """`say`: shows a line to whoever waits."""
+    """`say`: shows a line to whoever waits. `folder`: what is written goes there (a folder of
+    the build folder's)."""
 
     def __init__(self, build: Path, stage: Path, template_path: Path, given: dict[str, str],
-                 say: Callable[[str], None]) -> None:
+                 say: Callable[[str], None], folder: str = "lab") -> None:
         self.build, self.stage, self.say = build, stage, say
-        self.folder = build / "lab"
+        self.folder = build / folder
         self.logs = self.folder / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.given = parameters.with_given(given)
@@ -76,7 +79,7 @@ class World:
         self.say(f"network: {len(self.model.subnets)} subnets, {len(self.model.groups)} security "
                  f"groups, {len(self.model.acls)} network ACLs")
         self.services = Services(self.fabric, self.model, self.authority, self.build / "venv",
-                                 self.ca, TESTS, self.troubles, self.log)
+                                 self.ca, TESTS, self.troubles, self.log, self._file_system)
         self._later(self.services.close)
         self.services.start_aws()
         self.resolver = Resolver(self.fabric, self.model)
@@ -112,6 +115,9 @@ class World:
         self.authority = Authority()
         self.ca = self.folder / "ca.pem"
         self.authority.write(self.ca)
+
+    def _file_system(self, host: Host, name: str) -> FileSystem:
+        return FileSystem(host, name)
 
     def _repository(self) -> Path:
         """What whoever deploys the stack puts into the bucket: the package (here the installed

@@ -191,7 +191,8 @@ class Handler(BaseHTTPRequestHandler):
                 - time.monotonic()
         if left <= 0:
             return self.error(401, "Unauthorized")
-        path = self.path.split("?")[0]
+        # A version by its date is as good as "latest" ("Instance metadata versions").
+        path = re.sub(r"^/20\d\d-\d\d-\d\d(?=/)", "/latest", self.path.split("?")[0])
         value = self.state.values.get(path)
         if value is None:
             value = self.state.listing(path)

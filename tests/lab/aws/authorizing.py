@@ -7,11 +7,29 @@ access denied error messages" (the words).
 """
 from __future__ import annotations
 
+import datetime
 from typing import Iterable
 
 from lab.model.policy import Context, Statement, allows
 
 IDENTITY, ENDPOINT = "identity-based", "VPC endpoint"
+
+
+SIGNED_AT = "%Y%m%dT%H%M%SZ"
+PATIENCE = datetime.timedelta(minutes=5)
+
+
+def out_of_time(signed: str, now: datetime.datetime) -> str:
+    """Why a request signed then is refused now, "" if it is not: by more than five minutes
+    (IAM User Guide, "Signature Version 4 for API requests"). `signed`: of X-Amz-Date."""
+    try:
+        at = datetime.datetime.strptime(signed, SIGNED_AT).replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
+        return "Date must be in ISO-8601 'basic format'"
+    if abs(now - at) <= PATIENCE:
+        return ""
+    kind, word = ("expired", "earlier") if at < now else ("not yet current", "later")
+    return f"Signature {kind}: {signed} is now {word} than {now.strftime(SIGNED_AT)}"
 
 
 def refusal(own: Iterable[Statement], endpoint: Iterable[Statement] | None, caller: str,

@@ -36,6 +36,7 @@ def common_values(instance_id: str, instance_type: str, eni: Eni, zone: str, reg
         **({f"{META}/public-ipv4": eni.public} if eni.public else {}),
         f"{META}/placement/availability-zone": zone,
         f"{META}/placement/region": region,
+        f"{META}/public-keys/": "0=lab",
         KEY: public_key,
     }
 

@@ -19,6 +19,7 @@ region, roles, secret, group). Control: see Server.do().
 """
 from __future__ import annotations
 
+import datetime
 import json
 import sys
 import time
@@ -29,7 +30,7 @@ from typing import Any
 from parts import control, moto_common
 from lab.model import policy
 from . import in_moto
-from .authorizing import refusal
+from .authorizing import out_of_time, refusal
 from .sessions import Sessions
 
 from moto import settings
@@ -53,6 +54,13 @@ class Expired(_RESTError):
 
     def __init__(self) -> None:
         super().__init__("ExpiredToken", "The security token included in the request is expired")
+
+
+class OutOfTime(_RESTError):
+    code = 400
+
+    def __init__(self, why: str) -> None:
+        super().__init__("InvalidSignatureException", why)
 
 
 class Denied(_RESTError):
@@ -168,6 +176,10 @@ class Server:
                     service, action = self._action.split(":", 1)
                     name = f"{SERVICES.get(service, service)}:{action}"
                     principal = self._access_key.arn
+                    why = out_of_time(response.headers.get("X-Amz-Date", ""),
+                                      datetime.datetime.now(datetime.timezone.utc))
+                    if why:
+                        raise OutOfTime(why)
                     key = self._access_key.create_credentials().access_key
                     if server.account.sessions.expired(key, time.time()):
                         raise Expired

@@ -9,9 +9,11 @@ asks.
 """
 from __future__ import annotations
 
+import collections
 import json
 import ssl
 import tempfile
+import time
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,9 @@ class Handler(SimpleHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
 
+    def log_request(self, code: Any = "-", size: Any = "-") -> None:
+        self.store.asked.append((time.time(), self.path, int(code)))
+
     def log_message(self, *_: Any) -> None:
         pass
 
@@ -91,6 +96,8 @@ class Store:
                  folder: Path | None) -> None:
         self.netns, self.folder = netns, folder
         self.unavailable = False
+        # When (Unix time), what, with which status it was answered: the last ones.
+        self.asked: collections.deque[tuple[float, str, int]] = collections.deque(maxlen=1000)
         certificate = authority.issue(*names)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.NamedTemporaryFile(mode="wb") as pem:
