@@ -37,6 +37,7 @@ void ctl_init(struct ctl *ret)
 	ret->answer_ms = 3000;
 	ret->poll_ms = 250;
 	ret->watch_ms = 1000;
+	ret->firm_ms = 2000;
 }
 
 static struct winsize ctl_winsize(FILE *file)

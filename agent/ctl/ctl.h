@@ -33,6 +33,7 @@ struct ctl {
 	int64_t answer_ms; /* how long one answer may take */
 	int64_t poll_ms;   /* between two questions of wait and reload */
 	int64_t watch_ms;  /* between two pages of status --watch */
+	int64_t firm_ms;   /* wait believes a refusal that lasts this long */
 };
 
 /* Fills in what the environment says (terminal, NO_COLOR, TERM, locale) and

@@ -93,6 +93,10 @@ struct waiting {
 	char why[768];   /* now */
 	char shown[768]; /* last written, where there is no terminal, ... */
 	int64_t shown_ms;
+	/* What waiting does not help against (-errno, reason), and since when; 0: nothing. */
+	int refusal;
+	char refusal_why[512];
+	int64_t refused_ms;
 	bool line; /* an unfinished line stands on the terminal */
 };
 
@@ -153,6 +157,32 @@ static void waiting_clear(struct waiting *w)
 	w->line = false;
 }
 
+static bool waiting_is_refusal(int r)
+{
+	return r == -EACCES || r == -EPERM || r == -EBADMSG || r == -EMSGSIZE;
+}
+
+/*
+ * While the agent is restarted, its socket is root's alone for an instant, and an
+ * answer may end in the middle. So one refusal is none yet. True if it has lasted.
+ */
+static bool waiting_refused(struct waiting *w, int r, const char *why)
+{
+	int64_t now = clock_ms();
+
+	if (w->refusal == 0)
+		w->refused_ms = now;
+	w->refusal = r;
+	str_copy(w->refusal_why, sizeof w->refusal_why, why);
+	return now - w->refused_ms >= w->ctl->firm_ms;
+}
+
+static enum ctl_exit waiting_complain(struct waiting *w)
+{
+	waiting_clear(w);
+	return ctl_complain(w->ctl, w->refusal, w->refusal_why);
+}
+
 /* One look. True when there is nothing more to wait for. */
 static bool waiting_look(struct waiting *w, enum ctl_exit *ret)
 {
@@ -167,11 +197,13 @@ static bool waiting_look(struct waiting *w, enum ctl_exit *ret)
 	if (left < ctl.answer_ms)
 		ctl.answer_ms = left;
 	r = status_ask(&ctl, &view, why, sizeof why, NULL);
-	if (r == -EACCES || r == -EPERM || r == -EBADMSG || r == -EMSGSIZE) {
-		/* Waiting does not help against these. */
-		waiting_clear(w);
-		*ret = ctl_complain(w->ctl, r, why);
-		return true;
+	if (waiting_is_refusal(r)) {
+		if (waiting_refused(w, r, why)) {
+			*ret = waiting_complain(w);
+			return true;
+		}
+	} else {
+		w->refusal = 0;
 	}
 	if (r < 0) {
 		ctl_phrase(w->ctl, r, why, w->why, sizeof w->why);
@@ -201,6 +233,8 @@ enum ctl_exit wait_for(const struct ctl *ctl, enum wait_goal goal, int64_t timeo
 
 		now = clock_ms();
 		left = w.start_ms + timeout_ms - now;
+		if (left <= 0 && w.refusal != 0)
+			return waiting_complain(&w);
 		if (left <= 0) {
 			waiting_clear(&w);
 			fprintf(ctl->err, "wnactl: gave up waiting for %s after %s: %s\n",

@@ -140,6 +140,7 @@ __attribute__((unused)) static void fake_prepare(struct fake *fake)
 	fake->ctl.answer_ms = 20000;
 	fake->ctl.poll_ms = 1;
 	fake->ctl.watch_ms = 1;
+	fake->ctl.firm_ms = 100;
 }
 
 __attribute__((unused)) static void fake_start(struct fake *fake, const char *status)

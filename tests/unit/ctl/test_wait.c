@@ -181,6 +181,32 @@ static void garbage_is_not_waited_for(void **state)
 	(void)state;
 	fake_start(&fake, "HTTP/1.1 400 Bad Request\r\n\r\n");
 	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 3600000), CTL_BAD);
+	assert_true(atomic_load(&fake.asked) > 1);
+	/* Nor is its code another one because there was less time. */
+	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 0), CTL_BAD);
+	fake_words(&fake);
+	assert_non_null(strstr(fake_last(fake.err), "the answer is not the agent's"));
+}
+
+/* Of a core that is killed while it answers, once and again. */
+static void an_answer_cut_short_is_no_refusal(void **state)
+{
+	char *cut = strdup(healthy);
+
+	(void)state;
+	assert_non_null(cut);
+	cut[strlen(cut) / 2] = '\0';
+	fake.ctl.firm_ms = 3600000;
+	fake.status[0] = cut;
+	fake.status[1] = starting;
+	fake.status[2] = cut;
+	fake.status[3] = cut;
+	fake.status[4] = healthy;
+	fake.statuses = 5;
+	fake_start(&fake, NULL);
+	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 20000), CTL_OK);
+	assert_int_equal(atomic_load(&fake.asked), 5);
+	free(cut);
 }
 
 static void a_terminal_gets_one_line(void **state)
@@ -212,6 +238,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_answer_costs_no_more_than_the_limit, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(garbage_is_not_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_answer_cut_short_is_no_refusal, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_terminal_gets_one_line, setup, teardown),
 	};
 
