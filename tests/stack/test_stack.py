@@ -300,8 +300,8 @@ def test_the_group_waits_for_what_its_instances_need(stack: Template) -> None:
 # the user-data
 
 def test_the_user_data_in_it_is_the_file() -> None:
-    embed = ROOT / "tests" / "setup" / "embed_user_data"
-    done = subprocess.run([sys.executable, "-B", embed, "--check"], capture_output=True,
+    make = ROOT / "tests" / "setup" / "make_user_data"
+    done = subprocess.run([sys.executable, "-B", make, "--check"], capture_output=True,
                           text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -1,0 +1,208 @@
+#!/bin/bash
+# User-data of a web server as a shell script: what user-data.yaml is for cloud-init, for launch
+# templates without a cloud-config and, run as root, for a node by hand. It may run again: what is
+# there already is written as it was. Made of user-data.yaml by tests/setup/make_user_data, which
+# alone is to be changed.
+#
+# All that differs from stack to stack stands here, and is to be filled in:
+#   CloudFormation  Fn::Sub takes the whole script as it is: dollar and braces are nowhere else
+#   Terraform       replace() for each of them; templatefile() cannot read all of the names
+#   by hand         write the values between the quotes, a quote in one of them as '\''
+# A value is one line of any other characters.
+# shellcheck disable=SC2016,SC2034 # they are used by their names
+RepositoryUrl='${RepositoryUrl}'
+HealthCheckPort='${HealthCheckPort}'
+FileSystem='${FileSystem}'
+Database_Endpoint_Address='${Database.Endpoint.Address}'
+Database_Endpoint_Port='${Database.Endpoint.Port}'
+MetricNamespace='${MetricNamespace}'
+MetricName='${MetricName}'
+AWS_Region='${AWS::Region}'
+Database_MasterUserSecret_SecretArn='${Database.MasterUserSecret.SecretArn}'
+DatabaseName='${DatabaseName}'
+names='RepositoryUrl HealthCheckPort FileSystem Database_Endpoint_Address Database_Endpoint_Port MetricNamespace MetricName AWS_Region Database_MasterUserSecret_SecretArn DatabaseName'
+
+set -euo pipefail
+umask 022
+export LC_ALL=C
+
+die() {
+	echo "user-data.sh: $*" >&2
+	exit 1
+}
+
+check() {
+	local name
+	[ "$(id -u)" = 0 ] || die "this has to be run by root"
+	for name in $names; do
+		local -n value=$name
+		case $value in
+		'') die "$name is empty: a value was expected at the top of this script" ;;
+		'$''{'*'}') die "$name is not filled in: a value was expected at the top of this script" ;;
+		*$'\n'*) die "$name has more than one line" ;;
+		esac
+	done
+}
+
+# Values by the environment, which awk takes as they are, and each line once: what looks like a
+# place in a value stays.
+fill() (
+	# shellcheck disable=SC2086,SC2163 # it is a list
+	export names $names
+	awk '{
+		done = ""
+		rest = $0
+		while (match(rest, /@[A-Za-z0-9_]+@/)) {
+			name = substr(rest, RSTART + 1, RLENGTH - 2)
+			if (index(" " ENVIRON["names"] " ", " " name " ")) {
+				done = done substr(rest, 1, RSTART - 1) ENVIRON[name]
+				rest = substr(rest, RSTART + RLENGTH)
+			} else {
+				done = done substr(rest, 1, RSTART)
+				rest = substr(rest, RSTART + 1)
+			}
+		}
+		print done rest
+	}'
+)
+
+# put PATH MODE: standard input, filled in. Whoever reads the file finds the old one or the new one.
+new=
+trap 'rm -f -- "$new"' EXIT
+put() {
+	local folder
+	folder=$(dirname "$1")
+	mkdir -p "$folder"
+	new=$(mktemp "$folder/.user-data.XXXXXX")
+	fill > "$new"
+	chmod "$2" "$new"
+	mv -fT "$new" "$1"
+	new=
+	# As cloud-init does, where there is SELinux.
+	! command -v restorecon > /dev/null || restorecon "$1" || :
+}
+
+check
+
+put '/etc/yum.repos.d/web-node-agent.repo' 0644 << 'END-OF-FILE'
+[web-node-agent]
+name=web-node-agent
+baseurl=@RepositoryUrl@
+gpgkey=@RepositoryUrl@/RPM-GPG-KEY-web-node-agent
+gpgcheck=1
+repo_gpgcheck=1
+timeout=10
+retries=3
+END-OF-FILE
+
+put '/etc/web-node-agent/agent.conf.d/10-stack.conf' 0644 << 'END-OF-FILE'
+[health]
+listen = 0.0.0.0:@HealthCheckPort@
+# Of the load balancer's own checks two must fail as well: together some 15 s.
+[check web]
+interval = 2s
+timeout = 1s
+fall = 2
+# By web-node-agent-database.service: without it the page has nothing but errors to give.
+[check credentials]
+type = file
+path = /etc/web-node-agent/page.ini
+[mount]
+enabled = yes
+file_system = @FileSystem@
+iam = yes
+# user and password_file are given by web-node-agent-database.service as soon as there
+# are any (50-database.conf); until then the agent says that it has no password.
+[database]
+enabled = yes
+endpoint = @Database_Endpoint_Address@
+port = @Database_Endpoint_Port@
+tls_ca = /etc/web-node-agent/rds-ca.pem
+password_file = /etc/web-node-agent/db.password
+[hooks]
+enabled = yes
+user = root
+[metrics]
+namespace = @MetricNamespace@
+name = @MetricName@
+END-OF-FILE
+
+put '/etc/web-node-agent/stack.env' 0644 << 'END-OF-FILE'
+WNA_REGION=@AWS_Region@
+WNA_SECRET_ARN=@Database_MasterUserSecret_SecretArn@
+WNA_DATABASE_ENDPOINT=@Database_Endpoint_Address@
+WNA_DATABASE_PORT=@Database_Endpoint_Port@
+WNA_DATABASE_NAME=@DatabaseName@
+WNA_DATABASE_CA=/etc/web-node-agent/rds-ca.pem
+END-OF-FILE
+
+# What the agent's own check asks for: on the local disk, whatever EFS does.
+put '/var/www/html/health.html' 0644 << 'END-OF-FILE'
+ok
+END-OF-FILE
+
+put '/etc/httpd/conf.d/web-node.conf' 0644 << 'END-OF-FILE'
+RedirectMatch 302 "^/$" "/efs/"
+# Longer than the load balancer's 60 s, so that it is never the one surprised.
+KeepAliveTimeout 75
+END-OF-FILE
+
+# After www.conf, whose pool is the same one. A session of the database's for each child: the
+# smallest one takes some 60 in all. Graceful reloads, which the agent orders after a
+# failover, let requests end.
+put '/etc/php-fpm.d/zz-web-node.conf' 0644 << 'END-OF-FILE'
+[global]
+process_control_timeout = 10s
+[www]
+pm.max_children = 10
+pm.start_servers = 4
+pm.min_spare_servers = 2
+pm.max_spare_servers = 10
+pm.max_requests = 10000
+END-OF-FILE
+
+put '/usr/local/sbin/web-node-setup' 0755 << 'END-OF-FILE'
+#!/bin/sh
+# Run once, by cloud-init's last stage: all that it says is in
+# /var/log/cloud-init-output.log and on the console (EC2: "Get system log").
+set -u
+say() { echo "web-node-setup: $*"; }
+last_words() {
+  code=$?
+  wnactl status || :
+  if [ "$code" = 0 ]; then say "ready"; else
+    say "NOT READY ($code); see above, and journalctl -u 'web-node-agent*'"
+  fi
+}
+trap last_words EXIT
+# Again and again for 6 hours, at 5 s to 10 minutes with jitter: the rpm database may be
+# locked by whoever else installs at boot, the repository out of reach.
+try() {
+  pause=5 end=$(($(date +%s) + 21600))
+  until "$@"; do
+    [ "$(date +%s)" -lt "$end" ] || { say "gave up: $*"; exit 75; }
+    rest=$((pause / 2 + $(od -An -N2 -tu2 /dev/urandom) % pause))
+    say "again in $rest s: $*"
+    sleep "$rest"
+    pause=$((pause * 2))
+    [ "$pause" -le 400 ] || pause=400
+  done
+}
+rds_ca() {
+  curl -fsS -m 60 -o /etc/web-node-agent/rds-ca.new @RepositoryUrl@/rds-ca.pem &&
+    mv /etc/web-node-agent/rds-ca.new /etc/web-node-agent/rds-ca.pem
+}
+try dnf -y -q --setopt=exit_on_lock=True install web-node-agent httpd php8.4-fpm \
+  php8.4-cli php8.4-mysqlnd nftables awscli-2 amazon-efs-utils
+try rds_ca
+systemctl daemon-reload
+# First, and waited for: nothing of the web server's may ever have reached the metadata.
+systemctl enable --now web-node-agent-guard.service || exit 1
+# Not waited for: none of them holds up the boot or another one.
+systemctl enable --now --no-block php-fpm.service httpd.service web-node-agent.service \
+  web-node-agent-database.service web-node-agent-database.path \
+  web-node-agent-database.timer
+wnactl wait --for ready --timeout 15m
+END-OF-FILE
+
+'/usr/local/sbin/web-node-setup'
