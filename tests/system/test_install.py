@@ -15,6 +15,8 @@ usr/lib/systemd/system/web-node-agent-database.path
 usr/lib/systemd/system/web-node-agent-database.service
 usr/lib/systemd/system/web-node-agent-database.timer
 usr/lib/systemd/system/web-node-agent-guard.service
+usr/lib/systemd/system/web-node-agent-ready.service
+usr/lib/systemd/system/web-node-agent-ready.target
 usr/lib/systemd/system/web-node-agent.service
 usr/lib/tmpfiles.d/web-node-agent.conf
 usr/libexec/web-node-agent/database/files.py
@@ -34,6 +36,11 @@ usr/libexec/web-node-agent/wna-rds
 usr/sbin/wnad
 usr/share/bash-completion/completions/wnactl
 usr/share/doc/web-node-agent/LICENSE
+usr/share/doc/web-node-agent/existing-fleet.md
+usr/share/doc/web-node-agent/httpd/web-node-agent.conf
+usr/share/doc/web-node-agent/nginx/web-node-agent.conf
+usr/share/doc/web-node-agent/operations.md
+usr/share/doc/web-node-agent/security.md
 usr/share/man/man1/wnactl.1
 usr/share/man/man5/agent.conf.5
 usr/share/man/man7/web-node-agent.7
