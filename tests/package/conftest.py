@@ -1,0 +1,44 @@
+"""The packages are built once for all workers of pytest, or by tests/check in $WNA_PACKAGES."""
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from package.rpms import ROOT, Packages, run
+
+
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    folder = Path(os.environ.get("WNA_PACKAGES") or shared(tmp_path_factory) / "packages")
+    # All workers of a run have the same, also if somebody changes the checkout meanwhile.
+    this_run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
+    own = tmp_path_factory.mktemp("packages")
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "run", "a+") as last_run:
+        fcntl.flock(last_run, fcntl.LOCK_EX)
+        last_run.seek(0)
+        if not this_run or last_run.read() != this_run:
+            run(str(ROOT / "tests" / "package" / "packages"), str(folder))
+            last_run.truncate(0)
+            last_run.write(this_run)
+            last_run.flush()
+        for name in ("rpms", "next-rpms"):
+            shutil.copytree(folder / name, own / name)
+    return Packages(own / "rpms", own / "next-rpms", own / "db")
+
+
+@pytest.fixture(scope="session")
+def unpacked(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the package."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    run("bash", "-c", 'set -o pipefail; rpm2cpio "$0" | cpio -idm --quiet',
+        str(packages.one()), cwd=folder)
+    return folder

@@ -1,0 +1,328 @@
+"""packaging/repo, and what a client of it takes and refuses. The client is dnf, which fetches over
+HTTP on loopback and installs into a folder; a small package provides what Amazon Linux would."""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from package.rpms import NAME, ROOT, RPM, Packages, run, sums
+
+REPO = ROOT / "packaging" / "repo"
+KEY_FILE = f"RPM-GPG-KEY-{NAME}"
+CA = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n"
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Two keys in a keyring: the repository's, and somebody else's."""
+
+    home: str
+    key: str
+    other: str
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**os.environ, "GNUPGHOME": self.home}
+
+    def sign(self, repository: Path, key: str) -> None:
+        run("gpg", "--batch", "--yes", "--local-user", key, "--detach-sign", "--armor",
+            str(repository / "repodata" / "repomd.xml"), env=self.env)
+
+    def index(self, repository: Path, key: str) -> None:
+        """The metadata anew, as whoever has this key could."""
+        run("createrepo_c", "--quiet", "--general-compress-type", "gz", "--no-database",
+            str(repository))
+        self.sign(repository, key)
+
+
+@pytest.fixture(scope="module")
+def signer() -> Iterator[Signer]:
+    # Not below pytest's folder: the agent's socket has room for 108 characters.
+    home = tempfile.mkdtemp(prefix="wna-gpg.")
+    env = {**os.environ, "GNUPGHOME": home}
+    try:
+        keys = []
+        for name in ("repository", "somebody else"):
+            run("gpg", "--batch", "--passphrase", "", "--quick-gen-key", name, "rsa3072", "sign",
+                "0", env=env)
+        listed = run("gpg", "--batch", "--list-keys", "--with-colons", env=env).stdout
+        for line in listed.splitlines():
+            if line.startswith("fpr:"):
+                keys.append(line.split(":")[9])
+        yield Signer(home, *keys)
+    finally:
+        run("gpgconf", "--kill", "all", env=env, ok=False)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def shim(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provides what the package needs and rpm itself does not."""
+    needs = {line for folder in (packages.this, packages.next)
+             for line in packages.query(packages.one(folder=folder), "--requires")
+             if not line.startswith(("rpmlib(", f"config({NAME})"))}
+    top = tmp_path_factory.mktemp("shim")
+    spec = top / "shim.spec"
+    spec.write_text("Name: shim\nVersion: 1\nRelease: 1\nSummary: Stand-in\nLicense: none\n"
+                    "BuildArch: noarch\n" +
+                    "".join(f"Provides: {need}\n" for need in sorted(needs)) +
+                    "%description\nStand-in.\n%files\n")
+    run("rpmbuild", "-bb", "--define", f"_topdir {top}", "--define", f"_dbpath {top}/db", str(spec))
+    return next(top.rglob("shim-1-1.noarch.rpm"))
+
+
+def make(signer: Signer, folder: Path, *rest: str, url: str = "https://example.com/al2023",
+         ok: bool = True):
+    return run(str(REPO), "--key", signer.key, "--url", url, str(folder), *rest,
+               env=signer.env, ok=ok)
+
+
+@pytest.fixture(scope="module")
+def repository(packages: Packages, shim: Path, signer: Signer,
+               tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With this version and the next, made in two steps; not to be changed."""
+    folder = tmp_path_factory.mktemp("made") / "al2023"
+    ca = folder.parent / "ca.pem"
+    ca.write_text(CA)
+    make(signer, folder, str(packages.one()), str(shim), "--rds-ca", str(ca))
+    make(signer, folder, str(packages.one(folder=packages.next)))
+    return folder
+
+
+class Client:
+    """dnf with the .repo file of the repository, or with `gpgkey`'s key in place of it."""
+
+    def __init__(self, folder: Path, tmp: Path, trusted: Path) -> None:
+        self.tmp, self.root = tmp, tmp / "root"
+        handler = functools.partial(Quiet, directory=str(folder))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{self.server.server_port}"
+        text = (folder / f"{NAME}.repo").read_text()
+        text = re.sub(r"^gpgkey=.*", f"gpgkey=file://{trusted}", text, flags=re.M)
+        text = re.sub(r"^baseurl=.*", f"baseurl={url}", text, flags=re.M)
+        for name in ("repos", "log"):
+            (tmp / name).mkdir(parents=True)
+        (tmp / "repos" / f"{NAME}.repo").write_text(text)
+        (tmp / "dnf.conf").touch()
+        # Debian's rpm has its database in the home directory, below the root.
+        self.env = {**os.environ, "HOME": str(tmp)}
+
+    def __call__(self, *words: str, ok: bool = True):
+        return run("dnf", "--config", str(self.tmp / "dnf.conf"), "--installroot", str(self.root),
+                   "--releasever", "1", "--setopt", f"reposdir={self.tmp}/repos", "--setopt",
+                   f"cachedir={self.tmp}/cache", "--setopt", f"logdir={self.tmp}/log", "--setopt",
+                   "pluginpath=/dev/null", "--setopt", "tsflags=noscripts", "--setopt",
+                   "install_weak_deps=False", "--setopt", "retries=1", "--setopt",
+                   "metadata_expire=0", "--assumeyes", *words, ok=ok, env=self.env)
+
+    def installed(self) -> str:
+        done = run("rpm", "--root", str(self.root), "-q", "--qf", "%{VERSION}", NAME, ok=False,
+                   env=self.env)
+        return done.stdout if done.returncode == 0 else ""
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        # dnf leaves GnuPG's agents behind, one per keyring.
+        for ring in (self.tmp / "cache").glob("*/pubring"):
+            run("gpgconf", "--homedir", str(ring), "--kill", "all", ok=False)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words) -> None:
+        pass
+
+
+@pytest.fixture
+def client(tmp_path, repository):
+    made = []
+
+    def start(folder: Path) -> Client:
+        made.append(Client(folder, tmp_path / f"client{len(made)}", repository / KEY_FILE))
+        return made[-1]
+    yield start
+    for one in made:
+        one.close()
+
+
+def versions(packages: Packages) -> list[str]:
+    return [packages.query(packages.one(folder=folder), "--qf", "%{VERSION}")[0]
+            for folder in (packages.this, packages.next)]
+
+
+def test_what_is_in_it(packages: Packages, repository: Path):
+    this, after = versions(packages)
+    names = {str(path.relative_to(repository)) for path in repository.rglob("*") if path.is_file()}
+    assert {f"{NAME}-{version}-1.deb12.x86_64.rpm" for version in (this, after)} < names
+    assert {KEY_FILE, f"{NAME}.repo", "rds-ca.pem", "repodata/repomd.xml",
+            "repodata/repomd.xml.asc"} < names
+    assert (repository / "rds-ca.pem").read_text() == CA
+    assert "PRIVATE" not in (repository / KEY_FILE).read_text()
+    assert sorted(os.listdir(repository.parent)) == ["al2023", "ca.pem"]
+
+
+def test_its_repo_file_says_what_the_stack_does(repository: Path):
+    """userdata/user-data.yaml has one of its own; what they check must not differ."""
+    def settings(text: str) -> dict[str, str]:
+        return dict(line.strip().split("=", 1) for line in text.splitlines() if "=" in line)
+    ours = settings((repository / f"{NAME}.repo").read_text())
+    user_data = (ROOT / "userdata" / "user-data.yaml").read_text()
+    theirs = settings(re.search(rf"\[{NAME}\]\n(?:\s+\w+=.*\n)+", user_data)[0])
+    for key in ("gpgcheck", "repo_gpgcheck"):
+        assert ours[key] == theirs[key] == "1"
+    assert ours["baseurl"] == "https://example.com/al2023"
+    for key in ("baseurl", "gpgkey"):
+        assert theirs[key].replace("${RepositoryUrl}", ours["baseurl"]) == ours[key]
+
+
+def test_a_client_installs_upgrades_and_downgrades(packages: Packages, repository, client):
+    this, after = versions(packages)
+    dnf = client(repository)
+    dnf("install", f"{NAME}-{this}")
+    assert dnf.installed() == this
+    dnf("upgrade", NAME)
+    assert dnf.installed() == after
+    dnf("downgrade", NAME)
+    assert dnf.installed() == this
+    assert (dnf.root / "usr" / "sbin" / "wnad").stat().st_mode & 0o7777 == 0o755
+    dnf("remove", NAME)
+    assert dnf.installed() == ""
+
+
+def flip(path: Path) -> None:
+    """One bit in the middle."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def nothing(repository: Path, packages: Packages, signer: Signer) -> None:
+    """The twin of all the others."""
+
+
+def signed_anew(repository: Path, packages: Packages, signer: Signer) -> None:
+    """The twin of those who make the metadata anew."""
+    signer.index(repository, signer.key)
+
+
+def package_changed(repository: Path, packages: Packages, signer: Signer) -> None:
+    for path in repository.glob(f"{NAME}-*.rpm"):
+        flip(path)
+
+
+def package_changed_and_indexed(repository: Path, packages: Packages, signer: Signer) -> None:
+    package_changed(repository, packages, signer)
+    signer.index(repository, signer.key)
+
+
+def metadata_changed(repository: Path, packages: Packages, signer: Signer) -> None:
+    path = repository / "repodata" / "repomd.xml"
+    path.write_text(path.read_text().replace("</revision>", "1</revision>"))
+
+
+def list_changed(repository: Path, packages: Packages, signer: Signer) -> None:
+    flip(next((repository / "repodata").glob("*primary.xml.gz")))
+
+
+def metadata_unsigned(repository: Path, packages: Packages, signer: Signer) -> None:
+    (repository / "repodata" / "repomd.xml.asc").unlink()
+
+
+def metadata_of_another_key(repository: Path, packages: Packages, signer: Signer) -> None:
+    signer.sign(repository, signer.other)
+
+
+def packages_of_another_key(repository: Path, packages: Packages, signer: Signer) -> None:
+    for path in repository.glob(f"{NAME}-*.rpm"):
+        run("rpmsign", "--define", f"_gpg_name {signer.other}", "--define",
+            f"__gpg {shutil.which('gpg')}", "--resign", str(path),
+            env=signer.env)
+    signer.index(repository, signer.key)
+
+
+def packages_unsigned(repository: Path, packages: Packages, signer: Signer) -> None:
+    for folder in (packages.this, packages.next):
+        shutil.copy(packages.one(folder=folder), repository)
+    signer.index(repository, signer.key)
+
+
+@pytest.mark.parametrize("change, takes, why", [
+    (nothing, True, ""),
+    (signed_anew, True, ""),
+    (package_changed, False, "checksum"),
+    (package_changed_and_indexed, False, "GPG check FAILED|digest|checksum|Error opening"),
+    (metadata_changed, False, "repomd.xml GPG signature verification error"),
+    (list_changed, False, "checksum|primary"),
+    (metadata_unsigned, False, "repomd.xml.asc|GPG"),
+    (metadata_of_another_key, False, "repomd.xml GPG signature verification error"),
+    (packages_of_another_key, False, "GPG check FAILED|not correct|not installed"),
+    (packages_unsigned, False, "is not signed"),
+])
+def test_a_client_takes(packages: Packages, repository, signer, client, tmp_path, change, takes,
+                        why):
+    changed = tmp_path / "changed"
+    shutil.copytree(repository, changed)
+    change(changed, packages, signer)
+    dnf = client(changed)
+    done = dnf("install", NAME, ok=False)
+    print(done.stdout + done.stderr)
+    assert (done.returncode == 0) is takes, done.stdout + done.stderr
+    assert dnf.installed() == (versions(packages)[1] if takes else "")
+    assert re.search(why, done.stdout + done.stderr), done.stdout + done.stderr
+
+
+def test_it_is_whole_or_as_it_was(packages: Packages, repository, signer, tmp_path):
+    """A version that is there with other contents is refused, and so is what is no package."""
+    folder = tmp_path / "al2023"
+    shutil.copytree(repository, folder)
+    before = sums(folder)
+    other = tmp_path / packages.one().name
+    run("bash", "-c", 'cp "$0" "$1"', str(packages.one(folder=packages.next)), str(other))
+    done = make(signer, folder, str(other), ok=False)
+    assert done.returncode == 1
+    assert done.stderr == (f"repo: {other.name}: is there already with other contents; "
+                           "raise its version\n")
+    broken = tmp_path / "broken.rpm"
+    broken.write_bytes(b"no package")
+    assert make(signer, folder, str(broken), ok=False).returncode == 1
+    assert sums(folder) == before
+    # The twin: the same package again changes nothing that a client has.
+    make(signer, folder, str(packages.one()))
+    assert {name for name in sums(folder) if not name.startswith("repodata/")} == \
+        {name for name in before if not name.startswith("repodata/")}
+    assert sorted(os.listdir(tmp_path)) == ["al2023", "broken.rpm", other.name]
+
+
+@pytest.mark.parametrize("words, says", [
+    ([], "repo: --key is missing"),
+    (["--key"], "repo: --key: a value was expected"),
+    (["--key", "KEY", "F", "P"], "repo: --url: https://..., http://... or file:///... was"),
+    (["--key", "KEY", "--url", "ftp://x", "F", "P"], "repo: --url: https://"),
+    (["--key", "KEY", "--url", "https://x"], "repo: no folder is named"),
+    (["--key", "KEY", "--url", "https://x", "F"], "repo: no package is named"),
+    (["--key", "KEY", "--url", "https://x", "F", "P"], "repo: P: cannot be read"),
+    (["--key", "nobody", "--url", "https://x", "F", "here"], 'repo: no secret key "nobody"'),
+    (["--frob"], "repo: --frob: no such option"),
+])
+def test_what_it_is_told_wrong(signer, tmp_path, words, says):
+    (tmp_path / "here").touch()
+    done = run(str(REPO), *[signer.key if word == "KEY" else word for word in words],
+               env=signer.env, cwd=tmp_path, ok=False)
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith(says), done.stderr
+    assert os.listdir(tmp_path) == ["here"]
+
+
+def test_help():
+    assert run(str(REPO), "--help").stdout.startswith("packaging/repo --key")
+    assert run(str(RPM / "build"), "--help").stdout.startswith("packaging/rpm/build")
