@@ -136,3 +136,34 @@ out:
 	close(dir_fd);
 	return rc;
 }
+
+int efs_state_finish(const char *dir, const char *file_system, const char *path, unsigned port,
+                     int64_t idle_ms, int64_t now_ms)
+{
+	char name[1 + LIMIT_NAME + LIMIT_PATH + 16] = "~";
+	int dir_fd, rc = 0;
+	struct stat st;
+	int64_t at_ms;
+
+	if (strchr(file_system, '/') ||
+	    !state_name(file_system, path, port, name + 1, sizeof name - 1))
+		return -EINVAL;
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return -errno;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		rc = -errno;
+	} else if (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022)) {
+		rc = -EPERM;
+	} else {
+		at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+		if (now_ms >= at_ms && now_ms - at_ms < idle_ms)
+			rc = -EINPROGRESS;
+		/* The helper itself may be at just that; its file is not replaced. */
+		else if (renameat2(dir_fd, name, dir_fd, name + 1, RENAME_NOREPLACE) < 0 &&
+		         errno != EEXIST && errno != ENOENT)
+			rc = -errno;
+	}
+	close(dir_fd);
+	return rc;
+}

@@ -36,6 +36,16 @@ struct efs_state {
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
                    struct efs_state *ret);
 
+/*
+ * Does what a helper that was ended no longer does: gives its unfinished file, if it has
+ * not been touched for `idle_ms`, its final name, by which efs-utils' watchdog looks
+ * after the mount's proxy. For a mount that is there and whose file is trusted (root's,
+ * as above). `now_ms` is wall-clock time, as files have it; one from the future has
+ * been idle. 0 if there is a finished one now, -EINPROGRESS not yet, or -errno.
+ */
+int efs_state_finish(const char *dir, const char *file_system, const char *path, unsigned port,
+                     int64_t idle_ms, int64_t now_ms);
+
 /* The pure part: checks and reads the JSON text. 0 or -EBADMSG. */
 int efs_state_parse(const char *json, size_t len, const char *file_system, const char *path,
                     struct efs_state *ret);

@@ -22,6 +22,9 @@ enum { JUDGE_ADDRESSES = 16 };
  */
 struct judge_env {
 	const char *state_dir; /* EFS_STATE_DIR */
+	/* A helper's unfinished state file that has been idle for so long is finished, by
+	 * its new name; 0: never. `wall_ms`: as files' times. */
+	int64_t idle_ms, wall_ms;
 	int (*resolve)(void *arg, const char *host, struct net_addr *ret, size_t max,
 	               size_t *ret_count, char *ret_why, size_t why_size);
 	void *arg;

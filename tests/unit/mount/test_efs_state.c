@@ -1,10 +1,15 @@
 /* State files of every generation of efs-utils, and everything that is none. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -98,12 +103,62 @@ static void names_stay_one_component(void **state)
 	assert_int_equal(efs_state_read("/nonexistent", FS, PATH, 20049, &found), -ENOENT);
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+/* A helper that was ended in the middle; with the file's time as the clock's zero. */
+static void finishes_what_a_helper_left(void **state)
+{
+	char dir[] = "/tmp/wna-efs-XXXXXX", begun[128], done[128];
+	struct efs_state found;
+	struct stat st;
+	int64_t at_ms;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	snprintf(begun, sizeof begun, "%s/~" FS ".var.www.html.efs.20049", dir);
+	snprintf(done, sizeof done, "%s/" FS ".var.www.html.efs.20049", dir);
+	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, 0), -ENOENT);
+	write_file(begun, "{\"pid\": 9, \"cmd\": [\"stunnel\"], \"files\": []}");
+	assert_int_equal(stat(begun, &st), 0);
+	at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), -EINPROGRESS);
+	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms + 999), -EINPROGRESS);
+	assert_int_equal(efs_state_finish(dir, FS, PATH, 20048, 1000, at_ms + 1000), -ENOENT);
+	assert_int_equal(chmod(begun, 0666), 0);
+	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms + 1000), -EPERM);
+	assert_int_equal(chmod(begun, 0644), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), -EINPROGRESS);
+	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms + 1000), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), 0);
+	assert_int_equal(found.pid, 9);
+	/* The clock was set back since: idle as well. */
+	assert_int_equal(rename(done, begun), 0);
+	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms - 3600000), 0);
+	/* A finished one is not replaced. */
+	write_file(begun, "x");
+	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms + 86400000), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), 0);
+	unlink(begun);
+	unlink(done);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_generations),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(names_stay_one_component),
+		cmocka_unit_test(finishes_what_a_helper_left),
 	};
 
 	return cmocka_run_group_tests_name("mount/efs_state", tests, NULL, NULL);
