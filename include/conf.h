@@ -236,7 +236,8 @@ int conf_print_keys(FILE *to, bool roff);
 /* A sealed, read-only memfd with the struct; fd or -errno. Caller closes. */
 int conf_to_memfd(const struct conf *conf);
 
-/* Maps what conf_to_memfd made: checks seals and size. NULL with errno. */
+/* Maps what conf_to_memfd made: checks seals, mark and size. NULL with errno: EPROTO
+ * if a wnad of another version made it, EINVAL if it is nothing of ours. */
 const struct conf *conf_from_fd(int fd);
 
 #endif

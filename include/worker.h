@@ -4,7 +4,8 @@
  *
  *	argv[1]  its slot or event, a small decimal number (one-shots only)
  *	fd 3     WORKER_FD_WNAD, its end of a SOCK_SEQPACKET socketpair to wnad
- *	fd 4     WORKER_FD_CONF, the parsed configuration, a sealed memfd
+ *	fd 4     WORKER_FD_CONF, the parsed configuration, a sealed memfd with the mark
+ *	         of this contract; a worker of another build refuses it
  *	fd 6     WORKER_FD_LOG, where its log lines go: a pipe that never blocks
  *	fd 5, 7  what its role alone gets (below)
  *

@@ -247,7 +247,10 @@ static int handle_key(void *user, const char *section, const char *name, const c
 	}
 	key = conf_key_find(plain, name);
 	if (!key) {
-		blame(l, CONF_UNKNOWN, l->line, "%s.%.80s: unknown key", section, name);
+		/* Perhaps one of a later version, after a downgrade. */
+		blame(l, CONF_UNKNOWN, l->line,
+		      "%s.%.80s: unknown key; wnad --keys lists those of version " WNA_VERSION,
+		      section, name);
 		return 0;
 	}
 	origin = conf_origins_key(l->origins, key, slot);

@@ -73,8 +73,12 @@ void worker_init(struct worker *ret, enum role role, int argc, char **argv)
 		refuse(name, "descriptor 3 is no connection to wnad");
 	ret->conf = conf_from_fd(WORKER_FD_CONF);
 	if (!ret->conf)
-		refuse(name, "descriptor 4 holds no configuration of this version");
+		refuse(name, errno == EPROTO ? "wnad is of another version and has to be restarted"
+		                             : "descriptor 4 holds no configuration");
 	close(WORKER_FD_CONF);
+	/* Executed by descriptor, it has that descriptor's number for a name (before
+	 * Linux 6.14). */
+	prctl(PR_SET_NAME, name);
 	/* execve has reset both. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		refuse(name, "prctl failed");

@@ -14,17 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aside.h"
 #include "log.h"
-#include "store.h"
 #include "str.h"
 
-#define FILE_NAME    "queue.db"
-#define ASIDE_PREFIX FILE_NAME ".corrupt-"
-
-enum { MOVE_AT_ONCE = 16 };
-
 struct queue {
-	char path[LIMIT_PATH + sizeof(FILE_NAME)];
+	char path[LIMIT_PATH + sizeof(ASIDE_QUEUE)];
 	const char *dir;
 	int64_t max;
 	struct store *disk;   /* NULL: not open */
@@ -49,30 +44,6 @@ static void count_lost(struct queue *queue, int64_t count, const char *why)
 	str_copy(queue->lost_why, sizeof(queue->lost_why), why);
 }
 
-/* Moves the damaged file out of the way; its log is of no use without it. Only the
- * latest is kept, for somebody to look at. */
-static void set_aside(struct queue *queue)
-{
-	char to[sizeof(queue->path) + 32], log[sizeof(queue->path) + 8];
-	DIR *dir = opendir(queue->dir);
-	const struct dirent *item;
-
-	while (dir != NULL && (item = readdir(dir)) != NULL) {
-		if (strncmp(item->d_name, ASIDE_PREFIX, strlen(ASIDE_PREFIX)) == 0)
-			unlinkat(dirfd(dir), item->d_name, 0);
-	}
-	if (dir != NULL)
-		closedir(dir);
-	snprintf(to, sizeof(to), "%s/" ASIDE_PREFIX "%lld", queue->dir,
-	         (long long)(queue->wall_ms / 1000));
-	snprintf(log, sizeof(log), "%s-wal", queue->path);
-	/* If neither works the next open fails again, and that is said then. */
-	if (rename(queue->path, to) < 0)
-		unlink(queue->path);
-	unlink(log);
-	log_warning("queue: %s was damaged, set aside as %s", queue->path, to);
-}
-
 static const char *trouble_text(int error)
 {
 	switch (-error) {
@@ -85,20 +56,36 @@ static const char *trouble_text(int error)
 	}
 }
 
+/* A new file in place of one that cannot be used. 0 or -errno. */
+static int begin_anew(struct queue *queue)
+{
+	int r;
+
+	queue->undone_count = 0;
+	r = store_open(queue->path, &queue->disk);
+	if (r == 0 && queue->owner[0] != '\0')
+		r = store_claim(queue->disk, queue->owner, &queue->lost);
+	return r;
+}
+
 static void disk_failed(struct queue *queue, int error)
 {
+	if (error == -ENOTSUP) {
+		error = aside_later(queue->dir, queue->wall_ms);
+		if (error == 0)
+			error = begin_anew(queue);
+		if (error == 0)
+			return;
+	}
 	if (error == -EBADMSG) {
 		int64_t count = queue->disk != NULL ? store_count(queue->disk) : 0;
 
 		store_close(queue->disk);
 		queue->disk = NULL;
-		set_aside(queue);
+		aside_corrupt(queue->dir, queue->wall_ms);
 		/* Unknown how many before the first count; at least one is assumed. */
 		count_lost(queue, count > 0 ? count : 1, "the queue's file was damaged");
-		queue->undone_count = 0;
-		error = store_open(queue->path, &queue->disk);
-		if (error == 0 && queue->owner[0] != '\0')
-			error = store_claim(queue->disk, queue->owner, &queue->lost);
+		error = begin_anew(queue);
 		if (error == 0)
 			return;
 	}
@@ -132,7 +119,7 @@ struct queue *queue_open(const char *dir, int64_t max, int64_t now_ms, int64_t w
 	queue->wall_ms = wall_ms;
 	queue->disk_ok = true;
 	queue->retry_ms = now_ms + QUEUE_RETRY_MS;
-	snprintf(queue->path, sizeof(queue->path), "%s/" FILE_NAME, dir);
+	snprintf(queue->path, sizeof(queue->path), "%s/" ASIDE_QUEUE, dir);
 	disk_did(queue, store_open(queue->path, &queue->disk));
 	return queue;
 }
@@ -286,48 +273,12 @@ void queue_claim(struct queue *queue, const char *instance_id)
 	if (strcmp(queue->owner, instance_id) == 0)
 		return;
 	str_copy(queue->owner, sizeof(queue->owner), instance_id);
-	if (queue->disk_ok)
-		disk_did(queue, store_claim(queue->disk, queue->owner, &dropped));
+	if (queue->disk_ok && disk_did(queue, store_claim(queue->disk, queue->owner, &dropped)))
+		aside_adopt(queue->dir, queue->disk, queue->owner, &dropped);
 	if (dropped > 0)
 		log_warning("queue: it was another instance's, %lld data dropped",
 		            (long long)dropped);
 	count_lost(queue, dropped, "the queue was another instance's");
-}
-
-struct mover {
-	struct queue_entry entries[MOVE_AT_ONCE];
-	int64_t ids[MOVE_AT_ONCE];
-	size_t count;
-};
-
-static bool move_visit(void *arg, const struct queue_entry *entry)
-{
-	struct mover *mover = arg;
-
-	mover->ids[mover->count] = entry->id;
-	mover->entries[mover->count++] = *entry;
-	return mover->count < MOVE_AT_ONCE;
-}
-
-/* Memory to disk; 0 when nothing is left in memory. */
-static int move_to_disk(struct queue *queue)
-{
-	struct mover *mover = malloc(sizeof(*mover));
-	int64_t damaged = 0;
-	int r = mover == NULL ? -ENOMEM : 0;
-
-	while (r == 0 && store_count(queue->memory) > 0) {
-		mover->count = 0;
-		r = store_newest(queue->memory, MOVE_AT_ONCE, move_visit, mover, &damaged);
-		if (r == 0 && mover->count == 0)
-			break;
-		if (r == 0)
-			r = store_add(queue->disk, mover->entries, mover->count);
-		if (r == 0)
-			r = store_remove(queue->memory, mover->ids, mover->count);
-	}
-	free(mover);
-	return r;
 }
 
 void queue_turn(struct queue *queue, int64_t now_ms, int64_t wall_ms)
@@ -349,7 +300,7 @@ void queue_turn(struct queue *queue, int64_t now_ms, int64_t wall_ms)
 		r = store_remove(queue->disk, queue->undone, queue->undone_count);
 	if (r == 0) {
 		queue->undone_count = 0;
-		r = queue->memory != NULL ? move_to_disk(queue) : 0;
+		r = queue->memory != NULL ? aside_move(queue->memory, queue->disk) : 0;
 	}
 	count_lost(queue, dropped, "the queue was another instance's");
 	if (r < 0) {

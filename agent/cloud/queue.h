@@ -5,7 +5,8 @@
  *
  * While the disk cannot be used (full, read-only, missing, damaged) data waits in
  * memory, bounded, and moves to disk when that works again. A damaged file is set
- * aside as queue.db.corrupt-UNIXTIME, one at a time, and a new one begun.
+ * aside as queue.db.corrupt-UNIXTIME, one at a time, and a new one begun; so is one of
+ * a later version of the agent, as queue.db.later-UNIXTIME, which that takes in again.
  */
 #ifndef CLOUD_QUEUE_H
 #define CLOUD_QUEUE_H

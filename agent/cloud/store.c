@@ -80,8 +80,7 @@ static int prepare(struct store *store, const char *sql, sqlite3_stmt **ret)
 /* Runs a statement that has been bound; finalizes it. */
 static int finish(sqlite3_stmt *stmt)
 {
-	int code = sqlite3_step(stmt);
-	int r = store_errno(code);
+	int r = store_errno(sqlite3_step(stmt));
 
 	sqlite3_finalize(stmt);
 	return r;
@@ -107,23 +106,26 @@ static int ask(struct store *store, const char *sql, int64_t *ret)
 static int store_prepare_file(struct store *store)
 {
 	int64_t version = 0, id = 0, tables = 0;
-	int r;
+	int r = run(store, "PRAGMA locking_mode = EXCLUSIVE");
 
-	/* Page size and vacuum mode count only before the first table. */
-	r = run(store, "PRAGMA page_size = 1024;"
-	               "PRAGMA auto_vacuum = INCREMENTAL;"
-	               "PRAGMA cache_size = 32;"
-	               "PRAGMA temp_store = MEMORY;"
-	               "PRAGMA locking_mode = EXCLUSIVE;"
-	               "PRAGMA journal_mode = WAL;"
-	               "PRAGMA synchronous = NORMAL;"
-	               "PRAGMA wal_autocheckpoint = 64;"
-	               "PRAGMA journal_size_limit = 262144;"
-	               "PRAGMA trusted_schema = OFF;");
+	/* Looked at before anything is set: what is of a later version stays as it is. */
 	if (r == 0)
 		r = ask(store, "PRAGMA user_version", &version);
 	if (r == 0)
 		r = ask(store, "PRAGMA application_id", &id);
+	if (r == 0 && id == strtoll(APPLICATION_ID, NULL, 10) && version > SCHEMA_VERSION)
+		return -ENOTSUP;
+	/* Page size and vacuum mode count only before the first table. */
+	if (r == 0)
+		r = run(store, "PRAGMA page_size = 1024;"
+		               "PRAGMA auto_vacuum = INCREMENTAL;"
+		               "PRAGMA cache_size = 32;"
+		               "PRAGMA temp_store = MEMORY;"
+		               "PRAGMA journal_mode = WAL;"
+		               "PRAGMA synchronous = NORMAL;"
+		               "PRAGMA wal_autocheckpoint = 64;"
+		               "PRAGMA journal_size_limit = 262144;"
+		               "PRAGMA trusted_schema = OFF;");
 	if (r == 0)
 		r = ask(store, "SELECT count(*) FROM sqlite_schema", &tables);
 	if (r < 0)

@@ -17,8 +17,8 @@ struct store;
 
 /*
  * Opens or makes the database; `path` NULL is one in memory. 0; -EBADMSG if the
- * file is damaged, not ours or of a later version; -EBUSY if another process has
- * it; -ENOSPC, -EROFS, -EACCES, -ENOMEM, -EIO. All functions below return these.
+ * file is damaged or not ours; -ENOTSUP if it is of a later version, and then it is
+ * not changed; -EBUSY if another process has it; -ENOSPC, -EROFS, -EACCES, -ENOMEM, -EIO. All functions below return these.
  */
 int store_open(const char *path, struct store **ret);
 void store_close(struct store *store);

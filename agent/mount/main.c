@@ -2,7 +2,10 @@
  * wna-mount SLOT: sees to it that the configured file system is mounted, once,
  * and reports. Run by wnad as root, one at a time. May block on DNS, on
  * libmount's helper and on the disk below the mount point; never looks at the
- * mount itself. Owns nothing that outlives it but the mount and its helper.
+ * mount itself. Owns nothing that outlives it but the mount, its helper and the
+ * immutable flag.
+ *
+ * wna-mount --release: takes that flag back everywhere. Run by wnad --purge.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +20,7 @@
 #include "clock.h"
 #include "efs_state.h"
 #include "former.h"
+#include "guard.h"
 #include "judge.h"
 #include "log.h"
 #include "place.h"
@@ -78,9 +82,9 @@ static bool backing_file(const struct mountinfo *there, char *ret, size_t size)
 
 static void report_guard(const struct job *job)
 {
-	struct place_guard guard;
+	struct guard guard;
 
-	place_guard(job->conf->path, job->conf->guard, &guard);
+	guard_set(job->conf->path, job->conf->guard, CONF_STATE_DIR, &guard);
 	worker_fact(&job->worker, FACT_MOUNT_GUARD, 0, guard.immutable, "", guard.why);
 	log_debug("mount: %s is %simmutable%s%s", job->conf->path, guard.immutable ? "" : "not ",
 	          guard.why[0] ? ": " : "", guard.why);
@@ -120,7 +124,10 @@ static int look(const struct job *job, struct mountinfo *ret, char **ret_text, s
  */
 static int verify(const struct job *job, struct mountinfo *ret)
 {
-	struct judge_env env = { .state_dir = EFS_STATE_DIR, .resolve = resolve };
+	struct judge_env env = { .state_dir = EFS_STATE_DIR,
+		                 .idle_ms = job->conf->timeout_ms,
+		                 .wall_ms = clock_wall_ms(),
+		                 .resolve = resolve };
 	char *text = NULL, backing[LIMIT_PATH];
 	struct finding finding;
 	size_t len = 0;
@@ -247,6 +254,10 @@ int main(int argc, char **argv)
 	struct job job;
 	int rc;
 
+	if (argc == 2 && strcmp(argv[1], "--release") == 0) {
+		log_init("wna-mount", LOG_LEVEL_INFO);
+		return guard_release(CONF_STATE_DIR, NULL) < 0;
+	}
 	worker_init(&job.worker, ROLE_MOUNT, argc, argv);
 	job.conf = &job.worker.conf->mount;
 	if (!job.conf->enabled)
@@ -268,5 +279,7 @@ int main(int argc, char **argv)
 	} else if (rc < 0) {
 		log_error("mount: mountinfo: %s", strerror(-rc));
 	}
+	/* Of a path that was configured before. After all else: its disk may be away. */
+	guard_release(CONF_STATE_DIR, job.conf->path);
 	return rc < 0;
 }

@@ -1,15 +1,12 @@
 /* Run by wna-mount as root. Blocks on the disk of the mount point's parent. Owns nothing. */
 #include "place.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -89,8 +86,7 @@ int place_make(const char *path, char *ret_why, size_t why_size)
 	return fd;
 }
 
-/* The bare directory itself, whatever is mounted upon it: a descriptor or -errno. */
-static int open_bare(const char *path)
+int place_open_bare(const char *path)
 {
 	struct stat parent_st, st;
 	char buf[LIMIT_PATH], *last = NULL;
@@ -118,56 +114,4 @@ out_tree:
 out_parent:
 	close(parent);
 	return fd;
-}
-
-/* The first thing that lies in the directory; false if it is empty. Takes over `fd`. */
-static bool first_entry(int fd, char *ret, size_t size)
-{
-	const struct dirent *entry;
-	bool found = false;
-	DIR *dir = fdopendir(fd);
-
-	if (!dir) {
-		close(fd);
-		return false;
-	}
-	while (!found && (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		str_clean(ret, size, entry->d_name, strlen(entry->d_name));
-		found = true;
-	}
-	closedir(dir);
-	return found;
-}
-
-void place_guard(const char *path, bool wanted, struct place_guard *ret)
-{
-	struct place_guard guard = { 0 };
-	char entry[64];
-	int flags = 0, fd = open_bare(path);
-
-	if (fd < 0) {
-		snprintf(guard.why, sizeof guard.why, "the bare directory: %s", strerror(-fd));
-		*ret = guard;
-		return;
-	}
-	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0) {
-		snprintf(guard.why, sizeof guard.why, "the disk knows no immutable flag: %s",
-		         strerror(errno));
-	} else if (!(flags & FS_IMMUTABLE_FL) && !wanted) {
-		str_copy(guard.why, sizeof guard.why, "switched off by mount.guard");
-	} else if (!(flags & FS_IMMUTABLE_FL)) {
-		flags |= FS_IMMUTABLE_FL;
-		if (ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0)
-			snprintf(guard.why, sizeof guard.why,
-			         "the immutable flag could not be set: %s", strerror(errno));
-		else
-			guard.immutable = true;
-	} else {
-		guard.immutable = true;
-	}
-	if (first_entry(fd, entry, sizeof entry) && guard.why[0] == '\0')
-		snprintf(guard.why, sizeof guard.why, "the bare directory is not empty: %s", entry);
-	*ret = guard;
 }

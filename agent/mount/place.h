@@ -1,20 +1,10 @@
-/*
- * The directory that is mounted upon. A bare mount point is an ordinary
- * directory on the root disk, which a web server would serve and write to; so
- * it is made immutable. A mount over an immutable directory works.
- */
+/* The directory that is mounted upon: made, and reached when it is covered. */
 #ifndef WNA_MOUNT_PLACE_H
 #define WNA_MOUNT_PLACE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "limits.h"
-
-struct place_guard {
-	bool immutable;           /* the bare directory refuses writes, root's too */
-	char why[LIMIT_FACT_WHY]; /* why it is not, or what lies hidden in it */
-};
 
 /*
  * Makes the directory and its missing parents (root's, 0755). Follows no
@@ -25,11 +15,10 @@ struct place_guard {
 int place_make(const char *path, char *ret_why, size_t why_size);
 
 /*
- * Makes the bare directory immutable if `wanted`, and tells whether it is. It
- * is reached beneath whatever may be mounted upon it (a private copy of the
- * parent's mount has no mounts upon it), by a descriptor checked to be on the
- * parent's device, so a mounted file system is neither touched nor waited for.
+ * The bare directory itself, beneath whatever may be mounted upon it (a private copy
+ * of the parent's mount has no mounts upon it), checked to be on the parent's device,
+ * so a mounted file system is neither touched nor waited for. A descriptor or -errno.
  */
-void place_guard(const char *path, bool wanted, struct place_guard *ret);
+int place_open_bare(const char *path);
 
 #endif

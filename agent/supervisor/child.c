@@ -112,6 +112,7 @@ static int execute(struct child *child, const int fds[WORKER_FD_ENDS])
 		.info = child->info,
 		.user = &sv->users.of[child->role],
 		.libexec = sv->options.libexec,
+		.exe_fd = sv->exe_fds[child->role],
 		.arg = argument(child),
 		.nofile = role_nofile(child->role, &sv->conf),
 	};

@@ -27,7 +27,7 @@ enum { LIMIT_ADDRESS_SPACE = 0 };
 enum { LIMIT_ADDRESS_SPACE = 1 };
 #endif
 
-int confine_fds(const struct spawn *spawn, int *keep_fd)
+int confine_fds(const struct spawn *spawn, int *keep_fd, int *exe_fd)
 {
 	int parked[WORKER_FD_ENDS], null;
 
@@ -41,6 +41,11 @@ int confine_fds(const struct spawn *spawn, int *keep_fd)
 			return -errno;
 	}
 	*keep_fd = fcntl(*keep_fd, F_DUPFD_CLOEXEC, FD_PARKING);
+	if (*exe_fd >= 0) {
+		*exe_fd = fcntl(*exe_fd, F_DUPFD_CLOEXEC, FD_PARKING);
+		if (*exe_fd < 0)
+			return -errno;
+	}
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (*keep_fd < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0)
 		return -errno;

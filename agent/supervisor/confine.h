@@ -8,8 +8,8 @@
 #include "spawn.h"
 
 /* Places spawn->fds at their numbers, /dev/null at 0, and marks all others
- * close-on-exec; *keep_fd may be moved out of the way. */
-int confine_fds(const struct spawn *spawn, int *keep_fd);
+ * close-on-exec; *keep_fd, and *exe_fd if it is one, may be moved out of the way. */
+int confine_fds(const struct spawn *spawn, int *keep_fd, int *exe_fd);
 
 /* Resource limits, niceness, OOM score. The last two are wishes: without the
  * privilege for them (a container) the child runs without. */

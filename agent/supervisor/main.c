@@ -1,18 +1,21 @@
 /*
  * wnad(8): command line. Run by systemd, or by hand with -t, -T and --keys,
- * which read the configuration and touch nothing.
+ * which read the configuration and touch nothing; with --purge when the agent is
+ * removed.
  */
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "purge.h"
 #include "supervisor.h"
 
 static const char usage[] =
         "usage: wnad [-c FILE] [-L FOLDER] [-d]\n"
         "       wnad [-c FILE] -t | -T\n"
         "       wnad --keys [--roff]\n"
+        "       wnad [-L FOLDER] --purge\n"
         "\n"
         "The supervisor of web-node-agent. Stays in the foreground, logs to standard\n"
         "error, speaks sd_notify.\n"
@@ -24,14 +27,18 @@ static const char usage[] =
         "  -t         check the configuration and this machine against it\n"
         "  -T         print the effective configuration\n"
         "  --keys     list all configuration keys; with --roff as the manual page does\n"
+        "  --purge    remove what the agent has left on this machine: the immutable flag of\n"
+        "             the bare directory, its folders in /run and /var/lib, and generated\n"
+        "             files in /etc/web-node-agent; not mounts, not what was edited\n"
         "  --help, --version\n"
         "\n"
         "Signals: HUP reads the configuration anew and keeps the old one if the new one\n"
         "is bad; TERM stops within 8 seconds.\n"
         "\n"
         "Exit codes:\n"
-        "  0  stopped as asked; -t: the configuration is good\n"
-        "  1  could not start (user missing, address in use ...); the log says why\n"
+        "  0  stopped as asked; -t: the configuration is good; --purge: all is gone\n"
+        "  1  could not start (user missing, address in use ...); the log says why.\n"
+        "     --purge: something could not be removed\n"
         "  2  wrong command line\n"
         "  3  a configuration file, or a file of certificates that it names, is missing or\n"
         "     cannot be read\n"
@@ -40,9 +47,19 @@ static const char usage[] =
         "  6  a value out of range or of the wrong kind\n"
         "  7  a key that must be given is missing, or keys contradict each other\n"
         "  8  -t: a secret file is missing, empty, open to others or on a network\n"
-        "     file system\n";
+        "     file system\n"
+        "  9  --purge: wnad runs\n";
 
-enum mode { MODE_RUN, MODE_TEST, MODE_PRINT, MODE_KEYS, MODE_HELP, MODE_VERSION, MODE_USAGE };
+enum mode {
+	MODE_RUN,
+	MODE_TEST,
+	MODE_PRINT,
+	MODE_KEYS,
+	MODE_PURGE,
+	MODE_HELP,
+	MODE_VERSION,
+	MODE_USAGE
+};
 
 struct command {
 	struct supervisor_options options;
@@ -52,10 +69,11 @@ struct command {
 
 static enum mode parse(int argc, char **argv, struct command *ret)
 {
-	enum { OPT_KEYS = 256, OPT_ROFF, OPT_HELP, OPT_VERSION };
+	enum { OPT_KEYS = 256, OPT_ROFF, OPT_PURGE, OPT_HELP, OPT_VERSION };
 	static const struct option options[] = {
 		{ "keys", no_argument, NULL, OPT_KEYS },
 		{ "roff", no_argument, NULL, OPT_ROFF },
+		{ "purge", no_argument, NULL, OPT_PURGE },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ "version", no_argument, NULL, OPT_VERSION },
 		{ 0 },
@@ -74,9 +92,11 @@ static enum mode parse(int argc, char **argv, struct command *ret)
 		case 't':
 		case 'T':
 		case OPT_KEYS:
-			ret->mode = option == 't'   ? MODE_TEST
-			            : option == 'T' ? MODE_PRINT
-			                            : MODE_KEYS;
+		case OPT_PURGE:
+			ret->mode = option == 't'        ? MODE_TEST
+			            : option == 'T'      ? MODE_PRINT
+			            : option == OPT_KEYS ? MODE_KEYS
+			                                 : MODE_PURGE;
 			modes++;
 			break;
 		default: return MODE_USAGE;
@@ -125,6 +145,7 @@ int main(int argc, char **argv)
 	case MODE_TEST: return check(&command.options, false);
 	case MODE_PRINT: return check(&command.options, true);
 	case MODE_KEYS: return conf_print_keys(stdout, command.roff) < 0 ? SUPERVISOR_FAILED : 0;
+	case MODE_PURGE: return purge(command.options.libexec);
 	case MODE_HELP: fputs(usage, stdout); return 0;
 	case MODE_VERSION: printf("wnad %s\n", WNA_VERSION); return 0;
 	case MODE_USAGE: break;

@@ -6,10 +6,12 @@
 #include "children.h"
 #include "fact.h"
 #include "log.h"
+#include "note.h"
 #include "relay.h"
 #include "status.h"
 #include "str.h"
 #include "supervisor.h"
+#include "verdict.h"
 
 enum { FACTS_EVERY_MS = 5000 };
 
@@ -77,6 +79,22 @@ static void own_fact(struct supervisor *sv)
 	relay_own(sv, &msg);
 }
 
+void report_note(const struct supervisor *sv, int64_t now)
+{
+	int rc;
+
+	bool healthy = sv->healthz == LEVEL_OK || sv->healthz == LEVEL_DEGRADED;
+
+	/* Before this wnad's first verdict its predecessor's note stands, and ages; so it
+	 * does while a good one may still be that predecessor's. Or a wnad that dies again
+	 * and again would be called healthy for ever. */
+	if (sv->readyz < 0 || (healthy && now < sv->note_from_ms))
+		return;
+	rc = note_write(sv->lock_fd, sv->healthz, now);
+	if (rc < 0)
+		log_debug("agent: note: %s", strerror(-rc));
+}
+
 /* On change at once; all of them every few seconds, since one may be lost. */
 static void facts(struct supervisor *sv, int64_t now)
 {
@@ -86,6 +104,7 @@ static void facts(struct supervisor *sv, int64_t now)
 	if (all) {
 		conf_fact(sv);
 		own_fact(sv);
+		report_note(sv, now);
 		sv->facts_due_ms = now + FACTS_EVERY_MS;
 	}
 	for (enum role role = 0; role < ROLE_MAX; role++) {
@@ -149,7 +168,7 @@ static void watchdog(struct supervisor *sv, int64_t now)
 
 void report_init(struct supervisor *sv, int64_t now)
 {
-	sv->healthz = sv->readyz = -1;
+	sv->readyz = -1;
 	sv->facts_due_ms = sv->watchdog_due_ms = now;
 }
 

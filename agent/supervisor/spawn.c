@@ -63,6 +63,24 @@ const char *spawn_step_name(int32_t step)
 	return step >= 0 && step < SPAWN_STEP_MAX ? step_names[step] : "?";
 }
 
+static bool exe_path(const char *libexec, const struct role_info *info, char *ret, size_t size)
+{
+	return snprintf(ret, size, "%s/%s", libexec, info->exe) < (int)size;
+}
+
+void spawn_hold(const char *libexec, int ret_fds[ROLE_MAX])
+{
+	char exe[PATH_MAX];
+
+	for (enum role role = 0; role < ROLE_MAX; role++) {
+		const struct role_info *info = role_info(role);
+
+		ret_fds[role] = info && exe_path(libexec, info, exe, sizeof exe)
+		                        ? open(exe, O_PATH | O_CLOEXEC)
+		                        : -1;
+	}
+}
+
 /* The entry of our own environment as it stands there, "NAME=value". */
 static char *entry_of(const char *name)
 {
@@ -114,12 +132,13 @@ __attribute__((noreturn)) static void child(const struct spawn *spawn, pid_t par
                                             const char *exe, char *const argv[], char *const envp[])
 {
 	struct spawn_failure failure = { .step = SPAWN_GROUP };
+	int exe_fd = spawn->exe_fd;
 	int rc = setpgid(0, 0) < 0 ? -errno : 0;
 
 	reset_signals();
 	for (failure.step = SPAWN_FDS; rc == 0; failure.step++) {
 		switch ((enum spawn_step)failure.step) {
-		case SPAWN_FDS: rc = confine_fds(spawn, &failure_fd); break;
+		case SPAWN_FDS: rc = confine_fds(spawn, &failure_fd, &exe_fd); break;
 		case SPAWN_LIMITS: rc = confine_limits(spawn); break;
 		case SPAWN_BOUNDING: rc = confine_bounding(spawn); break;
 		case SPAWN_SECUREBITS: rc = confine_securebits(spawn); break;
@@ -131,7 +150,10 @@ __attribute__((noreturn)) static void child(const struct spawn *spawn, pid_t par
 			rc = getppid() == parent ? 0 : -ESRCH;
 			break;
 		case SPAWN_EXEC:
-			execve(exe, argv, envp);
+			if (exe_fd >= 0)
+				execveat(exe_fd, "", argv, envp, AT_EMPTY_PATH);
+			else
+				execve(exe, argv, envp);
 			rc = -errno;
 			break;
 		case SPAWN_GROUP:
@@ -152,7 +174,7 @@ int spawn(const struct spawn *spawn, pid_t *ret_pid, int *ret_pidfd, int *ret_fa
 	int fds[2], rc = 0;
 	pid_t parent = getpid(), pid;
 
-	if (snprintf(exe, sizeof exe, "%s/%s", spawn->libexec, spawn->info->exe) >= (int)sizeof exe)
+	if (!exe_path(spawn->libexec, spawn->info, exe, sizeof exe))
 		return -ENAMETOOLONG;
 	snprintf(name, sizeof name, "%s", spawn->info->exe);
 	snprintf(arg, sizeof arg, "%u", spawn->arg);

@@ -19,10 +19,18 @@ struct spawn {
 	const struct role_info *info;
 	const struct user *user;
 	const char *libexec;     /* folder of the executables */
+	int exe_fd;              /* the executable, held since wnad's start; -1: by its path */
 	unsigned arg;            /* argv[1] */
 	uint64_t nofile;         /* RLIMIT_NOFILE; 0: inherited */
 	int fds[WORKER_FD_ENDS]; /* by number in the child, from WORKER_FD_WNAD; -1: none */
 };
+
+/*
+ * Opens every worker's executable (O_PATH; -1 where that fails). Between an upgrade's
+ * new files and the restart that follows, which may be minutes, the workers that are
+ * started are then still those of this wnad's own version.
+ */
+void spawn_hold(const char *libexec, int ret_fds[ROLE_MAX]);
 
 /* How far a child got before it failed; sent through a close-on-exec pipe. */
 enum spawn_step {

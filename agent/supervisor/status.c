@@ -22,7 +22,7 @@ char *status_text(const struct status *status, char *ret, size_t size)
 	sb_init(&sb, ret, size);
 	if (status->stopping)
 		sb_put(&sb, "stopping; ");
-	if (status->healthz < 0)
+	if (status->healthz < 0 || status->readyz < 0)
 		sb_put(&sb, "no verdict yet");
 	else
 		sb_printf(&sb, "healthz %s, readyz %s", verdict_level_name(status->healthz),

@@ -22,7 +22,9 @@
 #include "leftover.h"
 #include "listener.h"
 #include "log.h"
+#include "note.h"
 #include "rundir.h"
+#include "spawn.h"
 #include "verdict.h"
 
 enum {
@@ -159,7 +161,12 @@ static bool only_one(struct supervisor *sv)
 		log_error("agent: wnad runs already, as process %d", holder);
 	else if (sv->lock_fd < 0)
 		log_error("agent: %s/lock: %s", CONF_RUN_DIR, strerror(-sv->lock_fd));
-	return sv->lock_fd >= 0;
+	if (sv->lock_fd < 0)
+		return false;
+	sv->healthz = note_read(sv->lock_fd, clock_ms());
+	if (sv->healthz >= 0)
+		sv->note_from_ms = clock_ms() + sv->conf.health.start_grace_ms;
+	return true;
 }
 
 static bool users_and_folders(struct supervisor *sv)
@@ -282,6 +289,10 @@ static void fini(struct supervisor *sv)
 		close(sv->conf_fd);
 	if (sv->lock_fd >= 0)
 		close(sv->lock_fd);
+	for (enum role role = 0; role < ROLE_MAX; role++) {
+		if (sv->exe_fds[role] >= 0)
+			close(sv->exe_fds[role]);
+	}
 	notify_close(&sv->notify);
 	sink_close(&sv->sink);
 }
@@ -306,6 +317,7 @@ int supervisor_run(const struct supervisor_options *options)
 		free(sv);
 		return SUPERVISOR_FAILED;
 	}
+	spawn_hold(options->libexec, sv->exe_fds);
 	error = conf_load(options->conf_file, &sv->conf, &origins, &problem);
 	if (error != CONF_OK) {
 		log_error("agent: %s", problem.text);
@@ -328,6 +340,8 @@ int supervisor_run(const struct supervisor_options *options)
 	log_info("agent: version %s started", WNA_VERSION);
 	while (turn(sv))
 		;
+	/* The last thing: our successor reckons from here. */
+	report_note(sv, clock_ms());
 	log_info("agent: stopped%s", children_stopped(sv) ? "" : ", somebody is stuck");
 	code = SUPERVISOR_STOPPED;
 out:

@@ -46,12 +46,13 @@ struct told {
 struct supervisor {
 	struct supervisor_options options;
 	struct conf conf;
-	int conf_fd;    /* sealed memfd of conf */
-	int listen_fd;  /* health checks */
-	int retired_fd; /* the same at the address before, for as long as the core in charge
+	int conf_fd;           /* sealed memfd of conf */
+	int listen_fd;         /* health checks */
+	int retired_fd;        /* the same at the address before, for as long as the core in charge
 	                 * accepts from it; -1: none */
-	int control_fd; /* wnactl */
-	int lock_fd;    /* that there is one wnad; see rundir.h */
+	int control_fd;        /* wnactl */
+	int lock_fd;           /* that there is one wnad; see rundir.h */
+	int exe_fds[ROLE_MAX]; /* the workers' executables; see spawn_hold() */
 	struct users users;
 	struct notify notify;
 	struct sink sink;
@@ -65,7 +66,9 @@ struct supervisor {
 
 	int64_t hooked;          /* which change of this wna-rds had its hook; 0 none */
 	pid_t hooked_by;         /* the core that ordered it */
-	int64_t healthz, readyz; /* enum verdict_level as of the last ORDER_VERDICT; -1 none yet */
+	int64_t healthz, readyz; /* enum verdict_level as of the last ORDER_VERDICT; -1 none yet.
+	                          * healthz: at start as of a wnad that has just ended */
+	int64_t note_from_ms;    /* until then /healthz may be good on its predecessor's word */
 	int64_t conf_loads, conf_tries;
 	char conf_why[LIMIT_FACT_WHY];  /* why the last attempt was not taken */
 	char hooks_why[LIMIT_FACT_WHY]; /* why configured hooks are off since start; else empty */
@@ -92,6 +95,8 @@ void report_init(struct supervisor *sv, int64_t now);
 /* Facts that changed or are due, STATUS=, READY=1, WATCHDOG=1. */
 void report_turn(struct supervisor *sv, int64_t now);
 int64_t report_next(const struct supervisor *sv);
+/* What /healthz says now, for a successor; see note.h. */
+void report_note(const struct supervisor *sv, int64_t now);
 /* All facts at the next turn: a new core knows nothing. */
 void report_again(struct supervisor *sv);
 

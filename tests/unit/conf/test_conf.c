@@ -1,5 +1,6 @@
 /* The configuration: good files, every kind of bad one, drop-ins, and back. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -470,11 +471,54 @@ static void the_memfd_is_sealed(void **state)
 	assert_memory_equal(mapped, &conf, sizeof conf);
 	assert_true(write(fd, "x", 1) < 0);
 	assert_true(ftruncate(fd, 0) < 0);
-	munmap((void *)mapped, sizeof conf);
 	close(fd);
 	fd = memfd_create("other", MFD_ALLOW_SEALING | MFD_CLOEXEC);
 	assert_int_equal(ftruncate(fd, sizeof conf), 0);
 	assert_null(conf_from_fd(fd));
+	close(fd);
+}
+
+/* What conf_to_memfd would have made, with one byte changed; -1: none. */
+static int changed_memfd(int at)
+{
+	static char data[sizeof(struct conf) + 4096];
+	struct conf conf;
+	int fd;
+	ssize_t len;
+
+	conf_defaults(&conf);
+	fd = conf_to_memfd(&conf);
+	len = pread(fd, data, sizeof data, 0);
+	assert_true(len > (ssize_t)sizeof conf && len < (ssize_t)sizeof data);
+	close(fd);
+	if (at >= 0)
+		data[at] ^= 1;
+	fd = memfd_create("other", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	assert_int_equal(write(fd, data, (size_t)len), len);
+	assert_int_equal(
+	        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+	        0);
+	return fd;
+}
+
+/* A wnad of another version: its struct may have our size and not our meaning. */
+static void another_version_is_refused(void **state)
+{
+	int fd = changed_memfd(-1);
+
+	(void)state;
+	assert_non_null(conf_from_fd(fd));
+	close(fd);
+	/* The last digit of the mark: 24 bytes of words before 32 of hash. */
+	fd = changed_memfd(24 + 31);
+	errno = 0;
+	assert_null(conf_from_fd(fd));
+	assert_int_equal(errno, EPROTO);
+	close(fd);
+	fd = memfd_create("other", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	errno = 0;
+	assert_null(conf_from_fd(fd));
+	assert_int_equal(errno, EINVAL);
 	close(fd);
 }
 
@@ -496,6 +540,7 @@ int main(void)
 		cmocka_unit_test(drop_ins_come_later_and_replace),
 		cmocka_unit_test(a_missing_file),
 		cmocka_unit_test(the_memfd_is_sealed),
+		cmocka_unit_test(another_version_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -1,6 +1,5 @@
 /*
- * The bare directory: made, guarded, reached beneath a mount; and a mount by
- * libmount over it. In a mount namespace of its own; as root, else skipped.
+ * The bare directory: made; and a mount by libmount over it. In a mount namespace of its own; as root, else skipped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -89,49 +88,6 @@ static void refuses_what_is_no_directory(void **state)
 	assert_int_equal(place_make(at("file/efs"), why, sizeof why), -ENOTDIR);
 }
 
-/* tmpfs knows the flag since Linux 6.6, so either answer is right, with its consequence. */
-static void guards_or_says_why(void **state)
-{
-	struct place_guard guard;
-	char why[LIMIT_FACT_WHY];
-
-	(void)state;
-	assert_int_equal(place_make(at("bare"), why, sizeof why), 0);
-	place_guard(at("bare"), true, &guard);
-	if (guard.immutable) {
-		assert_string_equal(guard.why, "");
-		assert_int_equal(mkdir(at("bare/x"), 0755), -1);
-	} else {
-		assert_non_null(strstr(guard.why, "immutable flag"));
-		assert_int_equal(mkdir(at("bare/x"), 0755), 0);
-		assert_int_equal(rmdir(at("bare/x")), 0);
-	}
-	place_guard(at("missing"), true, &guard);
-	assert_false(guard.immutable);
-	assert_string_not_equal(guard.why, "");
-}
-
-static void looks_beneath_a_mount(void **state)
-{
-	struct place_guard guard;
-	char why[LIMIT_FACT_WHY];
-
-	(void)state;
-	assert_int_equal(place_make(at("below"), why, sizeof why), 0);
-	assert_int_equal(mkdir(at("below/hidden"), 0755), 0);
-	assert_int_equal(mount("tmpfs", at("below"), "tmpfs", 0, NULL), 0);
-	assert_int_equal(access(at("below/hidden"), F_OK), -1);
-	place_guard(at("below"), false, &guard);
-	/* Either why it has no guard, or what lies in it: it saw the bare directory. */
-	assert_string_not_equal(guard.why, "");
-	place_guard(at("below"), true, &guard);
-	if (guard.immutable)
-		assert_string_equal(guard.why, "the bare directory is not empty: hidden");
-	/* The mount itself has not been touched. */
-	assert_int_equal(mkdir(at("below/mine"), 0755), 0);
-	assert_int_equal(umount(at("below")), 0);
-}
-
 static unsigned heard;
 
 static void hear(void *arg, const char *line)
@@ -172,8 +128,6 @@ int main(void)
 		cmocka_unit_test(makes_the_way),
 		cmocka_unit_test(follows_no_link),
 		cmocka_unit_test(refuses_what_is_no_directory),
-		cmocka_unit_test(guards_or_says_why),
-		cmocka_unit_test(looks_beneath_a_mount),
 		cmocka_unit_test(libmount_mounts),
 	};
 

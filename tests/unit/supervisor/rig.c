@@ -322,6 +322,8 @@ pid_t rig_start(void)
 	pid_t pid;
 
 	rig_mark();
+	/* As after a boot: nobody has left a word of /healthz. */
+	unlink(CONF_RUN_DIR "/lock");
 	pid = rig_start_unready();
 	rig_expect("systemd got READY=1");
 	return pid;

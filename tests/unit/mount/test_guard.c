@@ -1,0 +1,242 @@
+/*
+ * The bare directory: guarded, on record, reached beneath a mount, given back. In a
+ * mount namespace of its own; as root, else skipped. tmpfs knows the flag since Linux
+ * 6.6; before that only what is said is tested here, and the system suite has ext4.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "guard.h"
+#include "guarded.h"
+#include "log.h"
+#include "place.h"
+
+static char dir[] = "/tmp/wna-guard.XXXXXX", record[64];
+static bool knows_flag;
+
+static char *at(const char *name)
+{
+	static char path[LIMIT_PATH];
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return path;
+}
+
+static int flag(const char *name, int set)
+{
+	int fd = open(at(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC), flags = 0;
+
+	assert_true(fd >= 0);
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		flags = -1;
+	if (flags >= 0 && set >= 0) {
+		flags = set ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+		assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
+	}
+	close(fd);
+	return flags < 0 ? -1 : (flags & FS_IMMUTABLE_FL) != 0;
+}
+
+static bool can_write(const char *name)
+{
+	char path[LIMIT_PATH];
+
+	snprintf(path, sizeof path, "%s/x", at(name));
+	return mkdir(path, 0755) == 0 && rmdir(path) == 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	log_init("test", LOG_LEVEL_ERROR);
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -1;
+	if (!mkdtemp(dir) || mount("tmpfs", dir, "tmpfs", 0, NULL) < 0)
+		return -1;
+	snprintf(record, sizeof record, "%s/state", dir);
+	if (mkdir(record, 0755) < 0 || mkdir(at("try"), 0755) < 0)
+		return -1;
+	knows_flag = flag("try", -1) >= 0;
+	if (!knows_flag)
+		printf("mount/guard: this kernel's tmpfs knows no immutable flag\n");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	umount2(dir, MNT_DETACH);
+	return rmdir(dir);
+}
+
+static void no_line(void *arg, int line)
+{
+	(void)arg;
+	fail_msg("line %d refused", line);
+}
+
+static size_t on_record(void)
+{
+	static struct guarded_list list;
+
+	assert_int_equal(guarded_read(record, &list, no_line, NULL), 0);
+	return list.count;
+}
+
+static void guards_or_says_why(void **state)
+{
+	struct guard guard;
+
+	(void)state;
+	assert_int_equal(mkdir(at("bare"), 0755), 0);
+	guard_set(at("bare"), true, record, &guard);
+	assert_int_equal(guard.immutable, knows_flag);
+	if (!knows_flag) {
+		assert_non_null(strstr(guard.why, "immutable flag"));
+		assert_int_equal(on_record(), 0);
+		return;
+	}
+	assert_string_equal(guard.why, "");
+	assert_false(can_write("bare"));
+	assert_int_equal(on_record(), 1);
+	guard_set(at("bare"), true, record, &guard);
+	assert_true(guard.immutable);
+	assert_int_equal(on_record(), 1);
+	/* Switched off it can be written again, and nothing is on record. */
+	guard_set(at("bare"), false, record, &guard);
+	assert_false(guard.immutable);
+	assert_string_equal(guard.why, "switched off by mount.guard");
+	assert_true(can_write("bare"));
+	assert_int_equal(on_record(), 0);
+	guard_set(at("missing"), true, record, &guard);
+	assert_false(guard.immutable);
+	assert_string_not_equal(guard.why, "");
+}
+
+static void looks_beneath_a_mount(void **state)
+{
+	struct guard guard;
+
+	(void)state;
+	assert_int_equal(mkdir(at("below"), 0755), 0);
+	assert_int_equal(mkdir(at("below/hidden"), 0755), 0);
+	assert_int_equal(mount("tmpfs", at("below"), "tmpfs", 0, NULL), 0);
+	assert_int_equal(access(at("below/hidden"), F_OK), -1);
+	guard_set(at("below"), false, record, &guard);
+	/* Either why it has no guard, or what lies in it: it saw the bare directory. */
+	assert_string_not_equal(guard.why, "");
+	guard_set(at("below"), true, record, &guard);
+	if (guard.immutable)
+		assert_string_equal(guard.why, "the bare directory is not empty: hidden");
+	/* The mount itself has not been touched. */
+	assert_true(can_write("below"));
+	assert_int_equal(guard_release(record, NULL), 0);
+	assert_true(can_write("below"));
+	assert_int_equal(umount(at("below")), 0);
+	assert_true(can_write("below"));
+	assert_int_equal(on_record(), 0);
+}
+
+/* What somebody else has made immutable stays so. */
+static void takes_back_only_its_own(void **state)
+{
+	struct guard guard;
+	char from[LIMIT_PATH];
+
+	(void)state;
+	if (!knows_flag)
+		skip();
+	assert_int_equal(mkdir(at("theirs"), 0755), 0);
+	flag("theirs", 1);
+	guard_set(at("theirs"), true, record, &guard);
+	assert_true(guard.immutable);
+	assert_int_equal(on_record(), 0);
+	guard_set(at("theirs"), false, record, &guard);
+	assert_true(guard.immutable);
+	/* Ours at first, then another in its place. */
+	assert_int_equal(mkdir(at("ours"), 0755), 0);
+	guard_set(at("ours"), true, record, &guard);
+	assert_int_equal(on_record(), 1);
+	flag("ours", 0);
+	assert_int_equal(mkdir(at("new"), 0755), 0);
+	snprintf(from, sizeof from, "%s", at("new"));
+	assert_int_equal(rename(from, at("ours")), 0);
+	flag("ours", 1);
+	assert_int_equal(guard_release(record, NULL), 0);
+	assert_int_equal(flag("ours", -1), 1);
+	assert_int_equal(flag("theirs", -1), 1);
+	assert_int_equal(on_record(), 0);
+	flag("ours", 0);
+	flag("theirs", 0);
+}
+
+static void a_former_path_is_given_back(void **state)
+{
+	struct guard guard;
+	char now[LIMIT_PATH];
+
+	(void)state;
+	if (!knows_flag)
+		skip();
+	assert_int_equal(mkdir(at("old"), 0755), 0);
+	assert_int_equal(mkdir(at("now"), 0755), 0);
+	guard_set(at("old"), true, record, &guard);
+	snprintf(now, sizeof now, "%s", at("now"));
+	guard_set(now, true, record, &guard);
+	assert_int_equal(on_record(), 2);
+	assert_int_equal(guard_release(record, now), 0);
+	assert_true(can_write("old"));
+	assert_false(can_write("now"));
+	assert_int_equal(on_record(), 1);
+	assert_int_equal(guard_release(record, NULL), 0);
+	assert_true(can_write("now"));
+	assert_int_equal(guard_release(record, NULL), 0);
+}
+
+/* No note, no flag: it could never be taken back. */
+static void without_a_record_there_is_no_flag(void **state)
+{
+	struct guard guard;
+
+	(void)state;
+	if (!knows_flag)
+		skip();
+	assert_int_equal(mkdir(at("unnoted"), 0755), 0);
+	guard_set(at("unnoted"), true, "/nowhere/state", &guard);
+	assert_false(guard.immutable);
+	assert_non_null(strstr(guard.why, "/nowhere/state/guarded cannot be written"));
+	assert_true(can_write("unnoted"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(guards_or_says_why),
+		cmocka_unit_test(looks_beneath_a_mount),
+		cmocka_unit_test(takes_back_only_its_own),
+		cmocka_unit_test(a_former_path_is_given_back),
+		cmocka_unit_test(without_a_record_there_is_no_flag),
+	};
+
+	if (geteuid() != 0) {
+		printf("mount/guard: needs root, skipped\n");
+		return 0;
+	}
+	return cmocka_run_group_tests_name("mount/guard", tests, setup, teardown);
+}
