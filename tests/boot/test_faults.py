@@ -110,7 +110,7 @@ def test_upgrade_downgrade_removal(again: Machine, born: Born, world: BootWorld,
     facts.agent_there(again, BOOT_S)
     facts.wait_page(instance, "/readyz", 200, BOOT_S)
     facts.wait_target(instance, "healthy", 60)
-    again.sh("printf '[health]\\nread_timeout = 4s\\n' > /etc/web-node-agent/agent.conf.d/60-admin.conf; "
+    again.sh("printf '[health]\\nrequest_timeout = 4s\\n' > /etc/web-node-agent/agent.conf.d/60-admin.conf; "
              "echo '# by an administrator' >> /etc/web-node-agent/agent.conf")
     mount = mounted(again)
     world.offer_next_version()
