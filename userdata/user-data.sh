@@ -1,8 +1,9 @@
 #!/bin/bash
 # User-data of a web server as a shell script: what user-data.yaml is for cloud-init, for launch
 # templates without a cloud-config and, run as root, for a node by hand. It may run again: what is
-# there already is written as it was. Made of user-data.yaml by tests/setup/make_user_data, which
-# alone is to be changed.
+# there already is written as it was, and what runs is not restarted: other values than before take
+# effect with `wnactl reload` and `systemctl reload httpd php-fpm`. Made of user-data.yaml by
+# tests/setup/make_user_data, which alone is to be changed.
 #
 # All that differs from stack to stack stands here, and is to be filled in:
 #   CloudFormation  Fn::Sub takes the whole script as it is: dollar and braces are nowhere else

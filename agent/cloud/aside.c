@@ -90,21 +90,24 @@ static bool move_visit(void *arg, const struct queue_entry *entry)
 	return mover->count < MOVE_AT_ONCE;
 }
 
-int aside_move(struct store *from, struct store *to)
+int aside_move(struct store *from, struct store *to, int64_t *damaged)
 {
 	struct mover *mover = malloc(sizeof(*mover));
-	int64_t damaged = 0;
 	int r = mover == NULL ? -ENOMEM : 0;
 
 	while (r == 0 && store_count(from) > 0) {
+		int64_t before = store_count(from);
+
 		mover->count = 0;
-		r = store_newest(from, MOVE_AT_ONCE, move_visit, mover, &damaged);
-		if (r == 0 && mover->count == 0)
-			break;
-		if (r == 0)
+		r = store_newest(from, MOVE_AT_ONCE, move_visit, mover, damaged);
+		/* None was visited if all were damaged: they are gone, and more may follow. */
+		if (r == 0 && mover->count > 0)
 			r = store_add(to, mover->entries, mover->count);
-		if (r == 0)
+		if (r == 0 && mover->count > 0)
 			r = store_remove(from, mover->ids, mover->count);
+		/* What does not shrink would never end. */
+		if (r == 0 && store_count(from) >= before)
+			r = -EBADMSG;
 	}
 	free(mover);
 	return r;
@@ -112,7 +115,7 @@ int aside_move(struct store *from, struct store *to)
 
 /* What cannot be taken in, or not all of it, stays: the next start tries again. */
 static void adopt(const char *dir, const char *name, struct store *to, const char *owner,
-                  int64_t *lost)
+                  int64_t *others, int64_t *damaged)
 {
 	char path[LIMIT_PATH + NAME_SIZE];
 	int64_t before = store_count(to);
@@ -126,9 +129,9 @@ static void adopt(const char *dir, const char *name, struct store *to, const cha
 			log_warning("queue: %s stays aside: %s", path, strerror(-r));
 		return;
 	}
-	r = store_claim(from, owner, lost);
+	r = store_claim(from, owner, others);
 	if (r == 0)
-		r = aside_move(from, to);
+		r = aside_move(from, to, damaged);
 	store_close(from);
 	if (r < 0) {
 		log_warning("queue: %s stays aside: %s", path, strerror(-r));
@@ -139,7 +142,8 @@ static void adopt(const char *dir, const char *name, struct store *to, const cha
 	log_info("queue: took %lld data over from %s", (long long)(store_count(to) - before), name);
 }
 
-void aside_adopt(const char *dir, struct store *to, const char *owner, int64_t *lost)
+void aside_adopt(const char *dir, struct store *to, const char *owner, int64_t *others,
+                 int64_t *damaged)
 {
 	char names[FILES_MAX][NAME_SIZE];
 	DIR *folder = opendir(dir);
@@ -155,5 +159,5 @@ void aside_adopt(const char *dir, struct store *to, const char *owner, int64_t *
 	if (folder != NULL)
 		closedir(folder);
 	for (size_t i = 0; i < count; i++)
-		adopt(dir, names[i], to, owner, lost);
+		adopt(dir, names[i], to, owner, others, damaged);
 }

@@ -21,10 +21,14 @@ void aside_corrupt(const char *dir, int64_t wall_ms);
 int aside_later(const char *dir, int64_t wall_ms);
 
 /* Takes in what lies aside and can be read by now, as far as it is `owner`'s; adds to
- * *lost what is not. What fails is said, and stays aside. */
-void aside_adopt(const char *dir, struct store *to, const char *owner, int64_t *lost);
+ * *others what is not, and to *damaged the rows that make no sense. What fails is said,
+ * and stays aside. */
+void aside_adopt(const char *dir, struct store *to, const char *owner, int64_t *others,
+                 int64_t *damaged);
 
-/* All of `from` into `to`. 0 or -errno of either. */
-int aside_move(struct store *from, struct store *to);
+/* All of `from` into `to`, but rows that make no sense: they are removed and added to
+ * *damaged, also on failure. 0; -EBADMSG if `from` has rows that do not go; -errno of
+ * either. */
+int aside_move(struct store *from, struct store *to, int64_t *damaged);
 
 #endif

@@ -268,22 +268,23 @@ void queue_shift(struct queue *queue, int64_t from, int64_t to, int64_t by_ms)
 
 void queue_claim(struct queue *queue, const char *instance_id)
 {
-	int64_t dropped = 0;
+	int64_t dropped = 0, damaged = 0;
 
 	if (strcmp(queue->owner, instance_id) == 0)
 		return;
 	str_copy(queue->owner, sizeof(queue->owner), instance_id);
 	if (queue->disk_ok && disk_did(queue, store_claim(queue->disk, queue->owner, &dropped)))
-		aside_adopt(queue->dir, queue->disk, queue->owner, &dropped);
+		aside_adopt(queue->dir, queue->disk, queue->owner, &dropped, &damaged);
 	if (dropped > 0)
 		log_warning("queue: it was another instance's, %lld data dropped",
 		            (long long)dropped);
 	count_lost(queue, dropped, "the queue was another instance's");
+	count_lost(queue, damaged, "a datum in a queue that was set aside was damaged");
 }
 
 void queue_turn(struct queue *queue, int64_t now_ms, int64_t wall_ms)
 {
-	int64_t dropped = 0;
+	int64_t dropped = 0, damaged = 0;
 	int r = 0;
 
 	queue->wall_ms = wall_ms;
@@ -300,9 +301,11 @@ void queue_turn(struct queue *queue, int64_t now_ms, int64_t wall_ms)
 		r = store_remove(queue->disk, queue->undone, queue->undone_count);
 	if (r == 0) {
 		queue->undone_count = 0;
-		r = queue->memory != NULL ? aside_move(queue->memory, queue->disk) : 0;
+		if (queue->memory != NULL)
+			r = aside_move(queue->memory, queue->disk, &damaged);
 	}
 	count_lost(queue, dropped, "the queue was another instance's");
+	count_lost(queue, damaged, "a datum in the queue was damaged");
 	if (r < 0) {
 		disk_failed(queue, r);
 		return;

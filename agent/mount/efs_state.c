@@ -11,7 +11,7 @@
 
 #include "str.h"
 
-enum { STATE_MAX_BYTES = 64 * 1024 };
+enum { STATE_MAX_BYTES = 64 * 1024, NAME_SIZE = 1 + LIMIT_NAME + LIMIT_PATH + 16 };
 
 /* True if there is no such key; false if it is there and is no text of that value. */
 static bool agrees(const cJSON *state, const char *key, const char *value)
@@ -97,42 +97,64 @@ static bool state_name(const char *file_system, const char *path, unsigned port,
 	return n > 0 && (size_t)n < size;
 }
 
+/* `name` begins with "~", and the finished file's name is what follows it. A descriptor of
+ * `dir`, or -errno. */
+static int open_dir(const char *dir, const char *file_system, const char *path, unsigned port,
+                    char *name, size_t size)
+{
+	int fd;
+
+	name[0] = '~';
+	/* The name is put together from checked parts, yet it must stay one component. */
+	if (strchr(file_system, '/') || !state_name(file_system, path, port, name + 1, size - 1))
+		return -EINVAL;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Opens a file that root alone can write. A descriptor or -errno. */
+static int open_trusted(int dir_fd, const char *name, struct stat *ret)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, ret) == 0 && S_ISREG(ret->st_mode) && ret->st_uid == 0 &&
+	    !(ret->st_mode & 022))
+		return fd;
+	close(fd);
+	return -EPERM;
+}
+
+static int read_state(int fd, const struct stat *st, const char *file_system, const char *path,
+                      struct efs_state *ret)
+{
+	char text[STATE_MAX_BYTES];
+
+	if (st->st_size <= 0 || st->st_size >= (off_t)sizeof text ||
+	    pread(fd, text, sizeof text, 0) != st->st_size)
+		return -EBADMSG;
+	return efs_state_parse(text, (size_t)st->st_size, file_system, path, ret);
+}
+
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
                    struct efs_state *ret)
 {
-	char name[1 + LIMIT_NAME + LIMIT_PATH + 16] = "~";
-	char text[STATE_MAX_BYTES];
-	int dir_fd = -1, fd = -1, rc;
+	char name[NAME_SIZE];
+	int dir_fd = open_dir(dir, file_system, path, port, name, sizeof name), fd, rc;
 	struct stat st;
-	ssize_t n;
 
-	/* The name is put together from checked parts, yet it must stay one component. */
-	if (strchr(file_system, '/') ||
-	    !state_name(file_system, path, port, name + 1, sizeof name - 1))
-		return -EINVAL;
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
-		return -errno;
-	fd = openat(dir_fd, name + 1, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0) {
-		rc = -errno;
+		return dir_fd;
+	fd = open_trusted(dir_fd, name + 1, &st);
+	if (fd >= 0) {
+		rc = read_state(fd, &st, file_system, path, ret);
+		close(fd);
+	} else {
+		rc = fd;
 		if (rc == -ENOENT && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			rc = -EINPROGRESS;
-		goto out;
 	}
-	rc = -EPERM;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022))
-		goto out;
-	rc = -EBADMSG;
-	if (st.st_size <= 0 || st.st_size >= (off_t)sizeof text)
-		goto out;
-	n = pread(fd, text, sizeof text, 0);
-	if (n != st.st_size)
-		goto out;
-	rc = efs_state_parse(text, (size_t)n, file_system, path, ret);
-out:
-	if (fd >= 0)
-		close(fd);
 	close(dir_fd);
 	return rc;
 }
@@ -140,30 +162,29 @@ out:
 int efs_state_finish(const char *dir, const char *file_system, const char *path, unsigned port,
                      int64_t idle_ms, int64_t now_ms)
 {
-	char name[1 + LIMIT_NAME + LIMIT_PATH + 16] = "~";
-	int dir_fd, rc = 0;
+	char name[NAME_SIZE];
+	int dir_fd = open_dir(dir, file_system, path, port, name, sizeof name), fd, rc;
+	struct efs_state whole;
 	struct stat st;
 	int64_t at_ms;
 
-	if (strchr(file_system, '/') ||
-	    !state_name(file_system, path, port, name + 1, sizeof name - 1))
-		return -EINVAL;
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
-		return -errno;
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		rc = -errno;
-	} else if (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022)) {
-		rc = -EPERM;
-	} else {
-		at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-		if (now_ms >= at_ms && now_ms - at_ms < idle_ms)
-			rc = -EINPROGRESS;
-		/* The helper itself may be at just that; its file is not replaced. */
-		else if (renameat2(dir_fd, name, dir_fd, name + 1, RENAME_NOREPLACE) < 0 &&
-		         errno != EEXIST && errno != ENOENT)
-			rc = -errno;
+		return dir_fd;
+	fd = open_trusted(dir_fd, name, &st);
+	if (fd < 0) {
+		close(dir_fd);
+		return fd;
 	}
+	at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	if (now_ms >= at_ms && now_ms - at_ms < idle_ms)
+		rc = -EINPROGRESS;
+	else
+		rc = read_state(fd, &st, file_system, path, &whole);
+	/* The helper itself may be at just that; its file is not replaced. */
+	if (rc == 0 && renameat2(dir_fd, name, dir_fd, name + 1, RENAME_NOREPLACE) < 0 &&
+	    errno != EEXIST && errno != ENOENT)
+		rc = -errno;
+	close(fd);
 	close(dir_fd);
 	return rc;
 }

@@ -40,8 +40,10 @@ int efs_state_read(const char *dir, const char *file_system, const char *path, u
  * Does what a helper that was ended no longer does: gives its unfinished file, if it has
  * not been touched for `idle_ms`, its final name, by which efs-utils' watchdog looks
  * after the mount's proxy. For a mount that is there and whose file is trusted (root's,
- * as above). `now_ms` is wall-clock time, as files have it; one from the future has
- * been idle. 0 if there is a finished one now, -EINPROGRESS not yet, or -errno.
+ * as above) and whole: one that was cut would be of no use to the watchdog. `now_ms` is
+ * wall-clock time, as files have it; one from the future has been idle. 0 if there is a
+ * finished one now; -EINPROGRESS not yet; -EPERM, -EBADMSG as above, it is left as it is;
+ * -errno.
  */
 int efs_state_finish(const char *dir, const char *file_system, const char *path, unsigned port,
                      int64_t idle_ms, int64_t now_ms);

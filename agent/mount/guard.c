@@ -16,24 +16,42 @@
 #include "place.h"
 #include "str.h"
 
+struct reading {
+	const char *record;
+	bool refused;
+};
+
 static void refuse(void *arg, int line)
 {
-	const char *record = arg;
+	struct reading *reading = arg;
 
 	log_warning("mount: %s/" GUARDED_NAME ":%d: expected an inode number and a path; left out",
-	            record, line);
+	            reading->record, line);
+	reading->refused = true;
 }
 
-/* On the heap, since it is large. NULL with *ret_rc. */
+/*
+ * On the heap, since it is large. NULL with *ret_rc; or what can be read, with -EBADMSG if
+ * that is not all: it must not be written then, since a line that is damaged may be the
+ * only note of a flag.
+ */
 static struct guarded_list *read_record(const char *record, int *ret_rc)
 {
 	struct guarded_list *list = malloc(sizeof *list);
+	struct reading reading = { .record = record };
 
-	*ret_rc = list ? guarded_read(record, list, refuse, (void *)record) : -ENOMEM;
-	if (*ret_rc == 0)
+	*ret_rc = list ? guarded_read(record, list, refuse, &reading) : -ENOMEM;
+	if (*ret_rc == 0) {
+		*ret_rc = reading.refused ? -EBADMSG : 0;
 		return list;
+	}
 	free(list);
 	return NULL;
+}
+
+static const char *explain(int rc)
+{
+	return rc == -EBADMSG ? "a line is damaged" : strerror(-rc);
 }
 
 static int set_flag(int fd, int flags, bool immutable)
@@ -63,6 +81,22 @@ static bool first_entry(int fd, char *ret, size_t size)
 	return found;
 }
 
+/* A note without a flag would claim one that somebody else sets later. */
+static void strike_out(const char *path, uint64_t inode, const char *record)
+{
+	struct guarded_list *list;
+	int at, rc;
+
+	list = read_record(record, &rc);
+	if (rc == 0 && (at = guarded_find(list, path, inode)) >= 0) {
+		guarded_drop(list, (size_t)at);
+		rc = guarded_write(record, list);
+	}
+	free(list);
+	if (rc < 0)
+		log_warning("mount: %s/" GUARDED_NAME ": %s", record, explain(rc));
+}
+
 /* First the note, then the flag: after a power cut between the two a note without
  * a flag does no harm, a flag without a note would stay for ever. */
 static void protect(int fd, int flags, const char *path, const char *record, struct guard *guard)
@@ -82,13 +116,15 @@ static void protect(int fd, int flags, const char *path, const char *record, str
 	if (rc < 0) {
 		snprintf(guard->why, sizeof guard->why,
 		         "not made immutable, since %s/" GUARDED_NAME " cannot be written: %s",
-		         record, strerror(-rc));
+		         record, explain(rc));
 		return;
 	}
 	rc = set_flag(fd, flags, true);
-	if (rc < 0)
+	if (rc < 0) {
 		snprintf(guard->why, sizeof guard->why, "the immutable flag could not be set: %s",
 		         strerror(-rc));
+		strike_out(path, st.st_ino, record);
+	}
 	guard->immutable = rc == 0;
 }
 
@@ -113,8 +149,13 @@ static void unprotect(int fd, int flags, const char *path, const char *record, s
 		}
 	}
 	free(list);
-	if (rc < 0)
-		log_warning("mount: %s: the immutable flag: %s", path, strerror(-rc));
+	if (rc < 0 && at >= 0 && guard->immutable)
+		snprintf(guard->why, sizeof guard->why,
+		         "the immutable flag could not be cleared: %s", strerror(-rc));
+	else if (rc < 0)
+		snprintf(guard->why, sizeof guard->why, "%s, since %s/" GUARDED_NAME ": %s",
+		         guard->immutable ? "still immutable" : "still on record", record,
+		         explain(rc));
 }
 
 void guard_set(const char *path, bool wanted, const char *record, struct guard *ret)
@@ -144,13 +185,15 @@ void guard_set(const char *path, bool wanted, const char *record, struct guard *
 	*ret = guard;
 }
 
-/* 0 with why it is done with, or -errno. */
-static int release(const struct guarded *item, const char **ret_how)
+/* 0 with how it is, and whether it is away: its disk may be. Or -errno. */
+static int release(const struct guarded *item, bool *ret_away, const char **ret_how)
 {
 	struct stat st;
 	int flags = 0, rc = 0, fd = place_open_bare(item->path);
 
+	*ret_away = false;
 	if (fd == -ENOENT || fd == -ENOTDIR) {
+		*ret_away = true;
 		*ret_how = "is not there any more";
 		return 0;
 	}
@@ -159,6 +202,7 @@ static int release(const struct guarded *item, const char **ret_how)
 	if (fstat(fd, &st) < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0) {
 		rc = -errno;
 	} else if (st.st_ino != item->inode) {
+		*ret_away = true;
 		*ret_how = "is another directory now, left as it is";
 	} else if (flags & FS_IMMUTABLE_FL) {
 		*ret_how = "can be written again";
@@ -175,22 +219,34 @@ int guard_release(const char *record, const char *keep)
 	struct guarded_list *list;
 	int rc, failed = 0;
 	size_t at = 0, before;
+	bool damaged;
 
 	list = read_record(record, &rc);
 	if (!list) {
 		log_warning("mount: %s/" GUARDED_NAME ": %s", record, strerror(-rc));
 		return rc;
 	}
+	damaged = rc == -EBADMSG;
+	if (damaged)
+		log_warning("mount: %s/" GUARDED_NAME " is damaged, and left as it is until its "
+		            "lines are mended or removed",
+		            record);
+	/* At the removal there is no later start: what can be done is done. */
+	if (damaged && keep) {
+		free(list);
+		return rc;
+	}
 	before = list->count;
 	while (at < list->count) {
 		const struct guarded *item = &list->item[at];
 		const char *how = "";
+		bool away;
 
 		if (keep && strcmp(item->path, keep) == 0) {
 			at++;
 			continue;
 		}
-		rc = release(item, &how);
+		rc = release(item, &away, &how);
 		if (rc < 0) {
 			log_warning("mount: %s: the immutable flag could not be cleared: %s",
 			            item->path, strerror(-rc));
@@ -198,11 +254,23 @@ int guard_release(const char *record, const char *keep)
 			at++;
 			continue;
 		}
+		/* It may be back at a later start, and nobody else would give it back. */
+		if (away && keep) {
+			log_debug("mount: %s: the bare directory %s; it stays on record",
+			          item->path, how);
+			at++;
+			continue;
+		}
 		log_info("mount: %s: the bare directory %s", item->path, how);
 		guarded_drop(list, at);
 	}
-	rc = list->count < before || !keep ? guarded_write(record, list) : 0;
-	if (rc < 0)
+	if (damaged)
+		rc = -EBADMSG;
+	else if (list->count < before || !keep)
+		rc = guarded_write(record, list);
+	else
+		rc = 0;
+	if (rc < 0 && !damaged)
 		log_warning("mount: %s/" GUARDED_NAME ": %s", record, strerror(-rc));
 	free(list);
 	return failed ? failed : rc;

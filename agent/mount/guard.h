@@ -19,12 +19,18 @@ struct guard {
 /*
  * Makes the bare directory of `path` immutable if `wanted`, after it has noted so in
  * the folder `record`; if not wanted takes back what it has noted. Tells whether it
- * is immutable.
+ * is immutable. With a record that is damaged it changes nothing and says so.
  */
 void guard_set(const char *path, bool wanted, const char *record, struct guard *ret);
 
-/* Takes back all on record but that of `keep` (NULL: all). Says each; 0 if all is done
- * or was done by others already, -errno of the last failure, which stays on record. */
+/*
+ * Takes back all on record but that of `keep`, which is the path of an agent that stays:
+ * then what is away, or another directory meanwhile, stays on record. NULL, at the
+ * removal: all, and what is away is forgotten. Says each; 0 if all is done or was done by
+ * others already; -errno of the last failure, which stays on record; -EBADMSG if the
+ * record is damaged: it is not written, and only at the removal what can be read of it
+ * is taken back.
+ */
 int guard_release(const char *record, const char *keep);
 
 #endif

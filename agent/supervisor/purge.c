@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,18 +49,24 @@ void purge_fail(const char *format, ...)
 	va_end(args);
 }
 
-/* Held to the end, so that none starts meanwhile. 0 if there never was one. */
-static int take_lock(int *ret_fd)
+/* Held to the end, so that none starts meanwhile: its folder is made for it if need be, and
+ * goes last. */
+static int take_lock(bool *ret_made)
 {
 	pid_t holder = 0;
 	int fd = rundir_lock(&holder);
 
-	*ret_fd = fd < 0 ? -1 : fd;
+	*ret_made = false;
+	if (fd == -ENOENT) {
+		*ret_made = mkdir(CONF_RUN_DIR, 0755) == 0;
+		if (*ret_made || errno == EEXIST)
+			fd = rundir_lock(&holder);
+	}
 	if (fd == -EBUSY)
 		purge_fail("it runs, as process %d: first systemctl stop web-node-agent", holder);
-	else if (fd < 0 && fd != -ENOENT)
+	else if (fd < 0)
 		purge_fail("%s/lock: %s", CONF_RUN_DIR, strerror(-fd));
-	return fd >= 0 || fd == -ENOENT ? 0 : fd;
+	return fd;
 }
 
 static void be_wna_mount(const char *libexec)
@@ -106,26 +113,30 @@ static bool release_guards(const char *libexec)
 
 int purge(const char *libexec)
 {
-	bool all = true, released;
-	int lock, rc;
+	bool all, released, made;
+	int lock;
 
 	if (geteuid() != 0) {
 		purge_fail("--purge: expected to be run by root");
 		return SUPERVISOR_FAILED;
 	}
-	rc = take_lock(&lock);
-	if (rc == -EBUSY)
-		return PURGE_BUSY;
-	all = rc == 0;
+	lock = take_lock(&made);
+	if (lock < 0)
+		return lock == -EBUSY ? PURGE_BUSY : SUPERVISOR_FAILED;
 	released = release_guards(libexec);
-	all = released && all;
-	all = purge_files(CONF_DIR) && all;
+	all = purge_files(CONF_DIR) && released;
 	/* Without the list a second attempt would not know what is left to do. */
 	all = purge_tree(STATE_PARENT, NAME, released ? NULL : RECORD) && all;
 	all = purge_tree(RUN_PARENT, DATABASE_NAME, NULL) && all;
-	all = purge_tree(RUN_PARENT, NAME, NULL) && all;
-	if (lock >= 0)
-		close(lock);
+	/* Whoever comes between the two finds the lock held, or makes a folder of its own. Of
+	 * one that was made for the lock alone there is nothing to tell. */
+	if (made)
+		all = (unlink(CONF_RUN_DIR "/lock") == 0 || errno == ENOENT) &&
+		      (rmdir(CONF_RUN_DIR) == 0 || errno == ENOENT) && all;
+	else
+		all = purge_tree(RUN_PARENT, NAME, "lock") && purge_tree(RUN_PARENT, NAME, NULL) &&
+		      all;
+	close(lock);
 	if (fflush(stdout) != 0)
 		all = false;
 	return all ? SUPERVISOR_STOPPED : SUPERVISOR_FAILED;

@@ -19,7 +19,7 @@
 #include "purge.h"
 #include "str.h"
 
-enum { GENERATED_MAX = 4096 };
+enum { GENERATED_MAX = 4096 }; /* one of this many bytes or more is none */
 
 /* `name` and `text` are forms. userdata/database/wna-database writes them. */
 static const struct generated {
@@ -110,7 +110,7 @@ static bool has_form(int dir, const char *name, const char *form)
 	if (n < 0)
 		return false;
 	text[n] = '\0';
-	same = strlen(text) == (size_t)n && purge_form(text, form);
+	same = n < GENERATED_MAX && strlen(text) == (size_t)n && purge_form(text, form);
 	explicit_bzero(text, sizeof text);
 	return same;
 }

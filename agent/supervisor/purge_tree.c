@@ -13,8 +13,17 @@
 #include <unistd.h>
 
 #include "purge.h"
+#include "str.h"
 
-enum { DEPTH_MAX = 32 }; /* of folders, and so of descriptors */
+enum {
+	DEPTH_MAX = 32,      /* of folders, and so of descriptors */
+	ENTRIES_MAX = 100000 /* somebody may go on making files as fast as they are removed */
+};
+
+struct work {
+	unsigned left; /* entries */
+	bool ended;
+};
 
 /* A folder in a folder, and on the same file system. -errno; -EXDEV: mounted there. */
 static int open_folder(int parent, const char *name)
@@ -39,34 +48,56 @@ static const char *explain(int error)
 	}
 }
 
-static bool empty(int fd, const char *path, const char *keep, int depth);
+/* `path` is clean; the name may hold what a terminal obeys. */
+static bool fail_at(const char *path, const char *name, const char *why)
+{
+	char clean[NAME_MAX + 1];
+
+	str_clean(clean, sizeof clean, name, strlen(name));
+	purge_fail("%s/%s: %s", path, clean, why);
+	return false;
+}
+
+static bool empty(int fd, const char *path, const char *keep, int depth, struct work *work);
 
 static bool remove_folder(int parent, const char *name, const char *path, const char *keep,
-                          int depth)
+                          int depth, struct work *work)
 {
 	int fd = open_folder(parent, name);
-	char below[PATH_MAX];
+	char below[PATH_MAX], clean[NAME_MAX + 1];
 	bool all;
 
 	if (fd == -ENOENT)
 		return true;
-	if (fd < 0) {
-		purge_fail("%s/%s: %s", path, name, explain(-fd));
-		return false;
-	}
-	snprintf(below, sizeof below, "%s/%s", path, name);
-	all = empty(fd, below, keep, depth);
+	if (fd < 0)
+		return fail_at(path, name, explain(-fd));
+	str_clean(clean, sizeof clean, name, strlen(name));
+	snprintf(below, sizeof below, "%s/%s", path, clean);
+	all = empty(fd, below, keep, depth, work);
 	close(fd);
 	if (!all || keep)
 		return all;
 	if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return true;
-	purge_fail("%s/%s: %s", path, name, explain(errno));
+	return fail_at(path, name, explain(errno));
+}
+
+/* False if there is no end of them, which is said once. */
+static bool may_go_on(const char *path, struct work *work)
+{
+	if (work->left > 0) {
+		work->left--;
+		return true;
+	}
+	if (!work->ended)
+		purge_fail("%s: given up after %d files, does somebody still make some?", path,
+		           ENTRIES_MAX);
+	work->ended = true;
 	return false;
 }
 
 /* Takes over nothing: the caller's descriptor stays. `path`: for what is said. */
-static bool empty(int fd, const char *path, const char *keep, int depth)
+static bool empty(int fd, const char *path, const char *keep, int depth, struct work *work)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	DIR *dir = own < 0 ? NULL : fdopendir(own);
@@ -79,22 +110,25 @@ static bool empty(int fd, const char *path, const char *keep, int depth)
 			close(own);
 		return false;
 	}
-	while ((entry = readdir(dir))) {
+	while (!work->ended && (entry = readdir(dir))) {
 		const char *name = entry->d_name;
 
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
 		    (keep && strcmp(name, keep) == 0))
 			continue;
+		if (!may_go_on(path, work)) {
+			all = false;
+			break;
+		}
 		if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
 			continue;
 		if (errno == EISDIR && depth < DEPTH_MAX) {
-			all = remove_folder(fd, name, path, NULL, depth + 1) && all;
+			all = remove_folder(fd, name, path, NULL, depth + 1, work) && all;
 			continue;
 		}
-		purge_fail("%s/%s: %s", path, name,
-		           errno == EISDIR ? "expected fewer folders in each other"
-		                           : explain(errno));
-		all = false;
+		all = fail_at(path, name,
+		              errno == EISDIR ? "expected fewer folders in each other"
+		                              : explain(errno));
 	}
 	closedir(dir);
 	return all;
@@ -103,6 +137,7 @@ static bool empty(int fd, const char *path, const char *keep, int depth)
 bool purge_tree(const char *folder, const char *name, const char *keep)
 {
 	int parent = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct work work = { .left = ENTRIES_MAX };
 	bool there, all;
 
 	if (parent < 0) {
@@ -112,7 +147,7 @@ bool purge_tree(const char *folder, const char *name, const char *keep)
 		return false;
 	}
 	there = faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-	all = remove_folder(parent, name, folder, keep, 0);
+	all = remove_folder(parent, name, folder, keep, 0, &work);
 	if (there && all && !keep)
 		purge_say("removed %s/%s", folder, name);
 	close(parent);

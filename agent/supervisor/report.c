@@ -13,7 +13,10 @@
 #include "supervisor.h"
 #include "verdict.h"
 
-enum { FACTS_EVERY_MS = 5000 };
+enum {
+	FACTS_EVERY_MS = 5000,
+	CHECK_EAGER_MS = 500, /* agent.conf(5), interval: until the first success */
+};
 
 static unsigned starts_of(const struct supervisor *sv, enum role role)
 {
@@ -79,18 +82,38 @@ static void own_fact(struct supervisor *sv)
 	relay_own(sv, &msg);
 }
 
+/* wna-check looks every CHECK_EAGER_MS until its first success, or as fast as its
+ * time-out lets it; some more for jitter and for a wnad that was asleep. */
+int64_t report_inherited_ms(const struct conf *conf)
+{
+	int64_t most = conf->health.start_grace_ms;
+
+	for (int i = 0; i < conf->checks.count; i++) {
+		const struct conf_check *check = &conf->checks.item[i];
+		int64_t each =
+		        check->timeout_ms > CHECK_EAGER_MS ? check->timeout_ms : CHECK_EAGER_MS;
+
+		if ((each + CHECK_EAGER_MS) * check->fall > most)
+			most = (each + CHECK_EAGER_MS) * check->fall;
+	}
+	return most;
+}
+
 void report_note(const struct supervisor *sv, int64_t now)
 {
+	const struct child *core = children_of(sv, ROLE_CORE);
+	bool healthy = sv->healthz == LEVEL_OK || sv->healthz == LEVEL_DEGRADED;
 	int rc;
 
-	bool healthy = sv->healthz == LEVEL_OK || sv->healthz == LEVEL_DEGRADED;
-
 	/* Before this wnad's first verdict its predecessor's note stands, and ages; so it
-	 * does while a good one may still be that predecessor's. Or a wnad that dies again
-	 * and again would be called healthy for ever. */
-	if (sv->readyz < 0 || (healthy && now < sv->note_from_ms))
+	 * does while a good one may still be a former core's, and when there is no core
+	 * that has come to work. Or an agent that dies again and again would be called
+	 * healthy for ever. */
+	if (sv->readyz < 0 || !core->beaten || (healthy && now < sv->note_from_ms))
 		return;
-	rc = note_write(sv->lock_fd, sv->healthz, now);
+	/* A core that is gone does not stand by its word any more: that is as old as its
+	 * last sign of life. */
+	rc = note_write(sv->lock_fd, sv->healthz, core->ladder.alive_ms);
 	if (rc < 0)
 		log_debug("agent: note: %s", strerror(-rc));
 }

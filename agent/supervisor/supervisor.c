@@ -164,8 +164,6 @@ static bool only_one(struct supervisor *sv)
 	if (sv->lock_fd < 0)
 		return false;
 	sv->healthz = note_read(sv->lock_fd, clock_ms());
-	if (sv->healthz >= 0)
-		sv->note_from_ms = clock_ms() + sv->conf.health.start_grace_ms;
 	return true;
 }
 

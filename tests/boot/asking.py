@@ -4,7 +4,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterator
 
 from lab.aws.probe import probe
@@ -13,6 +13,7 @@ from lab.world import World
 from parts.host import Host
 
 PERIOD_S = 0.05
+PATIENCE = 5
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,18 @@ class Probed:
     at: float    # time.time()
     status: int  # 0: refused, cut or too late
     reason: str
+    took_s: float
 
 
 class Probes:
     """Health checks by a load balancer's node, twenty a second, as the template's target group
-    has them but for the interval. Used as `with Probes(...) as probes:`."""
+    has them but for the interval; and, of a machine that is emulated and so many times slower
+    than a real one, with more patience. Used as `with Probes(...) as probes:`."""
 
-    def __init__(self, world: World, address: str) -> None:
-        self._group: TargetGroup = world.model.target_group
+    def __init__(self, world: World, address: str, emulated: bool) -> None:
+        group = world.model.target_group
+        self.patience_s = group.timeout * (PATIENCE if emulated else 1)
+        self._group: TargetGroup = replace(group, timeout=self.patience_s)
         self._host = next(iter(world.services.alb.nodes.values())).host
         self._address = address
         self._stop = threading.Event()
@@ -45,11 +50,11 @@ class Probes:
     def _run(self) -> None:
         due = time.monotonic()
         while not self._stop.is_set():
-            at = time.time()
+            at, began = time.time(), time.monotonic()
             with self._host.net():
                 result = probe(self._address, self._group, self._stop)
             if not self._stop.is_set():
-                self.all.append(Probed(at, result.code, result.reason))
+                self.all.append(Probed(at, result.code, result.reason, time.monotonic() - began))
             due = max(due + PERIOD_S, time.monotonic())
             self._stop.wait(due - time.monotonic())
 

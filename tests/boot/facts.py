@@ -102,9 +102,10 @@ def wait_metric(world: BootWorld, since: float, timeout: float) -> None:
                "CloudWatch has the group's metric, signed", timeout)
 
 
-def check_well(world: BootWorld, instance: Instance, machine: Machine) -> None:
-    """Everything that a healthy node has, looked at where a user would."""
-    assert machine.sh("systemctl --failed --no-legend --plain") == ""
+def check_well(world: BootWorld, instance: Instance, machine: Machine, units: str = "") -> None:
+    """Everything that a healthy node has, looked at where a user would. `units`: which of them
+    must not have failed; all by default."""
+    assert machine.sh(f"systemctl --failed --no-legend --plain {units}") == ""
     unit = machine.sh("systemctl show web-node-agent -p ActiveState -p NRestarts").split()
     assert set(unit) == {"ActiveState=active", "NRestarts=0"}, unit
     mounts = [line for line in machine.sh("cat /proc/self/mountinfo").splitlines()

@@ -137,15 +137,26 @@ def test_power_cut(again: Machine, born: Born, world: BootWorld, note: Note) -> 
     facts.agent_there(again, BOOT_S)
     facts.wait_page(born.instance, "/readyz", 200, BOOT_S)
     with vanished(world.services.aws.host, 443):
-        wait_until(lambda: facts.queued(again) >= 3, "samples wait on the disk", 90)
-        cut_at = time.time()
+        wait_until(lambda: facts.queued(again) >= 1, "samples wait on the disk", 90)
+        first = time.time()
+        wait_until(lambda: facts.queued(again) >= 4, "more samples wait on the disk", 90)
+        last = time.time()
         again.cut()
     again.start()
     facts.agent_there(again, BOOT_S)
     facts.wait_page(born.instance, "/readyz", 200, BOOT_S)
     note(f"power cut: ready {time.time() - again.began:.0f} s after power on")
-    wait_until(lambda: all(samples for start, _, samples in facts.metric(world, cut_at - 25)
-                           if start < cut_at - 15), "what waited on the disk has arrived", 60)
+    # Whole periods between the first that waited and the last that was written surely.
+    length = world.model.policy.period
+    note_found: list[int] = []
+
+    def arrived() -> bool:
+        found = [samples for start, _, samples in facts.metric(world, first)
+                 if first <= start and start + 2 * length <= last]
+        note_found[:] = found
+        return bool(found) and all(found)
+    wait_until(arrived, "what waited on the disk has arrived", 60)
+    note(f"power cut: samples of {len(note_found)} periods that waited on the disk have arrived")
     facts.check_well(world, born.instance, again)
 
 
@@ -168,4 +179,5 @@ def test_full_disk(again: Machine, born: Born, world: BootWorld, note: Note) -> 
     again.sh(f"rm {BIG} {BIG}2")
     took = facts.wait_page(born.instance, "/readyz", 200, 60)
     note(f"full disk: /readyz 200 {took:.1f} s after there was room")
-    facts.check_well(world, born.instance, again)
+    # Others may well have failed at a boot without room.
+    facts.check_well(world, born.instance, again, "'web-node-agent*' httpd php-fpm")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Callable
 
@@ -33,6 +34,7 @@ class BootWorld(World):
     def __init__(self, build: Path, folder: str, image: Image, repository: Path, logs: Path,
                  say: Callable[[str], None]) -> None:
         shutil.rmtree(build / folder, ignore_errors=True)
+        self._lines: list[tuple[float, str]] = []
         super().__init__(build, repository, TEMPLATE, {}, say, folder)
         self.image, self.logs = image, logs
         self._repository_made = repository
@@ -53,6 +55,14 @@ class BootWorld(World):
 
     def _file_system(self, host: Host, name: str) -> NfsFileSystem:
         return NfsFileSystem(host, name, self.authority)
+
+    def log(self, text: str) -> None:
+        self._lines.append((time.time(), text))
+        super().log(text)
+
+    def said_unhealthy(self, instance_id: str, since: float) -> bool:
+        """Whether a node of the load balancer has taken a target for unhealthy since then."""
+        return any(at >= since and f"{instance_id} is unhealthy" in text for at, text in self._lines)
 
     def _group(self) -> None:
         """Instances are the tests' to launch."""

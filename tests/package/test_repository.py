@@ -281,16 +281,28 @@ def test_a_client_takes(packages: Packages, repository, signer, client, tmp_path
     assert re.search(why, done.stdout + done.stderr), done.stdout + done.stderr
 
 
+def impostor(package: Path, folder: Path) -> Path:
+    """Another package by the same name, version and release, in a file called otherwise."""
+    name, version, release = package.name.removesuffix(".x86_64.rpm").rsplit("-", 2)
+    spec = folder / "impostor.spec"
+    spec.write_text(f"Name: {name}\nVersion: {version}\nRelease: {release}\nSummary: x\nLicense: x\n"
+                    "%description\nx\n%files\n")
+    run("rpmbuild", "-bb", "--quiet", "--dbpath", str(folder / "db"), "--target", "x86_64",
+        "--define", f"_topdir {folder}/impostor", str(spec))
+    made = next((folder / "impostor").rglob("*.x86_64.rpm"))
+    return made.rename(folder / "other.rpm")
+
+
 def test_it_is_whole_or_as_it_was(packages: Packages, repository, signer, tmp_path):
     """A version that is there with other contents is refused, and so is what is no package."""
     folder = tmp_path / "al2023"
     shutil.copytree(repository, folder)
     before = sums(folder)
-    other = tmp_path / packages.one().name
-    run("bash", "-c", 'cp "$0" "$1"', str(packages.one(folder=packages.next)), str(other))
+    (tmp_path / "made").mkdir()
+    other = impostor(packages.one(), tmp_path / "made")
     done = make(signer, folder, str(other), ok=False)
     assert done.returncode == 1
-    assert done.stderr == (f"repo: {other.name}: is there already with other contents; "
+    assert done.stderr == (f"repo: {packages.one().name}: is there already with other contents; "
                            "raise its version\n")
     broken = tmp_path / "broken.rpm"
     broken.write_bytes(b"no package")
@@ -298,9 +310,9 @@ def test_it_is_whole_or_as_it_was(packages: Packages, repository, signer, tmp_pa
     assert sums(folder) == before
     # The twin: the same package again changes nothing that a client has.
     make(signer, folder, str(packages.one()))
-    assert {name for name in sums(folder) if not name.startswith("repodata/")} == \
-        {name for name in before if not name.startswith("repodata/")}
-    assert sorted(os.listdir(tmp_path)) == ["al2023", "broken.rpm", other.name]
+    assert {name: sum for name, sum in sums(folder).items() if not name.startswith("repodata/")} == \
+        {name: sum for name, sum in before.items() if not name.startswith("repodata/")}
+    assert sorted(os.listdir(tmp_path)) == ["al2023", "broken.rpm", "made"]
 
 
 @pytest.mark.parametrize("words, says", [

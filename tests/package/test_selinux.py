@@ -236,8 +236,11 @@ def test_what_is_written(policy: Policy) -> None:
     assert written(WORKER, "dir") == own
     assert written(SUPERVISOR, "file") - inherited - {SUPERVISOR} == {"wna_run_t", "wna_tmpfs_t"}
     assert written(SUPERVISOR, "dir") == own | {"var_run_t", "var_lib_t", "tmpfs_t"}
-    assert written(MOUNT, "file") - {MOUNT} == {"wna_run_t", "sysfs_t"}
-    assert written(MOUNT, "dir") == {"wna_run_t", "httpd_sys_content_t"}
+    # The list of what it has made immutable; efs-utils' state files, which it may rename.
+    assert written(MOUNT, "file") - {MOUNT} == {"wna_run_t", "wna_var_lib_t", "var_run_t", "sysfs_t"}
+    assert policy.allows(MOUNT, "var_run_t", "file", "rename")
+    assert not policy.allows(MOUNT, "var_run_t", "file", "write")
+    assert written(MOUNT, "dir") == {"wna_run_t", "wna_var_lib_t", "var_run_t", "httpd_sys_content_t"}
     for domain in DOMAINS:
         for target in ("wna_etc_t", "wna_secret_t", "etc_t", "bin_t", "wna_exec_t",
                        "httpd_sys_content_t"):

@@ -65,15 +65,21 @@ static void add(int64_t at_s)
 	queue_add(queue, &entry, 1);
 }
 
-static void set_version(const char *path, int version)
+static void change(const char *path, const char *sql)
 {
-	char sql[64];
 	sqlite3 *db;
 
-	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
+}
+
+static void set_version(const char *path, int version)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
+	change(path, sql);
 }
 
 /* How many lie aside; `aside` is one of them. */
@@ -110,10 +116,10 @@ static int64_t sum(void)
 	return total;
 }
 
+static const char *why;
+
 static int64_t lost(void)
 {
-	const char *why;
-
 	return queue_lost(queue, &why);
 }
 
@@ -226,6 +232,7 @@ static void test_anothers(void **state)
 	queue_claim(queue, "i-2");
 	assert_int_equal(queue_count(queue), 0);
 	assert_int_equal(lost(), 1);
+	assert_string_equal(why, "the queue was another instance's");
 	assert_int_equal(asides(), 0);
 }
 
@@ -250,6 +257,52 @@ static void test_damaged_aside(void **state)
 	assert_int_equal(asides(), 1);
 }
 
+/* More rows that make no sense than are moved at once, before, among and after good ones:
+ * these are taken in, those are counted. */
+static void test_bad_rows_aside(void **state)
+{
+	(void)state;
+	for (int i = 1; i <= 60; i++)
+		add(i);
+	queue_close(queue);
+	set_version(file, 2);
+	open_queue(1700000001);
+	queue_close(queue);
+	assert_int_equal(asides(), 1);
+	set_version(aside, 1);
+	change(aside, "UPDATE datum SET resolution = 10"
+	              " WHERE at_ms > 20000 AND at_ms NOT IN (30000, 55000)");
+	open_queue(1700000002);
+	queue_claim(queue, "i-1");
+	assert_int_equal(queue_count(queue), 22);
+	assert_int_equal(sum(), 20 * 21 / 2 + 30 + 55);
+	assert_int_equal(lost(), 38);
+	assert_string_equal(why, "a datum in a queue that was set aside was damaged");
+	assert_int_equal(asides(), 0);
+}
+
+/* Rows that do not go are taken in once a start, not for ever, and their file is kept. */
+static void test_stubborn_rows_aside(void **state)
+{
+	(void)state;
+	add(1);
+	queue_close(queue);
+	set_version(file, 2);
+	open_queue(1700000001);
+	queue_close(queue);
+	assert_int_equal(asides(), 1);
+	set_version(aside, 1);
+	/* As a view the table has a row and removes none. */
+	change(aside, "DROP INDEX datum_at; ALTER TABLE datum RENAME TO kept;"
+	              "CREATE VIEW datum AS SELECT * FROM kept;"
+	              "CREATE TRIGGER stays INSTEAD OF DELETE ON datum BEGIN SELECT 1; END");
+	open_queue(1700000002);
+	queue_claim(queue, "i-1");
+	assert_int_equal(asides(), 1);
+	assert_int_equal(queue_count(queue), 1);
+	assert_string_equal(queue_trouble(queue), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +311,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_never_covers_another, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_anothers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_aside, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_bad_rows_aside, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stubborn_rows_aside, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

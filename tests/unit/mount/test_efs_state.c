@@ -144,11 +144,56 @@ static void finishes_what_a_helper_left(void **state)
 	assert_int_equal(rename(done, begun), 0);
 	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms - 3600000), 0);
 	/* A finished one is not replaced. */
-	write_file(begun, "x");
+	write_file(begun, "{\"pid\": 10, \"cmd\": [\"stunnel\"], \"files\": []}");
 	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms + 86400000), 0);
 	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), 0);
+	assert_int_equal(found.pid, 9);
 	unlink(begun);
 	unlink(done);
+	rmdir(dir);
+}
+
+/* What the helper did not get written is not what the watchdog expects to find. */
+static void finishes_no_half_file(void **state)
+{
+	static const char *const half[] = {
+		"",
+		"{\"pid\": 9, \"cmd\": [\"stunnel\"], \"fil",
+		"{\"pid\": 9, \"cmd\": [\"stunnel\"], \"files\": [], \"fsId\": \"fs-1\"}",
+	};
+	char dir[] = "/tmp/wna-efs-XXXXXX", begun[128], done[128], other[128];
+	struct efs_state found;
+	int64_t later_ms = 0;
+	struct stat st;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	snprintf(begun, sizeof begun, "%s/~" FS ".var.www.html.efs.20049", dir);
+	snprintf(done, sizeof done, "%s/" FS ".var.www.html.efs.20049", dir);
+	for (size_t i = 0; i < sizeof half / sizeof half[0]; i++) {
+		write_file(begun, half[i]);
+		assert_int_equal(stat(begun, &st), 0);
+		later_ms = ((int64_t)st.st_mtim.tv_sec + 3600) * 1000;
+		/* It may just be being written. */
+		assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 7200000, later_ms),
+		                 -EINPROGRESS);
+		assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, later_ms), -EBADMSG);
+		assert_int_equal(access(begun, F_OK), 0);
+		assert_int_equal(access(done, F_OK), -1);
+	}
+	write_file(begun, "{\"pid\": 9, \"cmd\": [\"stunnel\"], \"files\": []}");
+	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, later_ms + 3600000), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), 0);
+	/* Nor is a link followed, though it leads to root's file. */
+	snprintf(other, sizeof other, "%s/other", dir);
+	assert_int_equal(rename(done, other), 0);
+	assert_int_equal(symlink("other", begun), 0);
+	assert_true(efs_state_finish(dir, FS, PATH, 20049, 1000, later_ms + 3600000) < 0);
+	assert_int_equal(access(done, F_OK), -1);
+	unlink(begun);
+	unlink(other);
 	rmdir(dir);
 }
 
@@ -159,6 +204,7 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(names_stay_one_component),
 		cmocka_unit_test(finishes_what_a_helper_left),
+		cmocka_unit_test(finishes_no_half_file),
 	};
 
 	return cmocka_run_group_tests_name("mount/efs_state", tests, NULL, NULL);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -17,6 +18,8 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -224,6 +227,156 @@ static void without_a_record_there_is_no_flag(void **state)
 	assert_true(can_write("unnoted"));
 }
 
+/* Its disk is away, or another has come in its place: it may be back tomorrow, and then
+ * it is still ours to give back. */
+static void what_is_away_stays_on_record(void **state)
+{
+	struct guard guard;
+	char path[LIMIT_PATH];
+
+	(void)state;
+	if (!knows_flag)
+		skip();
+	assert_int_equal(mkdir(at("disk"), 0755), 0);
+	assert_int_equal(mount("tmpfs", at("disk"), "tmpfs", 0, NULL), 0);
+	assert_int_equal(mkdir(at("disk/a"), 0755), 0);
+	assert_int_equal(mkdir(at("disk/b"), 0755), 0);
+	guard_set(at("disk/a"), true, record, &guard);
+	guard_set(at("disk/b"), true, record, &guard);
+	assert_int_equal(on_record(), 2);
+	snprintf(path, sizeof path, "%s", at("disk"));
+	assert_int_equal(mkdir(at("aside"), 0755), 0);
+	assert_int_equal(mount(path, at("aside"), NULL, MS_MOVE, NULL), 0);
+	/* Below it "a" is missing, and "b" another, which somebody else has made so. */
+	assert_int_equal(mkdir(at("disk/c"), 0755), 0);
+	assert_int_equal(mkdir(at("disk/d"), 0755), 0);
+	assert_int_equal(mkdir(at("disk/b"), 0755), 0);
+	flag("disk/b", 1);
+	assert_int_equal(guard_release(record, "/elsewhere"), 0);
+	assert_int_equal(on_record(), 2);
+	assert_int_equal(flag("disk/b", -1), 1);
+	flag("disk/b", 0);
+	/* It is back. */
+	snprintf(path, sizeof path, "%s", at("aside"));
+	assert_int_equal(mount(path, at("disk"), NULL, MS_MOVE, NULL), 0);
+	assert_false(can_write("disk/a") || can_write("disk/b"));
+	assert_int_equal(guard_release(record, "/elsewhere"), 0);
+	assert_true(can_write("disk/a") && can_write("disk/b"));
+	assert_int_equal(on_record(), 0);
+	/* At the removal there is no tomorrow. */
+	guard_set(at("disk/a"), true, record, &guard);
+	assert_int_equal(on_record(), 1);
+	assert_int_equal(umount2(at("disk"), MNT_DETACH), 0);
+	assert_int_equal(guard_release(record, NULL), 0);
+	assert_int_equal(on_record(), 0);
+}
+
+static void add_line(const char *line)
+{
+	FILE *file = fopen(at("state/" GUARDED_NAME), "ae");
+
+	assert_non_null(file);
+	fputs(line, file);
+	fclose(file);
+}
+
+static void read_text(char *ret, size_t size)
+{
+	FILE *file = fopen(at("state/" GUARDED_NAME), "re");
+
+	assert_non_null(file);
+	ret[fread(ret, 1, size - 1, file)] = '\0';
+	fclose(file);
+}
+
+/* A line that cannot be read may be the only note of a flag: it is never written over. */
+static void a_damaged_record_stays(void **state)
+{
+	char before[1024], after[1024];
+	struct guard guard;
+
+	(void)state;
+	if (!knows_flag)
+		skip();
+	assert_int_equal(mkdir(at("good"), 0755), 0);
+	assert_int_equal(mkdir(at("next"), 0755), 0);
+	guard_set(at("good"), true, record, &guard);
+	assert_true(guard.immutable);
+	add_line("81x /srv/former\n");
+	read_text(before, sizeof before);
+
+	guard_set(at("next"), true, record, &guard);
+	assert_false(guard.immutable);
+	assert_non_null(strstr(guard.why, "damaged"));
+	assert_true(can_write("next"));
+	guard_set(at("good"), false, record, &guard);
+	assert_true(guard.immutable);
+	assert_non_null(strstr(guard.why, "damaged"));
+	assert_false(can_write("good"));
+	assert_int_equal(guard_release(record, "/elsewhere"), -EBADMSG);
+	assert_false(can_write("good"));
+	read_text(after, sizeof after);
+	assert_string_equal(after, before);
+
+	/* At the removal what can be read is done, and the rest is no success. */
+	assert_int_equal(guard_release(record, NULL), -EBADMSG);
+	assert_true(can_write("good"));
+	read_text(after, sizeof after);
+	assert_string_equal(after, before);
+	assert_int_equal(guard_release(record, NULL), -EBADMSG);
+
+	/* Mended by somebody all goes its way again. */
+	assert_int_equal(unlink(at("state/" GUARDED_NAME)), 0);
+	guard_set(at("next"), true, record, &guard);
+	assert_true(guard.immutable);
+	assert_int_equal(guard_release(record, NULL), 0);
+	assert_true(can_write("next"));
+	assert_int_equal(on_record(), 0);
+}
+
+static bool may_not_set_the_flag(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return false;
+	data[0].effective &= ~(1U << CAP_LINUX_IMMUTABLE);
+	data[0].permitted &= ~(1U << CAP_LINUX_IMMUTABLE);
+	return syscall(SYS_capset, &head, data) == 0;
+}
+
+/* Or the note would claim the flag that somebody else may set there. */
+static void no_flag_no_note(void **state)
+{
+	struct guard guard;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (!knows_flag)
+		skip();
+	assert_int_equal(mkdir(at("kept"), 0755), 0);
+	assert_int_equal(mkdir(at("unable"), 0755), 0);
+	guard_set(at("kept"), true, record, &guard);
+	assert_int_equal(on_record(), 1);
+	pid = fork();
+	if (pid == 0) {
+		if (!may_not_set_the_flag())
+			_exit(1);
+		guard_set(at("unable"), true, record, &guard);
+		_exit(!guard.immutable && strstr(guard.why, "could not be set") ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(on_record(), 1);
+	flag("unable", 1);
+	assert_int_equal(guard_release(record, NULL), 0);
+	assert_int_equal(flag("unable", -1), 1);
+	assert_int_equal(flag("kept", -1), 0);
+	flag("unable", 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +385,9 @@ int main(void)
 		cmocka_unit_test(takes_back_only_its_own),
 		cmocka_unit_test(a_former_path_is_given_back),
 		cmocka_unit_test(without_a_record_there_is_no_flag),
+		cmocka_unit_test(what_is_away_stays_on_record),
+		cmocka_unit_test(a_damaged_record_stays),
+		cmocka_unit_test(no_flag_no_note),
 	};
 
 	if (geteuid() != 0) {

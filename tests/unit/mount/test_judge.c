@@ -22,6 +22,7 @@ static const struct target_place seoul = { .region = "ap-northeast-2", .domain =
 /* What the stub resolver answers; NULL: fails. */
 static const char *address;
 static unsigned asked;
+static int64_t idle_ms; /* 0: unfinished files are not finished */
 
 static int resolve_stub(void *arg, const char *host, struct net_addr *ret, size_t max,
                         size_t *ret_count, char *ret_why, size_t why_size)
@@ -43,7 +44,10 @@ static int resolve_stub(void *arg, const char *host, struct net_addr *ret, size_
 static struct finding judged(const struct conf_mount *conf, const struct target_place *place,
                              const char *line, const char *state_dir)
 {
-	struct judge_env env = { .resolve = resolve_stub, .state_dir = state_dir };
+	struct judge_env env = { .resolve = resolve_stub,
+		                 .state_dir = state_dir,
+		                 .idle_ms = idle_ms,
+		                 .wall_ms = INT64_MAX / 2 };
 	struct mountinfo there;
 	struct finding finding;
 	struct target target;
@@ -173,7 +177,18 @@ static void tunnel_by_state_file(void **state)
 	put_state(dir, "~" STATE_NAME, STATE(PROXY, ""), 0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);
 	assert_int_equal(finding.state, MOUNT_UNVERIFIED);
+	/* One that was cut, and that nobody goes on with, proves nothing. */
+	idle_ms = 1000;
+	put_state(dir, "~" STATE_NAME, "{\"pid\": 812, \"cm", 0644);
+	finding = judged(&conf, &seoul, TUNNEL, dir);
+	assert_int_equal(finding.state, MOUNT_WRONG);
+	assert_non_null(strstr(finding.why, "malformed"));
 	drop_state(dir, "~" STATE_NAME);
+	put_state(dir, "~" STATE_NAME, STATE(PROXY ", \"--tls\"", ""), 0644);
+	finding = judged(&conf, &seoul, TUNNEL, dir);
+	assert_int_equal(finding.state, MOUNT_RIGHT);
+	drop_state(dir, STATE_NAME);
+	idle_ms = 0;
 
 	put_state(dir, STATE_NAME, STATE(PROXY ", \"--tls\"", ""), 0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);

@@ -6,11 +6,13 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "note.h"
+#include "supervisor.h"
 #include "verdict.h"
 
 static int fd;
@@ -77,11 +79,81 @@ static void anything_else_is_none(void **state)
 	assert_int_equal(note_read(fd, 6), LEVEL_OK);
 }
 
+/* A supervisor with nothing but a core that has just said "ok". */
+static struct supervisor *supervisor_new(void)
+{
+	struct supervisor *sv = calloc(1, sizeof *sv);
+
+	assert_non_null(sv);
+	sv->lock_fd = fd;
+	sv->healthz = sv->readyz = LEVEL_OK;
+	sv->children[ROLE_CORE][0].role = ROLE_CORE;
+	sv->children[ROLE_CORE][0].beaten = true;
+	sv->children[ROLE_CORE][0].ladder.alive_ms = 1000;
+	return sv;
+}
+
+/* Nobody refreshes the word of a core that says nothing any more, or never began. */
+static void as_old_as_the_core(void **state)
+{
+	struct supervisor *sv = supervisor_new();
+
+	(void)state;
+	report_note(sv, 1000);
+	assert_int_equal(note_read(fd, 1000 + NOTE_MAX_AGE_MS), LEVEL_OK);
+	report_note(sv, 90 * 1000);
+	assert_int_equal(note_read(fd, 1001 + NOTE_MAX_AGE_MS), -1);
+	sv->children[ROLE_CORE][0].beaten = false;
+	sv->children[ROLE_CORE][0].ladder.alive_ms = 90 * 1000;
+	report_note(sv, 90 * 1000);
+	assert_int_equal(note_read(fd, 90 * 1000), -1);
+	sv->children[ROLE_CORE][0].beaten = true;
+	report_note(sv, 90 * 1000);
+	assert_int_equal(note_read(fd, 90 * 1000), LEVEL_OK);
+	free(sv);
+}
+
+/* A wnad that dies again and again, each time before a core can have had enough bad results:
+ * the first one's word is the last, and ages. */
+static void inherited_words_are_not_passed_on(void **state)
+{
+	struct supervisor *sv = supervisor_new();
+	int64_t now = 1000;
+
+	(void)state;
+	sv->conf.health.start_grace_ms = 5000;
+	assert_int_equal(report_inherited_ms(&sv->conf), 5000);
+	sv->conf.checks.count = 1;
+	sv->conf.checks.item[0].timeout_ms = 3000;
+	sv->conf.checks.item[0].fall = 3;
+	assert_int_equal(report_inherited_ms(&sv->conf), 10500);
+	report_note(sv, now);
+	for (int life = 0; life < 5; life++) {
+		sv->note_from_ms = now + report_inherited_ms(&sv->conf);
+		now += 8500;
+		sv->children[ROLE_CORE][0].ladder.alive_ms = now;
+		report_note(sv, now);
+	}
+	assert_int_equal(note_read(fd, now), -1);
+	/* A bad one is its own, and so is a good one afterwards. */
+	sv->healthz = LEVEL_FAIL;
+	report_note(sv, now);
+	assert_int_equal(note_read(fd, now), LEVEL_FAIL);
+	sv->healthz = LEVEL_OK;
+	now = sv->note_from_ms;
+	sv->children[ROLE_CORE][0].ladder.alive_ms = now;
+	report_note(sv, now);
+	assert_int_equal(note_read(fd, now), LEVEL_OK);
+	free(sv);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(believed_for_a_while, setup, teardown),
 		cmocka_unit_test_setup_teardown(anything_else_is_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(as_old_as_the_core, setup, teardown),
+		cmocka_unit_test_setup_teardown(inherited_words_are_not_passed_on, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,8 +61,9 @@ static int teardown(void **state)
 	char command[64];
 
 	(void)state;
-	/* Of a test that failed between its mounts. */
-	while (umount2(at("state/on"), MNT_DETACH) == 0 || umount2(at("state"), MNT_DETACH) == 0)
+	/* Also of a test that failed between its mounts. */
+	while (umount2(at("state/on"), MNT_DETACH) == 0 || umount2(at("state"), MNT_DETACH) == 0 ||
+	       umount2(dir, MNT_DETACH) == 0)
 		;
 	snprintf(command, sizeof command, "rm -rf %s", dir);
 	return system(command);
@@ -143,6 +144,26 @@ static void an_edited_one_is_told(void **state)
 	assert_false(there("page.ini"));
 }
 
+/* What is beyond the part that is read may be an admin's. */
+static void a_long_one_is_edited(void **state)
+{
+	char text[4096 + 8];
+
+	(void)state;
+	memset(text, 'a', sizeof text);
+	memcpy(text, "Wn1-", 4);
+	strcpy(text + 4094, "\n");
+	put("db.password.0123abcd", text);
+	strcpy(text + 4095, "\n");
+	text[4094] = 'a';
+	put("db.password.11111111", text);
+	strcpy(text + 4095, "\nmine\n");
+	put("db.password.22222222", text);
+	assert_true(purge_files(dir));
+	assert_false(there("db.password.0123abcd"));
+	assert_true(there("db.password.11111111") && there("db.password.22222222"));
+}
+
 static void a_tree_goes(void **state)
 {
 	(void)state;
@@ -196,6 +217,70 @@ static void a_deep_tree_ends(void **state)
 	assert_true(purge_tree(dir, "state", NULL));
 }
 
+/* What is said goes to root's terminal. */
+static void names_are_said_clean(void **state)
+{
+	char file[160], text[4096] = "";
+	FILE *said;
+	int fd, own;
+
+	(void)state;
+	assert_int_equal(mkdir(at("state"), 0755), 0);
+	assert_int_equal(mkdir(at("state/\033[2J"), 0755), 0);
+	fd = open(at("state/\033[2J"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 40; i++) {
+		int next;
+
+		assert_int_equal(mkdirat(fd, "d\n\033]0;x\a", 0755), 0);
+		next = openat(fd, "d\n\033]0;x\a", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+	snprintf(file, sizeof file, "%s", at("said"));
+	own = dup(STDERR_FILENO);
+	assert_non_null(freopen(file, "we", stderr));
+	assert_false(purge_tree(dir, "state", NULL));
+	fflush(stderr);
+	dup2(own, STDERR_FILENO);
+	close(own);
+	said = fopen(file, "re");
+	assert_non_null(said);
+	text[fread(text, 1, sizeof text - 1, said)] = '\0';
+	fclose(said);
+	assert_non_null(strstr(text, "/state/?[2J/d ?]0;x?/d"));
+	assert_non_null(strstr(text, "expected fewer folders"));
+	for (const char *c = text; *c; c++)
+		assert_true((*c >= ' ' && *c != 0x7f) || (*c == '\n' && c[1] == '\0'));
+}
+
+/* As if somebody went on writing there: it ends, and the next one goes on. */
+static void too_many_files_end_it(void **state)
+{
+	char name[16];
+	int fd;
+
+	(void)state;
+	/* In memory it is over sooner. */
+	if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		assert_int_equal(mount("tmpfs", dir, "tmpfs", 0, NULL), 0);
+	assert_int_equal(mkdir(at("state"), 0755), 0);
+	assert_int_equal(mkdir(at("state/cloud"), 0755), 0);
+	put("state/cloud/0", "");
+	fd = open(at("state/cloud"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 1; i <= 100000; i++) {
+		snprintf(name, sizeof name, "%d", i);
+		if (symlinkat("x", fd, name) < 0)
+			fail_msg("%s: cannot be made", name);
+	}
+	close(fd);
+	assert_false(purge_tree(dir, "state", NULL));
+	assert_true(there("state/cloud"));
+	assert_true(purge_tree(dir, "state", NULL));
+	assert_false(there("state"));
+}
+
 static void a_mount_is_not_entered(void **state)
 {
 	(void)state;
@@ -229,7 +314,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(generated_files_go_and_edited_ones_stay, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(an_edited_one_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_long_one_is_edited, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_tree_goes, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_are_said_clean, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_many_files_end_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deep_tree_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_mount_is_not_entered, setup, teardown),
 	};
