@@ -142,7 +142,7 @@ int efs_state_read(const char *dir, const char *file_system, const char *path, u
 {
 	char name[NAME_SIZE];
 	int dir_fd = open_dir(dir, file_system, path, port, name, sizeof name), fd, rc;
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (dir_fd < 0)
 		return dir_fd;
@@ -165,7 +165,7 @@ int efs_state_finish(const char *dir, const char *file_system, const char *path,
 	char name[NAME_SIZE];
 	int dir_fd = open_dir(dir, file_system, path, port, name, sizeof name), fd, rc;
 	struct efs_state whole;
-	struct stat st;
+	struct stat st = { 0 };
 	int64_t at_ms;
 
 	if (dir_fd < 0)

@@ -102,7 +102,7 @@ static void strike_out(const char *path, uint64_t inode, const char *record)
 static void protect(int fd, int flags, const char *path, const char *record, struct guard *guard)
 {
 	struct guarded_list *list;
-	struct stat st;
+	struct stat st = { 0 };
 	int rc;
 
 	list = read_record(record, &rc);
