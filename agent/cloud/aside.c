@@ -122,7 +122,10 @@ static void adopt(const char *dir, const char *name, struct store *to, const cha
 	struct store *from;
 	int r;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	/* It fits: `name` has NAME_SIZE. */
+	r = snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (r < 0 || (size_t)r >= sizeof(path))
+		return;
 	r = store_open(path, &from);
 	if (r < 0) {
 		if (r != -ENOTSUP)
