@@ -12,6 +12,7 @@ from .world import BootWorld, Instance
 
 EFS = "/var/www/html/efs"
 PACKAGE = "web-node-agent"
+SETTLED_S = 90  # a unit that could not do its work is tried again
 
 
 def agent_there(machine: Machine, timeout: float) -> None:
@@ -105,7 +106,8 @@ def wait_metric(world: BootWorld, since: float, timeout: float) -> None:
 def check_well(world: BootWorld, instance: Instance, machine: Machine, units: str = "") -> None:
     """Everything that a healthy node has, looked at where a user would. `units`: which of them
     must not have failed; all by default."""
-    assert machine.sh(f"systemctl --failed --no-legend --plain {units}") == ""
+    wait_until(lambda: machine.sh(f"systemctl list-units --failed --no-legend --plain {units}") == "",
+               f"no unit has failed: {units or 'all'}", SETTLED_S)
     unit = machine.sh("systemctl show web-node-agent -p ActiveState -p NRestarts").split()
     assert set(unit) == {"ActiveState=active", "NRestarts=0"}, unit
     mounts = [line for line in machine.sh("cat /proc/self/mountinfo").splitlines()
