@@ -64,8 +64,8 @@ const char *rds_state_name(int64_t state)
 
 const char *mount_state_name(int64_t state)
 {
-	static const char *const names[MOUNT_STATE_MAX] = { "starting", "right", "missing", "wrong",
-		                                            "unverified" };
+	static const char *const names[MOUNT_STATE_MAX] = { "starting", "right",      "missing",
+		                                            "wrong",    "unverified", "absent" };
 
 	return NAME_OF(names, state);
 }

@@ -204,6 +204,10 @@ void judge_mount(struct judge *judge, struct finding *ret)
 	}
 	switch (mount->value) {
 	case MOUNT_RIGHT: judge_right(judge, ret); return;
+	case MOUNT_ABSENT:
+		/* Whatever a core before this one said. */
+		judge_find(ret, LEVEL_WAITING, REACH_HEALTH, "not mounted yet");
+		return;
 	case MOUNT_UNVERIFIED:
 		judge_fresh(judge, FACT_PROBE_ID, 0);
 		if (policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_LOST)

@@ -162,7 +162,7 @@ static bool probing(const struct facts *facts)
 static bool has_outcome(const struct policy *policy, const struct fact *mount)
 {
 	return policy->state != POLICY_START && mount->seen && mount->value != MOUNT_STARTING &&
-	       mount->seq > policy->heard_seq;
+	       mount->value != MOUNT_ABSENT && mount->seq > policy->heard_seq;
 }
 
 static bool mount_due(const struct policy *policy, const struct facts *facts, int64_t now_ms)

@@ -268,6 +268,10 @@ int main(int argc, char **argv)
 	target_make(job.conf, &place, access(EFS_HELPER, X_OK) == 0, &job.target);
 
 	rc = verify(&job, &there);
+	/* At once, for an attempt may take its time: a core that has just begun may be saying
+	 * its predecessor's "healthy". */
+	if (rc == 0)
+		worker_fact(&job.worker, FACT_MOUNT, 0, MOUNT_ABSENT, "", "");
 	if (rc == 0 && former_wait(FORMER_FILE, job.conf->timeout_ms, waiting, &job))
 		rc = verify(&job, &there);
 	/* Beneath what is not ours nothing is changed, not even the guard. */

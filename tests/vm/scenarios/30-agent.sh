@@ -192,8 +192,7 @@ agent_restarted_in_silence() {
 	want_health 25 200 200
 	expect "the same mount" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
 }
-# NOT RUN: fails after the scenarios before it ("not adopted" within 8 s), passes alone; to be understood.
-# scenario agent-restarted-in-silence
+scenario agent-restarted-in-silence
 
 agent_stale() {
 	agent_conf plain export=/data
