@@ -283,7 +283,9 @@ int main(int argc, char **argv)
 	} else if (rc < 0) {
 		log_error("mount: mountinfo: %s", strerror(-rc));
 	}
-	/* Of a path that was configured before. After all else: its disk may be away. */
+	/* Of a path that was configured before. After all else, and without last words, which
+	 * would be about the mount: that one's disk may be away. */
+	words_disarm();
 	guard_release(CONF_STATE_DIR, job.conf->path);
 	return rc < 0;
 }
