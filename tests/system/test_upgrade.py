@@ -159,6 +159,22 @@ def test_what_has_failed_meanwhile_is_seen(node: Node, agent: Agent) -> None:
     assert codes == {503}
 
 
+def test_nothing_mounted_is_seen_at_once(node: Node, agent: Agent) -> None:
+    """The file system has gone meanwhile, and mounting it takes long: an empty directory is not
+    called healthy for start_grace, whatever the last answer was."""
+    agent.change("health", start_grace="20s")
+    agent.change("mount", timeout="30s")
+    agent.reload()
+    agent.wait_page("/healthz", 200)
+    assert agent.stop() == 0
+    node.shared.lose(node.host)
+    node.host.write("/usr/bin/bindfs", "#!/bin/sh\nexec sleep 25\n", 0o755)
+    agent.start()
+    answer = agent.wait_page("/healthz", 503, 10)
+    assert answer.status == 503 and not node.shared.mounts(node.host)
+    assert agent.job("mount")["why"].startswith("not mounted yet")
+
+
 def test_another_versions_worker_refuses(node: Node, versions: Versions) -> None:
     """Where wnad could not hold the executable, since it was not there at the start."""
     probe = f"{LIBEXEC}/wna-probe"
