@@ -3,13 +3,14 @@ of them run at the same time: tests/boot/run."""
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
 
-from .machine import Image
-from .world import BootWorld
+from .machine import Image, Machine, overlay
+from .world import BootWorld, Instance
 
 
 def place(variable: str) -> Path:
@@ -44,6 +45,23 @@ def world(request: pytest.FixtureRequest) -> Iterator[BootWorld]:
             yield made
         finally:
             made.down()
+
+
+@dataclass
+class Born:
+    """A machine that was installed and has been switched off, in the fixture `born` of a file."""
+    instance: Instance
+    disk: Path
+
+
+@pytest.fixture
+def again(world: BootWorld, born: Born, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """It, started from a disk that begins as its own."""
+    disk = overlay(born.disk, world.disks / f"{request.node.name}.qcow2")
+    machine = born.instance.boot(disk)
+    yield machine
+    machine.cut()
+    disk.unlink()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

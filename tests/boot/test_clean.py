@@ -7,14 +7,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable
 
 import pytest
 
 from parts.wait import wait_until
 from . import facts, timeline
-from .conftest import place
 from .asking import vanished
+from .conftest import Born, place
 from .machine import Machine, overlay
 from .timeline import Timeline
 from .world import BootWorld, Instance
@@ -25,14 +25,12 @@ Note = Callable[[str], None]
 
 
 @dataclass
-class Born:
-    instance: Instance
-    disk: Path
+class Seen(Born):
+    """What there is to know of it when it is off."""
     timeline: Timeline
     said: str          # the console
     asked: list[tuple[float, str, int]]
     metadata: list[dict[str, object]]
-    began: float
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +44,7 @@ def healthy_at(instance: Instance) -> float:
 
 
 @pytest.fixture(scope="module")
-def born(world: BootWorld, instance: Instance, note: Note) -> Born:
+def born(world: BootWorld, instance: Instance, note: Note) -> Seen:
     """The first boot, looked at while it is well; then the machine is stopped, and its disk stays."""
     disk = overlay(world.base_disk(), world.disks / "installed.qcow2")
     instance.serve_metadata()
@@ -68,25 +66,15 @@ def born(world: BootWorld, instance: Instance, note: Note) -> Born:
     timeline.draw(found, f"From a bare image to a healthy target (QEMU, {world.image.accel})",
                   place("WNA_BOOT_LOGS") / "timeline.svg")
     note(f"first boot ({world.image.accel}): " + "; ".join(found.lines()))
-    born = Born(instance, disk, found, machine.said(), list(world.internet.repo.asked),
-                world.metadata.order(instance.place.eni, op="log"), began)
+    born = Seen(instance, disk, found, machine.said(), list(world.internet.repo.asked),
+                world.metadata.order(instance.place.eni, op="log"))
     born.said += machine.sh("cat /var/tmp/rpm /var/tmp/cloud-init; rpm -qa --qf '%{NAME}\\n'; "
                             "cat /var/log/dnf.rpm.log")
     machine.shut_down()
     return born
 
 
-@pytest.fixture
-def again(world: BootWorld, born: Born, request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """The installed machine, started from a disk that begins as its own."""
-    disk = overlay(born.disk, world.disks / f"{request.node.name}.qcow2")
-    machine = born.instance.boot(disk)
-    yield machine
-    machine.cut()
-    disk.unlink()
-
-
-def test_first_boot(born: Born) -> None:
+def test_first_boot(born: Seen) -> None:
     """Nobody touched it: the metadata service told it everything, by tokens alone."""
     asked = [entry for entry in born.metadata if entry["method"] == "GET"]
     assert asked and all(entry["token"] for entry in asked if entry["status"] == 200)
@@ -95,14 +83,14 @@ def test_first_boot(born: Born) -> None:
     assert not re.search(r"^status: error|Traceback", born.said, re.M)
 
 
-def test_installed_from_the_signed_repository(born: Born) -> None:
+def test_installed_from_the_signed_repository(born: Seen) -> None:
     paths = [path for _, path, code in born.asked if code == 200]
     assert any(path.endswith("/repodata/repomd.xml.asc") for path in paths)
     assert any("web-node-agent-" in path and path.endswith(".rpm") for path in paths)
     assert re.search(r"^Signature +: RSA", born.said, re.M)
 
 
-def test_dependencies(born: Born, note: Note) -> None:
+def test_dependencies(born: Seen, note: Note) -> None:
     """What dnf brought beyond the image, the packages that user-data names aside."""
     known = {"amazon-linux-image", "web-node-agent", "httpd", "php8.4-fpm", "php8.4-cli",
              "php8.4-mysqlnd", "nftables", "awscli-2", "amazon-efs-utils"}
@@ -113,7 +101,7 @@ def test_dependencies(born: Born, note: Note) -> None:
     assert brought == sorted(["cjson", "inih", "libevent", "mariadb-connector-c"])
 
 
-def test_time_to_the_first_healthy_answer(born: Born, world: BootWorld, note: Note) -> None:
+def test_time_to_the_first_healthy_answer(born: Seen, world: BootWorld, note: Note) -> None:
     found = born.timeline
     what, _ = found.waited_for
     share = 100 * found.beyond / found.systemd
