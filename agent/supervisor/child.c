@@ -226,6 +226,8 @@ static void gone(struct child *child, int64_t now)
 {
 	bool was_stuck = child->ladder.state == CHILD_STUCK;
 
+	if (child->sv->stopping)
+		ladder_want(&child->ladder, false, now); /* no successor in our last seconds */
 	ladder_gone(&child->ladder, child->end, now, clock_random());
 	if (was_stuck)
 		log_info("%s: the kernel gave group %d back", name(child), child->pid);

@@ -110,11 +110,39 @@ static void replace_stuck_core(struct supervisor *sv, int64_t now)
 	ladder_want(&other->ladder, true, now);
 }
 
+/* In charge, and able to answer. */
+static bool answers(const struct child *child)
+{
+	return child == core_in_charge(child->sv) && child->beaten &&
+	       child->ladder.state == CHILD_RUNNING && !child->ladder.leaving;
+}
+
+/* Somebody who could be waited for and does not answer. */
+static bool others_left(struct supervisor *sv)
+{
+	for (struct child *child = next_child(sv, NULL); child; child = next_child(sv, child)) {
+		if (ladder_occupied(&child->ladder) && child->ladder.state != CHILD_STUCK &&
+		    !answers(child))
+			return true;
+	}
+	return false;
+}
+
+static void stop_core(struct supervisor *sv, int64_t now)
+{
+	struct child *core = core_in_charge(sv);
+
+	if (answers(core) && (now >= sv->stop_core_ms || !others_left(sv)))
+		child_leave(core, "stopping", CHILDREN_STOP_DRAIN_MS, now);
+}
+
 void children_turn(struct supervisor *sv, int64_t now)
 {
 	for (struct child *child = next_child(sv, NULL); child; child = next_child(sv, child))
 		child_turn(child, now);
 	replace_stuck_core(sv, now);
+	if (sv->stopping)
+		stop_core(sv, now);
 }
 
 void children_excuse(struct supervisor *sv, int64_t late_ms)
@@ -127,6 +155,8 @@ int64_t children_next(const struct supervisor *sv)
 {
 	int64_t next = LADDER_NEVER;
 
+	if (sv->stopping && answers(&sv->children[ROLE_CORE][sv->core]))
+		next = sv->stop_core_ms;
 	for (enum role role = 0; role < ROLE_MAX; role++) {
 		for (unsigned slot = 0; slot < ROLE_SLOTS_MAX; slot++) {
 			int64_t due = ladder_next(&sv->children[role][slot].ladder);
@@ -193,9 +223,13 @@ void children_apply(struct supervisor *sv, unsigned changed, int64_t now)
 
 void children_stop(struct supervisor *sv, int64_t now)
 {
-	for (struct child *child = next_child(sv, NULL); child; child = next_child(sv, child))
-		child_leave(child, "stopping",
-		            child->role == ROLE_CORE ? CHILDREN_STOP_DRAIN_MS : 0, now);
+	for (struct child *child = next_child(sv, NULL); child; child = next_child(sv, child)) {
+		if (!answers(child))
+			child_leave(child, "stopping",
+			            child->role == ROLE_CORE ? CHILDREN_STOP_DRAIN_MS : 0, now);
+	}
+	sv->stop_by_ms = now + CHILDREN_STOP_MS;
+	sv->stop_core_ms = now + CHILDREN_STOP_CORE_MS;
 }
 
 bool children_stopped(const struct supervisor *sv)

@@ -7,6 +7,7 @@
 enum {
 	CHILDREN_DRAIN_MS = 3000,     /* a replaced core answers what it holds */
 	CHILDREN_STOP_DRAIN_MS = 500, /* the same when everybody stops */
+	CHILDREN_STOP_CORE_MS = 3500, /* until when the core waits for the others' end */
 	CHILDREN_STOP_MS = 8000,      /* a stop is over by then, whoever is stuck */
 };
 
@@ -30,7 +31,10 @@ void children_apply(struct supervisor *sv, unsigned changed, int64_t now);
 /* A core's first beat: if it is the successor it takes over now. */
 void children_core_beats(struct supervisor *sv, struct child *core, int64_t now);
 
-/* SIGTERM: everybody leaves. */
+/*
+ * SIGTERM: everybody leaves, the core last, with the answer it has now: for as long as
+ * the others take to tidy up, nobody would answer instead. Called once.
+ */
 void children_stop(struct supervisor *sv, int64_t now);
 /* Nobody is left who could still be waited for. */
 bool children_stopped(const struct supervisor *sv);

@@ -24,9 +24,12 @@ static int receive(int fd, void *data, size_t size)
 	return n == (ssize_t)size ? 0 : -EBADMSG;
 }
 
-/* To the core in charge, and to one that is about to take over. */
+/* To the core in charge, and to one that is about to take over. When wnad stops, the
+ * core's answer is the one it had: that its workers go is no news about the node. */
 static void to_cores(struct supervisor *sv, const struct envelope *envelope)
 {
+	if (sv->stopping)
+		return;
 	for (unsigned slot = 0; slot < ROLE_SLOTS_MAX; slot++) {
 		const struct child *core = &sv->children[ROLE_CORE][slot];
 
@@ -134,10 +137,11 @@ static void take_order(struct child *core, const struct order *order, int64_t no
 {
 	struct supervisor *sv = core->sv;
 
+	if (order->verb == ORDER_BEAT)
+		ladder_alive(&core->ladder, now);
 	if (sv->stopping)
 		return;
 	if (order->verb == ORDER_BEAT) {
-		ladder_alive(&core->ladder, now);
 		if (!core->beaten)
 			children_core_beats(sv, core, now);
 	} else if (core->slot == sv->core) {

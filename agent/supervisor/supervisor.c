@@ -53,7 +53,6 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 		if (sv->stopping)
 			break;
 		sv->stopping = true;
-		sv->stop_by_ms = now + CHILDREN_STOP_MS;
 		log_info("agent: stopping");
 		notify_send(&sv->notify, "STOPPING=1", -1);
 		children_stop(sv, now);

@@ -77,8 +77,8 @@ struct supervisor {
 	bool ready; /* READY=1 was sent */
 	bool reload_wanted;
 	bool stopping;
-	int64_t stop_by_ms;
-	int64_t wake_ms; /* when the loop meant to wake next */
+	int64_t stop_core_ms, stop_by_ms; /* see children_stop() */
+	int64_t wake_ms;                  /* when the loop meant to wake next */
 	int64_t sink_due_ms, facts_due_ms, watchdog_due_ms;
 	struct msg facts_sent[ROLE_MAX]; /* last FACT_CHILD of each role */
 	char status_sent[256];
