@@ -131,8 +131,8 @@ enum mount_state {
 	MOUNT_WRONG,      /* something else is mounted there; never covered: why */
 	MOUNT_UNVERIFIED, /* something plausible is mounted, but it could not be proved
 	                   * (the target's name did not resolve): why */
-	MOUNT_ABSENT,     /* looked, nothing mounted, an attempt begins: news only to a core that
-	                   * has not heard of the mount, and may believe a former one's word */
+	MOUNT_ABSENT,     /* looked, nothing mounted, an attempt begins: no news to a core that
+	                   * knows why the last one failed */
 	MOUNT_STATE_MAX
 };
 

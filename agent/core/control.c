@@ -245,7 +245,7 @@ int control_init(struct control **ret, struct event_base *base, int listen_fd,
 	control.session = at;
 	event_assign(&control.accept_event, base, listen_fd, EV_READ | EV_PERSIST, on_accept,
 	             &control);
-	if (event_add(&control.accept_event, NULL) < 0) {
+	if (listen_fd >= 0 && event_add(&control.accept_event, NULL) < 0) {
 		munmap(at, LIMIT_CONTROL * sizeof *control.session);
 		return -ENOMEM;
 	}

@@ -30,7 +30,8 @@ struct control_ops {
 	void *ctx;
 };
 
-/* `listen_fd` must be listening and non-blocking and stays the caller's. 0 or -errno. */
+/* `listen_fd` must be listening and non-blocking and stays the caller's; -1: there is
+ * none, and nobody will ask. 0 or -errno. */
 int control_init(struct control **ret, struct event_base *base, int listen_fd,
                  const struct control_ops *ops);
 

@@ -230,7 +230,9 @@ int core_take(struct core *core, const struct envelope *envelope, int64_t now_ms
 	if (events_note(&core->timeline, msg->id, msg->slot, &before, after, wall_ms))
 		log_info("%s",
 		         timeline_get(&core->timeline, timeline_kept(&core->timeline) - 1)->what);
-	if (envelope->role != ROLE_WNAD)
+	/* What waits in the backlog is to get the answer of now: the word that counts most is
+	 * whether the file system is there, and a check's may come before it. */
+	if (state->conf->mount.enabled ? msg->id == FACT_MOUNT : envelope->role != ROLE_WNAD)
 		core->accepting = true;
 	if (msg->id == FACT_CHECK) {
 		take_check(core, msg, &before);

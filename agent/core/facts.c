@@ -68,8 +68,9 @@ int facts_take(struct facts *facts, const struct conf *conf, const struct envelo
 	}
 	facts->taken++;
 	fact = (struct fact *)facts_get(facts, msg->id, msg->slot);
-	/* What came of the last attempt says more than that another one begins. */
-	if (msg->id == FACT_MOUNT && msg->value == MOUNT_ABSENT && fact->seen)
+	/* Why the last attempt failed says more than that another one begins. */
+	if (msg->id == FACT_MOUNT && msg->value == MOUNT_ABSENT && fact->seen &&
+	    (fact->value == MOUNT_MISSING || fact->value == MOUNT_WRONG))
 		return 0;
 	if (!fact->seen || fact->value != msg->value) {
 		fact->changed_ms = now_ms;

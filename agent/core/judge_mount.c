@@ -126,21 +126,28 @@ static void judge_right(struct judge *judge, struct finding *ret)
 		judge_find(ret, LEVEL_WAITING, REACH_READY, "mounted, not yet probed");
 }
 
-static void judge_unheard(struct judge *judge, struct finding *ret)
+/* Whatever a core before this one said. */
+static void judge_absent(struct judge *judge, struct finding *ret)
 {
 	const struct fact *child = facts_get(judge->facts, FACT_CHILD, ROLE_MOUNT);
 	char text[32];
 
-	if (judge->assume_shared)
-		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
-	else if (judge->assume_local)
-		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "not looked yet since the restart");
-	else if (child->seen && child->value == CHILD_STUCK)
+	if (child->seen && child->value == CHILD_STUCK)
 		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "the mount operation is stuck since %s",
 		           clock_iso8601(child->changed_wall_ms, text, sizeof text));
 	else
 		judge_find(ret, LEVEL_WAITING, REACH_HEALTH, "not mounted yet%s%s",
 		           child->why[0] ? ": " : "", child->why);
+}
+
+static void judge_unheard(struct judge *judge, struct finding *ret)
+{
+	if (judge->assume_shared)
+		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
+	else if (judge->assume_local)
+		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "not looked yet since the restart");
+	else
+		judge_absent(judge, ret);
 }
 
 static void tell_what(struct judge *judge, struct finding *ret)
@@ -204,10 +211,7 @@ void judge_mount(struct judge *judge, struct finding *ret)
 	}
 	switch (mount->value) {
 	case MOUNT_RIGHT: judge_right(judge, ret); return;
-	case MOUNT_ABSENT:
-		/* Whatever a core before this one said. */
-		judge_find(ret, LEVEL_WAITING, REACH_HEALTH, "not mounted yet");
-		return;
+	case MOUNT_ABSENT: judge_absent(judge, ret); return;
 	case MOUNT_UNVERIFIED:
 		judge_fresh(judge, FACT_PROBE_ID, 0);
 		if (policy_sight(judge->conf, judge->facts, judge->now_ms) == SIGHT_LOST)

@@ -215,6 +215,8 @@ static int start(void)
 	static const struct core_ops core_ops = { .order = send_order, .changed = on_changed };
 	const struct conf *conf = self.worker.conf;
 	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
+	/* wnad may have had no place for it. Asked before the number is somebody else's. */
+	bool control = fcntl(CORE_FD_CONTROL, F_GETFD) >= 0;
 	int rc;
 
 	sandbox_prepare();
@@ -225,7 +227,8 @@ static int start(void)
 	grow_fd_map(conf->health.max_connections + 48);
 	rc = http_init(&self.http, self.base, &conf->health, CORE_FD_LISTEN, &http_ops);
 	if (rc == 0)
-		rc = control_init(&self.control, self.base, CORE_FD_CONTROL, &control_ops);
+		rc = control_init(&self.control, self.base, control ? CORE_FD_CONTROL : -1,
+		                  &control_ops);
 	if (rc < 0)
 		return rc;
 	core_init(&self.core, conf, self.worker.arg, clock_random(), &core_ops, now_ms, wall_ms);

@@ -1,6 +1,7 @@
 /* Run by wna-mount as root. Blocks on the local disk. Owns the file "guarded". */
 #include "guarded.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -39,14 +40,16 @@ static bool is_path(const char *path)
 static bool take_line(char *line, struct guarded *ret)
 {
 	char *path = strchr(line, ' ');
-	int64_t inode;
+	char *end;
 
 	if (!path)
 		return false;
 	*path++ = '\0';
-	if (!str_int64(line, 1, INT64_MAX, &inode) || !is_path(path))
+	/* All 64 bits: file systems that are made of others put numbers into the high ones. */
+	errno = 0;
+	ret->inode = isdigit((unsigned char)line[0]) ? strtoull(line, &end, 10) : 0;
+	if (ret->inode == 0 || errno != 0 || *end != '\0' || !is_path(path))
 		return false;
-	ret->inode = (uint64_t)inode;
 	return str_copy(ret->path, sizeof ret->path, path);
 }
 

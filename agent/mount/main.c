@@ -104,6 +104,8 @@ static void report(const struct job *job, enum mount_state state, const struct m
 	worker_fact(&job->worker, FACT_MOUNT, 0, state, text, why);
 	if (state != MOUNT_RIGHT)
 		worker_fact(&job->worker, FACT_MOUNT_ID, 0, 0, "", "");
+	/* What follows, be it about a guard, says nothing about the mount when it is ended. */
+	words_forget();
 	/* The core logs changes of facts; an attempt that repeats is no news here. */
 	log_debug("mount: %s: %s %s %s", job->conf->path, mount_state_name(state), text, why);
 }
@@ -283,9 +285,7 @@ int main(int argc, char **argv)
 	} else if (rc < 0) {
 		log_error("mount: mountinfo: %s", strerror(-rc));
 	}
-	/* Of a path that was configured before. After all else, and without last words, which
-	 * would be about the mount: that one's disk may be away. */
-	words_disarm();
+	/* Of a path that was configured before. After all else: its disk may be away. */
 	guard_release(CONF_STATE_DIR, job.conf->path);
 	return rc < 0;
 }

@@ -48,3 +48,14 @@ void words_disarm(void)
 {
 	signal(SIGTERM, SIG_DFL);
 }
+
+void words_forget(void)
+{
+	sigset_t term, old;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, &old);
+	words.type = 0;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+}

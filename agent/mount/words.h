@@ -15,6 +15,9 @@ void words_arm(const struct worker *worker);
 /* What to say from now on: FACT_MOUNT with this state and reason. */
 void words_set(enum mount_state state, const char *why);
 
+/* All is said: from now on it leaves without a word. */
+void words_forget(void);
+
 /* For a forked child: takes the handler off again. */
 void words_disarm(void);
 

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +27,10 @@
 #define DATABASE_NAME "web-node-agent-database" /* RuntimeDirectory= of its service */
 #define RECORD        "guarded"                 /* wna-mount's list of immutable directories */
 
-enum { RELEASE_LIMIT_S = 30 };
+enum {
+	RELEASE_LIMIT_S = 30,
+	RELEASE_KILLED_MS = 32 * 1000, /* then not even its alarm gets it out of the kernel */
+};
 
 void purge_say(const char *format, ...)
 {
@@ -84,10 +89,28 @@ static void be_wna_mount(const char *libexec)
 	_exit(127);
 }
 
+/* 0 with its status, -ETIMEDOUT while the kernel holds it, or -errno. */
+static int wait_for(pid_t pid, int *ret_status)
+{
+	struct pollfd end = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	pid_t got;
+
+	if (end.fd >= 0) {
+		poll(&end, 1, RELEASE_KILLED_MS);
+		close(end.fd);
+	}
+	do {
+		got = waitpid(pid, ret_status, end.fd >= 0 ? WNOHANG : 0);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	return got == 0 ? -ETIMEDOUT : 0;
+}
+
 /* wna-mount has set the flags and has the list of them; it says what it does. */
 static bool release_guards(const char *libexec)
 {
-	int status;
+	int status, ended;
 	pid_t pid;
 
 	if (access(CONF_STATE_DIR "/" RECORD, F_OK) < 0 && errno == ENOENT)
@@ -96,12 +119,9 @@ static bool release_guards(const char *libexec)
 	pid = fork();
 	if (pid == 0)
 		be_wna_mount(libexec);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			pid = -1;
-	}
-	if (pid < 0) {
-		purge_fail("wna-mount: %s", strerror(errno));
+	ended = pid > 0 ? wait_for(pid, &status) : -errno;
+	if (ended < 0) {
+		purge_fail("wna-mount: %s", strerror(-ended));
 		return false;
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -128,14 +148,13 @@ int purge(const char *libexec)
 	/* Without the list a second attempt would not know what is left to do. */
 	all = purge_tree(STATE_PARENT, NAME, released ? NULL : RECORD) && all;
 	all = purge_tree(RUN_PARENT, DATABASE_NAME, NULL) && all;
-	/* Whoever comes between the two finds the lock held, or makes a folder of its own. Of
-	 * one that was made for the lock alone there is nothing to tell. */
-	if (made)
-		all = (unlink(CONF_RUN_DIR "/lock") == 0 || errno == ENOENT) &&
-		      (rmdir(CONF_RUN_DIR) == 0 || errno == ENOENT) && all;
-	else
-		all = purge_tree(RUN_PARENT, NAME, "lock") && purge_tree(RUN_PARENT, NAME, NULL) &&
-		      all;
+	/* Of a folder that was made for the lock alone there is nothing to tell. */
+	if (!made)
+		all = purge_tree(RUN_PARENT, NAME, "lock") && all;
+	/* A wnad that starts between the two has taken a lock of its own: the folder stays. */
+	all = (unlink(CONF_RUN_DIR "/lock") == 0 || errno == ENOENT) && all;
+	if (rmdir(CONF_RUN_DIR) == 0 && !made)
+		purge_say("removed " CONF_RUN_DIR);
 	close(lock);
 	if (fflush(stdout) != 0)
 		all = false;

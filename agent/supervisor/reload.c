@@ -99,8 +99,8 @@ static void commit(struct supervisor *sv, const struct change *change, int64_t n
 		else
 			sv->retired_fd = sv->listen_fd;
 		sv->listen_fd = change->listen_fd;
-		notify_send(&sv->notify, "FDSTOREREMOVE=1\nFDNAME=" LISTENER_NAME, -1);
-		notify_send(&sv->notify, "FDSTORE=1\nFDNAME=" LISTENER_NAME, sv->listen_fd);
+		sv->store_stale = true;
+		sv->stored = false;
 	}
 	log_init("wnad", (enum log_level)sv->conf.agent.log_level);
 	sv->conf_loads++;
@@ -114,8 +114,8 @@ void reload(struct supervisor *sv, int64_t now)
 
 	snprintf(reloading, sizeof reloading, "RELOADING=1\nMONOTONIC_USEC=%lld",
 	         (long long)clock_us());
-	if (sv->ready)
-		notify_send(&sv->notify, reloading, -1);
+	if (sv->ready && notify_send(&sv->notify, reloading, -1) == 0)
+		sv->reload_unsaid = true;
 	if (prepare(sv, &change, why, sizeof why)) {
 		commit(sv, &change, now);
 		log_info("agent: took the new configuration%s",
@@ -128,7 +128,4 @@ void reload(struct supervisor *sv, int64_t now)
 	sv->conf_tries++;
 	str_copy(sv->conf_why, sizeof sv->conf_why, why);
 	report_again(sv);
-	/* The same word says that the reload is over, whatever came of it. */
-	if (sv->ready)
-		notify_send(&sv->notify, "READY=1", -1);
 }

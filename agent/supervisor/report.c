@@ -5,6 +5,7 @@
 
 #include "children.h"
 #include "fact.h"
+#include "listener.h"
 #include "log.h"
 #include "note.h"
 #include "relay.h"
@@ -195,13 +196,29 @@ void report_init(struct supervisor *sv, int64_t now)
 	sv->facts_due_ms = sv->watchdog_due_ms = now;
 }
 
-void report_turn(struct supervisor *sv, int64_t now)
+/* What systemd's socket does not take now is said at the next turn: a listener that is
+ * not stored would refuse connects at the next restart, and nobody would know why. */
+static void stages(struct supervisor *sv)
 {
-	if (!sv->ready && !sv->stopping && children_of(sv, ROLE_CORE)->beaten &&
+	if (sv->store_stale &&
+	    notify_send(&sv->notify, "FDSTOREREMOVE=1\nFDNAME=" LISTENER_NAME, -1) == 0)
+		sv->store_stale = false;
+	if (!sv->store_stale && !sv->stored &&
+	    notify_send(&sv->notify, "FDSTORE=1\nFDNAME=" LISTENER_NAME, sv->listen_fd) == 0)
+		sv->stored = true;
+	if (!sv->ready && !sv->stopping && sv->stored && children_of(sv, ROLE_CORE)->beaten &&
 	    notify_send(&sv->notify, "READY=1", -1) == 0) {
 		sv->ready = true;
 		log_info("agent: ready");
 	}
+	/* The same word says that a reload is over, whatever came of it. */
+	if (sv->reload_unsaid && notify_send(&sv->notify, "READY=1", -1) == 0)
+		sv->reload_unsaid = false;
+}
+
+void report_turn(struct supervisor *sv, int64_t now)
+{
+	stages(sv);
 	facts(sv, now);
 	status(sv);
 	watchdog(sv, now);

@@ -49,54 +49,69 @@ static int link_to(int dir, const char *name, const char *target)
 	return symlinkat(target, dir, name) < 0 ? -errno : 0;
 }
 
-int rundir_make(const struct users *users, const char **ret_what)
+/* The folder itself, and in it one for each worker that writes. */
+static int folder_with(const char *path, const struct users *users, rundir_lacks *lacks,
+                       int *ret_fd)
 {
 	static const struct {
-		const char *path, *below; /* NULL: by its path, as root's folder */
+		const char *top, *name, *path;
 		enum role writer;
 		mode_t mode;
-	} folders[] = {
-		{ CONF_RUN_DIR, NULL, ROLE_WNAD, 0755 },
-		{ CONF_RUN_DIR "/cloud", "cloud", ROLE_CLOUD, 0755 },
-		{ CONF_RUN_DIR "/rds", "rds", ROLE_RDS, 0755 },
-		{ CONF_STATE_DIR, NULL, ROLE_WNAD, 0755 },
-		{ CONF_STATE_DIR "/cloud", "cloud", ROLE_CLOUD, 0700 },
+	} below[] = {
+		{ CONF_RUN_DIR, "cloud", CONF_RUN_DIR "/cloud", ROLE_CLOUD, 0755 },
+		{ CONF_RUN_DIR, "rds", CONF_RUN_DIR "/rds", ROLE_RDS, 0755 },
+		{ CONF_STATE_DIR, "cloud", CONF_STATE_DIR "/cloud", ROLE_CLOUD, 0700 },
 	};
+	int rc = folder(AT_FDCWD, path, 0, 0, 0755, ret_fd);
+
+	for (size_t i = 0; rc == 0 && i < sizeof below / sizeof below[0]; i++) {
+		const struct user *owner = &users->of[below[i].writer];
+		int lacking;
+
+		if (strcmp(below[i].top, path) != 0)
+			continue;
+		lacking =
+		        folder(*ret_fd, below[i].name, owner->uid, owner->gid, below[i].mode, NULL);
+		if (lacking < 0)
+			lacks(below[i].path, lacking);
+	}
+	return rc;
+}
+
+static void links(int dir, rundir_lacks *lacks)
+{
 	static const struct {
 		const char *path, *name, *target;
-	} links[] = {
+	} all[] = {
 		{ CONF_RUN_DIR "/facts.json", "facts.json", "cloud/facts.json" },
 		{ CONF_RUN_DIR "/facts.env", "facts.env", "cloud/facts.env" },
 		{ CONF_RUN_DIR "/rds.json", "rds.json", "rds/rds.json" },
 	};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		int rc = link_to(dir, all[i].name, all[i].target);
+
+		if (rc < 0)
+			lacks(all[i].path, rc);
+	}
+}
+
+int rundir_make(const struct users *users, rundir_lacks *lacks)
+{
 	mode_t mask = umask(022);
-	int top = -1, rc = 0;
+	int run = -1, state = -1;
+	int rc = folder_with(CONF_RUN_DIR, users, lacks, &run), lacking;
 
-	for (size_t i = 0; rc == 0 && i < sizeof folders / sizeof folders[0]; i++) {
-		const struct user *owner = &users->of[folders[i].writer];
-
-		*ret_what = folders[i].path;
-		if (folders[i].below) {
-			rc = folder(top, folders[i].below, owner->uid, owner->gid, folders[i].mode,
-			            NULL);
-			continue;
-		}
-		if (top >= 0)
-			close(top);
-		top = -1;
-		rc = folder(AT_FDCWD, folders[i].path, 0, 0, folders[i].mode, &top);
+	if (rc == 0) {
+		links(run, lacks);
+		lacking = folder_with(CONF_STATE_DIR, users, lacks, &state);
+		if (lacking < 0)
+			lacks(CONF_STATE_DIR, lacking);
 	}
-	if (top >= 0)
-		close(top);
-	top = rc < 0 ? -1 : open(CONF_RUN_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (rc == 0 && top < 0)
-		rc = -errno;
-	for (size_t i = 0; rc == 0 && i < sizeof links / sizeof links[0]; i++) {
-		*ret_what = links[i].path;
-		rc = link_to(top, links[i].name, links[i].target);
-	}
-	if (top >= 0)
-		close(top);
+	if (run >= 0)
+		close(run);
+	if (state >= 0)
+		close(state);
 	umask(mask);
 	return rc;
 }

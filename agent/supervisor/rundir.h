@@ -9,9 +9,14 @@
 
 #include "users.h"
 
-/* Makes what is missing and repairs owners and modes. 0 or -errno with the path
- * that failed in *ret_what (a constant). /run and /var/lib must exist. */
-int rundir_make(const struct users *users, const char **ret_what);
+/* Told of each path that cannot be had, and why (-errno). */
+typedef void rundir_lacks(const char *path, int rc);
+
+/*
+ * Makes what is missing and repairs owners and modes. Health checks can be answered
+ * with as little as CONF_RUN_DIR: 0, or -errno if that cannot be had. /run must exist.
+ */
+int rundir_make(const struct users *users, rundir_lacks *lacks);
 
 /*
  * Takes this machine's one place for a wnad: a record lock on CONF_RUN_DIR/lock,

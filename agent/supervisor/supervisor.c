@@ -96,6 +96,11 @@ static void check_machine(struct supervisor *sv, const struct conf_origins *orig
 	}
 }
 
+static void lacks(const char *path, int rc)
+{
+	log_error("agent: %s: %s; it goes on without", path, strerror(-rc));
+}
+
 static bool listeners(struct supervisor *sv)
 {
 	char address[NET_ADDR_TEXT];
@@ -103,8 +108,7 @@ static bool listeners(struct supervisor *sv)
 
 	net_endpoint_text(&sv->conf.health.listen, address, sizeof address);
 	sv->listen_fd = listener_inherit(&sv->conf.health.listen, &others);
-	if (others > 0)
-		notify_send(&sv->notify, "FDSTOREREMOVE=1\nFDNAME=" LISTENER_NAME, -1);
+	sv->store_stale = others > 0;
 	if (sv->listen_fd >= 0) {
 		log_info("agent: took the listener on %s over", address);
 	} else {
@@ -115,11 +119,11 @@ static bool listeners(struct supervisor *sv)
 			return false;
 		}
 	}
-	notify_send(&sv->notify, "FDSTORE=1\nFDNAME=" LISTENER_NAME, sv->listen_fd);
 	sv->control_fd = listener_control(CONTROL_SOCKET, sv->users.of[ROLE_CORE].gid);
+	/* An operator is left without wnactl; the load balancer need not be without us. */
 	if (sv->control_fd < 0) {
-		log_error("agent: %s: %s", CONTROL_SOCKET, strerror(-sv->control_fd));
-		return false;
+		lacks(CONTROL_SOCKET, sv->control_fd);
+		sv->control_fd = -1;
 	}
 	return true;
 }
@@ -136,6 +140,7 @@ static bool settle(struct supervisor *sv)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN); /* until the loop listens: there is nothing to reload yet */
 	umask(022);
 	rc = sink_open(&sv->sink, STDERR_FILENO);
 	if (rc < 0) {
@@ -169,7 +174,6 @@ static bool only_one(struct supervisor *sv)
 static bool users_and_folders(struct supervisor *sv)
 {
 	char missing[LIMIT_NAME] = "";
-	const char *what;
 	int rc = users_load(&sv->conf, &sv->users, missing);
 
 	if (rc < 0) {
@@ -178,9 +182,9 @@ static bool users_and_folders(struct supervisor *sv)
 		          missing, rc == -ENOENT ? "does not exist" : strerror(-rc));
 		return false;
 	}
-	rc = rundir_make(&sv->users, &what);
+	rc = rundir_make(&sv->users, lacks);
 	if (rc < 0) {
-		log_error("agent: %s: %s", what, strerror(-rc));
+		log_error("agent: " CONF_RUN_DIR ": %s", strerror(-rc));
 		return false;
 	}
 	if (!only_one(sv))

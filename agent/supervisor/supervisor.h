@@ -74,7 +74,10 @@ struct supervisor {
 	char hooks_why[LIMIT_FACT_WHY]; /* why configured hooks are off since start; else empty */
 	unsigned long relay_dropped;    /* datagrams that the core did not take in time */
 
-	bool ready; /* READY=1 was sent */
+	bool store_stale;   /* systemd keeps a listener that is none any more */
+	bool stored;        /* it keeps listen_fd */
+	bool ready;         /* READY=1 was sent */
+	bool reload_unsaid; /* RELOADING=1 was sent, and not yet that it is over */
 	bool reload_wanted;
 	bool stopping;
 	int64_t stop_core_ms, stop_by_ms; /* see children_stop() */

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import random
 import resource
+import signal
 import socket
 from typing import Iterator
 
@@ -170,3 +171,20 @@ def test_control_socket_under_pressure(agent: Agent) -> None:
     for peer in held:
         peer.close()
     wait_until(lambda: agent.status()["jobs"], "wnactl is served again")
+
+
+def test_no_place_for_the_control_socket(node: Node) -> None:
+    """An operator is left without wnactl; the load balancer gets its answer."""
+    node.host.sh("mkdir -p /run/web-node-agent/control.sock")
+    node.only("check web")
+    node.agent.change("check web", type="file", path="/etc/hosts", url=None)
+    node.agent.start()
+    node.agent.wait_page("/healthz", 200)
+    node.agent.wait_page("/readyz", 200)
+    assert "/run/web-node-agent/control.sock: Is a directory; it goes on without" in node.agent.log()
+    assert node.agent.ctl("status", check=False).returncode != 0
+    node.agent.change("check web", path="/etc/passwd")
+    node.host.kill(node.agent.pid("wnad"), signal.SIGHUP)
+    wait_until(lambda: "took the new configuration" in node.agent.log(), "a reload")
+    node.agent.wait_page("/healthz", 200)
+    assert node.agent.stop() == 0

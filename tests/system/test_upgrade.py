@@ -161,15 +161,23 @@ def test_what_has_failed_meanwhile_is_seen(node: Node, agent: Agent) -> None:
 
 def test_nothing_mounted_is_seen_at_once(node: Node, agent: Agent) -> None:
     """The file system has gone meanwhile, and mounting it takes long: an empty directory is not
-    called healthy for start_grace, whatever the last answer was."""
+    called healthy for start_grace, whatever the last answer was. Not even to those who have
+    waited since before the start, however soon a check has spoken."""
     agent.change("health", start_grace="20s")
     agent.change("mount", timeout="30s")
+    agent.change("check hosts", type="file", path="/etc/hosts")
     agent.reload()
     agent.wait_page("/healthz", 200)
     assert agent.stop() == 0
     node.shared.lose(node.host)
     node.host.write("/usr/bin/bindfs", "#!/bin/sh\nexec sleep 25\n", 0o755)
+    waiting = [agent.connection() for _ in range(20)]
+    for connection in waiting:
+        connection.send(b"GET /healthz HTTP/1.1\r\nHost: node\r\n\r\n")
     agent.start()
+    assert {connection.receive().status for connection in waiting} == {503}
+    for connection in waiting:
+        connection.close()
     answer = agent.wait_page("/healthz", 503, 10)
     assert answer.status == 503 and not node.shared.mounts(node.host)
     assert agent.job("mount")["why"].startswith("not mounted yet")

@@ -30,6 +30,41 @@ static void reports_to_systemd_and_stores_the_listener(void **state)
 	rig_expect("systemd got STOPPING=1");
 }
 
+/* systemd's socket takes nothing more, as at a busy boot. */
+static void fill_notify_socket(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = RIG_NOTIFY };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	while (sendto(fd, "X=1", 3, 0, (struct sockaddr *)&address, sizeof address) == 3)
+		;
+	assert_int_equal(errno, EAGAIN);
+	close(fd);
+}
+
+static void what_systemd_does_not_take_is_said_again(void **state)
+{
+	int64_t until = clock_ms() + RIG_WAIT_MS;
+	struct net_endpoint endpoint;
+	pid_t wnad;
+
+	(void)state;
+	rig_conf(quiet);
+	rig_mark();
+	rig_drop_stored_fd();
+	fill_notify_socket();
+	wnad = rig_start_unready();
+	/* Not by rig_expect(), which is systemd too. */
+	while (!strstr(rig_log() + rig.mark, "is in charge") && clock_ms() < until)
+		poll(&(struct pollfd){ .fd = rig.log_fd, .events = POLLIN }, 1, 10);
+	rig_expect("*is in charge");
+	rig_expect("systemd got FDSTORE=1 FDNAME=health with a descriptor");
+	rig_expect("systemd got READY=1");
+	assert_true(net_endpoint_parse("127.0.0.1:8099", &endpoint));
+	assert_true(listener_fits(rig_stored_fd(), &endpoint));
+	assert_int_equal(rig_stop(wnad), 0);
+}
+
 static void is_confined(void **state)
 {
 	const char *hello;
@@ -217,6 +252,7 @@ static int tests(void)
 {
 	const struct CMUnitTest all[] = {
 		cmocka_unit_test(reports_to_systemd_and_stores_the_listener),
+		cmocka_unit_test(what_systemd_does_not_take_is_said_again),
 		cmocka_unit_test(is_confined),
 		cmocka_unit_test(crash_is_no_refusal),
 		cmocka_unit_test(new_configuration_is_handed_over),

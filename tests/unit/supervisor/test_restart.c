@@ -225,13 +225,35 @@ static void folders_and_links_are_roots(void **state)
 	assert_int_equal(st.st_uid, 0);
 	assert_int_equal(st.st_gid, 7001);
 	assert_int_equal(rig_stop(wnad), 0);
-	/* A folder of a writer's that is a link is refused, not followed. */
+}
+
+/* What is in the way is refused and not followed, and no reason to answer nobody. */
+static void what_it_lacks_stops_no_answer(void **state)
+{
+	struct stat st;
+	pid_t wnad;
+
+	(void)state;
+	rig_conf(METRICS_OFF);
+	wnad = rig_start();
+	assert_int_equal(rig_stop(wnad), 0);
 	assert_int_equal(rmdir("/run/web-node-agent/rds"), 0);
 	assert_int_equal(symlink("/etc", "/run/web-node-agent/rds"), 0);
+	assert_int_equal(rename("/var/lib/web-node-agent", "/var/lib/elsewhere"), 0);
+	assert_int_equal(symlink("/var/lib/elsewhere", "/var/lib/web-node-agent"), 0);
+	unlink("/run/web-node-agent/control.sock");
+	assert_int_equal(mkdir("/run/web-node-agent/control.sock", 0755), 0);
 	rig_mark();
-	assert_int_equal(rig_exit_code(rig_start_unready()), SUPERVISOR_FAILED);
-	rig_expect("*wnad error: agent: /run/web-node-agent/rds: Not a directory");
+	wnad = rig_start();
+	rig_expect("*wnad error: agent: /run/web-node-agent/rds: Not a directory; it goes on *");
+	rig_expect("*wnad error: agent: /var/lib/web-node-agent: Not a directory; it goes on *");
+	rig_expect("*wnad error: agent: /run/web-node-agent/control.sock: Is a directory; it *");
+	assert_int_equal(rig_ask(), rig_pid("core"));
+	assert_int_equal(rig_stop(wnad), 0);
+	assert_int_equal(rmdir("/run/web-node-agent/control.sock"), 0);
 	assert_int_equal(unlink("/run/web-node-agent/rds"), 0);
+	assert_int_equal(unlink("/var/lib/web-node-agent"), 0);
+	assert_int_equal(rename("/var/lib/elsewhere", "/var/lib/web-node-agent"), 0);
 	assert_int_equal(lstat("/etc", &st), 0);
 	assert_int_equal(st.st_uid, 0);
 }
@@ -274,6 +296,7 @@ static int tests(void)
 		cmocka_unit_test(missing_executable_backs_off),
 		cmocka_unit_test(stops_in_time_whoever_is_deaf),
 		cmocka_unit_test(folders_and_links_are_roots),
+		cmocka_unit_test(what_it_lacks_stops_no_answer),
 		cmocka_unit_test(stalled_reader_of_the_log_stops_nobody),
 	};
 
