@@ -66,8 +66,9 @@ enum order_verb {
 	ORDER_TELL,     /* to the resident worker of role `arg`: enum tell `key`, `value` */
 	ORDER_REFRESH,  /* ask all workers to send their facts again */
 	ORDER_RELOAD,   /* read the configuration again */
-	ORDER_VERDICT,  /* for STATUS=: arg = enum verdict_level of /healthz, key = of /readyz,
-	                 * value = 1 once /healthz has been 200 since this core started */
+	ORDER_VERDICT,  /* arg = enum verdict_level of /healthz, key = of /readyz; value = 1 if
+	                 * all of it was heard since this core started, 0 if it is in part what
+	                 * a core before it said */
 	ORDER_VERB_MAX
 };
 

@@ -125,6 +125,9 @@ static void note_verdict(struct core *core, int64_t now_ms, int64_t wall_ms)
 		core->was_healthy = true;
 		changed = true;
 	}
+	if (core->inherited && !verdict->inherited)
+		core->repeat_due_ms = now_ms; /* now it may be passed on */
+	core->inherited = verdict->inherited;
 	if (!changed)
 		return;
 	core->repeat_due_ms = now_ms;
@@ -170,7 +173,8 @@ static void step_repeated(struct core *core, int64_t now_ms)
 	if (now_ms < core->repeat_due_ms)
 		return;
 	core->repeat_due_ms = now_ms + REPEAT_MS;
-	order(core, ORDER_VERDICT, core->verdict.health, core->verdict.ready, core->was_healthy);
+	order(core, ORDER_VERDICT, core->verdict.health, core->verdict.ready,
+	      !core->verdict.inherited);
 	if (core->was_healthy)
 		order(core, ORDER_TELL, ROLE_CLOUD, TELL_HEALTHY, 1);
 }

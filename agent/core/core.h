@@ -41,6 +41,7 @@ struct core {
 	bool accepting;    /* requests may be answered: at once at a first start; after a
 	                        * restart when a worker has spoken, or after a short while */
 	bool was_healthy;  /* /healthz has been 200 since this core started */
+	bool inherited;    /* as of the last verdict */
 	bool hook_pending; /* a hook is to be run, but could not be ordered yet */
 	int64_t hook_seen; /* the value of FACT_RDS_CHANGE acted on; 0 none */
 	uint64_t orders_lost;

@@ -53,6 +53,17 @@ bool judge_fresh(struct judge *judge, enum fact_id id, unsigned slot)
 	       judge_before(judge, facts_expiry_ms(judge->facts, judge->conf, id, slot));
 }
 
+bool judge_assume(struct judge *judge, bool assumed)
+{
+	judge->inherited |= assumed;
+	return assumed;
+}
+
+static bool was_healthy(const struct state *state)
+{
+	return state->resumed == LEVEL_OK || state->resumed == LEVEL_DEGRADED;
+}
+
 /* Nothing heard yet: good for as long as configuration or the past says so. */
 static void judge_unheard(struct judge *judge, const struct conf_check *check, struct finding *ret)
 {
@@ -61,7 +72,7 @@ static void judge_unheard(struct judge *judge, const struct conf_check *check, s
 	bool young = judge_before(judge, judge->state->start_ms + check->max_age_ms);
 	bool assumed = local ? judge->assume_local : judge->assume_shared;
 
-	if (assumed || (young && check->initial == INITIAL_GOOD))
+	if (judge_assume(judge, assumed) || (young && check->initial == INITIAL_GOOD))
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
 	else if (young)
 		judge_find(ret, LEVEL_WAITING, reach, "no result yet");
@@ -80,18 +91,21 @@ static void judge_check(struct judge *judge, unsigned slot, struct finding *ret)
 	enum verdict_level bad = local ? LEVEL_FAIL : LEVEL_DEGRADED;
 	char span[32];
 
-	if (!fact->seen)
+	if (!fact->seen) {
 		judge_unheard(judge, check, ret);
-	else if (!judge_fresh(judge, FACT_CHECK, slot))
+	} else if (!judge_fresh(judge, FACT_CHECK, slot)) {
 		judge_find(ret, bad, reach, "unknown: no result for more than %s",
 		           clock_span(check->max_age_ms, span, sizeof span));
-	else if (window->good)
+	} else if (window->good) {
+		/* Without one good result yet it is the former core's window. */
+		judge_assume(judge, was_healthy(judge->state) && window->results == 0);
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
-	else if (fact->value < 0)
+	} else if (fact->value < 0) {
 		judge_find(ret, bad, reach, "%s", fact->why[0] ? fact->why : "failed");
-	else
+	} else {
 		judge_find(ret, bad, reach, "good again, %u of %d results", window_run(window),
 		           check->rise);
+	}
 }
 
 static bool worse(const struct finding *a, const struct finding *b)
@@ -164,7 +178,6 @@ static void conclude(struct verdict *ret)
 
 void judge_verdict(const struct state *state, int64_t now_ms, struct verdict *ret)
 {
-	bool healthy = state->resumed == LEVEL_OK || state->resumed == LEVEL_DEGRADED;
 	struct judge judge = {
 		.state = state,
 		.conf = state->conf,
@@ -173,7 +186,8 @@ void judge_verdict(const struct state *state, int64_t now_ms, struct verdict *re
 		.until_ms = INT64_MAX,
 	};
 
-	if (healthy && judge_before(&judge, state->start_ms + state->conf->health.start_grace_ms)) {
+	if (was_healthy(state) &&
+	    judge_before(&judge, state->start_ms + state->conf->health.start_grace_ms)) {
 		judge.assume_local = true;
 		judge.assume_shared = state->resumed == LEVEL_OK;
 	}
@@ -186,4 +200,5 @@ void judge_verdict(const struct state *state, int64_t now_ms, struct verdict *re
 	judge_metrics(&judge, &ret->job[JOB_METRICS]);
 	conclude(ret);
 	ret->until_ms = judge.until_ms;
+	ret->inherited = judge.inherited;
 }

@@ -21,7 +21,7 @@ static void find_unheard(struct judge *judge, struct finding *ret, enum role rol
 {
 	const struct fact *child = facts_get(judge->facts, FACT_CHILD, role);
 
-	if (judge->assume_shared)
+	if (judge_assume(judge, judge->assume_shared))
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
 	else if (child->seen && child->why[0] &&
 	         (child->value == CHILD_BACKOFF || child->value == CHILD_STUCK))

@@ -120,7 +120,7 @@ static void judge_right(struct judge *judge, struct finding *ret)
 	}
 	if (!judge_before(judge, mount->at_ms + judge->conf->mount.max_age_ms))
 		find_silent(judge, ret);
-	else if (judge->assume_shared)
+	else if (judge_assume(judge, judge->assume_shared))
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
 	else
 		judge_find(ret, LEVEL_WAITING, REACH_READY, "mounted, not yet probed");
@@ -142,9 +142,9 @@ static void judge_absent(struct judge *judge, struct finding *ret)
 
 static void judge_unheard(struct judge *judge, struct finding *ret)
 {
-	if (judge->assume_shared)
+	if (judge_assume(judge, judge->assume_shared))
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
-	else if (judge->assume_local)
+	else if (judge_assume(judge, judge->assume_local))
 		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "not looked yet since the restart");
 	else
 		judge_absent(judge, ret);

@@ -100,7 +100,7 @@ static int own_fds(const struct child *child, int fds[WORKER_FD_ENDS], int *ret_
 static unsigned argument(const struct child *child)
 {
 	if (child->role == ROLE_CORE)
-		return child->sv->healthz >= 0 ? 1 + (unsigned)child->sv->healthz : 0;
+		return (unsigned)(1 + note_healthz(&child->sv->note, clock_ms()));
 	return child->slot;
 }
 
@@ -172,9 +172,6 @@ static void start(struct child *child, int64_t now)
 	child->fd = pair[0];
 	child->beaten = false;
 	child->early_count = 0;
-	/* It begins with what was said before it; see report_note(). */
-	if (child->role == ROLE_CORE && sv->healthz >= 0)
-		sv->note_from_ms = now + report_inherited_ms(&sv->conf);
 	child->cause[0] = '\0';
 	if (child->role == ROLE_RDS)
 		sv->hooked = 0; /* it counts anew */

@@ -83,6 +83,7 @@ void children_core_beats(struct supervisor *sv, struct child *core, int64_t now)
 	struct child *old;
 
 	core->beaten = true;
+	sv->inherited = true; /* until it says what it has heard itself */
 	/* Before the old one leaves: it is connected to for as long as it listens. */
 	listener_retire(&sv->retired_fd);
 	if (core->slot != sv->core) {

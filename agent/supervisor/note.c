@@ -12,16 +12,17 @@
 
 enum { NOTE_SIZE = 40 };
 
-int note_write(int fd, int64_t healthz, int64_t now)
+int note_write(int fd, const struct note *note)
 {
+	const char *level = verdict_level_name(note->healthz);
 	char text[NOTE_SIZE + 1];
 	ssize_t n;
 
-	if (healthz < 0 || healthz >= LEVEL_MAX)
+	if (note->healthz < 0 || note->healthz >= LEVEL_MAX)
 		return 0;
 	/* Always the same length: one write replaces all of it. */
-	snprintf(text, sizeof text, "%s %-*" PRId64, verdict_level_name(healthz),
-	         NOTE_SIZE - 2 - (int)strlen(verdict_level_name(healthz)), now);
+	snprintf(text, sizeof text, "%s %-*" PRId64, level, NOTE_SIZE - 2 - (int)strlen(level),
+	         note->at_ms);
 	text[NOTE_SIZE - 1] = '\n';
 	n = pwrite(fd, text, NOTE_SIZE, 0);
 	if (n < 0)
@@ -29,24 +30,31 @@ int note_write(int fd, int64_t healthz, int64_t now)
 	return n == NOTE_SIZE ? 0 : -EIO;
 }
 
-int64_t note_read(int fd, int64_t now)
+void note_read(int fd, int64_t now, struct note *ret)
 {
+	struct note note = { .healthz = -1 };
 	char text[NOTE_SIZE + 1];
-	int64_t at;
 	char *when;
 
+	*ret = note;
 	if (pread(fd, text, NOTE_SIZE, 0) != NOTE_SIZE || text[NOTE_SIZE - 1] != '\n')
-		return -1;
+		return;
 	text[NOTE_SIZE - 1] = '\0';
 	when = strchr(text, ' ');
 	if (!when)
-		return -1;
+		return;
 	*when++ = '\0';
-	if (!str_int64(str_trim(when), 0, now, &at) || now - at > NOTE_MAX_AGE_MS)
-		return -1;
+	if (!str_int64(str_trim(when), 0, now, &note.at_ms))
+		return;
 	for (int64_t level = 0; level < LEVEL_MAX; level++) {
 		if (strcmp(text, verdict_level_name(level)) == 0)
-			return level;
+			note.healthz = level;
 	}
-	return -1;
+	if (note_healthz(&note, now) >= 0)
+		*ret = note;
+}
+
+int64_t note_healthz(const struct note *note, int64_t now)
+{
+	return now - note->at_ms <= NOTE_MAX_AGE_MS ? note->healthz : -1;
 }

@@ -15,10 +15,18 @@
 /* Older than that it says nothing. A stop takes 8 s at most and systemd a second. */
 enum { NOTE_MAX_AGE_MS = 20 * 1000 };
 
-/* 0 or -errno. `healthz`: enum verdict_level; -1: none, writes nothing. */
-int note_write(int fd, int64_t healthz, int64_t now);
+struct note {
+	int64_t healthz; /* enum verdict_level; -1: none */
+	int64_t at_ms;   /* when that was so, CLOCK_BOOTTIME as clock_ms() */
+};
 
-/* enum verdict_level, or -1 if there is no note, an old one, or one that is none. */
-int64_t note_read(int fd, int64_t now);
+/* Replaces the one in the file, or leaves it if this is none. 0 or -errno. */
+int note_write(int fd, const struct note *note);
+
+/* The one in the file; none if there is no file's worth, or it is too old at `now`. */
+void note_read(int fd, int64_t now, struct note *ret);
+
+/* enum verdict_level, or -1 if there is none or it is too old. */
+int64_t note_healthz(const struct note *note, int64_t now);
 
 #endif

@@ -119,7 +119,8 @@ static void obey(struct supervisor *sv, const struct order *order, int64_t now)
 	case ORDER_VERDICT:
 		sv->healthz = order->arg;
 		sv->readyz = order->key;
-		report_note(sv, now);
+		sv->inherited = order->value == 0;
+		report_note(sv);
 		break;
 	case ORDER_BEAT:
 	case ORDER_VERB_MAX: break;

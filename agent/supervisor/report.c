@@ -14,10 +14,7 @@
 #include "supervisor.h"
 #include "verdict.h"
 
-enum {
-	FACTS_EVERY_MS = 5000,
-	CHECK_EAGER_MS = 500, /* agent.conf(5), interval: until the first success */
-};
+enum { FACTS_EVERY_MS = 5000 };
 
 static unsigned starts_of(const struct supervisor *sv, enum role role)
 {
@@ -83,38 +80,21 @@ static void own_fact(struct supervisor *sv)
 	relay_own(sv, &msg);
 }
 
-/* wna-check looks every CHECK_EAGER_MS until its first success, or as fast as its
- * time-out lets it; some more for jitter and for a wnad that was asleep. */
-int64_t report_inherited_ms(const struct conf *conf)
-{
-	int64_t most = conf->health.start_grace_ms;
-
-	for (int i = 0; i < conf->checks.count; i++) {
-		const struct conf_check *check = &conf->checks.item[i];
-		int64_t each =
-		        check->timeout_ms > CHECK_EAGER_MS ? check->timeout_ms : CHECK_EAGER_MS;
-
-		if ((each + CHECK_EAGER_MS) * check->fall > most)
-			most = (each + CHECK_EAGER_MS) * check->fall;
-	}
-	return most;
-}
-
-void report_note(const struct supervisor *sv, int64_t now)
+void report_note(struct supervisor *sv)
 {
 	const struct child *core = children_of(sv, ROLE_CORE);
 	bool healthy = sv->healthz == LEVEL_OK || sv->healthz == LEVEL_DEGRADED;
 	int rc;
 
-	/* Before this wnad's first verdict its predecessor's note stands, and ages; so it
-	 * does while a good one may still be a former core's, and when there is no core
-	 * that has come to work. Or an agent that dies again and again would be called
-	 * healthy for ever. */
-	if (sv->readyz < 0 || !core->beaten || (healthy && now < sv->note_from_ms))
+	/* Before the first verdict of a core in charge, and while a good one rests on what a
+	 * former core said, the note of before stands, and ages. Or an agent that dies again
+	 * and again would be called healthy for ever. */
+	if (sv->readyz < 0 || !core->beaten || (healthy && sv->inherited))
 		return;
 	/* A core that is gone does not stand by its word any more: that is as old as its
 	 * last sign of life. */
-	rc = note_write(sv->lock_fd, sv->healthz, core->ladder.alive_ms);
+	sv->note = (struct note){ .healthz = sv->healthz, .at_ms = core->ladder.alive_ms };
+	rc = note_write(sv->lock_fd, &sv->note);
 	if (rc < 0)
 		log_debug("agent: note: %s", strerror(-rc));
 }
@@ -128,7 +108,7 @@ static void facts(struct supervisor *sv, int64_t now)
 	if (all) {
 		conf_fact(sv);
 		own_fact(sv);
-		report_note(sv, now);
+		report_note(sv);
 		sv->facts_due_ms = now + FACTS_EVERY_MS;
 	}
 	for (enum role role = 0; role < ROLE_MAX; role++) {
@@ -192,7 +172,7 @@ static void watchdog(struct supervisor *sv, int64_t now)
 
 void report_init(struct supervisor *sv, int64_t now)
 {
-	sv->readyz = -1;
+	sv->healthz = sv->readyz = -1;
 	sv->facts_due_ms = sv->watchdog_due_ms = now;
 }
 

@@ -22,7 +22,6 @@
 #include "leftover.h"
 #include "listener.h"
 #include "log.h"
-#include "note.h"
 #include "rundir.h"
 #include "spawn.h"
 #include "verdict.h"
@@ -167,7 +166,7 @@ static bool only_one(struct supervisor *sv)
 		log_error("agent: %s/lock: %s", CONF_RUN_DIR, strerror(-sv->lock_fd));
 	if (sv->lock_fd < 0)
 		return false;
-	sv->healthz = note_read(sv->lock_fd, clock_ms());
+	note_read(sv->lock_fd, clock_ms(), &sv->note);
 	return true;
 }
 
@@ -342,7 +341,7 @@ int supervisor_run(const struct supervisor_options *options)
 	while (turn(sv))
 		;
 	/* The last thing: our successor reckons from here. */
-	report_note(sv, clock_ms());
+	report_note(sv);
 	log_info("agent: stopped%s", children_stopped(sv) ? "" : ", somebody is stuck");
 	code = SUPERVISOR_STOPPED;
 out:

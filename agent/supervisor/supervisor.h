@@ -17,6 +17,7 @@
 
 #include "child.h"
 #include "conf.h"
+#include "note.h"
 #include "notify.h"
 #include "sink.h"
 #include "users.h"
@@ -66,9 +67,9 @@ struct supervisor {
 
 	int64_t hooked;          /* which change of this wna-rds had its hook; 0 none */
 	pid_t hooked_by;         /* the core that ordered it */
-	int64_t healthz, readyz; /* enum verdict_level as of the last ORDER_VERDICT; -1 none yet.
-	                          * healthz: at start as of a wnad that has just ended */
-	int64_t note_from_ms;    /* until then /healthz may be good on a former core's word */
+	int64_t healthz, readyz; /* enum verdict_level as of the last ORDER_VERDICT; -1 none yet */
+	bool inherited;          /* in part a former core's word */
+	struct note note;        /* what a core that starts now may go on from */
 	int64_t conf_loads, conf_tries;
 	char conf_why[LIMIT_FACT_WHY];  /* why the last attempt was not taken */
 	char hooks_why[LIMIT_FACT_WHY]; /* why configured hooks are off since start; else empty */
@@ -98,12 +99,8 @@ void report_init(struct supervisor *sv, int64_t now);
 /* Facts that changed or are due, STATUS=, READY=1, WATCHDOG=1. */
 void report_turn(struct supervisor *sv, int64_t now);
 int64_t report_next(const struct supervisor *sv);
-/* How long a core that begins with its predecessor's word may go on saying "healthy"
- * without one good result of its own: the longer of start_grace and the time in which the
- * slowest check fails often enough. */
-int64_t report_inherited_ms(const struct conf *conf);
-/* What /healthz says now, for a successor; see note.h. */
-void report_note(const struct supervisor *sv, int64_t now);
+/* What /healthz says now, for a core that starts, in this wnad or in the next; see note.h. */
+void report_note(struct supervisor *sv);
 /* All facts at the next turn: a new core knows nothing. */
 void report_again(struct supervisor *sv);
 

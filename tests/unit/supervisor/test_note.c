@@ -30,25 +30,38 @@ static int teardown(void **state)
 	return close(fd);
 }
 
+static int64_t noted(int64_t now)
+{
+	struct note note;
+
+	note_read(fd, now, &note);
+	return note.healthz;
+}
+
+static int put(int64_t level, int64_t at_ms)
+{
+	return note_write(fd, &(struct note){ .healthz = level, .at_ms = at_ms });
+}
+
 static void believed_for_a_while(void **state)
 {
 	(void)state;
-	assert_int_equal(note_read(fd, 1000), -1);
+	assert_int_equal(noted(1000), -1);
 	for (int64_t level = 0; level < LEVEL_MAX; level++) {
-		assert_int_equal(note_write(fd, level, 81234567), 0);
-		assert_int_equal(note_read(fd, 81234567), level);
+		assert_int_equal(put(level, 81234567), 0);
+		assert_int_equal(noted(81234567), level);
 	}
-	assert_int_equal(note_read(fd, 81234567 + NOTE_MAX_AGE_MS), LEVEL_MAX - 1);
-	assert_int_equal(note_read(fd, 81234567 + NOTE_MAX_AGE_MS + 1), -1);
+	assert_int_equal(noted(81234567 + NOTE_MAX_AGE_MS), LEVEL_MAX - 1);
+	assert_int_equal(noted(81234567 + NOTE_MAX_AGE_MS + 1), -1);
 	/* From a time that has not come: of another boot. */
-	assert_int_equal(note_read(fd, 81234566), -1);
+	assert_int_equal(noted(81234566), -1);
 	/* No verdict is no news: the former one stands, and ages. */
-	assert_int_equal(note_write(fd, -1, 99999999), 0);
-	assert_int_equal(note_read(fd, 81234567), LEVEL_MAX - 1);
+	assert_int_equal(put(-1, 99999999), 0);
+	assert_int_equal(noted(81234567), LEVEL_MAX - 1);
 	/* A short one leaves nothing of a long one. */
-	assert_int_equal(note_write(fd, LEVEL_OK, INT64_MAX), 0);
-	assert_int_equal(note_write(fd, LEVEL_OK, 5), 0);
-	assert_int_equal(note_read(fd, 6), LEVEL_OK);
+	assert_int_equal(put(LEVEL_OK, INT64_MAX), 0);
+	assert_int_equal(put(LEVEL_OK, 5), 0);
+	assert_int_equal(noted(6), LEVEL_OK);
 }
 
 static void anything_else_is_none(void **state)
@@ -73,10 +86,10 @@ static void anything_else_is_none(void **state)
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		assert_int_equal(ftruncate(fd, 0), 0);
 		assert_int_equal(pwrite(fd, texts[i], strlen(texts[i]), 0), strlen(texts[i]));
-		assert_int_equal(note_read(fd, 6), -1);
+		assert_int_equal(noted(6), -1);
 	}
 	assert_int_equal(pwrite(fd, good, strlen(good), 0), strlen(good));
-	assert_int_equal(note_read(fd, 6), LEVEL_OK);
+	assert_int_equal(noted(6), LEVEL_OK);
 }
 
 /* A supervisor with nothing but a core that has just said "ok". */
@@ -99,17 +112,17 @@ static void as_old_as_the_core(void **state)
 	struct supervisor *sv = supervisor_new();
 
 	(void)state;
-	report_note(sv, 1000);
-	assert_int_equal(note_read(fd, 1000 + NOTE_MAX_AGE_MS), LEVEL_OK);
-	report_note(sv, 90 * 1000);
-	assert_int_equal(note_read(fd, 1001 + NOTE_MAX_AGE_MS), -1);
+	report_note(sv);
+	assert_int_equal(noted(1000 + NOTE_MAX_AGE_MS), LEVEL_OK);
+	report_note(sv);
+	assert_int_equal(noted(1001 + NOTE_MAX_AGE_MS), -1);
 	sv->children[ROLE_CORE][0].beaten = false;
 	sv->children[ROLE_CORE][0].ladder.alive_ms = 90 * 1000;
-	report_note(sv, 90 * 1000);
-	assert_int_equal(note_read(fd, 90 * 1000), -1);
+	report_note(sv);
+	assert_int_equal(noted(90 * 1000), -1);
 	sv->children[ROLE_CORE][0].beaten = true;
-	report_note(sv, 90 * 1000);
-	assert_int_equal(note_read(fd, 90 * 1000), LEVEL_OK);
+	report_note(sv);
+	assert_int_equal(noted(90 * 1000), LEVEL_OK);
 	free(sv);
 }
 
@@ -121,29 +134,26 @@ static void inherited_words_are_not_passed_on(void **state)
 	int64_t now = 1000;
 
 	(void)state;
-	sv->conf.health.start_grace_ms = 5000;
-	assert_int_equal(report_inherited_ms(&sv->conf), 5000);
-	sv->conf.checks.count = 1;
-	sv->conf.checks.item[0].timeout_ms = 3000;
-	sv->conf.checks.item[0].fall = 3;
-	assert_int_equal(report_inherited_ms(&sv->conf), 10500);
-	report_note(sv, now);
+	report_note(sv);
 	for (int life = 0; life < 5; life++) {
-		sv->note_from_ms = now + report_inherited_ms(&sv->conf);
+		sv->inherited = true;
 		now += 8500;
 		sv->children[ROLE_CORE][0].ladder.alive_ms = now;
-		report_note(sv, now);
+		report_note(sv);
 	}
-	assert_int_equal(note_read(fd, now), -1);
-	/* A bad one is its own, and so is a good one afterwards. */
+	assert_int_equal(noted(now), -1);
+	/* Nor by one wnad to its next core. */
+	assert_int_equal(note_healthz(&sv->note, 1000 + NOTE_MAX_AGE_MS), LEVEL_OK);
+	assert_int_equal(note_healthz(&sv->note, now), -1);
+	/* A bad one is its own, and so is a good one that it has heard itself. */
 	sv->healthz = LEVEL_FAIL;
-	report_note(sv, now);
-	assert_int_equal(note_read(fd, now), LEVEL_FAIL);
+	report_note(sv);
+	assert_int_equal(noted(now), LEVEL_FAIL);
 	sv->healthz = LEVEL_OK;
-	now = sv->note_from_ms;
-	sv->children[ROLE_CORE][0].ladder.alive_ms = now;
-	report_note(sv, now);
-	assert_int_equal(note_read(fd, now), LEVEL_OK);
+	sv->inherited = false;
+	report_note(sv);
+	assert_int_equal(noted(now), LEVEL_OK);
+	assert_int_equal(note_healthz(&sv->note, now), LEVEL_OK);
 	free(sv);
 }
 

@@ -100,12 +100,18 @@ static void a_restart_goes_on_from_the_last_word(void **state)
 	rig_expect("core hello * arg=4 *");
 	/* Not its own word yet. */
 	rig_expect("systemd got STATUS=no verdict yet*");
-	/* A good one is perhaps still the last one's: that ages. A bad one is new. */
+	/* One that is in part still the last one's ages. */
 	read_note(before);
-	rig_tell(rig_pid("core"), "order %d %d %d 1", ORDER_VERDICT, LEVEL_DEGRADED, LEVEL_FAIL);
+	rig_tell(rig_pid("core"), "order %d %d %d 0", ORDER_VERDICT, LEVEL_DEGRADED, LEVEL_FAIL);
 	rig_expect("systemd got STATUS=healthz degraded, readyz fail");
 	read_note(after);
 	assert_string_equal(after, before);
+	rig_mark();
+	rig_tell(rig_pid("core"), "order %d %d %d 1", ORDER_VERDICT, LEVEL_DEGRADED, LEVEL_WAITING);
+	rig_expect("systemd got STATUS=healthz degraded, readyz waiting");
+	read_note(after);
+	assert_string_not_equal(after, before);
+	/* A bad one is new in any case. */
 	/* Killed is no other than stopped. */
 	kill(wnad, SIGKILL);
 	assert_int_equal(rig_exit_code(wnad), 256 + SIGKILL);
