@@ -37,6 +37,25 @@ int conf_print(const struct conf *conf, FILE *to)
 	return fflush(to) == 0 ? 0 : -errno;
 }
 
+/* In lines of at most 79 bytes, as mandoc wants them; none begins with a dot or an
+ * apostrophe, which would make a request of it. */
+static void print_wrapped(const char *text, FILE *to)
+{
+	enum { WIDTH = 79 };
+
+	while (strlen(text) > WIDTH) {
+		const char *cut = text + WIDTH;
+
+		while (cut > text && (*cut != ' ' || strchr(".'", cut[1])))
+			cut--;
+		if (cut == text)
+			break;
+		fprintf(to, "%.*s\n", (int)(cut - text), text);
+		text = cut + 1;
+	}
+	fprintf(to, "%s\n", text);
+}
+
 int conf_print_keys(FILE *to, bool roff)
 {
 	const char *section = "";
@@ -52,11 +71,13 @@ int conf_print_keys(FILE *to, bool roff)
 			fprintf(to, roff ? ".Ss [%s]\n.Bl -tag -width Ds\n" : "\n[%s]\n", title);
 			section = key->section;
 		}
-		if (roff)
-			fprintf(to, ".It Cm %s No =%s%s\n%s\n", key->name,
-			        *key->initial ? " Ar " : "", key->initial, key->help);
-		else
+		if (roff) {
+			fprintf(to, ".It Cm %s No =%s%s\n", key->name, *key->initial ? " Ar " : "",
+			        key->initial);
+			print_wrapped(key->help, to);
+		} else {
 			fprintf(to, "  %-24s %-20s %s\n", key->name, key->initial, key->help);
+		}
 	}
 	if (roff)
 		fputs(".El\n", to);
