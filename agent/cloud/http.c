@@ -1,8 +1,9 @@
 /*
  * Run by wna-cloud; the only place where that process waits. Blocks in
  * curl_multi_poll alone: names are resolved on libcurl's own threads, which are
- * let go and not joined when they are late (CURLOPT_QUICK_EXIT), and every
- * request has an end. Owns the multi handle, its connections and TLS sessions.
+ * let go and not joined when they are late (before libcurl 7.87 joined, for some
+ * seconds at most), and every request has an end. Owns the multi handle, its
+ * connections and TLS sessions.
  */
 #include "http.h"
 
@@ -43,12 +44,26 @@ const char *http_outcome_name(enum http_outcome outcome)
 	return names[outcome];
 }
 
+/*
+ * A resolver thread that will be joined must end by itself, well within the time for
+ * which wnad lets this process be silent: glibc's own limit is 5 s a server, twice, and
+ * all of it once more for the search list. With these it is 3 s for one server and 6 s
+ * for three, twice. Read by each new thread; an administrator's own options stay.
+ */
+static void bound_resolver(void)
+{
+#if !HTTP_LETS_RESOLVER_GO
+	setenv("RES_OPTIONS", "timeout:1 attempts:2", 0);
+#endif
+}
+
 struct http *http_new(void)
 {
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (http == NULL)
 		return NULL;
+	bound_resolver();
 	/* OpenSSL writes to sockets without MSG_NOSIGNAL, and NOSIGNAL keeps
 	 * libcurl from ignoring the signal on its own. */
 	signal(SIGPIPE, SIG_IGN);

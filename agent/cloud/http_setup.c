@@ -11,9 +11,6 @@
 
 #include "http_head.h"
 
-/* Before 7.87 a late resolver thread is joined, inside the loop. */
-_Static_assert(LIBCURL_VERSION_NUM >= 0x075700, "libcurl 7.87 or newer is needed");
-
 enum {
 	BODY_FIRST_BYTES = 4096, /* what nearly every answer fits in */
 	HEADERS_MAX_BYTES = 32 * 1024,
@@ -143,28 +140,42 @@ static bool call_method(struct http_call *call, const struct http_request *reque
 
 static void call_trust(CURL *easy, const char *ca_file)
 {
-	char *built_in = NULL;
-
-	/* libcurl caches the parsed bundle only if no directory is set beside it. */
 	if (ca_file != NULL)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-	else
-		curl_easy_getinfo(easy, CURLINFO_CAINFO, &built_in);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+#if HTTP_HAS_CA_CACHE
+	char *built_in = NULL;
+
+	/* The parsed bundle is cached only if no directory is set beside it. */
+	curl_easy_getinfo(easy, CURLINFO_CAINFO, &built_in);
 	if (ca_file != NULL || built_in != NULL)
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+#endif
+}
+
+/* These fail only in a library without them, which must not go unseen. */
+static bool call_bounds(CURL *easy)
+{
+#if HTTP_LETS_RESOLVER_GO
+	if (curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) != CURLE_OK)
+		return false;
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075500
+	if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK)
+		return false;
+#else
+	if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS) != CURLE_OK)
+		return false;
+#endif
+	return curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
 }
 
 static bool call_options(struct http_call *call, const struct http_request *request, CURLSH *share)
 {
 	CURL *easy = call->easy;
 
-	/* These fail only in a library without them, which must not go unseen. */
-	if (curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) != CURLE_OK ||
-	    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
-	    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK ||
-	    curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK)
+	if (!call_bounds(easy) || curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK)
 		return false;
 	if (request->local) {
 		curl_easy_setopt(easy, CURLOPT_PROXY, "");

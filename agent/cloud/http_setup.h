@@ -9,6 +9,16 @@
 
 #include "http.h"
 
+/*
+ * What EL 9's libcurl, 7.76, cannot do, and ours is built with too:
+ *	let a late resolver thread go (CURLOPT_QUICK_EXIT) instead of joining it in the
+ *	loop; see http_new()
+ *	keep the parsed bundle of certificates (CURLOPT_CA_CACHE_TIMEOUT) instead of
+ *	loading it for each TLS connection
+ */
+#define HTTP_LETS_RESOLVER_GO (LIBCURL_VERSION_NUM >= 0x075700)
+#define HTTP_HAS_CA_CACHE     (LIBCURL_VERSION_NUM >= 0x075700)
+
 struct http_call {
 	struct http_call *next;
 	CURL *easy;

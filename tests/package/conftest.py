@@ -3,11 +3,13 @@
 import fcntl
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from package.rpms import ROOT, Packages, run
+from package.rpms import ROOT, Packages, Signer, run
 
 
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,3 +44,23 @@ def unpacked(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Pa
     run("bash", "-c", 'set -o pipefail; rpm2cpio "$0" | cpio -idm --quiet',
         str(packages.one()), cwd=folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def signer() -> Iterator[Signer]:
+    # Not below pytest's folder: the agent's socket has room for 108 characters.
+    home = tempfile.mkdtemp(prefix="wna-gpg.")
+    env = {**os.environ, "GNUPGHOME": home}
+    try:
+        keys = []
+        for name in ("repository", "somebody else"):
+            run("gpg", "--batch", "--passphrase", "", "--quick-gen-key", name, "rsa3072", "sign",
+                "0", env=env)
+        listed = run("gpg", "--batch", "--list-keys", "--with-colons", env=env).stdout
+        for line in listed.splitlines():
+            if line.startswith("fpr:"):
+                keys.append(line.split(":")[9])
+        yield Signer(home, *keys)
+    finally:
+        run("gpgconf", "--kill", "all", env=env, ok=False)
+        shutil.rmtree(home, ignore_errors=True)

@@ -1,6 +1,8 @@
-"""What the tests here share: the checkout, its packages, and rpm kept off this machine."""
+"""What the tests here share: the checkout, its packages, rpm kept off this machine, and
+packaging/repo with its keys."""
 
 import hashlib
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 RPM = ROOT / "packaging" / "rpm"
 SPEC = RPM / "web-node-agent.spec"
+REPO = ROOT / "packaging" / "repo"
 NAME = "web-node-agent"
 
 
@@ -62,3 +65,32 @@ class Listed:
 def al2023() -> list[Listed]:
     lines = (RPM / "al2023-packages.txt").read_text().splitlines()
     return [Listed(*line.split()) for line in lines if line and not line.startswith("#")]
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Two keys in a keyring: the repository's, and somebody else's."""
+
+    home: str
+    key: str
+    other: str
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**os.environ, "GNUPGHOME": self.home}
+
+    def sign(self, repository: Path, key: str) -> None:
+        run("gpg", "--batch", "--yes", "--local-user", key, "--detach-sign", "--armor",
+            str(repository / "repodata" / "repomd.xml"), env=self.env)
+
+    def index(self, repository: Path, key: str) -> None:
+        """The metadata anew, as whoever has this key could."""
+        run("createrepo_c", "--quiet", "--general-compress-type", "gz", "--no-database",
+            str(repository))
+        self.sign(repository, key)
+
+
+def make(signer: Signer, folder: Path, *rest: str, url: str = "https://example.com/al2023",
+         key: str = "", ok: bool = True, path: str = os.environ["PATH"]):
+    return run(str(REPO), "--key", key or signer.key, "--url", url, str(folder), *rest,
+               env={**signer.env, "PATH": path}, ok=ok)

@@ -1,67 +1,21 @@
 """packaging/repo, and what a client of it takes and refuses. The client is dnf, which fetches over
 HTTP on loopback and installs into a folder; a small package provides what Amazon Linux would."""
 
+import fcntl
 import functools
 import http.server
 import os
 import re
 import shutil
-import tempfile
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from package.rpms import NAME, ROOT, RPM, Packages, run, sums
+from package.rpms import NAME, REPO, ROOT, RPM, Packages, Signer, make, run, sums
 
-REPO = ROOT / "packaging" / "repo"
 KEY_FILE = f"RPM-GPG-KEY-{NAME}"
 CA = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n"
-
-
-@dataclass(frozen=True)
-class Signer:
-    """Two keys in a keyring: the repository's, and somebody else's."""
-
-    home: str
-    key: str
-    other: str
-
-    @property
-    def env(self) -> dict[str, str]:
-        return {**os.environ, "GNUPGHOME": self.home}
-
-    def sign(self, repository: Path, key: str) -> None:
-        run("gpg", "--batch", "--yes", "--local-user", key, "--detach-sign", "--armor",
-            str(repository / "repodata" / "repomd.xml"), env=self.env)
-
-    def index(self, repository: Path, key: str) -> None:
-        """The metadata anew, as whoever has this key could."""
-        run("createrepo_c", "--quiet", "--general-compress-type", "gz", "--no-database",
-            str(repository))
-        self.sign(repository, key)
-
-
-@pytest.fixture(scope="module")
-def signer() -> Iterator[Signer]:
-    # Not below pytest's folder: the agent's socket has room for 108 characters.
-    home = tempfile.mkdtemp(prefix="wna-gpg.")
-    env = {**os.environ, "GNUPGHOME": home}
-    try:
-        keys = []
-        for name in ("repository", "somebody else"):
-            run("gpg", "--batch", "--passphrase", "", "--quick-gen-key", name, "rsa3072", "sign",
-                "0", env=env)
-        listed = run("gpg", "--batch", "--list-keys", "--with-colons", env=env).stdout
-        for line in listed.splitlines():
-            if line.startswith("fpr:"):
-                keys.append(line.split(":")[9])
-        yield Signer(home, *keys)
-    finally:
-        run("gpgconf", "--kill", "all", env=env, ok=False)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +32,6 @@ def shim(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
                     "%description\nStand-in.\n%files\n")
     run("rpmbuild", "-bb", "--define", f"_topdir {top}", "--define", f"_dbpath {top}/db", str(spec))
     return next(top.rglob("shim-1-1.noarch.rpm"))
-
-
-def make(signer: Signer, folder: Path, *rest: str, url: str = "https://example.com/al2023",
-         ok: bool = True):
-    return run(str(REPO), "--key", signer.key, "--url", url, str(folder), *rest,
-               env=signer.env, ok=ok)
 
 
 @pytest.fixture(scope="module")
@@ -315,14 +263,119 @@ def test_it_is_whole_or_as_it_was(packages: Packages, repository, signer, tmp_pa
     assert sorted(os.listdir(tmp_path)) == ["al2023", "broken.rpm", "made"]
 
 
+def indexer(folder: Path, does: str) -> str:
+    """A PATH with a createrepo_c in it that does something around the real one."""
+    stub = folder / "bin" / "createrepo_c"
+    stub.parent.mkdir()
+    stub.write_text(f"#!/bin/bash -e\nreal() {{ {shutil.which('createrepo_c')} \"$@\"; }}\n"
+                    f"new=${{*: -1}}\n{does}\n")
+    stub.chmod(0o755)
+    return f"{stub.parent}:{os.environ['PATH']}"
+
+
+def test_source_packages_are_left_out(packages: Packages, signer, tmp_path):
+    """By the command that packaging/rpm/README.md has, over the folder that `build` fills."""
+    folder = tmp_path / "al2023"
+    source = packages.one("src")
+    done = make(signer, folder, *map(str, packages.this.glob(f"{NAME}-*.rpm")))
+    assert done.stdout.startswith(f"repo: {source.name}: a source package, left out\n")
+    assert sorted(path.name for path in folder.glob("*.rpm")) == \
+        sorted(path.name for path in packages.this.glob("*.rpm") if path != source)
+    assert f"{folder}: {len(list(folder.glob('*.rpm')))} packages, signed" in done.stdout
+    before = sums(folder)
+    for target in (folder, tmp_path / "another"):
+        done = make(signer, target, str(source), ok=False)
+        assert done.returncode == 1
+        assert done.stderr == "repo: no package that a client could install is named\n"
+    assert sums(folder) == before
+    assert os.listdir(tmp_path) == ["al2023"]
+
+
+@pytest.mark.parametrize("does, says", [
+    ('real "$@"', ""),
+    # The package is published, the metadata have the source package in its place.
+    ('mv "$new/$PACKAGE" "$new/../it"; cp "$SOURCE" "$new/$PACKAGE"; real "$@"\n'
+     'mv "$new/../it" "$new/$PACKAGE"', "repo: a client does not find {}\n"),
+    ('real --excludes "$PACKAGE" "$@"', "repo: a client does not find {}\n"),
+])
+def test_a_client_is_to_find_each_package_as_what_it_is(packages: Packages, signer, tmp_path, does,
+                                                        says):
+    package = packages.one()
+    path = indexer(tmp_path, f"PACKAGE={package.name} SOURCE={packages.one('src')}\n{does}")
+    done = make(signer, tmp_path / "al2023", str(package), ok=False, path=path)
+    assert (done.returncode, done.stderr) == (1 if says else 0, says.format(package.name))
+    assert (tmp_path / "al2023").exists() is not says
+
+
+def test_another_key_is_refused(packages: Packages, repository, signer, tmp_path):
+    """Or every client would have to take packages of two keys. Elsewhere it is taken."""
+    folder = tmp_path / "al2023"
+    shutil.copytree(repository, folder)
+    before = sums(folder)
+    done = make(signer, folder, str(packages.one("-debuginfo")), key=signer.other, ok=False)
+    assert done.returncode == 1
+    assert done.stderr == (f"repo: {folder}: is signed with another key, {signer.key}; "
+                           "see packaging/rpm/README.md\n")
+    assert sums(folder) == before
+    make(signer, tmp_path / "new", str(packages.one("-debuginfo")), key=signer.other)
+
+
+def test_two_at_once(packages: Packages, signer, tmp_path):
+    """The second is refused, wherever the first is; when that has ended nobody holds the lock, no
+    agent of GnuPG's either, and nothing is left beside the folder that could be uploaded."""
+    folder = tmp_path / "made" / "al2023"
+    lock, index = tmp_path / "second", tmp_path / "log"
+    again = (f'{REPO} --key {signer.key} --url https://x "$FOLDER" "$RPM" > {index} 2>&1 && exit 1\n'
+             f'echo $? > {lock}; real "$@"')
+    path = indexer(tmp_path, f"FOLDER={folder} RPM={packages.one()}\n{again}")
+    for _ in range(2):
+        # A folder that is new, and one that is replaced.
+        run("gpgconf", "--kill", "all", env=signer.env)
+        make(signer, folder, str(packages.one()), path=path)
+        assert lock.read_text() == "1\n"
+        assert index.read_text() == f"repo: another one is at work in {folder.parent}\n"
+        lock.unlink()
+        assert os.listdir(folder.parent) == ["al2023"]
+        parent = os.open(folder.parent, os.O_RDONLY)
+        fcntl.flock(parent, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(parent)
+
+
+@pytest.mark.parametrize("url, kept", [
+    ("https://x/al2023", "https://x/al2023"), ("https://x/al2023///", "https://x/al2023"),
+    ("http://x/", "http://x")])
+def test_slashes_at_the_end_of_the_url(packages: Packages, signer, tmp_path, url, kept):
+    make(signer, tmp_path / "al2023", str(packages.one("-selinux")), url=url)
+    text = (tmp_path / "al2023" / f"{NAME}.repo").read_text()
+    assert f"\nbaseurl={kept}\ngpgkey={kept}/{KEY_FILE}\n" in text
+
+
+def test_names_that_begin_with_a_dash(packages: Packages, signer, tmp_path):
+    """And have letters that are a pattern to rpm."""
+    shutil.copy(packages.one("-selinux"), tmp_path / "-[a].rpm")
+    (tmp_path / "-ca").write_text(CA)
+    run(str(REPO), "--key", signer.key, "--url", "https://x", "--rds-ca", "-ca", "--", "-folder",
+        "-[a].rpm", env=signer.env, cwd=tmp_path)
+    made = tmp_path / "-folder"
+    assert [path.name for path in made.glob("*.rpm")] == [packages.one("-selinux").name]
+    assert (made / "rds-ca.pem").read_text() == CA
+
+
 @pytest.mark.parametrize("words, says", [
     ([], "repo: --key is missing"),
     (["--key"], "repo: --key: a value was expected"),
     (["--key", "KEY", "F", "P"], "repo: --url: https://..., http://... or file:///... was"),
     (["--key", "KEY", "--url", "ftp://x", "F", "P"], "repo: --url: https://"),
+    (["--key", "KEY", "--url", "https://", "F", "P"], "repo: --url: https://"),
+    (["--key", "KEY", "--url", "file:///", "F", "P"], "repo: --url: https://"),
     (["--key", "KEY", "--url", "https://x"], "repo: no folder is named"),
+    (["--key", "KEY", "--url", "https://x", "--"], "repo: no folder is named"),
     (["--key", "KEY", "--url", "https://x", "F"], "repo: no package is named"),
     (["--key", "KEY", "--url", "https://x", "F", "P"], "repo: P: cannot be read"),
+    (["--key", "KEY", "--url", "https://x", "F", "."], "repo: .: is no file"),
+    (["--key", "KEY", "--url", "https://x", "--rds-ca", ".", "F", "here"], "repo: .: is no file"),
+    (["--key", "KEY", "--url", "https://x", "--rds-ca", "here", "F", "here"],
+     "repo: here: no certificate in it"),
     (["--key", "nobody", "--url", "https://x", "F", "here"], 'repo: no secret key "nobody"'),
     (["--frob"], "repo: --frob: no such option"),
 ])
@@ -332,6 +385,7 @@ def test_what_it_is_told_wrong(signer, tmp_path, words, says):
                env=signer.env, cwd=tmp_path, ok=False)
     assert done.returncode in (1, 2)
     assert done.stderr.startswith(says), done.stderr
+    assert not re.search("^(?!repo: ).*(grep|cp|rpm): ", done.stderr, re.M), done.stderr
     assert os.listdir(tmp_path) == ["here"]
 
 
