@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 #include "fact.h"
+#include "str.h"
 #include "text.h"
 
-enum { FACTS_MAX = 1024 * 1024 };
+enum { FACTS_MAX = 1024 * 1024, LINE_MAX_BYTES = 1024 };
 
 static int facts_slurp(int fd, char **ret_text, size_t *ret_len)
 {
@@ -84,13 +85,61 @@ static void facts_write(const struct ctl *ctl, const char *text, size_t len)
 		fwrite(text, 1, len, ctl->out);
 }
 
-enum ctl_exit facts_raw(const struct ctl *ctl, const char *file)
+enum ctl_exit facts_json(const struct ctl *ctl)
 {
 	char *text = NULL;
 	enum ctl_exit ret;
 	size_t len = 0;
 
-	ret = facts_read(ctl, file, &text, &len);
+	ret = facts_read(ctl, "facts.json", &text, &len);
+	if (ret == CTL_OK)
+		facts_write(ctl, text, len);
+	free(text);
+	return ret;
+}
+
+/* "WNA_REGION=ap-northeast-2": nothing that a shell could take for more. Ends the line. */
+static bool assignment(char *line)
+{
+	char *value = strchr(line, '=');
+
+	if (value == NULL || strncmp(line, "WNA_", 4) != 0)
+		return false;
+	*value = '\0';
+	return str_only(line, "_") && str_only(value + 1, "._:/-");
+}
+
+/* All lines, or none. A NUL ends a text, but not what would be printed. */
+static bool assignments(const char *text, size_t len)
+{
+	char line[LINE_MAX_BYTES];
+
+	for (const char *at = text, *end; at < text + len; at = end + 1) {
+		end = memchr(at, '\n', (size_t)(text + len - at));
+		if (end == NULL || (size_t)(end - at) >= sizeof line)
+			return false;
+		memcpy(line, at, (size_t)(end - at));
+		line[end - at] = '\0';
+		if (strlen(line) != (size_t)(end - at) || !assignment(line))
+			return false;
+	}
+	return true;
+}
+
+enum ctl_exit facts_env(const struct ctl *ctl)
+{
+	char *text = NULL;
+	enum ctl_exit ret;
+	size_t len = 0;
+
+	ret = facts_read(ctl, "facts.env", &text, &len);
+	if (ret == CTL_OK && !assignments(text, len)) {
+		fprintf(ctl->err,
+		        "wnactl: %s/facts.env: a line is no assignment of the agent's; nothing "
+		        "is printed\n",
+		        ctl->run_dir);
+		ret = CTL_BAD;
+	}
 	if (ret == CTL_OK)
 		facts_write(ctl, text, len);
 	free(text);

@@ -7,8 +7,13 @@
 
 #include "ctl.h"
 
-/* facts.json or facts.env as it is. */
-enum ctl_exit facts_raw(const struct ctl *ctl, const char *file);
+/* facts.json as it is. */
+enum ctl_exit facts_json(const struct ctl *ctl);
+
+/* facts.env, which a script of root's may evaluate though the file is wna-cloud's: all
+ * of it if each line is NAME=VALUE of WNA_[A-Za-z0-9_]* and [A-Za-z0-9._:/-]+, or else
+ * nothing and CTL_BAD. */
+enum ctl_exit facts_env(const struct ctl *ctl);
 
 /* All facts as a table, tags last. */
 enum ctl_exit facts_table(const struct ctl *ctl);

@@ -84,9 +84,9 @@ static enum ctl_exit run_facts(struct ctl *ctl, const struct options *options, i
 	if (options->json + options->env + argc > 1)
 		return usage("facts takes one of --json, --env and KEY", "");
 	if (options->json)
-		return facts_raw(ctl, "facts.json");
+		return facts_json(ctl);
 	if (options->env)
-		return facts_raw(ctl, "facts.env");
+		return facts_env(ctl);
 	return argc == 1 ? facts_value(ctl, argv[0]) : facts_table(ctl);
 }
 

@@ -76,26 +76,73 @@ static void raw(void **state)
 	char *env = fake_data("facts.env");
 
 	(void)state;
-	assert_int_equal(facts_raw(&fake.ctl, "facts.json"), CTL_OK);
+	assert_int_equal(facts_json(&fake.ctl), CTL_OK);
 	fake_words(&fake);
 	assert_string_equal(fake.out, json);
-	assert_int_equal(facts_raw(&fake.ctl, "facts.env"), CTL_OK);
+	assert_int_equal(facts_env(&fake.ctl), CTL_OK);
 	fake_words(&fake);
 	assert_string_equal(fake.out + strlen(json), env);
 	free(json);
 	free(env);
 }
 
-static void write_facts(const char *text)
+static void write_bytes(const char *name, const char *bytes, size_t len)
 {
 	char path[128];
 	FILE *file;
 
-	snprintf(path, sizeof path, "%s/facts.json", fake.dir);
+	snprintf(path, sizeof path, "%s/%s", fake.dir, name);
 	file = fopen(path, "we");
 	assert_non_null(file);
-	fputs(text, file);
+	assert_int_equal(fwrite(bytes, 1, len, file), len);
 	fclose(file);
+}
+
+static void write_facts(const char *text)
+{
+	write_bytes("facts.json", text, strlen(text));
+}
+
+/* The file is not root's, and what is printed of it may be evaluated by root. */
+static void env_is_assignments(void **state)
+{
+	static const char good[] = "WNA_REGION=ap-northeast-2\nWNA_VPC_ID=vpc-1\n";
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} bad[] = {
+#define BAD(text) { text, sizeof text - 1 }
+		BAD("WNA_REGION=$(id)\n"),
+		BAD("WNA_REGION=a\nid\n"),
+		BAD("WNA_REGION=a;id\n"),
+		BAD("WNA_REGION=a b\n"),
+		BAD("WNA_$(id)=a\n"),
+		BAD("WNA_X;id=a\n"),
+		BAD("PATH=/tmp\n"),
+		BAD("WNA_REGION=\n"),
+		BAD("WNA_REGION=a"), /* torn */
+		BAD("WNA_REGION=a\0;id\n"),
+		BAD("WNA_REGION=a\r\n"),
+		BAD("\n"),
+		BAD("# x\n"),
+#undef BAD
+	};
+
+	(void)state;
+	fake.ctl.run_dir = fake.dir;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		write_bytes("facts.env", bad[i].bytes, bad[i].len);
+		assert_int_equal(facts_env(&fake.ctl), CTL_BAD);
+	}
+	fake_words(&fake);
+	assert_string_equal(fake.out, "");
+	assert_non_null(strstr(fake.err, "facts.env: a line is no assignment of the agent's"));
+	write_bytes("facts.env", good, strlen(good));
+	assert_int_equal(facts_env(&fake.ctl), CTL_OK);
+	fake_words(&fake);
+	assert_string_equal(fake.out, good);
+	write_bytes("facts.env", "", 0);
+	assert_int_equal(facts_env(&fake.ctl), CTL_OK);
 }
 
 static void bad_files(void **state)
@@ -105,7 +152,7 @@ static void bad_files(void **state)
 	(void)state;
 	fake.ctl.run_dir = fake.dir;
 	expect("region", CTL_UNREACHABLE, "");
-	assert_int_equal(facts_raw(&fake.ctl, "facts.env"), CTL_UNREACHABLE);
+	assert_int_equal(facts_env(&fake.ctl), CTL_UNREACHABLE);
 	write_facts("{\"region\":");
 	expect("region", CTL_BAD, "");
 	write_facts("[]");
@@ -132,6 +179,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(table, setup, teardown),
 		cmocka_unit_test_setup_teardown(raw, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(env_is_assignments, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
