@@ -132,7 +132,7 @@ enum mount_state {
 	MOUNT_UNVERIFIED, /* something plausible is mounted, but it could not be proved
 	                   * (the target's name did not resolve): why */
 	MOUNT_ABSENT,     /* looked, nothing mounted, an attempt begins: no news to a core that
-	                   * knows why the last one failed */
+	                   * knows more: MISSING and why, or WRONG */
 	MOUNT_STATE_MAX
 };
 

@@ -32,7 +32,7 @@ enum {
 	WORKER_FD_CONF = 4,
 	WORKER_FD_LOG = 6, /* non-blocking pipe to wnad, which writes it on */
 	/* core */
-	CORE_FD_CONTROL = 5, /* listening Unix socket for wnactl */
+	CORE_FD_CONTROL = 5, /* listening Unix socket for wnactl; -1 if wnad could have none */
 	CORE_FD_LISTEN = 7,  /* listening TCP socket, health checks */
 	/* rds */
 	RDS_FD_PASSWORD = 5, /* rds.password_file, opened by wnad; read-only */

@@ -47,8 +47,9 @@ const char *http_outcome_name(enum http_outcome outcome)
 /*
  * A resolver thread that will be joined must end by itself, well within the time for
  * which wnad lets this process be silent: glibc's own limit is 5 s a server, twice, and
- * all of it once more for the search list. With these it is 3 s for one server and 6 s
- * for three, twice. Read by each new thread; an administrator's own options stay.
+ * all of it once more for the search list. With these, which also go before what
+ * resolv.conf says of them, it is 3 s for one server and 6 s for three, twice. Read by
+ * each new thread.
  */
 static void bound_resolver(void)
 {

@@ -15,7 +15,7 @@ enum {
 	BEAT_MS = 1000,
 	REPEAT_MS = 10 * 1000,   /* orders that carry state are told again: one may be lost */
 	HOOK_GAP_MS = 10 * 1000, /* php-fpm's workers finish what they do meanwhile */
-	ACCEPT_MS = 300,         /* how long a restarted core waits for its first facts */
+	ACCEPT_MS = 600,         /* how long a restarted core waits for its first facts */
 };
 
 static int order(struct core *core, enum order_verb verb, unsigned arg, unsigned key, int64_t value)
@@ -125,8 +125,8 @@ static void note_verdict(struct core *core, int64_t now_ms, int64_t wall_ms)
 		core->was_healthy = true;
 		changed = true;
 	}
-	if (core->inherited && !verdict->inherited)
-		core->repeat_due_ms = now_ms; /* now it may be passed on */
+	if (core->inherited != verdict->inherited)
+		core->repeat_due_ms = now_ms; /* whether it may be passed on */
 	core->inherited = verdict->inherited;
 	if (!changed)
 		return;

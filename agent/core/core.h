@@ -39,7 +39,8 @@ struct core {
 	int64_t accept_ms; /* from then on requests are taken, facts or none */
 	bool first;        /* no core before this one since the agent started */
 	bool accepting;    /* requests may be answered: at once at a first start; after a
-	                        * restart when a worker has spoken, or after a short while */
+	                    * restart when wna-mount has spoken (where no mount is configured
+	                    * any worker), or after a short while */
 	bool was_healthy;  /* /healthz has been 200 since this core started */
 	bool inherited;    /* as of the last verdict */
 	bool hook_pending; /* a hook is to be run, but could not be ordered yet */

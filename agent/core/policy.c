@@ -105,15 +105,18 @@ static void take_outcome(struct policy *policy, const struct conf *conf, const s
 	}
 }
 
-static unsigned order_mount(struct policy *policy, const struct facts *facts, int64_t now_ms)
+static void expect_mount(struct policy *policy, const struct facts *facts, int64_t now_ms)
 {
-	bool busy = policy_busy(facts, ROLE_MOUNT);
-
 	policy->state = POLICY_ORDERED;
 	policy->due_ms = now_ms + ORDER_LOST_MS;
+	policy->began = policy_busy(facts, ROLE_MOUNT);
+}
+
+static unsigned order_mount(struct policy *policy, const struct facts *facts, int64_t now_ms)
+{
+	expect_mount(policy, facts, now_ms);
 	/* One that runs already, ordered by an earlier core, will do. */
-	policy->began = busy;
-	return busy ? 0 : POLICY_MOUNT;
+	return policy->began ? 0 : POLICY_MOUNT;
 }
 
 static unsigned step_held(struct policy *policy, const struct conf *conf, const struct facts *facts,
@@ -180,6 +183,9 @@ unsigned policy_step(struct policy *policy, const struct conf *conf, const struc
 
 	if (!conf->mount.enabled)
 		return 0;
+	/* Held no more, says one that is at it, whoever ordered it: its end is waited for. */
+	if (policy->state == POLICY_HELD && mount->value == MOUNT_ABSENT)
+		expect_mount(policy, facts, now_ms);
 	if (has_outcome(policy, mount))
 		take_outcome(policy, conf, mount, now_ms);
 	else if (mount_due(policy, facts, now_ms))

@@ -96,6 +96,8 @@ static void report(const struct job *job, enum mount_state state, const struct m
 {
 	char mark[LIMIT_FACT_TEXT];
 
+	/* First: what is ended from here on has nothing else to say of the mount. */
+	words_forget();
 	/* Between the two the core must never see a right mount of id 0, which a
 	 * probe that finds nothing would agree with. */
 	if (state == MOUNT_RIGHT)
@@ -104,8 +106,6 @@ static void report(const struct job *job, enum mount_state state, const struct m
 	worker_fact(&job->worker, FACT_MOUNT, 0, state, text, why);
 	if (state != MOUNT_RIGHT)
 		worker_fact(&job->worker, FACT_MOUNT_ID, 0, 0, "", "");
-	/* What follows, be it about a guard, says nothing about the mount when it is ended. */
-	words_forget();
 	/* The core logs changes of facts; an attempt that repeats is no news here. */
 	log_debug("mount: %s: %s %s %s", job->conf->path, mount_state_name(state), text, why);
 }
@@ -285,7 +285,9 @@ int main(int argc, char **argv)
 	} else if (rc < 0) {
 		log_error("mount: mountinfo: %s", strerror(-rc));
 	}
-	/* Of a path that was configured before. After all else: its disk may be away. */
+	/* Of a path that was configured before. After all else, and without a word about the
+	 * mount, be it that none was said: that path's disk may be away. */
+	words_forget();
 	guard_release(CONF_STATE_DIR, job.conf->path);
 	return rc < 0;
 }

@@ -99,9 +99,15 @@ static int own_fds(const struct child *child, int fds[WORKER_FD_ENDS], int *ret_
  * it may resume: 0 nothing known, else 1 + enum verdict_level. */
 static unsigned argument(const struct child *child)
 {
-	if (child->role == ROLE_CORE)
-		return (unsigned)(1 + note_healthz(&child->sv->note, clock_ms()));
-	return child->slot;
+	const struct supervisor *sv = child->sv;
+	const struct child *core = &sv->children[ROLE_CORE][sv->core];
+
+	if (child->role != ROLE_CORE)
+		return child->slot;
+	/* Handed over by one that lives, it is what that one says; else what is noted. */
+	if (core != child && core->beaten && core->ladder.state == CHILD_RUNNING && sv->readyz >= 0)
+		return (unsigned)(1 + sv->healthz);
+	return (unsigned)(1 + note_healthz(&sv->note, clock_ms()));
 }
 
 static int execute(struct child *child, const int fds[WORKER_FD_ENDS])

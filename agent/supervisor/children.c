@@ -108,6 +108,7 @@ static void replace_stuck_core(struct supervisor *sv, int64_t now)
 		return;
 	ladder_leave(&core->ladder, 0, now);
 	sv->core = other->slot;
+	other->beaten = false; /* not in this life */
 	ladder_want(&other->ladder, true, now);
 }
 

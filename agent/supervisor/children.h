@@ -7,8 +7,9 @@
 enum {
 	CHILDREN_DRAIN_MS = 3000,     /* a replaced core answers what it holds */
 	CHILDREN_STOP_DRAIN_MS = 500, /* the same when everybody stops */
-	CHILDREN_STOP_CORE_MS = 3500, /* until when the core waits for the others' end */
-	CHILDREN_STOP_MS = 8000,      /* a stop is over by then, whoever is stuck */
+	/* Until when the core waits for the others' end: whoever is deaf is killed then. */
+	CHILDREN_STOP_CORE_MS = LADDER_TERM_MS + 200,
+	CHILDREN_STOP_MS = 8000, /* a stop is over by then, whoever is stuck */
 };
 
 /* Empty slots; nothing runs yet. */
@@ -32,7 +33,7 @@ void children_apply(struct supervisor *sv, unsigned changed, int64_t now);
 void children_core_beats(struct supervisor *sv, struct child *core, int64_t now);
 
 /*
- * SIGTERM: everybody leaves, the core last, with the answer it has now: for as long as
+ * SIGTERM: everybody leaves, the core last, with the answer it has now (it only ages): for as long as
  * the others take to tidy up, nobody would answer instead. Called once.
  */
 void children_stop(struct supervisor *sv, int64_t now);

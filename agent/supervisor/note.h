@@ -1,8 +1,9 @@
 /*
- * What a wnad leaves to the next one: the last word of /healthz and when that was.
- * A restart of some seconds, as an upgrade makes one, is for the load balancer what a
- * restarted core is: nothing about the node has changed, so its first core goes on
- * from there until the workers have spoken (health.start_grace).
+ * The last word of /healthz, and when that was: what a core goes on from that starts
+ * after another one has ended, in this wnad or in the next. A restart of some seconds, as
+ * an upgrade makes one, changes nothing about the node for the load balancer, until the
+ * workers have spoken (health.start_grace). Only what a core had heard itself is noted,
+ * so that one which ends again and again is not called healthy for ever.
  *
  * It stands in the lock file, "ok 81234567": root's, on a tmpfs, so a boot begins
  * without one. The level by its name, since another version may number them otherwise.

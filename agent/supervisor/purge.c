@@ -110,7 +110,7 @@ static int wait_for(pid_t pid, int *ret_status)
 /* wna-mount has set the flags and has the list of them; it says what it does. */
 static bool release_guards(const char *libexec)
 {
-	int status, ended;
+	int status = 0, ended;
 	pid_t pid;
 
 	if (access(CONF_STATE_DIR "/" RECORD, F_OK) < 0 && errno == ENOENT)
@@ -153,8 +153,13 @@ int purge(const char *libexec)
 		all = purge_tree(RUN_PARENT, NAME, "lock") && all;
 	/* A wnad that starts between the two has taken a lock of its own: the folder stays. */
 	all = (unlink(CONF_RUN_DIR "/lock") == 0 || errno == ENOENT) && all;
-	if (rmdir(CONF_RUN_DIR) == 0 && !made)
-		purge_say("removed " CONF_RUN_DIR);
+	if (rmdir(CONF_RUN_DIR) == 0) {
+		if (!made)
+			purge_say("removed " CONF_RUN_DIR);
+	} else if (errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST) {
+		purge_fail("%s: %s", CONF_RUN_DIR, strerror(errno));
+		all = false;
+	}
 	close(lock);
 	if (fflush(stdout) != 0)
 		all = false;

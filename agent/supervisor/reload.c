@@ -11,8 +11,10 @@
 #include "clock.h"
 #include "listener.h"
 #include "log.h"
+#include "rundir.h"
 #include "str.h"
 #include "supervisor.h"
+#include "verdict.h"
 
 /* All that a new configuration brings with it, until it is sure to be taken. */
 struct change {
@@ -107,6 +109,24 @@ static void commit(struct supervisor *sv, const struct change *change, int64_t n
 	children_apply(sv, change->parts, now);
 }
 
+/* What could not be had at the start, or has been taken away since. */
+static unsigned look_again(struct supervisor *sv)
+{
+	int rc = rundir_make(&sv->users, supervisor_lacks);
+
+	if (rc < 0)
+		supervisor_lacks(CONF_RUN_DIR, rc);
+	if (sv->control_fd >= 0)
+		return 0;
+	rc = listener_control(CONTROL_SOCKET, sv->users.of[ROLE_CORE].gid);
+	if (rc < 0) {
+		supervisor_lacks(CONTROL_SOCKET, rc);
+		return 0;
+	}
+	sv->control_fd = rc;
+	return PART_HEALTH; /* the core's */
+}
+
 void reload(struct supervisor *sv, int64_t now)
 {
 	struct change change = { .users = sv->users, .conf_fd = -1, .listen_fd = -1 };
@@ -117,9 +137,10 @@ void reload(struct supervisor *sv, int64_t now)
 	if (sv->ready && notify_send(&sv->notify, reloading, -1) == 0)
 		sv->reload_unsaid = true;
 	if (prepare(sv, &change, why, sizeof why)) {
-		commit(sv, &change, now);
 		log_info("agent: took the new configuration%s",
 		         change.parts ? "" : ", which says what the old one said");
+		change.parts |= look_again(sv);
+		commit(sv, &change, now);
 	} else {
 		if (change.listen_fd >= 0 && !change.back)
 			close(change.listen_fd);

@@ -1,4 +1,5 @@
 /* wnad; never blocks. Owns nothing. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -176,15 +177,27 @@ void report_init(struct supervisor *sv, int64_t now)
 	sv->facts_due_ms = sv->watchdog_due_ms = now;
 }
 
+/* False: to be said again. What can never be said is no reason for anything else. */
+static bool told(struct supervisor *sv, const char *text, int fd)
+{
+	int rc = notify_send(&sv->notify, text, fd);
+
+	if (rc == -EAGAIN || rc == -ENOBUFS || rc == -ENOMEM)
+		return false;
+	if (rc < 0)
+		log_warning("agent: systemd does not take \"%.*s\": %s", (int)strcspn(text, "="),
+		            text, strerror(-rc));
+	return true;
+}
+
 /* What systemd's socket does not take now is said at the next turn: a listener that is
  * not stored would refuse connects at the next restart, and nobody would know why. */
 static void stages(struct supervisor *sv)
 {
-	if (sv->store_stale &&
-	    notify_send(&sv->notify, "FDSTOREREMOVE=1\nFDNAME=" LISTENER_NAME, -1) == 0)
+	if (sv->store_stale && told(sv, "FDSTOREREMOVE=1\nFDNAME=" LISTENER_NAME, -1))
 		sv->store_stale = false;
 	if (!sv->store_stale && !sv->stored &&
-	    notify_send(&sv->notify, "FDSTORE=1\nFDNAME=" LISTENER_NAME, sv->listen_fd) == 0)
+	    told(sv, "FDSTORE=1\nFDNAME=" LISTENER_NAME, sv->listen_fd))
 		sv->stored = true;
 	if (!sv->ready && !sv->stopping && sv->stored && children_of(sv, ROLE_CORE)->beaten &&
 	    notify_send(&sv->notify, "READY=1", -1) == 0) {

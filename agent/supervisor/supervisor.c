@@ -95,9 +95,9 @@ static void check_machine(struct supervisor *sv, const struct conf_origins *orig
 	}
 }
 
-static void lacks(const char *path, int rc)
+void supervisor_lacks(const char *path, int rc)
 {
-	log_error("agent: %s: %s; it goes on without", path, strerror(-rc));
+	log_error("agent: %s: %s; it goes on without, until a reload", path, strerror(-rc));
 }
 
 static bool listeners(struct supervisor *sv)
@@ -121,7 +121,7 @@ static bool listeners(struct supervisor *sv)
 	sv->control_fd = listener_control(CONTROL_SOCKET, sv->users.of[ROLE_CORE].gid);
 	/* An operator is left without wnactl; the load balancer need not be without us. */
 	if (sv->control_fd < 0) {
-		lacks(CONTROL_SOCKET, sv->control_fd);
+		supervisor_lacks(CONTROL_SOCKET, sv->control_fd);
 		sv->control_fd = -1;
 	}
 	return true;
@@ -131,15 +131,16 @@ static bool listeners(struct supervisor *sv)
  * a standard error that nobody reads. */
 static bool settle(struct supervisor *sv)
 {
-	sigset_t none;
+	sigset_t mask;
 	int rc;
 
 	prctl(PR_SET_DUMPABLE, 0);
 	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* A reload that is asked for before the loop listens waits for it. */
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGHUP);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN); /* until the loop listens: there is nothing to reload yet */
 	umask(022);
 	rc = sink_open(&sv->sink, STDERR_FILENO);
 	if (rc < 0) {
@@ -181,7 +182,7 @@ static bool users_and_folders(struct supervisor *sv)
 		          missing, rc == -ENOENT ? "does not exist" : strerror(-rc));
 		return false;
 	}
-	rc = rundir_make(&sv->users, lacks);
+	rc = rundir_make(&sv->users, supervisor_lacks);
 	if (rc < 0) {
 		log_error("agent: " CONF_RUN_DIR ": %s", strerror(-rc));
 		return false;
@@ -199,6 +200,8 @@ static bool users_and_folders(struct supervisor *sv)
 
 static bool loop_init(struct supervisor *sv)
 {
+	sigset_t none;
+
 	sv->conf_fd = conf_to_memfd(&sv->conf);
 	if (sv->conf_fd < 0) {
 		log_error("agent: memfd: %s", strerror(-sv->conf_fd));
@@ -220,6 +223,8 @@ static bool loop_init(struct supervisor *sv)
 			return false;
 		}
 	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	return true;
 }
 

@@ -91,6 +91,9 @@ struct supervisor {
 /* Runs the agent until SIGTERM. Returns the exit code; logs why. */
 int supervisor_run(const struct supervisor_options *options);
 
+/* Says that a path cannot be had (-errno), and that this is no reason to end. */
+void supervisor_lacks(const char *path, int rc);
+
 /* reload.c: takes the configuration file anew, or says why not. */
 void reload(struct supervisor *sv, int64_t now);
 

@@ -14,7 +14,7 @@ SCRIPT = """
 shift
 COMP_WORDS=("$@")
 COMP_CWORD=$(($# - 1))
-COMP_LINE="$*"
+COMP_LINE=${LINE:-$*}
 COMP_POINT=${#COMP_LINE}
 _wnactl
 printf '%s\\n' "${COMPREPLY[@]}"
@@ -29,15 +29,17 @@ def facts(tmp_path: Path) -> Path:
     command.write_text(f"#!/bin/sh\n[ $1 = facts ] && cat {tmp_path}/facts\n")
     command.chmod(0o755)
     names = tmp_path / "facts"
-    names.write_text("instance-id   i-0123\nregion        ap-northeast-2\ntag:Name      web one\n")
+    names.write_text("instance-id   i-0123\nregion        ap-northeast-2\ntags.aws:autoscaling:groupName  web\n")
     return names
 
 
-def complete(facts: Path, *words: str) -> list[str]:
+def complete(facts: Path, *words: str, line: str = "") -> list[str]:
+    """`words` as bash takes them apart; `line`: where blanks are not all that is between them."""
     done = subprocess.run(
         ["bash", "--norc", "-c", SCRIPT, "-", str(FILE), "wnactl", *words], text=True, timeout=30,
         check=False, capture_output=True, cwd=facts.parent,
-        env={"PATH": f"{facts.parent}/bin:/usr/bin:/bin", "HOME": str(facts.parent)})
+        env={"PATH": f"{facts.parent}/bin:/usr/bin:/bin", "HOME": str(facts.parent),
+                          **({"LINE": line} if line else {})})
     assert done.returncode == 0 and not done.stderr, done.stderr
     return sorted(word for word in done.stdout.splitlines() if word)
 
@@ -51,9 +53,13 @@ def test_commands_and_options(facts: Path) -> None:
 
 
 def test_facts(facts: Path) -> None:
-    assert complete(facts, "facts", "") == ["--env", "--json", "instance-id", "region", "tag:Name"]
+    assert complete(facts, "facts", "") == ["--env", "--json", "instance-id", "region",
+                                            "tags.aws:autoscaling:groupName"]
     assert complete(facts, "facts", "i") == ["instance-id"]
     assert complete(facts, "facts", "--j") == ["--json"]
+    # bash takes words apart at a colon, and replaces only the last piece.
+    assert complete(facts, "facts", "tags.aws", ":", "auto",
+                    line="wnactl facts tags.aws:auto") == ["autoscaling:groupName"]
     facts.unlink()
     assert complete(facts, "facts", "") == ["--env", "--json"]
 

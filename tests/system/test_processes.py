@@ -362,7 +362,7 @@ def test_the_core_stops_last(agent: Agent) -> None:
     agent.host.kill(wnad, signal.SIGTERM)
     wait_until(lambda: agent.pids("cloud") == agent.pids("check") == [],
                "the others have gone")
-    for _ in range(20):
+    for _ in range(5):
         assert agent.get("/readyz").status == 200
     assert agent.pids("rds") == [slow]
     assert agent.stop() == 0

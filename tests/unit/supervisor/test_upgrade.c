@@ -111,12 +111,12 @@ static void a_restart_goes_on_from_the_last_word(void **state)
 	rig_expect("systemd got STATUS=healthz degraded, readyz waiting");
 	read_note(after);
 	assert_string_not_equal(after, before);
-	/* A bad one is new in any case. */
 	/* Killed is no other than stopped. */
 	kill(wnad, SIGKILL);
 	assert_int_equal(rig_exit_code(wnad), 256 + SIGKILL);
 	wnad = start_again();
 	rig_expect("core hello * arg=4 *");
+	/* A bad one is new in any case. */
 	rig_tell(rig_pid("core"), "order %d %d %d 0", ORDER_VERDICT, LEVEL_FAIL, LEVEL_FAIL);
 	rig_expect("systemd got STATUS=healthz fail, readyz fail");
 	assert_int_equal(rig_stop(wnad), 0);
