@@ -33,8 +33,8 @@ void children_apply(struct supervisor *sv, unsigned changed, int64_t now);
 void children_core_beats(struct supervisor *sv, struct child *core, int64_t now);
 
 /*
- * SIGTERM: everybody leaves, the core last, with the answer it has now (it only ages): for as long as
- * the others take to tidy up, nobody would answer instead. Called once.
+ * SIGTERM: everybody leaves, the core last, with the answer it has now, which only ages:
+ * for as long as the others take to tidy up, nobody would answer instead. Called once.
  */
 void children_stop(struct supervisor *sv, int64_t now);
 /* Nobody is left who could still be waited for. */
