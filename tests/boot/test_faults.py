@@ -3,6 +3,8 @@ the installed one: an upgrade under load, back again and away, and a boot withou
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from lab.proof.visitors import Visitors, good
 from parts.wait import hold_true, wait_until
 from . import facts
-from .asking import Probes, vanished
+from .asking import Probed, Probes, vanished
 from .conftest import Born
 from .machine import Machine, overlay
 from .world import BootWorld, Instance
@@ -112,6 +114,7 @@ def test_upgrade_downgrade_removal(again: Machine, born: Born, world: BootWorld,
             note(f"{command} under load: {len(failed)} of {len(done)} health checks failed (each had "
                  f"{probes.patience_s:g} s, the slowest took {slow:.1f} s), "
                  f"{sum(not good(v) for v in visits)} of {len(visits)} pages")
+            keep_evidence(world.logs / f"{command}.log", again, done)
             assert len(done) > 50 and not failed, failed[:5]
             assert instance.state() == "healthy" and not world.said_unhealthy(instance.id, since)
             assert len(visits) > 10 and all(map(good, visits)), [v for v in visits if not good(v)][:3]
@@ -126,6 +129,15 @@ def test_upgrade_downgrade_removal(again: Machine, born: Born, world: BootWorld,
                "/etc/web-node-agent/agent.conf.d/60-admin.conf", "/etc/web-node-agent/stack.env",
                "/etc/web-node-agent/rds-ca.pem", ""}
     assert set(left) <= allowed, left
+
+
+def keep_evidence(file: Path, machine: Machine, done: list[Probed]) -> None:
+    """Which checks were slow, and what the agent was at, by the same clock."""
+    slow = [f"{datetime.fromtimestamp(p.at, timezone.utc):%H:%M:%S.%f} {p.status} after {p.took_s:.2f} s\n"
+            for p in done if p.took_s > 0.5]
+    file.write_text("".join(slow) + machine.sh(
+        "journalctl -b --utc --no-pager -n 300 -o short-precise "
+        "_SYSTEMD_UNIT=web-node-agent.service + UNIT=web-node-agent.service"))
 
 
 def mounted(machine: Machine) -> str:
