@@ -141,6 +141,8 @@ def test_scriptlets_never_block_nor_fail(packages: Packages, tmp_path):
     assert "--no-block try-restart web-node-agent.service " in scripts["POSTUN"]
     assert "try-reload-or-restart web-node-agent-guard.service" in scripts["POSTUN"]
     assert "guard" not in re.search(r"try-restart [^|]*", scripts["POSTUN"])[0]
+    # Between stop and start it would keep health checks waiting for as long as it takes.
+    assert "daemon-reload" not in scripts["POSTUN"].partition("try-restart")[2]
     assert re.search(r"if \[ \$1 -eq 0 \]; then\n.*\n? *.*/usr/sbin/wnad --purge \|\| :",
                      scripts["PREUN"])
 
