@@ -121,7 +121,10 @@ static bool release_guards(const char *libexec)
 		be_wna_mount(libexec);
 	ended = pid > 0 ? wait_for(pid, &status) : -errno;
 	if (ended < 0) {
-		purge_fail("wna-mount: %s", strerror(-ended));
+		purge_fail("wna-mount: %s", ended == -ETIMEDOUT
+		                                    ? "does not end, even killed: the disk of a "
+		                                      "directory is away"
+		                                    : strerror(-ended));
 		return false;
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

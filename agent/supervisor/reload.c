@@ -14,7 +14,6 @@
 #include "rundir.h"
 #include "str.h"
 #include "supervisor.h"
-#include "verdict.h"
 
 /* All that a new configuration brings with it, until it is sure to be taken. */
 struct change {
@@ -116,14 +115,8 @@ static unsigned look_again(struct supervisor *sv)
 
 	if (rc < 0)
 		supervisor_lacks(CONF_RUN_DIR, rc);
-	if (sv->control_fd >= 0)
+	if (sv->control_fd >= 0 || !supervisor_control(sv))
 		return 0;
-	rc = listener_control(CONTROL_SOCKET, sv->users.of[ROLE_CORE].gid);
-	if (rc < 0) {
-		supervisor_lacks(CONTROL_SOCKET, rc);
-		return 0;
-	}
-	sv->control_fd = rc;
 	return PART_HEALTH; /* the core's */
 }
 

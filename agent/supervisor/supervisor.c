@@ -100,6 +100,16 @@ void supervisor_lacks(const char *path, int rc)
 	log_error("agent: %s: %s; it goes on without, until a reload", path, strerror(-rc));
 }
 
+bool supervisor_control(struct supervisor *sv)
+{
+	int fd = listener_control(CONTROL_SOCKET, sv->users.of[ROLE_CORE].gid);
+
+	if (fd < 0)
+		supervisor_lacks(CONTROL_SOCKET, fd);
+	sv->control_fd = fd < 0 ? -1 : fd;
+	return fd >= 0;
+}
+
 static bool listeners(struct supervisor *sv)
 {
 	char address[NET_ADDR_TEXT];
@@ -118,12 +128,7 @@ static bool listeners(struct supervisor *sv)
 			return false;
 		}
 	}
-	sv->control_fd = listener_control(CONTROL_SOCKET, sv->users.of[ROLE_CORE].gid);
-	/* An operator is left without wnactl; the load balancer need not be without us. */
-	if (sv->control_fd < 0) {
-		supervisor_lacks(CONTROL_SOCKET, sv->control_fd);
-		sv->control_fd = -1;
-	}
+	supervisor_control(sv);
 	return true;
 }
 

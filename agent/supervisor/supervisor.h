@@ -93,6 +93,9 @@ int supervisor_run(const struct supervisor_options *options);
 
 /* Says that a path cannot be had (-errno), and that this is no reason to end. */
 void supervisor_lacks(const char *path, int rc);
+/* Makes the control socket; false: said that it cannot be had. An operator is then left
+ * without wnactl; the load balancer need not be without us. */
+bool supervisor_control(struct supervisor *sv);
 
 /* reload.c: takes the configuration file anew, or says why not. */
 void reload(struct supervisor *sv, int64_t now);

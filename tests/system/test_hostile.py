@@ -187,4 +187,8 @@ def test_no_place_for_the_control_socket(node: Node) -> None:
     node.host.kill(node.agent.pid("wnad"), signal.SIGHUP)
     wait_until(lambda: node.agent.log().count("is in charge") == 2, "another core")
     node.agent.wait_page("/healthz", 200)
+    # Looked for again at each reload, also of a configuration that is the same.
+    node.host.sh("rmdir /run/web-node-agent/control.sock")
+    node.host.kill(node.agent.pid("wnad"), signal.SIGHUP)
+    wait_until(lambda: node.agent.ctl("status", check=False).returncode == 0, "wnactl is answered")
     assert node.agent.stop() == 0
