@@ -1,6 +1,6 @@
 /*
  * The configuration: a pointer-free struct that wnad fills from the INI files
- * and hands to every child as a sealed memfd. One table of keys (base/
+ * and hands to every child as a sealed memfd. One table of keys (conf/
  * conf_keys.c) gives the parser, `wnad -t`, `wnad -T` and the man page.
  *
  * A role is restarted on reload only if a part that it uses changed: the

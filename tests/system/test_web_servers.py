@@ -330,4 +330,4 @@ def test_both_files_name_what_the_agent_has() -> None:
     for kind in ("httpd", "nginx"):
         text = (root / "packaging" / kind / "web-node-agent.conf").read_text()
         assert set(re.findall(r"127\.0\.0\.1:(\d+)", text)) == {"8099"}
-    assert "8099" in (root / "agent/base/conf_keys.c").read_text()
+    assert "8099" in (root / "agent/conf/conf_keys.c").read_text()

@@ -2,8 +2,8 @@
  * Where each value of a configuration was given, kept beside it so that what is
  * found wrong later, by looking at the machine, is blamed on its line too.
  */
-#ifndef BASE_CONF_ORIGIN_H
-#define BASE_CONF_ORIGIN_H
+#ifndef CONF_ORIGIN_H
+#define CONF_ORIGIN_H
 
 #include <stdarg.h>
 

@@ -2,8 +2,8 @@
  * The one table of configuration keys, private to the conf library: parser,
  * `wnad -t`, `wnad -T` and the man page's list are read off it.
  */
-#ifndef BASE_CONF_TABLE_H
-#define BASE_CONF_TABLE_H
+#ifndef CONF_TABLE_H
+#define CONF_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
