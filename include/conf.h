@@ -1,7 +1,6 @@
 /*
  * The configuration: a pointer-free struct that wnad fills from the INI files
- * and hands to every child as a sealed memfd. One table of keys (conf/
- * conf_keys.c) gives the parser, `wnad -t`, `wnad -T` and the man page.
+ * (agent/conf/conf_load.h) and hands to every child as a sealed memfd.
  *
  * A role is restarted on reload only if a part that it uses changed: the
  * parts are the members of struct conf.
@@ -12,7 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "limits.h"
 #include "net.h"
@@ -167,71 +165,6 @@ struct conf {
 	struct conf_hooks hooks;
 	struct conf_metrics metrics;
 };
-
-/* Exit codes of `wnad -t`, and what a failed conf_load returns. */
-enum conf_error {
-	CONF_OK = 0,
-	CONF_UNREADABLE = 3, /* a file, or one that it names, is missing or cannot be read */
-	CONF_SYNTAX = 4,     /* not INI, a duplicate section or key, a line too long */
-	CONF_UNKNOWN = 5,    /* a section or key that does not exist */
-	CONF_VALUE = 6,      /* a value out of range or of the wrong kind */
-	CONF_MISSING = 7,    /* a key that must be given, or keys that contradict */
-	CONF_SECRET = 8,     /* a secret file that is missing, empty or open to others */
-};
-
-/* Where and what: "agent.conf:12: health.listen: expected ADDRESS:PORT, got ..." */
-struct conf_problem {
-	enum conf_error error;
-	char text[512];
-};
-
-/* All defaults, no checks, no database, no mount. */
-void conf_defaults(struct conf *ret);
-
-/* Which line gave each value: what conf_load knows and later messages need. */
-struct conf_origins;
-
-/*
- * Reads `file`, then `file.d` / *.conf sorted by name (agent.conf.d beside
- * agent.conf); a later file's key replaces an earlier one's. Checks every
- * value and what values say of each other. On failure *ret and *ret_origins are
- * untouched and *problem tells the first problem. The caller frees *ret_origins;
- * ret_origins may be NULL. Reads local files only.
- */
-enum conf_error conf_load(const char *file, struct conf *ret, struct conf_origins **ret_origins,
-                          struct conf_problem *problem);
-
-/* Accepts NULL. */
-void conf_origins_free(struct conf_origins *origins);
-
-/*
- * The checks that look at the machine: secret files (regular, root's, no
- * access for others, not empty), files of CA certificates (there, and readable
- * by the worker that reads them), and that neither these nor check paths are
- * on, or lead by a link onto, a network file system or below mount.path
- * (mountinfo at `mountinfo_path`, normally /proc/self/mountinfo): what lies
- * there is not touched. Apart from conf_load because a reload must be testable
- * without them. `origins` may be NULL: the messages then name no file.
- */
-enum conf_error conf_check_machine(const struct conf *conf, const struct conf_origins *origins,
-                                   const char *mountinfo_path, struct conf_problem *problem);
-
-/*
- * Whether the user of the hooks exists. Apart from the others because it asks the
- * name service, and so may wait for a directory server.
- */
-enum conf_error conf_check_users(const struct conf *conf, const struct conf_origins *origins,
-                                 struct conf_problem *problem);
-
-/* What is allowed, and yet hardly meant; NULL if there is nothing to say. Static. */
-const char *conf_remark(const struct conf *conf);
-
-/* The effective configuration as an INI file that conf_load would read back to
- * the same struct. 0 or -errno of the stream. */
-int conf_print(const struct conf *conf, FILE *to);
-
-/* The table of keys as the man page's list (roff), or as text. */
-int conf_print_keys(FILE *to, bool roff);
 
 /* A sealed, read-only memfd with the struct; fd or -errno. Caller closes. */
 int conf_to_memfd(const struct conf *conf);

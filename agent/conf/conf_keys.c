@@ -1,6 +1,4 @@
-/* wnad only; never blocks. The table of keys and the reading of single values. */
-#include <inttypes.h>
-#include <stdio.h>
+/* For wnad and wnactl; never blocks. The table of keys, and the search in it. */
 #include <string.h>
 
 #include "conf_table.h"
@@ -23,34 +21,24 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 #define SIZE(member)       ((int64_t)sizeof(((struct conf *)0)->member))
 #define CHECK_SIZE(member) ((int64_t)sizeof(((struct conf_check *)0)->member))
 
+#define KEY(sec, key, type, at, text, lo, hi, list, help)                                          \
+	{                                                                                          \
+		sec, key, type, at, text, lo, hi, list, help                                       \
+	}
 #define BOOL(sec, key, member, text, help)                                                         \
-	{                                                                                          \
-		sec, key, CONF_TYPE_BOOL, AT(member), text, 0, 1, NULL, help                       \
-	}
+	KEY(sec, key, CONF_TYPE_BOOL, AT(member), text, 0, 1, NULL, help)
 #define NUMBER(sec, key, member, text, lo, hi, help)                                               \
-	{                                                                                          \
-		sec, key, CONF_TYPE_INT, AT(member), text, lo, hi, NULL, help                      \
-	}
+	KEY(sec, key, CONF_TYPE_INT, AT(member), text, lo, hi, NULL, help)
 #define COUNT(sec, key, member, text, lo, hi, help)                                                \
-	{                                                                                          \
-		sec, key, CONF_TYPE_COUNT, AT(member), text, lo, hi, NULL, help                    \
-	}
+	KEY(sec, key, CONF_TYPE_COUNT, AT(member), text, lo, hi, NULL, help)
 #define SPAN(sec, key, member, text, lo, hi, help)                                                 \
-	{                                                                                          \
-		sec, key, CONF_TYPE_DURATION, AT(member), text, lo, hi, NULL, help                 \
-	}
+	KEY(sec, key, CONF_TYPE_DURATION, AT(member), text, lo, hi, NULL, help)
 #define WORDS(sec, key, type, member, text, help)                                                  \
-	{                                                                                          \
-		sec, key, type, AT(member), text, 0, SIZE(member), NULL, help                      \
-	}
+	KEY(sec, key, type, AT(member), text, 0, SIZE(member), NULL, help)
 #define CHOICE(sec, key, member, text, list, help)                                                 \
-	{                                                                                          \
-		sec, key, CONF_TYPE_ENUM, AT(member), text, 0, 0, list, help                       \
-	}
+	KEY(sec, key, CONF_TYPE_ENUM, AT(member), text, 0, 0, list, help)
 #define CHECK_KEY(key, type, member, text, lo, hi, list, help)                                     \
-	{                                                                                          \
-		"check", key, type, CHECK_AT(member), text, lo, hi, list, help                     \
-	}
+	KEY("check", key, type, CHECK_AT(member), text, lo, hi, list, help)
 
 const struct conf_key conf_keys[] = {
 	CHOICE("agent", "log_level", agent.log_level, "info", log_levels,
@@ -147,8 +135,8 @@ const struct conf_key conf_keys[] = {
 	          NULL, "http: what to get; a static file that is not on the shared file system."),
 	CHECK_KEY("host", CONF_TYPE_NAME, host, "", 0, CHECK_SIZE(host), NULL,
 	          "http: the Host header; empty: from the URL."),
-	CHECK_KEY("status", CONF_TYPE_STATUS, status_min, "200-399", 100, 599, NULL,
-	          "http: accepted status codes."),
+	CHECK_KEY("status", CONF_TYPE_STATUS, status_min, "200-299", 100, 599, NULL,
+	          "http: status codes that are good; redirects are not followed."),
 	CHECK_KEY("address", CONF_TYPE_ENDPOINT, address, "", 0, CHECK_SIZE(address), NULL,
 	          "tcp: address and port to connect to."),
 	CHECK_KEY("path", CONF_TYPE_PATH, path, "", 0, CHECK_SIZE(path), NULL,
@@ -237,6 +225,9 @@ const struct conf_key conf_keys[] = {
 
 const size_t conf_keys_count = sizeof conf_keys / sizeof conf_keys[0];
 
+const char *const conf_sections[] = { "agent",    "health", "imds",    "mount", "check",
+	                              "database", "hooks",  "metrics", NULL };
+
 const struct conf_key *conf_key_find(const char *section, const char *name)
 {
 	for (size_t i = 0; i < conf_keys_count; i++) {
@@ -247,11 +238,64 @@ const struct conf_key *conf_key_find(const char *section, const char *name)
 	return NULL;
 }
 
-bool conf_section_known(const char *section)
+int conf_section_find(const char *section)
 {
+	for (int i = 0; conf_sections[i]; i++) {
+		if (strcmp(conf_sections[i], section) == 0)
+			return i;
+	}
+	return -1;
+}
+
+void conf_section_reset(const char *section, void *base)
+{
+	char expected[160];
+
 	for (size_t i = 0; i < conf_keys_count; i++) {
 		if (strcmp(conf_keys[i].section, section) == 0)
-			return true;
+			conf_key_set(&conf_keys[i], base, conf_keys[i].initial, expected,
+			             sizeof expected);
 	}
-	return false;
+}
+
+/* How many letters are missing, superfluous, wrong or swapped with the next; both texts
+ * are shorter than LIMIT_NAME. */
+static int distance(const char *a, const char *b)
+{
+	int d[LIMIT_NAME][LIMIT_NAME];
+	int i, j, least;
+
+	for (i = 0; i == 0 || a[i - 1]; i++) {
+		for (j = 0; j == 0 || b[j - 1]; j++) {
+			least = i && j ? d[i - 1][j - 1] + (a[i - 1] != b[j - 1]) : i + j;
+			if (i && d[i - 1][j] + 1 < least)
+				least = d[i - 1][j] + 1;
+			if (j && d[i][j - 1] + 1 < least)
+				least = d[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    d[i - 2][j - 2] + 1 < least)
+				least = d[i - 2][j - 2] + 1;
+			d[i][j] = least;
+		}
+	}
+	return d[i - 1][j - 1];
+}
+
+const char *conf_nearest(const char *section, const char *word)
+{
+	const char *best = NULL, *name;
+	int least = INT_MAX, n;
+
+	for (size_t i = 0; i < conf_keys_count && strlen(word) < LIMIT_NAME; i++) {
+		if (section && strcmp(conf_keys[i].section, section) != 0)
+			continue;
+		name = section ? conf_keys[i].name : conf_keys[i].section;
+		n = distance(word, name);
+		/* One mistake in a short word, one more for each six letters. */
+		if (n < least && n <= 1 + (int)strlen(name) / 6) {
+			least = n;
+			best = name;
+		}
+	}
+	return best;
 }

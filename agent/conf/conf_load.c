@@ -1,293 +1,244 @@
 /*
- * wnad only, at start and on reload; reads local files (inih), may wait for
- * the local disk. Owns nothing after it returns.
+ * Run by wnad and wnactl; reads local files and may wait for the local disk. Owns
+ * the draft until conf_read returns it.
+ *
+ * The loop over lines is our own: all problems are reported with their lines, and a
+ * long or indented line, or a comment behind a value, must not change the meaning
+ * of a file.
  */
 #include <dirent.h>
 #include <errno.h>
-#include <ini.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "conf_origin.h"
+#include "conf_table.h"
 #include "str.h"
 
+enum { FILE_MAX_BYTES = 256 * 1024, LINE_MAX_BYTES = LIMIT_CONF_LINE - 2 };
+
 struct loader {
-	struct conf conf;
-	struct conf_problem *problem;
-	enum conf_error error;
-
-	FILE *stream;
-	const char *file;
-	int line;                    /* of the line that inih was given last */
-	char value[LIMIT_CONF_LINE]; /* on that line */
-
-	struct conf_origins *origins; /* also tells duplicates apart from drop-ins */
-	struct {
-		char name[LIMIT_NAME * 2];
-		struct origin at;
-	} sections[LIMIT_CHECKS + 16];
-	int section_count;
+	struct conf_draft *draft;
+	struct conf_origin at;
+	const char *section; /* that keys belong to; NULL: none yet */
+	int slot;            /* of the check; -1: another section */
+	bool skip;           /* the section was refused, and its keys are not looked at */
 };
 
-__attribute__((format(printf, 4, 5))) static void blame(struct loader *l, enum conf_error error,
-                                                        int line, const char *format, ...)
-{
-	size_t used;
-	va_list args;
-	int n;
+#define BLAME(l, error, ...) conf_problem_put((l)->draft, error, (l)->at, __VA_ARGS__)
 
-	if (l->error)
-		return;
-	l->error = error;
-	l->problem->error = error;
-	n = line > 0 ? snprintf(l->problem->text, sizeof l->problem->text, "%s:%d: ", l->file, line)
-	             : snprintf(l->problem->text, sizeof l->problem->text, "%s: ", l->file);
-	used = n < 0 ? 0 : (size_t)n;
-	if (used >= sizeof l->problem->text)
-		return;
-	va_start(args, format);
-	vsnprintf(l->problem->text + used, sizeof l->problem->text - used, format, args);
-	va_end(args);
-}
-
-static void mark(const struct loader *l, struct origin *origin)
-{
-	origin->file = l->origins->file_count;
-	origin->line = l->line;
-}
-
-/* "check web" -> the slot of check "web", a new one if there is none. -1 if blamed. */
+/* The slot of that check, a new one if there is none. -1 if refused. */
 static int check_slot(struct loader *l, const char *name)
 {
-	struct conf_checks *checks = &l->conf.checks;
-	struct conf_check *check;
-	char expected[16];
+	struct conf_checks *checks = &l->draft->conf.checks;
+	int slot = 0;
 
-	for (int i = 0; i < checks->count; i++) {
-		if (strcmp(checks->item[i].name, name) == 0)
-			return i;
-	}
+	while (slot < checks->count && strcmp(checks->item[slot].name, name) != 0)
+		slot++;
+	if (slot < checks->count)
+		return slot;
 	if (!str_only(name, "_-.") || strlen(name) >= LIMIT_NAME) {
-		blame(l, CONF_UNKNOWN, l->line,
-		      "[check %.80s]: expected a name of letters, digits and _ - .", name);
+		BLAME(l, CONF_UNKNOWN,
+		      "[check %.80s]: expected a name of at most %d letters, digits and _ - .",
+		      name, LIMIT_NAME - 1);
 		return -1;
 	}
-	if (checks->count == LIMIT_CHECKS) {
-		blame(l, CONF_VALUE, l->line, "[check %s]: expected at most %d checks", name,
-		      LIMIT_CHECKS);
+	if (slot == LIMIT_CHECKS) {
+		BLAME(l, CONF_VALUE, "[check %s]: expected at most %d checks", name, LIMIT_CHECKS);
 		return -1;
 	}
-	check = &checks->item[checks->count];
-	str_copy(check->name, sizeof check->name, name);
-	for (size_t i = 0; i < conf_keys_count; i++) {
-		if (strcmp(conf_keys[i].section, "check") == 0)
-			conf_key_set(&conf_keys[i], check, conf_keys[i].initial, expected,
-			             sizeof expected);
-	}
-	str_copy(l->origins->checks[checks->count].name, LIMIT_NAME, name);
-	mark(l, &l->origins->checks[checks->count].begun);
+	str_copy(checks->item[slot].name, LIMIT_NAME, name);
+	conf_section_reset("check", &checks->item[slot]);
 	return checks->count++;
 }
 
-/* A section may be opened once per file; drop-ins open it again. inih calls us
- * per key and hides headers, so headers are seen where lines are read. */
-static void see_section(struct loader *l, char *text)
+/* Sets l->section and l->slot. Returns where the section's line is noted; NULL if refused. */
+static struct conf_origin *enter_section(struct loader *l, const char *name)
 {
-	char *end = strchr(text, ']');
-	struct origin *at = NULL;
-	char *name = text + 1, *rest;
+	int i = conf_section_find(name);
+	const char *near;
+	char word[LIMIT_NAME];
 
-	if (!end) {
-		blame(l, CONF_SYNTAX, l->line, "expected ] after the section's name");
-		return;
+	l->slot = -1;
+	if (strncmp(name, "check ", 6) == 0) {
+		l->section = "check";
+		l->slot = check_slot(l, name + 6);
+		return l->slot < 0 ? NULL : &l->draft->checks[l->slot].begun;
 	}
-	*end = '\0';
-	rest = str_trim(end + 1);
-	if (*rest != '\0' && *rest != '#' && *rest != ';') {
-		/* inih reads no further than the bracket. */
-		blame(l, CONF_SYNTAX, l->line,
-		      "expected nothing after [%.80s] but a comment, got \"%.80s\"", name, rest);
-		return;
+	if (i >= 0 && strcmp(name, "check") != 0) {
+		l->section = conf_sections[i];
+		return &l->draft->sections[i];
 	}
-	for (int i = 0; i < l->section_count; i++) {
-		if (strcmp(l->sections[i].name, name) == 0)
-			at = &l->sections[i].at;
-	}
-	if (at && at->file == l->origins->file_count) {
-		blame(l, CONF_SYNTAX, l->line,
-		      "[%.80s]: duplicate section, first opened at line %d", name, at->line);
-		return;
-	}
-	if (!at) {
-		if ((size_t)l->section_count == sizeof l->sections / sizeof l->sections[0] ||
-		    strlen(name) >= sizeof l->sections[0].name) {
-			blame(l, CONF_SYNTAX, l->line,
-			      "[%.80s]: too many sections, or name too long", name);
-			return;
-		}
-		str_copy(l->sections[l->section_count].name, sizeof l->sections[0].name, name);
-		at = &l->sections[l->section_count++].at;
-	}
-	mark(l, at);
-	if (strncmp(name, "check ", 6) == 0)
-		check_slot(l, name + 6);
-	else if (!conf_section_known(name) || strcmp(name, "check") == 0)
-		blame(l, CONF_UNKNOWN, l->line,
+	snprintf(word, sizeof word, "%.*s", (int)strcspn(name, " "), name);
+	near = conf_nearest(NULL, word);
+	if (near)
+		BLAME(l, CONF_UNKNOWN, "[%.80s]: unknown section; did you mean [%s%s]?", name, near,
+		      strcmp(near, "check") == 0 ? " NAME" : "");
+	else
+		BLAME(l, CONF_UNKNOWN,
 		      "[%.80s]: unknown section, expected agent, health, imds, mount, check NAME, "
 		      "database, hooks or metrics",
 		      name);
+	return NULL;
 }
 
-/* inih cuts a value off at " ;" without a word, and has not the room for all that
- * a key may hold: it is given the line up to the "=", and the value is kept. */
-static void keep_value(struct loader *l, char *text)
+/* A section may be opened once in each file. */
+static void read_section(struct loader *l, char *text)
 {
-	char *end = text + strcspn(text, "=:");
-	char *value;
+	char *end = strchr(text, ']'), *name = text + 1, *rest;
+	struct conf_origin *begun;
 
-	if (*end == '\0')
+	l->skip = true;
+	if (!end) {
+		BLAME(l, CONF_SYNTAX, "expected ] after the section's name");
 		return;
-	value = str_trim(end + 1);
+	}
+	*end = '\0';
+	begun = enter_section(l, name);
+	if (!begun)
+		return;
+	l->skip = false;
+	rest = str_trim(end + 1);
+	if (begun->file == l->at.file)
+		BLAME(l, CONF_SYNTAX, "[%.80s]: duplicate section, first opened at line %d", name,
+		      begun->line);
+	else if (*rest && *rest != '#' && *rest != ';')
+		BLAME(l, CONF_SYNTAX, "expected nothing after [%.80s] but a comment, got \"%.80s\"",
+		      name, rest);
+	else
+		*begun = l->at;
+}
+
+/* The "#" or ";" that begins a word of the value, or NULL. */
+static const char *comment_in(const char *value)
+{
 	for (const char *c = value; (c = strpbrk(c, "#;")) != NULL; c++) {
-		if (c == value || c[-1] == ' ' || c[-1] == '\t') {
-			*end = '\0';
-			blame(l, CONF_SYNTAX, l->line,
-			      "%.80s: a comment needs a line of its own, got \"%.80s\"",
-			      str_trim(text), c);
-			return;
-		}
+		if (c == value || c[-1] == ' ' || c[-1] == '\t')
+			return c;
 	}
-	str_copy(l->value, sizeof l->value, value);
-	end[1] = '\0';
+	return NULL;
 }
 
-/*
- * inih's reader: one line per call. It silently splits lines that are longer
- * than its buffer (200 bytes as Debian builds it) and takes indented lines as
- * continuations; both would change the meaning of a file without a word. A byte
- * order mark before the first line is no part of it.
- */
-static char *read_line(char *buf, int size, void *stream)
+static void read_value(struct loader *l, const struct conf_key *key, const char *title,
+                       const char *value)
 {
-	struct loader *l = stream;
-	char line[LIMIT_CONF_LINE];
-	char *text;
-	size_t len;
-
-	if (l->error || !fgets(line, sizeof line, l->stream))
-		return NULL;
-	l->line++;
-	len = strlen(line);
-	if (len + 1 == sizeof line || (len > 0 && line[len - 1] != '\n' && !feof(l->stream))) {
-		blame(l, CONF_SYNTAX, l->line, "line longer than %d bytes, or with a NUL byte",
-		      LIMIT_CONF_LINE - 2);
-		return NULL;
-	}
-	text = line;
-	/* Else the first section would be one that we have not seen, and inih has. */
-	if (l->line == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0)
-		text += 3;
-	text = str_trim(text);
-	if (*text == '\0' || *text == '#' || *text == ';')
-		text = line + strlen(line); /* inih still counts the line */
-	if (*text != '[')
-		keep_value(l, text);
-	if (strlen(text) + 2 > (size_t)size)
-		blame(l, CONF_SYNTAX, l->line, "no section or key is longer than %d bytes",
-		      size - 2);
-	if (l->error)
-		return NULL;
-	snprintf(buf, (size_t)size, "%s\n", text);
-	if (*text == '[') {
-		see_section(l, text);
-		if (l->error)
-			return NULL;
-	}
-	return buf;
-}
-
-static bool duplicate(struct loader *l, const struct origin *origin, const char *section,
-                      const char *name)
-{
-	if (origin->file != l->origins->file_count)
-		return false;
-	blame(l, CONF_SYNTAX, l->line, "%s.%s: duplicate key, first given at line %d", section,
-	      name, origin->line);
-	return true;
-}
-
-static int handle_key(void *user, const char *section, const char *name, const char *empty)
-{
-	struct loader *l = user;
-	const char *value = l->value;
-	const struct conf_key *key;
-	struct origin *origin;
-	const char *plain = section;
-	void *base = &l->conf;
+	struct conf *conf = &l->draft->conf;
+	struct conf_origin *origin = conf_origin_of(l->draft, key, l->slot);
 	char expected[160];
-	int slot = -1;
 
-	(void)empty;
-	if (l->error)
-		return 0;
-	if (strncmp(section, "check ", 6) == 0) {
-		plain = "check";
-		slot = check_slot(l, section + 6);
-		if (slot < 0)
-			return 0;
-		base = &l->conf.checks.item[slot];
+	if (origin->file == l->at.file) {
+		BLAME(l, CONF_SYNTAX, "%s.%s: duplicate key, first given at line %d", title,
+		      key->name, origin->line);
+		return;
 	}
-	if (*section == '\0') {
-		blame(l, CONF_SYNTAX, l->line, "%.80s: expected a [section] before the first key",
-		      name);
-		return 0;
-	}
-	key = conf_key_find(plain, name);
-	if (!key) {
-		/* Perhaps one of a later version, after a downgrade. */
-		blame(l, CONF_UNKNOWN, l->line,
-		      "%s.%.80s: unknown key; wnad --keys lists those of version " WNA_VERSION,
-		      section, name);
-		return 0;
-	}
-	origin = conf_origins_key(l->origins, key, slot);
-	if (duplicate(l, origin, section, name))
-		return 0;
-	if (!conf_key_set(key, base, value, expected, sizeof expected)) {
-		blame(l, CONF_VALUE, l->line, "%s.%s: expected %s, got \"%.100s\"", section, name,
+	*origin = l->at;
+	if (comment_in(value))
+		BLAME(l, CONF_SYNTAX, "%s.%s: a comment needs a line of its own, got \"%.80s\"",
+		      title, key->name, comment_in(value));
+	else if (!conf_key_set(key, l->slot < 0 ? (void *)conf : &conf->checks.item[l->slot], value,
+	                       expected, sizeof expected))
+		BLAME(l, CONF_VALUE, "%s.%s: expected %s, got \"%.100s\"", title, key->name,
 		      expected, value);
-		return 0;
-	}
-	mark(l, origin);
-	return 1;
 }
 
-static void load_file(struct loader *l, const char *file)
+static void read_key(struct loader *l, char *text)
 {
-	int rc;
+	char *value = strchr(text, '='), title[LIMIT_NAME + 8];
+	const struct conf_key *key;
+	const char *near;
 
-	l->file = file;
-	l->line = 0;
-	if (!conf_origins_file(l->origins, file)) {
-		blame(l, CONF_UNREADABLE, 0, "out of memory");
+	if (!value) {
+		BLAME(l, CONF_SYNTAX, "expected [section], key = value or a # comment");
 		return;
 	}
-	l->stream = fopen(file, "re");
-	if (!l->stream) {
-		blame(l, CONF_UNREADABLE, 0, "cannot be read: %s", strerror(errno));
+	*value++ = '\0';
+	text = str_trim(text);
+	if (l->skip)
+		return;
+	if (!l->section) {
+		BLAME(l, CONF_SYNTAX, "%.80s: expected a [section] before the first key", text);
 		return;
 	}
-	rc = ini_parse_stream(read_line, l, handle_key, l);
-	if (!l->error && ferror(l->stream))
-		blame(l, CONF_UNREADABLE, 0, "cannot be read: %s", strerror(errno));
-	if (!l->error && rc > 0)
-		blame(l, CONF_SYNTAX, rc, "expected [section], key = value or a # comment");
-	if (!l->error && rc < 0)
-		blame(l, CONF_UNREADABLE, 0, "cannot be read");
-	fclose(l->stream);
+	snprintf(title, sizeof title, "%s%s%s", l->section, l->slot < 0 ? "" : " ",
+	         l->slot < 0 ? "" : l->draft->conf.checks.item[l->slot].name);
+	key = conf_key_find(l->section, text);
+	if (key) {
+		read_value(l, key, title, str_trim(value));
+		return;
+	}
+	near = conf_nearest(l->section, text);
+	if (!near) {
+		/* Perhaps a key of a later version, after a downgrade. */
+		BLAME(l, CONF_UNKNOWN,
+		      "%s.%.80s: unknown key; wnactl config --keys lists the keys of "
+		      "version " WNA_VERSION,
+		      title, text);
+		return;
+	}
+	BLAME(l, CONF_UNKNOWN, "%s.%.80s: unknown key; did you mean %s?", title, text, near);
+	/* The key that was meant is given here, and not missing. */
+	*conf_origin_of(l->draft, conf_key_find(l->section, near), l->slot) = l->at;
+}
+
+/* `len` is that of the line, which may contain NUL bytes. */
+static void read_line(struct loader *l, char *line, size_t len)
+{
+	if (len > LINE_MAX_BYTES || strlen(line) != len) {
+		BLAME(l, CONF_SYNTAX, "line longer than %d bytes, or with a NUL byte",
+		      LINE_MAX_BYTES);
+		return;
+	}
+	if (l->at.line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0)
+		line += 3; /* a byte order mark */
+	line = str_trim(line);
+	if (*line == '[')
+		read_section(l, line);
+	else if (*line && *line != '#' && *line != ';')
+		read_key(l, line);
+}
+
+static void read_text(struct loader *l, char *text, size_t len)
+{
+	char *end = text + len, *next;
+
+	for (char *line = text; line < end; line = next + 1) {
+		next = memchr(line, '\n', (size_t)(end - line));
+		if (!next)
+			next = end;
+		*next = '\0';
+		l->at.line++;
+		read_line(l, line, (size_t)(next - line));
+	}
+}
+
+/* False if out of memory. */
+static bool read_file(struct loader *l, const char *path)
+{
+	char *text = malloc(FILE_MAX_BYTES + 1), *copy = strdup(path);
+	size_t len = 0;
+	FILE *file;
+
+	if (!text || !copy) {
+		free(text);
+		free(copy);
+		return false;
+	}
+	l->draft->files[++l->draft->file_count] = copy;
+	l->at = (struct conf_origin){ .file = l->draft->file_count };
+	l->section = NULL;
+	l->skip = false;
+	file = fopen(path, "re");
+	if (file)
+		len = fread(text, 1, FILE_MAX_BYTES + 1, file);
+	if (!file || ferror(file))
+		BLAME(l, CONF_UNREADABLE, "cannot be read: %s", strerror(errno));
+	else if (len > FILE_MAX_BYTES)
+		BLAME(l, CONF_SYNTAX, "longer than %d bytes", FILE_MAX_BYTES);
+	else
+		read_text(l, text, len);
+	if (file)
+		fclose(file);
+	free(text);
+	return true;
 }
 
 static int is_conf(const struct dirent *entry)
@@ -297,83 +248,63 @@ static int is_conf(const struct dirent *entry)
 	return len > 5 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 5, ".conf") == 0;
 }
 
-/* agent.conf -> agent.conf.d/ *.conf in the order of their bytes. */
-static void load_drop_ins(struct loader *l, const char *file)
+/* agent.conf -> agent.conf.d/ *.conf in the order of their bytes. False if out of memory. */
+static bool read_drop_ins(struct loader *l, const char *file)
 {
 	char folder[LIMIT_PATH * 2], path[LIMIT_PATH * 4];
 	struct dirent **entries;
+	bool good = true;
 	int n;
 
 	snprintf(folder, sizeof folder, "%s.d", file);
 	n = scandir(folder, &entries, is_conf, alphasort);
+	l->at = (struct conf_origin){ .file = 1 };
 	if (n < 0) {
-		l->file = folder;
 		if (errno != ENOENT)
-			blame(l, CONF_UNREADABLE, 0, "cannot be read: %s", strerror(errno));
-		return;
+			BLAME(l, CONF_UNREADABLE, "%s cannot be read: %s", folder, strerror(errno));
+		return true;
 	}
-	if (n > LIMIT_CONF_FILES) {
-		l->file = folder;
-		blame(l, CONF_VALUE, 0, "expected at most %d files", LIMIT_CONF_FILES);
-	}
+	if (n > LIMIT_CONF_FILES)
+		BLAME(l, CONF_VALUE, "expected at most %d files in %s", LIMIT_CONF_FILES, folder);
 	for (int i = 0; i < n; i++) {
-		if (!l->error) {
-			snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-			load_file(l, path);
-		}
+		snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
 		free(entries[i]);
+		if (i < LIMIT_CONF_FILES)
+			good = good && read_file(l, path);
 	}
 	free(entries);
+	return good;
 }
 
-void conf_defaults(struct conf *ret)
+void conf_defaults(struct conf *ret_conf)
 {
-	char expected[160];
-
-	memset(ret, 0, sizeof *ret);
-	for (size_t i = 0; i < conf_keys_count; i++) {
-		if (strcmp(conf_keys[i].section, "check") != 0)
-			conf_key_set(&conf_keys[i], ret, conf_keys[i].initial, expected,
-			             sizeof expected);
+	memset(ret_conf, 0, sizeof *ret_conf);
+	for (int i = 0; conf_sections[i]; i++) {
+		if (strcmp(conf_sections[i], "check") != 0)
+			conf_section_reset(conf_sections[i], ret_conf);
 	}
 }
 
-enum conf_error conf_load(const char *file, struct conf *ret, struct conf_origins **ret_origins,
-                          struct conf_problem *problem)
+struct conf_draft *conf_read(const char *file)
 {
-	const char *section, *key;
-	enum conf_error error;
-	struct loader *l;
-	char expected[240];
+	struct loader l = { .draft = calloc(1, sizeof *l.draft) };
 
-	memset(problem, 0, sizeof *problem);
-	l = calloc(1, sizeof *l);
-	if (l)
-		l->origins = calloc(1, sizeof *l->origins);
-	if (!l || !l->origins) {
-		free(l);
-		problem->error = CONF_UNREADABLE;
-		str_copy(problem->text, sizeof problem->text, "out of memory");
-		return problem->error;
+	if (!l.draft)
+		return NULL;
+	conf_defaults(&l.draft->conf);
+	if (!read_file(&l, file) || !read_drop_ins(&l, file)) {
+		conf_draft_free(l.draft);
+		return NULL;
 	}
-	l->problem = problem;
-	conf_defaults(&l->conf);
-	load_file(l, file);
-	if (!l->error)
-		load_drop_ins(l, file);
-	error = l->error;
-	if (!error) {
-		error = conf_check_values(&l->conf, &section, &key, expected, sizeof expected);
-		if (error)
-			conf_blame(l->origins, error, section, key, problem, "expected %s",
-			           expected);
-	}
-	if (!error)
-		*ret = l->conf;
-	if (!error && ret_origins)
-		*ret_origins = l->origins;
-	else
-		conf_origins_free(l->origins);
-	free(l);
-	return error;
+	conf_check_values(l.draft);
+	return l.draft;
+}
+
+void conf_draft_free(struct conf_draft *draft)
+{
+	if (!draft)
+		return;
+	for (int i = 1; i <= draft->file_count; i++)
+		free(draft->files[i]);
+	free(draft);
 }

@@ -1,5 +1,5 @@
 /*
- * wnad only. What the machine says of a configuration. Looks at local files, at
+ * For wnad and wnactl. What the machine says of a configuration. Looks at local files, at
  * mountinfo and at /etc/passwd, and touches nothing before it is known not to
  * lie on a network file system; only conf_check_users asks the name service.
  */
@@ -10,15 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "conf_origin.h"
+#include "conf_table.h"
 #include "localpath.h"
 #include "str.h"
 
 struct look {
-	const struct conf *conf;
-	const struct conf_origins *origins;
+	struct conf_draft *draft;
 	const char *mountinfo;
-	struct conf_problem *problem;
 	char place[PATH_MAX]; /* of the path looked at last */
 	char why[LIMIT_FACT_WHY];
 };
@@ -26,7 +24,7 @@ struct look {
 /* 0 with look->place, or -errno with look->why; see localpath_resolve. */
 static int resolve(struct look *look, const char *path)
 {
-	const struct conf_mount *mount = &look->conf->mount;
+	const struct conf_mount *mount = &look->draft->conf.mount;
 
 	return localpath_resolve(look->mountinfo, mount->enabled ? mount->path : "", path,
 	                         look->place, sizeof look->place, look->why, sizeof look->why);
@@ -42,8 +40,7 @@ static const char *reason(const struct look *look, const char *path)
 	return look->why;
 }
 
-static enum conf_error check_secret(struct look *look, const char *section, const char *key,
-                                    const char *path)
+static void check_secret(struct look *look, const char *section, const char *key, const char *path)
 {
 	const char *wrong = NULL;
 	char word[128];
@@ -63,11 +60,10 @@ static enum conf_error check_secret(struct look *look, const char *section, cons
 		wrong = "it is open to group or others";
 	else if (st.st_size == 0)
 		wrong = "it is empty";
-	if (!wrong)
-		return CONF_OK;
-	return conf_blame(look->origins, CONF_SECRET, section, key, look->problem,
-	                  "expected a regular file of root's with mode 0600, got %s: %s", path,
-	                  wrong);
+	if (wrong)
+		conf_blame(look->draft, CONF_SECRET, section, -1, key,
+		           "expected a regular file of root's with mode 0600, got %s: %s", path,
+		           wrong);
 }
 
 /* The agent's own users are made by sysusers, so they are in this file, and no
@@ -120,8 +116,8 @@ static const char *unreadable(struct look *look, const struct passwd *user)
 	return may(&st, S_IROTH, user) ? NULL : "its mode forbids it";
 }
 
-static enum conf_error check_readable(struct look *look, const char *section, const char *key,
-                                      const char *path, const char *name)
+static void check_readable(struct look *look, const char *section, const char *key,
+                           const char *path, const char *name)
 {
 	struct passwd user;
 	const char *wrong;
@@ -130,82 +126,58 @@ static enum conf_error check_readable(struct look *look, const char *section, co
 		wrong = reason(look, path);
 	else
 		wrong = unreadable(look, local_user(name, &user) ? &user : NULL);
-	if (!wrong)
-		return CONF_OK;
-	return conf_blame(look->origins, CONF_UNREADABLE, section, key, look->problem,
-	                  "expected a file of certificates that user %s can read, got %s: %s", name,
-	                  path, wrong);
+	if (wrong)
+		conf_blame(look->draft, CONF_UNREADABLE, section, -1, key,
+		           "expected a file of certificates that user %s can read, got %s: %s",
+		           name, path, wrong);
 }
 
-static enum conf_error check_local(struct look *look, const struct conf_check *check)
+static void check_local(struct look *look, int slot)
 {
-	char section[LIMIT_NAME + 8];
+	const struct conf_check *check = &look->draft->conf.checks.item[slot];
 	int rc;
 
-	if (check->type != CHECK_FILE && check->type != CHECK_DISK)
-		return CONF_OK;
+	if ((check->type != CHECK_FILE && check->type != CHECK_DISK) || !*check->path)
+		return;
 	rc = resolve(look, check->path);
 	/* What is not there yet may come; wna-check looks again. */
 	if (rc == 0 || rc == -ENOENT || rc == -ENOTDIR || rc == -EACCES)
-		return CONF_OK;
-	snprintf(section, sizeof section, "check %s", check->name);
-	return conf_blame(
-	        look->origins, rc == -EIO || rc == -EBADMSG ? CONF_UNREADABLE : CONF_VALUE, section,
-	        "path", look->problem, "expected a path on a local file system, got %s: %s",
-	        check->path, look->why);
+		return;
+	conf_blame(look->draft, rc == -EIO || rc == -EBADMSG ? CONF_UNREADABLE : CONF_VALUE,
+	           "check", slot, "path", "expected a path on a local file system, got %s: %s",
+	           check->path, look->why);
 }
 
-enum conf_error conf_check_machine(const struct conf *conf, const struct conf_origins *origins,
-                                   const char *mountinfo_path, struct conf_problem *problem)
+void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path)
 {
-	const struct conf_metrics *metrics = &conf->metrics;
-	const struct conf_rds *rds = &conf->rds;
-	enum conf_error error = CONF_OK;
-	struct look look = {
-		.conf = conf,
-		.origins = origins,
-		.mountinfo = mountinfo_path,
-		.problem = problem,
-	};
+	const struct conf_metrics *metrics = &draft->conf.metrics;
+	const struct conf_rds *rds = &draft->conf.rds;
+	struct look look = { .draft = draft, .mountinfo = mountinfo_path };
 
-	memset(problem, 0, sizeof *problem);
-	if (rds->enabled)
-		error = check_secret(&look, "database", "password_file", rds->password_file);
-	if (!error && rds->enabled && rds->tls == DB_TLS_VERIFY)
-		error = check_readable(&look, "database", "tls_ca", rds->tls_ca, "wna-rds");
-	if (!error && metrics->enabled && *metrics->credentials_file)
-		error = check_secret(&look, "metrics", "credentials_file",
-		                     metrics->credentials_file);
-	if (!error && metrics->enabled && *metrics->ca_file)
-		error = check_readable(&look, "metrics", "ca_file", metrics->ca_file, "wna-cloud");
-	for (int i = 0; !error && i < conf->checks.count; i++)
-		error = check_local(&look, &conf->checks.item[i]);
-	return error;
+	if (rds->enabled && *rds->password_file)
+		check_secret(&look, "database", "password_file", rds->password_file);
+	if (rds->enabled && rds->tls == DB_TLS_VERIFY && *rds->tls_ca)
+		check_readable(&look, "database", "tls_ca", rds->tls_ca, "wna-rds");
+	if (metrics->enabled && *metrics->credentials_file)
+		check_secret(&look, "metrics", "credentials_file", metrics->credentials_file);
+	if (metrics->enabled && *metrics->ca_file)
+		check_readable(&look, "metrics", "ca_file", metrics->ca_file, "wna-cloud");
+	for (int i = 0; i < draft->conf.checks.count; i++)
+		check_local(&look, i);
 }
 
-enum conf_error conf_check_users(const struct conf *conf, const struct conf_origins *origins,
-                                 struct conf_problem *problem)
+void conf_check_users(struct conf_draft *draft)
 {
+	const struct conf_hooks *hooks = &draft->conf.hooks;
 	struct passwd entry, *found = NULL;
 	char buf[4096], word[128];
 	int rc;
 
-	memset(problem, 0, sizeof *problem);
-	if (!conf->hooks.enabled)
-		return CONF_OK;
-	rc = getpwnam_r(conf->hooks.user, &entry, buf, sizeof buf, &found);
-	if (found)
-		return CONF_OK;
-	return conf_blame(origins, CONF_VALUE, "hooks", "user", problem,
-	                  "expected a user of this machine, got %s: %s", conf->hooks.user,
-	                  rc ? str_errno(rc, word, sizeof word) : "it does not exist");
-}
-
-const char *conf_remark(const struct conf *conf)
-{
-	for (int i = 0; i < conf->checks.count; i++) {
-		if (conf->checks.item[i].scope == SCOPE_LOCAL)
-			return NULL;
-	}
-	return "no local check is configured, so /healthz says nothing of the web server";
+	if (!hooks->enabled || !*hooks->user)
+		return;
+	rc = getpwnam_r(hooks->user, &entry, buf, sizeof buf, &found);
+	if (!found)
+		conf_blame(draft, CONF_VALUE, "hooks", -1, "user",
+		           "expected a user of this machine, got %s: %s", hooks->user,
+		           rc ? str_errno(rc, word, sizeof word) : "it does not exist");
 }

@@ -1,38 +1,51 @@
-/* wnad -T and --keys; blocks on the stream. */
+/* For wnactl config and the build; blocks on the stream. */
 #include <errno.h>
 #include <string.h>
 
 #include "conf_table.h"
+#include "str.h"
 
-static void print_section(const char *section, const char *title, const void *base, FILE *to)
+static void print_section(struct conf_draft *draft, const char *section, int slot, FILE *to)
 {
+	const struct conf *conf = &draft->conf;
+	const void *base = slot < 0 ? (const void *)conf : &conf->checks.item[slot];
 	char text[LIMIT_CONF_LINE];
+	const struct conf_origin *at;
+	bool told = false; /* that the following values are defaults */
 
-	fprintf(to, "[%s]\n", title);
+	fprintf(to, "[%s%s%s]\n", section, slot < 0 ? "" : " ",
+	        slot < 0 ? "" : conf->checks.item[slot].name);
 	for (size_t i = 0; i < conf_keys_count; i++) {
 		const struct conf_key *key = &conf_keys[i];
 
-		if (strcmp(key->section, section) == 0)
-			fprintf(to, "%s = %s\n", key->name,
-			        conf_key_text(key, base, text, sizeof text));
+		if (strcmp(key->section, section) != 0)
+			continue;
+		at = conf_origin_of(draft, key, slot);
+		if (at->file) {
+			/* A line break in a file's name must not end the comment. */
+			str_clean(text, sizeof text, draft->files[at->file],
+			          strlen(draft->files[at->file]));
+			fprintf(to, "# %s:%d\n", text, at->line);
+		} else if (!told) {
+			fputs("# default\n", to);
+		}
+		told = !at->file;
+		fprintf(to, "%s = %s\n", key->name, conf_key_text(key, base, text, sizeof text));
 	}
 }
 
-int conf_print(const struct conf *conf, FILE *to)
+int conf_print(struct conf_draft *draft, FILE *to)
 {
-	static const char *const sections[] = { "agent",    "health", "imds",   "mount",
-		                                "database", "hooks",  "metrics" };
-	char title[LIMIT_NAME + 8];
-
-	for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+	for (int i = 0; conf_sections[i]; i++) {
+		if (strcmp(conf_sections[i], "check") == 0)
+			continue;
 		if (i > 0)
 			fputc('\n', to);
-		print_section(sections[i], sections[i], conf, to);
+		print_section(draft, conf_sections[i], -1, to);
 	}
-	for (int i = 0; i < conf->checks.count; i++) {
-		snprintf(title, sizeof title, "check %s", conf->checks.item[i].name);
+	for (int i = 0; i < draft->conf.checks.count; i++) {
 		fputc('\n', to);
-		print_section("check", title, &conf->checks.item[i], to);
+		print_section(draft, "check", i, to);
 	}
 	return fflush(to) == 0 ? 0 : -errno;
 }

@@ -1,15 +1,14 @@
 /*
- * The one table of configuration keys, private to the conf library: parser,
- * `wnad -t`, `wnad -T` and the man page's list are read off it.
+ * The table of configuration keys, and what the files of this room share. The
+ * reader, `wnactl check`, `wnactl config` and the list in agent.conf(5) use the table.
  */
 #ifndef CONF_TABLE_H
 #define CONF_TABLE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conf.h"
+#include "conf_load.h"
 
 enum conf_type {
 	CONF_TYPE_BOOL,     /* bool; yes/no */
@@ -23,7 +22,7 @@ enum conf_type {
 	CONF_TYPE_ENUM,     /* int32_t index into `names` */
 	CONF_TYPE_ENDPOINT, /* struct net_endpoint, may be empty if the default is */
 	CONF_TYPE_NETS,     /* struct net_list */
-	CONF_TYPE_STATUS,   /* two int32_t: "200" or "200-399" */
+	CONF_TYPE_STATUS,   /* two int32_t: "200" or "200-299" */
 };
 
 struct conf_key {
@@ -37,25 +36,51 @@ struct conf_key {
 	const char *help;
 };
 
+/* The keys of a section stand together. */
 extern const struct conf_key conf_keys[];
 extern const size_t conf_keys_count;
 
+/* The sections in the order of conf_keys; NULL behind the last. */
+extern const char *const conf_sections[];
+
 /* NULL if there is no such section or key. */
 const struct conf_key *conf_key_find(const char *section, const char *name);
-bool conf_section_known(const char *section);
+/* The index in conf_sections, or -1. */
+int conf_section_find(const char *section);
+
+/* The key of `section` (NULL: the section) that `word` is a misspelling of, or NULL. */
+const char *conf_nearest(const char *section, const char *word);
 
 /*
  * Sets one value in *base (struct conf, or struct conf_check). False with what
- * was expected in `expected` if the text is not such a value.
+ * was expected in `expected` if the text is not a value of that kind.
  */
 bool conf_key_set(const struct conf_key *key, void *base, const char *text, char *expected,
                   size_t size);
 
+/* All keys of a section, to their defaults. */
+void conf_section_reset(const char *section, void *base);
+
 /* The value as conf_key_set would read it. Returns `ret`. */
 char *conf_key_text(const struct conf_key *key, const void *base, char *ret, size_t size);
 
-/* What the values say of each other. *ret_key names the key to blame. */
-enum conf_error conf_check_values(const struct conf *conf, const char **ret_section,
-                                  const char **ret_key, char *expected, size_t size);
+/* Adds to the problems what values say of each other. */
+void conf_check_values(struct conf_draft *draft);
+
+/* Where the key is noted; `slot`: of conf.checks for keys of checks, else -1. */
+struct conf_origin *conf_origin_of(struct conf_draft *draft, const struct conf_key *key, int slot);
+
+/* Adds "FILE:LINE: text" to the problems; for CONF_OK "FILE:LINE: warning: text" to the
+ * remarks. */
+void conf_problem_put(struct conf_draft *draft, enum conf_error error, struct conf_origin at,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * The same with "SECTION.KEY: " before the text, at the line that gave the key, or
+ * that opened the section, or at the main file. Does nothing if the key's line has a
+ * problem already: its value is then not what the operator meant.
+ */
+void conf_blame(struct conf_draft *draft, enum conf_error error, const char *section, int slot,
+                const char *key, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 #endif

@@ -1,4 +1,4 @@
-/* wnad only; never blocks. Single values: text to struct and back. */
+/* For wnad and wnactl; never blocks. Single values: text to struct and back. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -169,7 +169,7 @@ bool conf_key_set(const struct conf_key *key, void *base, const char *text, char
 		return net_list_parse(text, (struct net_list *)(void *)at);
 	case CONF_TYPE_STATUS:
 		sb_printf(&expected,
-		          "a status or range from %" PRId64 " to %" PRId64 ", as 200-399", key->min,
+		          "a status or range from %" PRId64 " to %" PRId64 ", as 200-299", key->min,
 		          key->max);
 		return status_range(text, key->min, key->max, (int32_t *)(void *)at);
 	}

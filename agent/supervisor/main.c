@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf_load.h"
 #include "purge.h"
 #include "supervisor.h"
 
@@ -110,28 +111,27 @@ static enum mode parse(int argc, char **argv, struct command *ret)
 /* Exit code = enum conf_error. */
 static int check(const struct supervisor_options *options, bool print)
 {
-	static struct conf conf;
-	struct conf_origins *origins = NULL;
-	struct conf_problem problem;
-	enum conf_error error = conf_load(options->conf_file, &conf, &origins, &problem);
-	const char *remark;
+	struct conf_draft *draft = conf_read(options->conf_file);
+	int code = SUPERVISOR_FAILED;
 
-	if (error == CONF_OK && !print)
-		error = conf_check_machine(&conf, origins, "/proc/self/mountinfo", &problem);
-	if (error == CONF_OK && !print)
-		error = conf_check_users(&conf, origins, &problem);
-	conf_origins_free(origins);
-	if (error != CONF_OK) {
-		fprintf(stderr, "%s\n", problem.text);
-		return (int)error;
+	if (!draft)
+		return code;
+	if (!print) {
+		conf_check_machine(draft, "/proc/self/mountinfo");
+		conf_check_users(draft);
+		conf_check_meaning(draft);
 	}
-	if (print)
-		return conf_print(&conf, stdout) < 0 ? SUPERVISOR_FAILED : 0;
-	remark = conf_remark(&conf);
-	if (remark)
-		fprintf(stderr, "%s: warning: %s\n", options->conf_file, remark);
-	printf("%s: good\n", options->conf_file);
-	return 0;
+	for (int i = 0; i < draft->problems.count && i < CONF_PROBLEMS_MAX; i++)
+		fprintf(stderr, "%s\n", draft->problems.item[i].text);
+	for (int i = 0; i < draft->remarks.count && i < CONF_PROBLEMS_MAX; i++)
+		fprintf(stderr, "%s\n", draft->remarks.item[i].text);
+	code = (int)draft->problems.item[0].error;
+	if (code == CONF_OK && print && conf_print(draft, stdout) < 0)
+		code = SUPERVISOR_FAILED;
+	if (code == CONF_OK && !print)
+		printf("%s: good\n", options->conf_file);
+	conf_draft_free(draft);
+	return code;
 }
 
 int main(int argc, char **argv)

@@ -9,6 +9,7 @@
 
 #include "children.h"
 #include "clock.h"
+#include "conf_load.h"
 #include "listener.h"
 #include "log.h"
 #include "rundir.h"
@@ -25,35 +26,40 @@ struct change {
 	unsigned parts;
 };
 
-/* Everything that `wnad -t` looks at; the users only if their part changed. */
-static bool read_conf(const struct supervisor *sv, struct change *change,
-                      struct conf_problem *problem)
+/* Everything that `wnactl check` looks at; the users only if their part changed. */
+static bool read_conf(const struct supervisor *sv, struct change *change, char *why, size_t size)
 {
-	struct conf_origins *origins = NULL;
-	bool good = conf_load(sv->options.conf_file, &change->conf, &origins, problem) == CONF_OK &&
-	            conf_check_machine(&change->conf, origins, "/proc/self/mountinfo", problem) ==
-	                    CONF_OK;
+	struct conf_draft *draft = conf_read(sv->options.conf_file);
+	struct sb sb;
+	bool good;
 
-	if (good && sv->options.debug)
+	if (!draft) {
+		str_copy(why, size, "out of memory");
+		return false;
+	}
+	conf_check_machine(draft, "/proc/self/mountinfo");
+	change->conf = draft->conf;
+	if (sv->options.debug)
 		change->conf.agent.log_level = LOG_LEVEL_DEBUG;
-	if (good)
-		change->parts = conf_changed_parts(&sv->conf, &change->conf);
-	if (good && change->parts & PART_HOOKS)
-		good = conf_check_users(&change->conf, origins, problem) == CONF_OK;
-	conf_origins_free(origins);
+	change->parts = conf_changed_parts(&sv->conf, &change->conf);
+	if (change->parts & PART_HOOKS)
+		conf_check_users(draft);
+	good = draft->problems.count == 0;
+	sb_init(&sb, why, size);
+	if (draft->problems.count > 1)
+		sb_printf(&sb, "%d problems, the first: ", draft->problems.count);
+	sb_put(&sb, draft->problems.item[0].text);
+	conf_draft_free(draft);
 	return good;
 }
 
 static bool prepare(const struct supervisor *sv, struct change *change, char *why, size_t size)
 {
-	struct conf_problem problem = { 0 };
 	char missing[LIMIT_NAME] = "", address[NET_ADDR_TEXT];
 	int rc;
 
-	if (!read_conf(sv, change, &problem)) {
-		str_copy(why, size, problem.text);
+	if (!read_conf(sv, change, why, size))
 		return false;
-	}
 	if (change->parts & PART_HOOKS) {
 		rc = users_load(&change->conf, &change->users, missing);
 		if (rc < 0) {

@@ -19,6 +19,7 @@
 
 #include "children.h"
 #include "clock.h"
+#include "conf_load.h"
 #include "leftover.h"
 #include "listener.h"
 #include "log.h"
@@ -75,23 +76,25 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what, (void)arg;
 }
 
-static void check_machine(struct supervisor *sv, const struct conf_origins *origins)
+static void check_machine(struct supervisor *sv, struct conf_draft *draft)
 {
-	struct conf_problem problem;
-
 	/*
 	 * At a reload these problems refuse the new configuration. At start there is
 	 * no old one, and no answer at all would be worse: the worker concerned
 	 * looks again by itself, and waits.
 	 */
-	if (conf_check_machine(&sv->conf, origins, "/proc/self/mountinfo", &problem) != CONF_OK)
-		log_warning("agent: %s", problem.text);
+	conf_check_machine(draft, "/proc/self/mountinfo");
+	for (int i = 0; i < draft->problems.count && i < CONF_PROBLEMS_MAX; i++)
+		log_warning("agent: %s", draft->problems.item[i].text);
+	memset(&draft->problems, 0, sizeof draft->problems);
 	/* Hooks are an extra: without their user the node still has to answer. */
-	if (conf_check_users(&sv->conf, origins, &problem) != CONF_OK) {
+	conf_check_users(draft);
+	if (draft->problems.count) {
 		sv->conf.hooks.enabled = false;
 		snprintf(sv->hooks_why, sizeof sv->hooks_why, "off until a reload: %.120s",
-		         problem.text);
-		log_warning("agent: %s; hooks are off until a reload", problem.text);
+		         draft->problems.item[0].text);
+		log_warning("agent: %s; hooks are off until a reload",
+		            draft->problems.item[0].text);
 	}
 }
 
@@ -311,10 +314,8 @@ int supervisor_run(const struct supervisor_options *options)
 {
 	/* Not on the stack: a table of children, a configuration and a log buffer. */
 	struct supervisor *sv = calloc(1, sizeof *sv);
-	struct conf_origins *origins = NULL;
-	struct conf_problem problem;
+	struct conf_draft *draft = NULL;
 	int code = SUPERVISOR_FAILED;
-	enum conf_error error;
 	int64_t now;
 
 	if (!sv)
@@ -328,16 +329,20 @@ int supervisor_run(const struct supervisor_options *options)
 		return SUPERVISOR_FAILED;
 	}
 	spawn_hold(options->libexec, sv->exe_fds);
-	error = conf_load(options->conf_file, &sv->conf, &origins, &problem);
-	if (error != CONF_OK) {
-		log_error("agent: %s", problem.text);
-		code = (int)error;
+	draft = conf_read(options->conf_file);
+	if (!draft)
+		goto out;
+	if (draft->problems.count) {
+		for (int i = 0; i < draft->problems.count && i < CONF_PROBLEMS_MAX; i++)
+			log_error("agent: %s", draft->problems.item[i].text);
+		code = (int)draft->problems.item[0].error;
 		goto out;
 	}
+	sv->conf = draft->conf;
 	if (options->debug)
 		sv->conf.agent.log_level = LOG_LEVEL_DEBUG;
 	log_init("wnad", (enum log_level)sv->conf.agent.log_level);
-	check_machine(sv, origins);
+	check_machine(sv, draft);
 	if (!users_and_folders(sv) || !listeners(sv) || !loop_init(sv))
 		goto out;
 	now = clock_ms();
@@ -355,7 +360,7 @@ int supervisor_run(const struct supervisor_options *options)
 	log_info("agent: stopped%s", children_stopped(sv) ? "" : ", somebody is stuck");
 	code = SUPERVISOR_STOPPED;
 out:
-	conf_origins_free(origins);
+	conf_draft_free(draft);
 	fini(sv);
 	free(sv);
 	return code;

@@ -98,7 +98,7 @@ def test_dependencies(born: Seen, note: Note) -> None:
     brought = sorted({name for name in installed if not name.startswith("gpg-pubkey")} - known)
     note("dependencies beyond the image: " + " ".join(brought))
     # As packaging/rpm/README.md lists them; and cJSON, which the package for Amazon Linux brings.
-    assert brought == sorted(["cjson", "inih", "libevent", "mariadb-connector-c"])
+    assert brought == sorted(["cjson", "libevent", "mariadb-connector-c"])
 
 
 def test_time_to_the_first_healthy_answer(born: Seen, world: BootWorld, note: Note) -> None:

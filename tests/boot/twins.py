@@ -27,7 +27,7 @@ BASE_LIBRARIES = ("libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "libcurl.so.
                   "libblkid.so.1", "libselinux.so.1", "libcares.so.2")
 # Those that dnf has to bring, by package.
 LIBRARIES = {"libevent": ("libevent_core-2.1.so.7", "libevent_extra-2.1.so.7"),
-             "inih": ("libinih.so.1",), "cjson": ("libcjson.so.1",),
+             "cjson": ("libcjson.so.1",),
              "mariadb-connector-c": ("libmariadb.so.3",)}
 BASE_PROVIDES = ("/bin/sh", "/bin/bash", "/usr/bin/bash", "/usr/bin/sh", "/usr/bin/python3", "systemd",
                  "shadow-utils", "rtld(GNU_HASH)", "curl-minimal", "python3", "bash", "coreutils",

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "conf_load.h"
 #include "harness.h"
 
 int main(int argc, char **argv)

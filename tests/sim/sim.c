@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "conf_load.h"
 #include "log.h"
 #include "script.h"
 #include "str.h"
@@ -44,15 +45,19 @@ static struct script script;
 static void start_world(unsigned resumed)
 {
 	static struct conf conf;
-	struct conf_problem problem;
+	struct conf_draft *draft;
 	char path[64];
 	int fd = memfd_create("agent.conf", MFD_CLOEXEC);
 
 	if (fd < 0 || write(fd, script.conf, strlen(script.conf)) < 0)
 		script_fail(&script, "cannot store the configuration: %s", strerror(errno));
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	if (conf_load(path, &conf, NULL, &problem) != CONF_OK)
-		script_fail(&script, "configuration: %s", problem.text);
+	draft = conf_read(path);
+	if (!draft || draft->problems.count)
+		script_fail(&script, "configuration: %s",
+		            draft ? draft->problems.item[0].text : "out of memory");
+	conf = draft->conf;
+	conf_draft_free(draft);
 	close(fd);
 	world_init(&world, &conf, resumed);
 }

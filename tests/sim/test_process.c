@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "conf_load.h"
 #include "harness.h"
 #include "verdict.h"
 

@@ -2,7 +2,7 @@
  * play_wnad [-t MS] CONF WORKER [ARG]: stands in for wnad and its core
  * around one worker, so that a test sees the very facts it sends.
  *
- * Reads CONF with conf_load, starts WORKER as the contract of worker.h says
+ * Reads CONF with conf_read, starts WORKER as the contract of worker.h says
  * (descriptors 3 and 4, own process group), and writes to standard output:
  *
  *	fact NAME VALUE|TEXT|WHY
@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "conf.h"
+#include "conf_load.h"
 #include "fact.h"
 #include "msg.h"
 #include "str.h"
@@ -111,9 +111,8 @@ static void watch(pid_t pid, int fd, int64_t timeout_ms)
 
 int main(int argc, char **argv)
 {
-	struct conf_problem problem;
+	struct conf_draft *draft;
 	int64_t timeout_ms = 60000;
-	struct conf conf;
 	int ends[2], conf_fd, option;
 	pid_t pid;
 
@@ -125,11 +124,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: play_wnad [-t MS] CONF WORKER [ARG]\n");
 		return 2;
 	}
-	if (conf_load(argv[optind], &conf, NULL, &problem) != CONF_OK) {
-		fprintf(stderr, "play_wnad: %s\n", problem.text);
+	draft = conf_read(argv[optind]);
+	if (!draft || draft->problems.count) {
+		fprintf(stderr, "play_wnad: %s\n",
+		        draft ? draft->problems.item[0].text : "out of memory");
 		return 2;
 	}
-	conf_fd = conf_to_memfd(&conf);
+	conf_fd = conf_to_memfd(&draft->conf);
 	if (conf_fd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		fail("setting up");
 	pid = start(argv + optind + 1, ends[1], conf_fd);

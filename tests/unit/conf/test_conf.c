@@ -14,24 +14,23 @@
 
 #include <cmocka.h>
 
-#include "conf.h"
+#include "conf_load.h"
 #include "files.h"
 
-/* Loads one file of the given text; on an error nothing may have changed. */
+/* Loads one file of the given text. The first problem's error and text, or the configuration. */
 static enum conf_error load(const char *text, struct conf *conf, char *why, size_t size)
 {
-	struct conf_problem problem;
-	struct conf before;
+	struct conf_draft *draft;
 	enum conf_error error;
 
 	put("agent.conf", text, strlen(text));
-	memset(conf, 0x5a, sizeof *conf);
-	before = *conf;
-	error = conf_load(main_file, conf, NULL, &problem);
-	if (error)
-		assert_memory_equal(&before, conf, sizeof before);
-	assert_int_equal(error, problem.error);
-	snprintf(why, size, "%s", problem.text);
+	draft = conf_read(main_file);
+	assert_non_null(draft);
+	error = draft->problems.item[0].error;
+	if (!error)
+		*conf = draft->conf;
+	snprintf(why, size, "%s", draft->problems.item[0].text);
+	conf_draft_free(draft);
 	return error;
 }
 
@@ -60,7 +59,7 @@ static const char full[] = "# a comment\n"
                            "[check web]\n"
                            "type = http\n"
                            "url = http://127.0.0.1:8080/health.html\n"
-                           "status = 200-299\n"
+                           "status = 200-204\n"
                            "interval = 1500ms\n"
                            "[check disk]\n"
                            "type = disk\n"
@@ -93,7 +92,7 @@ static void a_full_file(void **state)
 	assert_int_equal(conf.health.status_allow.count, 2);
 	assert_int_equal(conf.checks.count, 2);
 	assert_string_equal(conf.checks.item[0].name, "web");
-	assert_int_equal(conf.checks.item[0].status_max, 299);
+	assert_int_equal(conf.checks.item[0].status_max, 204);
 	assert_int_equal(conf.checks.item[0].interval_ms, 1500);
 	assert_int_equal(conf.checks.item[1].type, CHECK_DISK);
 	assert_int_equal(conf.checks.item[1].min_free_bytes, 500 * 1024 * 1024);
@@ -101,22 +100,59 @@ static void a_full_file(void **state)
 	assert_int_equal(conf.metrics.push_ms, 60000);
 }
 
+static char *print(struct conf_draft *draft)
+{
+	char *text;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_int_equal(conf_print(draft, f), 0);
+	fclose(f);
+	return text;
+}
+
 static void what_is_printed_reads_back_the_same(void **state)
 {
-	struct conf conf, again;
+	struct conf_draft *draft;
+	struct conf again;
 	char why[600], *text;
-	size_t len;
-	FILE *f;
 
 	(void)state;
-	assert_int_equal(load(full, &conf, why, sizeof why), CONF_OK);
-	f = open_memstream(&text, &len);
-	assert_int_equal(conf_print(&conf, f), 0);
-	fclose(f);
+	put("agent.conf", full, strlen(full));
+	draft = conf_read(main_file);
+	assert_int_equal(draft->problems.count, 0);
+	text = print(draft);
 	if (load(text, &again, why, sizeof why))
 		fail_msg("%s", why);
-	assert_memory_equal(&conf, &again, sizeof conf);
+	assert_memory_equal(&draft->conf, &again, sizeof again);
+	conf_draft_free(draft);
 	free(text);
+}
+
+static void a_printed_value_names_its_line(void **state)
+{
+	static const char main_text[] = "[health]\nmax_connections = 50\n\nidle_timeout = 9s\n";
+	static const char drop_in[] = "# c\n[check w]\nrise = 1\n[health]\nmax_connections = 60\n";
+	struct conf_draft *draft;
+	char wanted[512], *text;
+
+	(void)state;
+	put("agent.conf", main_text, strlen(main_text));
+	put("agent.conf.d/10-a.conf", drop_in, strlen(drop_in));
+	draft = conf_read(main_file);
+	text = print(draft);
+	snprintf(wanted, sizeof wanted,
+	         "[health]\n# default\nlisten = 0.0.0.0:8099\nstatus_allow = \n# %s/10-a.conf:5\n"
+	         "max_connections = 60\n# default\nrequest_timeout = 5s\n# %s:4\n"
+	         "idle_timeout = 9s\n# default\nstart_grace = 5s\n\n[imds]\n# default\n",
+	         drop_dir, main_file);
+	assert_non_null(strstr(text, wanted));
+	snprintf(wanted, sizeof wanted, "\n# %s/10-a.conf:3\nrise = 1\n# default\nfall = 3\n",
+	         drop_dir);
+	assert_non_null(strstr(strstr(text, "\n[check w]\n"), wanted));
+	conf_draft_free(draft);
+	free(text);
+	assert_int_equal(system("rm -f /tmp/wna-conf-*/agent.conf.d/*"), 0);
 }
 
 #define DATABASE "[database]\nenabled = yes\nendpoint = db\npassword_file = /p\ntls_ca = /ca\n"
@@ -257,7 +293,6 @@ static void bad_files(void **state)
 		  ":2: metrics.endpoint: expected nothing" },
 		{ "[check w]\ntype = http\nurl = http://127.0.0.1/\nstatus = 300-200\n", CONF_VALUE,
 		  ":4: check w.status" },
-		/* inih reads no further than the bracket */
 		{ "[agent] log_level = nonsense\n", CONF_SYNTAX,
 		  ":1: expected nothing after [agent] but a comment, got \"log_level = "
 		  "nonsense\"" },
@@ -323,6 +358,8 @@ static void a_check_is_the_local_web_server(void **state)
 	assert_int_equal(conf.checks.item[0].type, CHECK_HTTP);
 	assert_int_equal(conf.checks.item[0].scope, SCOPE_LOCAL);
 	assert_string_equal(conf.checks.item[0].url, "http://127.0.0.1/health.html");
+	assert_int_equal(conf.checks.item[0].status_min, 200);
+	assert_int_equal(conf.checks.item[0].status_max, 299);
 }
 
 static void comments_and_a_byte_order_mark(void **state)
@@ -339,8 +376,7 @@ static void comments_and_a_byte_order_mark(void **state)
 	assert_int_equal(conf.imds.timeout_ms, 2000);
 }
 
-/* inih's buffer has 200 bytes where it is built as it comes. */
-static void lines_that_inih_would_split(void **state)
+static void long_lines(void **state)
 {
 	static const char nets[] = "[health]\nstatus_allow = 10.100.100.0/24 10.100.101.0/24 "
 	                           "10.100.102.0/24 10.100.103.0/24 10.100.104.0/24 "
@@ -357,7 +393,6 @@ static void lines_that_inih_would_split(void **state)
 		{ "[imds]\nendpoint = http://h/", 400, CONF_OK, "" },
 		{ "[imds]\nendpoint = http://h/", 600, CONF_VALUE, ":2: imds.endpoint" },
 		{ "[imds]\nendpoint = http://h/", 1500, CONF_SYNTAX, ":2: line longer than 1022" },
-		{ "[imds]\n", 300, CONF_SYNTAX, ":2: no section or key is longer" },
 	};
 	struct conf conf;
 	char text[2000], why[600];
@@ -400,15 +435,28 @@ static void comments_behind_a_value(void **state)
 
 static void binary_files(void **state)
 {
-	static const char nul[] = "[health]\nlisten\0 = 1.2.3.4:1\n";
-	struct conf_problem problem;
-	struct conf conf;
+	static const struct {
+		const char *text;
+		size_t len;
+		const char *why;
+	} table[] = {
+		{ "[health]\nlisten\0 = 1.2.3.4:1\n", 29, ":2: line longer than 1022 bytes, or" },
+		{ "[hooks]\nuser = a\0b", 19, ":2: line longer than 1022 bytes, or" },
+		{ "[hooks]\nuser = a\x01\n", 18, ":2: hooks.user: expected" },
+		/* What is shown of the file steers no terminal. */
+		{ "[hooks]\nu\x1b[2J = a\n", 19, ":2: hooks.u?[2J: unknown key" },
+	};
 
 	(void)state;
-	put("agent.conf", nul, sizeof nul - 1);
-	assert_int_not_equal(conf_load(main_file, &conf, NULL, &problem), CONF_OK);
-	put("agent.conf", "[hooks]\nuser = a\x01\n", 17);
-	assert_int_equal(conf_load(main_file, &conf, NULL, &problem), CONF_VALUE);
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct conf_draft *draft;
+
+		put("agent.conf", table[i].text, table[i].len);
+		draft = conf_read(main_file);
+		if (!strstr(draft->problems.item[0].text, table[i].why))
+			fail_msg("case %zu: got \"%s\"", i, draft->problems.item[0].text);
+		conf_draft_free(draft);
+	}
 }
 
 static void too_many_checks(void **state)
@@ -428,32 +476,134 @@ static void too_many_checks(void **state)
 
 static void drop_ins_come_later_and_replace(void **state)
 {
-	struct conf_problem problem;
 	struct conf conf;
 	char why[600];
 
 	(void)state;
 	put("agent.conf.d/20-b.conf", "[health]\nmax_connections = 200\n", 31);
 	put("agent.conf.d/10-a.conf", "[health]\nmax_connections = 100\n[imds]\ntimeout = 2s\n",
-	    52);
+	    51);
 	put("agent.conf.d/30-ignored", "nonsense", 8);
 	assert_int_equal(load("[health]\nmax_connections = 50\n", &conf, why, sizeof why), CONF_OK);
 	assert_int_equal(conf.health.max_connections, 200);
 	assert_int_equal(conf.imds.timeout_ms, 2000);
 	put("agent.conf.d/20-b.conf", "[health]\nmax_connections = x\n", 29);
-	assert_int_equal(conf_load(main_file, &conf, NULL, &problem), CONF_VALUE);
-	assert_non_null(strstr(problem.text, "agent.conf.d/20-b.conf:2: health.max_connections"));
+	assert_int_equal(load("", &conf, why, sizeof why), CONF_VALUE);
+	assert_non_null(strstr(why, "agent.conf.d/20-b.conf:2: health.max_connections"));
 	assert_int_equal(system("rm -f /tmp/wna-conf-*/agent.conf.d/*"), 0);
 }
 
 static void a_missing_file(void **state)
 {
-	struct conf_problem problem;
-	struct conf conf;
+	struct conf_draft *draft = conf_read("/nowhere/agent.conf");
 
 	(void)state;
-	assert_int_equal(conf_load("/nowhere/agent.conf", &conf, NULL, &problem), CONF_UNREADABLE);
-	assert_non_null(strstr(problem.text, "/nowhere/agent.conf: cannot be read: No such file"));
+	assert_int_equal(draft->problems.count, 1);
+	assert_int_equal(draft->problems.item[0].error, CONF_UNREADABLE);
+	assert_non_null(strstr(draft->problems.item[0].text,
+	                       "/nowhere/agent.conf: cannot be read: No such file"));
+	conf_draft_free(draft);
+}
+
+/* Of every file, each on its line; what follows from another problem is not told. */
+static void all_problems_at_once(void **state)
+{
+	static const char text[] = "[helth]\n"                  /* 1 */
+	                           "listen = 1.2.3.4:1\n"       /* of no section */
+	                           "[health\n"                  /* 3 */
+	                           "max_connections = 1\n"      /* of no section */
+	                           "[imds]\n"                   /* 5 */
+	                           "timeout = 5 parsecs\n"      /* 6 */
+	                           "timeout = 2s\n"             /* 7 */
+	                           "nonsense\n"                 /* 8 */
+	                           "refresh = 2s # fast\n"      /* 9 */
+	                           "[mount]\n"                  /* 10 */
+	                           "enabled = yes\n"            /* 11 */
+	                           "filesystem = fs-12345678\n" /* 12 */
+	                           "probe_interval = 10m\n"     /* 13 */
+	                           "max_age = soon\n"           /* 14 */
+	                           "[database]\n"               /* 15 */
+	                           "enabled = yes\n";           /* 16 */
+	static const char drop_in[] = "[check a b]\n[check w]\ntype = tcp\n";
+	static const char *const wanted[] = {
+		"agent.conf:1: [helth]: unknown section; did you mean [health]?",
+		"agent.conf:3: expected ]",
+		"agent.conf:6: imds.timeout: expected a duration",
+		"agent.conf:7: imds.timeout: duplicate key, first given at line 6",
+		"agent.conf:8: expected [section], key = value",
+		"agent.conf:9: imds.refresh: a comment needs a line of its own, got \"# fast\"",
+		"agent.conf:12: mount.filesystem: unknown key; did you mean file_system?",
+		"agent.conf:14: mount.max_age: expected a duration",
+		"10-a.conf:1: [check a b]: expected a name",
+		"10-a.conf:2: check w.address: expected ADDRESS:PORT",
+		"agent.conf:15: database.endpoint: expected",
+		"agent.conf:15: database.password_file: expected",
+		"agent.conf:15: database.tls_ca: expected",
+	};
+	const size_t count = sizeof wanted / sizeof wanted[0];
+	struct conf_draft *draft;
+
+	(void)state;
+	put("agent.conf", text, strlen(text));
+	put("agent.conf.d/10-a.conf", drop_in, strlen(drop_in));
+	draft = conf_read(main_file);
+	for (size_t i = 0; i < count; i++) {
+		if (!strstr(draft->problems.item[i].text, wanted[i]))
+			fail_msg("%zu: got \"%s\", wanted \"%s\"", i, draft->problems.item[i].text,
+			         wanted[i]);
+	}
+	assert_int_equal(draft->problems.count, count);
+	conf_draft_free(draft);
+	assert_int_equal(system("rm -f /tmp/wna-conf-*/agent.conf.d/*"), 0);
+}
+
+static void more_problems_than_are_kept(void **state)
+{
+	struct conf_draft *draft;
+	char text[1000] = "[health]\n";
+
+	(void)state;
+	for (int i = 0; i < CONF_PROBLEMS_MAX + 3; i++)
+		strcat(text, "nonsense\n");
+	put("agent.conf", text, strlen(text));
+	draft = conf_read(main_file);
+	assert_int_equal(draft->problems.count, CONF_PROBLEMS_MAX + 3);
+	assert_non_null(strstr(draft->problems.item[CONF_PROBLEMS_MAX - 1].text, ":33: "));
+	conf_draft_free(draft);
+}
+
+static void the_nearest_word(void **state)
+{
+	static const struct {
+		const char *text, *wanted;
+	} table[] = {
+		{ "[check w]\npaht = /\n", "w.paht: unknown key; did you mean path?" },
+		{ "[check w]\ntyp = tcp\n", "w.typ: unknown key; did you mean type?" },
+		{ "[check w]\nintervall = 1s\n", "did you mean interval?" },
+		{ "[check w]\nmin_free_inode_percents = 1\n",
+		  "did you mean min_free_inodes_percent?" },
+		{ "[mount]\nFile_System = fs-12345678\n", "did you mean file_system?" },
+		/* a key of another section, a word that is near to nothing, a very long one */
+		{ "[mount]\nurl = x\n", "mount.url: unknown key; wnactl config --keys lists" },
+		{ "[health]\ncolour = red\n", "unknown key; wnactl config --keys lists" },
+		{ "[health]\n = red\n", "health.: unknown key; wnactl config --keys lists" },
+		{ "[health]\nlistenlistenlistenlistenlistenlistenlistenlistenlistenlisten12345 = "
+		  "1\n",
+		  "unknown key; wnactl config --keys lists" },
+		{ "[databse]\n", "[databse]: unknown section; did you mean [database]?" },
+		{ "[chek web]\n", "[chek web]: unknown section; did you mean [check NAME]?" },
+		{ "[check]\n", "[check]: unknown section; did you mean [check NAME]?" },
+		{ "[rds]\n", "[rds]: unknown section, expected agent, health, imds, mount, check" },
+	};
+	struct conf conf;
+	char why[600];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		assert_int_equal(load(table[i].text, &conf, why, sizeof why), CONF_UNKNOWN);
+		if (!strstr(why, table[i].wanted))
+			fail_msg("got \"%s\", wanted \"%s\"", why, table[i].wanted);
+	}
 }
 
 static void the_memfd_is_sealed(void **state)
@@ -528,17 +678,21 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(a_full_file),
 		cmocka_unit_test(what_is_printed_reads_back_the_same),
+		cmocka_unit_test(a_printed_value_names_its_line),
 		cmocka_unit_test(keys_as_the_man_page_shows_them),
 		cmocka_unit_test(bad_files),
 		cmocka_unit_test(values_that_are_taken),
 		cmocka_unit_test(a_check_is_the_local_web_server),
 		cmocka_unit_test(comments_and_a_byte_order_mark),
-		cmocka_unit_test(lines_that_inih_would_split),
+		cmocka_unit_test(long_lines),
 		cmocka_unit_test(comments_behind_a_value),
 		cmocka_unit_test(binary_files),
 		cmocka_unit_test(too_many_checks),
 		cmocka_unit_test(drop_ins_come_later_and_replace),
 		cmocka_unit_test(a_missing_file),
+		cmocka_unit_test(all_problems_at_once),
+		cmocka_unit_test(more_problems_than_are_kept),
+		cmocka_unit_test(the_nearest_word),
 		cmocka_unit_test(the_memfd_is_sealed),
 		cmocka_unit_test(another_version_is_refused),
 	};

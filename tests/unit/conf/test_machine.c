@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "conf.h"
+#include "conf_load.h"
 #include "files.h"
 
 static char mountinfo[128];
@@ -43,22 +43,20 @@ static void put_mounts(const char *lines)
 	put_text("mountinfo", text);
 }
 
-/* Reads the configuration and looks at the machine, as `wnad -t` does. */
+/* Reads the configuration and looks at the machine, as `wnactl check` does. */
 static enum conf_error look(const char *text)
 {
-	struct conf_origins *origins = NULL;
-	struct conf conf;
-	enum conf_error error;
+	struct conf_draft *draft;
 
 	put_text("agent.conf", text);
-	if (conf_load(main_file, &conf, &origins, &problem) != CONF_OK)
-		fail_msg("%s", problem.text);
-	error = conf_check_machine(&conf, origins, mountinfo, &problem);
-	if (!error)
-		error = conf_check_users(&conf, origins, &problem);
-	assert_int_equal(error, problem.error);
-	conf_origins_free(origins);
-	return error;
+	draft = conf_read(main_file);
+	if (draft->problems.count)
+		fail_msg("%s", draft->problems.item[0].text);
+	conf_check_machine(draft, mountinfo);
+	conf_check_users(draft);
+	problem = draft->problems.item[0];
+	conf_draft_free(draft);
+	return problem.error;
 }
 
 /* The problem is blamed on that line of agent.conf, and says so. */
@@ -232,18 +230,99 @@ static void hooks_need_their_user(void **state)
 	assert_int_equal(look("[hooks]\nenabled = yes\nuser = root\n"), CONF_OK);
 }
 
-static void a_node_without_checks_is_remarked(void **state)
+static void what_is_hardly_meant(void **state)
 {
-	struct conf conf;
+	static const struct {
+		const char *text;
+		const char *remarks[3];
+	} table[] = {
+		{ "[check w]\n", { NULL } },
+		{ "", { "agent.conf: warning: no local check is configured" } },
+		{ "[check w]\nscope = shared\n", { "agent.conf: warning: no local check" } },
+		{ "[check w]\nstatus = 200-399\n",
+		  { ":2: warning: check w.status: a redirect, wherever it leads, counts as "
+		    "healthy" } },
+		{ "[check w]\nstatus = 404\n",
+		  { ":2: warning: check w.status: an error of the web server counts as healthy" } },
+		{ "[check w]\ntype = tcp\naddress = 127.0.0.1:80\nstatus = 200-204\nhost = x\n",
+		  { ":5: warning: check w.host: it has no effect: the check's type is tcp",
+		    ":4: warning: check w.status: it has no effect" } },
+		{ "[check d]\npath = /var\nmin_free = 1G\n",
+		  { ":2: warning: check d.path: it has no effect: the check's type is http",
+		    ":3: warning: check d.min_free: it has no effect" } },
+		{ "[check d]\ntype = disk\npath = /\nmin_free = 1G\n", { NULL } },
+		{ "[check w]\n[health]\nstatus_allow = 10.0.0.0 10.0.0.0/24 10.0.0.1\n",
+		  { ":3: warning: health.status_allow: 10.0.0.0 is one address" } },
+		{ "[check w]\n[mount]\nenabled = no\nfile_system = fs-01234567\n",
+		  { ":4: warning: mount.file_system: it has no effect: mount.enabled is no" } },
+		{ "[check w]\n[database]\nendpoint = db\n",
+		  { ":3: warning: database.endpoint: it has no effect: database.enabled is no" } },
+		{ "[check w]\n[database]\nenabled = yes\nendpoint = db\npassword_file = /p\n"
+		  "tls_ca = /ca\ntls = required\n",
+		  { ":6: warning: database.tls_ca: it has no effect: database.tls is not "
+		    "verify" } },
+	};
+
+	FILE *file;
 
 	(void)state;
-	conf_defaults(&conf);
-	assert_non_null(strstr(conf_remark(&conf), "no local check"));
-	conf.checks.count = 1;
-	conf.checks.item[0].scope = SCOPE_SHARED;
-	assert_non_null(conf_remark(&conf));
-	conf.checks.item[0].scope = SCOPE_LOCAL;
-	assert_null(conf_remark(&conf));
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct conf_draft *draft;
+		int n = 0;
+
+		put_text("agent.conf", table[i].text);
+		draft = conf_read(main_file);
+		assert_int_equal(draft->problems.count, 0);
+		conf_check_meaning(draft);
+		for (; n < 3 && table[i].remarks[n]; n++) {
+			if (!strstr(draft->remarks.item[n].text, table[i].remarks[n]))
+				fail_msg("case %zu: got \"%s\", wanted \"%s\"", i,
+				         draft->remarks.item[n].text, table[i].remarks[n]);
+		}
+		assert_int_equal(draft->remarks.count, n);
+		assert_int_equal(draft->problems.count, 0);
+		/* All keys are given then, and no more is remarked for that. */
+		file = fopen(main_file, "w");
+		assert_int_equal(conf_print(draft, file), 0);
+		fclose(file);
+		conf_draft_free(draft);
+		draft = conf_read(main_file);
+		conf_check_meaning(draft);
+		assert_int_equal(draft->remarks.count, n);
+		conf_draft_free(draft);
+	}
+}
+
+/* Whether this machine has the helper or not. */
+static void tls_needs_the_helper(void **state)
+{
+	static const char mount[] =
+	        "[check w]\n[mount]\nenabled = yes\nfile_system = fs-01234567\n";
+	static const struct {
+		const char *more, *wanted;
+	} table[] = {
+		{ "tls = yes\n", ":5: warning: mount.tls: tls = yes needs amazon-efs-utils" },
+		{ "type = efs\ntls = no\n", ":5: warning: mount.type: efs needs amazon-efs-utils" },
+		{ "", ":2: warning: mount.tls: tls = yes needs amazon-efs-utils" },
+		{ "tls = no\n", NULL },
+		{ "type = nfs4\n", NULL },
+	};
+	bool installed = access("/sbin/mount.efs", X_OK) == 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct conf_draft *draft;
+		char text[200];
+
+		snprintf(text, sizeof text, "%s%s", mount, table[i].more);
+		put_text("agent.conf", text);
+		draft = conf_read(main_file);
+		conf_check_meaning(draft);
+		assert_int_equal(draft->remarks.count, table[i].wanted && !installed);
+		if (draft->remarks.count)
+			assert_non_null(strstr(draft->remarks.item[0].text, table[i].wanted));
+		conf_draft_free(draft);
+	}
 }
 
 static int make(void **state)
@@ -264,7 +343,8 @@ int main(void)
 		cmocka_unit_test(checks_must_be_local),
 		cmocka_unit_test(the_origin_is_the_last_file),
 		cmocka_unit_test(hooks_need_their_user),
-		cmocka_unit_test(a_node_without_checks_is_remarked),
+		cmocka_unit_test(what_is_hardly_meant),
+		cmocka_unit_test(tls_needs_the_helper),
 	};
 
 	return cmocka_run_group_tests(tests, make, remove_dir);

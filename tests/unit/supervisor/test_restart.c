@@ -2,6 +2,7 @@
 #include "fake.c"
 #include "rig.c"
 
+#include "conf_load.h"
 #include "leftover.h"
 #include "listener.h"
 

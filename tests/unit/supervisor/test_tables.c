@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf_load.h"
 #include "leftover.h"
 #include "pidstat.h"
 #include "roles.h"
