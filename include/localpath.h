@@ -2,7 +2,7 @@
  * May this path be touched without waiting for another machine? Answered from
  * mountinfo, component by component, before each component is touched: a
  * symbolic link on a local disk may lead onto the network, and so may a mount
- * that was made after `wnad -t` looked.
+ * that was made after `wnactl check` looked.
  */
 #ifndef WNA_LOCALPATH_H
 #define WNA_LOCALPATH_H

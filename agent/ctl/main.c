@@ -1,8 +1,9 @@
 /*
- * wnactl: what people and scripts ask web-node-agent.
+ * wnactl: what people and scripts ask web-node-agent, and the check of its
+ * configuration.
  *
- * Run by anybody who may open the control socket. Waits for the agent within
- * its time-outs. Owns nothing.
+ * Run by people, by scripts and by the unit. Waits for the agent within its
+ * time-outs. Owns nothing.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "conf.h"
 #include "ctl.h"
+#include "ctl_conf.h"
 #include "factsfile.h"
 #include "reload.h"
 #include "status.h"
@@ -28,6 +30,11 @@ static const char help[] =
         "  wait --for GOAL [--timeout T]   waits for ready, healthy, mounted, database, metrics\n"
         "                                  or identity; T: 90, 90s, 5m (default 5m)\n"
         "  reload                          makes the agent read its configuration again (root)\n"
+        "  check [FILE]                    all problems of the configuration, and of this machine\n"
+        "                                  with it (" CONF_FILE_DEFAULT ")\n"
+        "  config [FILE]                   the configuration with all defaults, and where each\n"
+        "                                  value was given\n"
+        "  config --keys [--roff]          all keys; --roff: as in the manual page\n"
         "\n"
         "Options:\n"
         "  --socket PATH   control socket (default: control.sock in the run directory)\n"
@@ -42,7 +49,19 @@ static const char help[] =
         "  4  time is up\n"
         "  5  this user may not\n"
         "  6  what answered is not this agent\n"
-        "  7  the job waited for is switched off\n";
+        "  7  the job waited for is switched off\n"
+        "\n"
+        "Exit codes of check and config, by the first problem:\n"
+        "  0  the configuration is good\n"
+        "  1  the answer could not be written\n"
+        "  3  a configuration file, or a file of certificates that it names, is missing or\n"
+        "     cannot be read\n"
+        "  4  not INI: syntax, duplicate section or key, line too long\n"
+        "  5  a section or key that does not exist\n"
+        "  6  a value out of range or of the wrong kind\n"
+        "  7  a key that must be given is missing, or keys contradict each other\n"
+        "  8  check: a secret file is missing, empty, open to others or on a network\n"
+        "     file system\n";
 
 static enum ctl_exit usage(const char *what, const char *detail)
 {
@@ -59,11 +78,14 @@ enum option_id {
 	OPT_ENV,
 	OPT_WATCH,
 	OPT_FOR,
-	OPT_TIMEOUT
+	OPT_TIMEOUT,
+	OPT_KEYS,
+	OPT_ROFF,
+	OPT_MAX
 };
 
 struct options {
-	bool json, env, watch, verbose;
+	bool json, env, watch, verbose, keys, roff;
 	const char *goal, *timeout;
 };
 
@@ -107,6 +129,24 @@ static enum ctl_exit run_wait(struct ctl *ctl, const struct options *options, in
 	return wait_for(ctl, goal, timeout_ms);
 }
 
+static int run_check(struct ctl *ctl, int argc, char **argv)
+{
+	if (argc > 1)
+		return usage("check takes one file", "");
+	return ctl_check(ctl, argc ? argv[0] : CONF_FILE_DEFAULT);
+}
+
+static int run_config(struct ctl *ctl, const struct options *options, int argc, char **argv)
+{
+	if (argc + options->keys > 1)
+		return usage("config takes one file, or --keys", "");
+	if (options->roff && !options->keys)
+		return usage("--roff belongs to --keys", "");
+	if (options->keys)
+		return ctl_config_keys(ctl, options->roff);
+	return ctl_config(ctl, argc ? argv[0] : CONF_FILE_DEFAULT);
+}
+
 /* Which of the options a command knows. */
 static bool option_fits(const char *command, int option)
 {
@@ -117,6 +157,8 @@ static bool option_fits(const char *command, int option)
 	case 'v': return strcmp(command, "status") == 0;
 	case OPT_FOR:
 	case OPT_TIMEOUT: return strcmp(command, "wait") == 0;
+	case OPT_KEYS:
+	case OPT_ROFF: return strcmp(command, "config") == 0;
 	default: return true;
 	}
 }
@@ -132,11 +174,13 @@ static const struct option long_options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "for", required_argument, NULL, OPT_FOR },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "keys", no_argument, NULL, OPT_KEYS },
+	{ "roff", no_argument, NULL, OPT_ROFF },
 	{ NULL, 0, NULL, 0 },
 };
 
-static enum ctl_exit dispatch(struct ctl *ctl, const struct options *options, const char *command,
-                              int argc, char **argv)
+static int dispatch(struct ctl *ctl, const struct options *options, const char *command, int argc,
+                    char **argv)
 {
 	if (strcmp(command, "status") == 0)
 		return run_status(ctl, options, argc);
@@ -146,6 +190,10 @@ static enum ctl_exit dispatch(struct ctl *ctl, const struct options *options, co
 		return run_wait(ctl, options, argc);
 	if (strcmp(command, "reload") == 0)
 		return argc > 0 ? usage("reload takes no arguments", "") : reload(ctl);
+	if (strcmp(command, "check") == 0)
+		return run_check(ctl, argc, argv);
+	if (strcmp(command, "config") == 0)
+		return run_config(ctl, options, argc, argv);
 	return usage("unknown command ", command);
 }
 
@@ -159,6 +207,10 @@ static void take_option(struct options *options, int option, const char *value)
 		options->watch = true;
 	else if (option == 'v')
 		options->verbose = true;
+	else if (option == OPT_KEYS)
+		options->keys = true;
+	else if (option == OPT_ROFF)
+		options->roff = true;
 	else if (option == OPT_FOR)
 		options->goal = value;
 	else if (option == OPT_TIMEOUT)
@@ -168,12 +220,11 @@ static void take_option(struct options *options, int option, const char *value)
 int main(int argc, char **argv)
 {
 	struct options options = { .json = false };
-	bool seen[OPT_TIMEOUT + 1] = { false };
+	bool seen[OPT_MAX] = { false };
 	const char *socket = NULL;
 	static char path[512];
 	struct ctl ctl;
-	enum ctl_exit ret;
-	int option;
+	int option, ret;
 
 	ctl_init(&ctl);
 	while ((option = getopt_long(argc, argv, "vh", long_options, NULL)) != -1) {
@@ -192,7 +243,7 @@ int main(int argc, char **argv)
 	}
 	if (optind == argc)
 		return usage("a command is needed", "");
-	for (int i = 0; i <= OPT_TIMEOUT; i++)
+	for (int i = 0; i < OPT_MAX; i++)
 		if (seen[i] && !option_fits(argv[optind], i))
 			return usage("an option does not belong to ", argv[optind]);
 	snprintf(path, sizeof path, "%s/control.sock", ctl.run_dir);
@@ -203,5 +254,5 @@ int main(int argc, char **argv)
 		perror("wnactl: standard output");
 		return CTL_UNREACHABLE;
 	}
-	return (int)ret;
+	return ret;
 }

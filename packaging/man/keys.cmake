@@ -1,8 +1,8 @@
-# cmake -D WNAD=... -D IN=... -D OUT=... -P keys.cmake: agent.conf(5) with the list
-# of keys as wnad itself has it, so that the two cannot differ.
-execute_process(COMMAND ${WNAD} --keys --roff OUTPUT_VARIABLE keys RESULT_VARIABLE failed)
+# cmake -D WNACTL=... -D IN=... -D OUT=... -P keys.cmake: agent.conf(5) with the list
+# of keys as wnactl itself has it, so that the two cannot differ.
+execute_process(COMMAND ${WNACTL} config --keys --roff OUTPUT_VARIABLE keys RESULT_VARIABLE failed)
 if(failed)
-	message(FATAL_ERROR "${WNAD} --keys --roff: ${failed}")
+	message(FATAL_ERROR "${WNACTL} config --keys --roff: ${failed}")
 endif()
 # mandoc takes a bracket at the end of a heading for punctuation.
 string(REGEX REPLACE "\\.Ss \\[([^\n]*)\\]\n" ".Ss \\\\(lB\\1\\\\(rB\n" keys "${keys}")

@@ -17,13 +17,18 @@ UNREADABLE, SYNTAX, UNKNOWN, VALUE, MISSING, SECRET = 3, 4, 5, 6, 7, 8  # enum c
 GOOD = "[health]\nlisten = 0.0.0.0:8099\n[metrics]\nenabled = no\n"
 
 
+def values(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
 def test_good(node: Node) -> None:
     node.host.write(CONF, GOOD)
-    assert node.host.run("wnad", "-t").returncode == 0
-    effective = node.host.run("wnad", "-T").stdout
-    assert "listen = 0.0.0.0:8099" in effective
+    assert node.host.run("wnactl", "check").returncode == 0
+    effective = node.host.run("wnactl", "config").stdout
+    assert f"# {CONF}:2\nlisten = 0.0.0.0:8099\n# default\n" in effective
     node.host.write(CONF, effective)
-    assert node.host.run("wnad", "-T").stdout == effective, "what -T prints reads back the same"
+    again = node.host.run("wnactl", "config").stdout
+    assert values(again) == values(effective), "what is printed reads back the same"
 
 
 BAD = {
@@ -51,7 +56,7 @@ BAD = {
               "max_age"),
     "certificates": (UNREADABLE, "[metrics]\nca_file = /nowhere/ca.pem\n", 2, "ca_file"),
     "hook-user": (VALUE, "[hooks]\nenabled = yes\nuser = nosuchuser\n", 3, "nosuchuser"),
-    "no-endpoint": (MISSING, "[database]\nenabled = yes\n", 0, "endpoint"),
+    "no-user": (MISSING, "[hooks]\nenabled = yes\nuser =\n", 3, "a user"),
 }
 
 
@@ -67,26 +72,53 @@ def host(world: object) -> object:
 def test_bad(host: object, name: str) -> None:
     code, text, line, word = BAD[name]
     host.write(CONF, text.encode(errors="surrogateescape"))  # type: ignore[attr-defined]
-    done = host.run("wnad", "-t", check=False)  # type: ignore[attr-defined]
+    done = host.run("wnactl", "check", check=False)  # type: ignore[attr-defined]
     said = done.stdout + done.stderr
     assert done.returncode == code, said
-    assert (f"agent.conf:{line}:" if line else "agent.conf") in said
+    said = "".join(part for part in said.splitlines(True) if " warning: no local check" not in part)
+    assert f"agent.conf:{line}:" in said
     assert word in said and len(said.strip().splitlines()) == 1
+
+
+def test_all_problems_at_once(host: object) -> None:
+    """The exit code is the first one's; config prints nothing then."""
+    host.write(CONF, "[health]\nlistne = 1.2.3.4:1\n[chek web]\n[database]\nenabled = yes\n"  # type: ignore[attr-defined]
+               "user = wna\n[metrics]\nca_file = /nowhere/ca.pem\npush_interval = 20s\n")
+    done = host.run("wnactl", "check", check=False)  # type: ignore[attr-defined]
+    assert done.returncode == UNKNOWN and not done.stdout
+    wanted = ("2: health.listne: unknown key; did you mean listen?", "3: [chek web]: unknown section; "
+              "did you mean [check NAME]?", "4: database.endpoint: expected", "4: database.password_file",
+              "4: database.tls_ca: expected", "9: metrics.push_interval: expected 10s or 60s",
+              "8: metrics.ca_file: expected a file", " warning: no local check")
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(wanted), done.stderr
+    for line, start in zip(lines, wanted):
+        assert line.startswith(f"{CONF}:{start}"), line
+    done = host.run("wnactl", "config", check=False)  # type: ignore[attr-defined]
+    assert done.returncode == UNKNOWN and not done.stdout
+    assert done.stderr.splitlines() == lines[:6], "it does not look at the machine"
+
+
+def test_an_answer_that_cannot_be_written(host: object) -> None:
+    host.write(CONF, GOOD)  # type: ignore[attr-defined]
+    for command in ("check", "config", "config --keys"):
+        done = host.run("bash", "-c", f"wnactl {command} > /dev/full", check=False)  # type: ignore[attr-defined]
+        assert done.returncode == 1 and "No space left" in done.stderr
 
 
 def test_as_installed(world: World, host: Host) -> None:
     """The shipped file checks the web server; one without any local check is warned of."""
     host.write(CONF, (world.stage / CONF[1:]).read_text())
-    done = host.run("wnad", "-t")
+    done = host.run("wnactl", "check")
     assert "good" in done.stdout and not done.stderr
-    assert "url = http://127.0.0.1/health.html" in host.run("wnad", "-T").stdout
+    assert "url = http://127.0.0.1/health.html" in host.run("wnactl", "config").stdout
     host.write(CONF, GOOD + "[check web]\nscope = shared\n")
-    done = host.run("wnad", "-t")
+    done = host.run("wnactl", "check")
     assert "good" in done.stdout and "warning: no local check" in done.stderr
 
 
 def test_missing_file(host: object) -> None:
-    done = host.run("wnad", "-t", "-c", "/nowhere.conf", check=False)  # type: ignore[attr-defined]
+    done = host.run("wnactl", "check", "/nowhere.conf", check=False)  # type: ignore[attr-defined]
     assert done.returncode == UNREADABLE and "/nowhere.conf" in done.stderr
 
 
@@ -94,7 +126,7 @@ def test_drop_in_is_named(host: object) -> None:
     host.write(CONF, GOOD)  # type: ignore[attr-defined]
     drop = "/etc/web-node-agent/agent.conf.d/50-own.conf"
     host.write(drop, "[health]\nidle_timeout = 1s\n\nwhat = 1\n")  # type: ignore[attr-defined]
-    done = host.run("wnad", "-t", check=False)  # type: ignore[attr-defined]
+    done = host.run("wnactl", "check", check=False)  # type: ignore[attr-defined]
     host.path(drop).unlink()  # type: ignore[attr-defined]
     assert done.returncode == UNKNOWN and "50-own.conf:4:" in done.stderr
 
@@ -104,7 +136,7 @@ def test_drop_in_is_named(host: object) -> None:
 def test_password_file(node: Node, mode: int, owner: int, code: int) -> None:
     node.only("database")
     node.host.write(PASSWORD, "secret-word\n", mode, owner)
-    done = node.host.run("wnad", "-t", check=False)
+    done = node.host.run("wnactl", "check", check=False)
     assert done.returncode == code
     assert "secret-word" not in done.stdout + done.stderr
     if code:
@@ -119,9 +151,9 @@ def line_of(node: Node, start: str) -> str:
 
 def test_empty_password(node: Node) -> None:
     node.only("database")
-    assert node.host.run("wnad", "-t").returncode == 0
+    assert node.host.run("wnactl", "check").returncode == 0
     node.host.write(PASSWORD, "", 0o600)
-    done = node.host.run("wnad", "-t", check=False)
+    done = node.host.run("wnactl", "check", check=False)
     assert done.returncode == SECRET and "empty" in done.stderr
     assert line_of(node, "password_file") in done.stderr
 
@@ -137,7 +169,7 @@ def test_certificates(node: Node, mode: int | None, group: str | None, code: int
     else:
         os.chown(place, 0, node.users[group] if group else 0)
         place.chmod(mode)
-    done = node.host.run("wnad", "-t", check=False)
+    done = node.host.run("wnactl", "check", check=False)
     assert done.returncode == code, done.stderr
     if code:
         assert line_of(node, "tls_ca") in done.stderr and "wna-rds" in done.stderr
@@ -145,7 +177,7 @@ def test_certificates(node: Node, mode: int | None, group: str | None, code: int
 
 @pytest.mark.parametrize("by_link", [False, True])
 def test_password_on_a_silent_server(node: Node, agent: Agent, by_link: bool) -> None:
-    """Neither wnad -t nor wnad touches it: the health answer must not wait for it."""
+    """Neither wnactl check nor wnad touches it: the health answer must not wait for it."""
     node.only("database")
     node.host.sh("mkdir -p /run/far; ln -s /run/far /run/near; "
                  "mount -t fuse.bindfs /srv/efs /run/far")
@@ -155,7 +187,7 @@ def test_password_on_a_silent_server(node: Node, agent: Agent, by_link: bool) ->
     for silent in (False, True):
         if silent:
             node.shared.silence(node.host)
-        done = node.host.run("wnad", "-t", check=False, timeout=5)
+        done = node.host.run("wnactl", "check", check=False, timeout=5)
         assert done.returncode == SECRET and "network file system" in done.stderr
         assert line_of(node, "password_file") in done.stderr
     agent.start()
@@ -168,10 +200,10 @@ def test_checks_below_the_shared_file_system_are_refused(node: Node) -> None:
     node.host.sh("mount -t fuse.bindfs /srv/efs /var/www/html/efs")
     for kind in ("file", "disk"):
         node.host.write(CONF, GOOD + f"[check x]\ntype = {kind}\npath = /var/www/html/efs/x\n")
-        done = node.host.run("wnad", "-t", check=False)
+        done = node.host.run("wnactl", "check", check=False)
         assert done.returncode not in (0, 1) and "path" in done.stderr
         node.host.write(CONF, GOOD + f"[check x]\ntype = {kind}\npath = /var/www/html\n")
-        assert node.host.run("wnad", "-t").returncode == 0
+        assert node.host.run("wnactl", "check").returncode == 0
 
 
 def test_links_onto_a_network_file_system_are_refused(node: Node) -> None:
@@ -180,7 +212,7 @@ def test_links_onto_a_network_file_system_are_refused(node: Node) -> None:
     mount = "[mount]\nenabled = yes\ntype = tmpfs\nsource = none\n"
     for path, code in (("/run/link/ok", VALUE), ("/run/shared/ok", VALUE), ("/run/here", 0)):
         node.host.write(CONF, GOOD + mount + f"[check x]\ntype = disk\npath = {path}\n")
-        done = node.host.run("wnad", "-t", check=False)
+        done = node.host.run("wnactl", "check", check=False)
         assert done.returncode == code, done.stderr
         if code:
             assert line_of(node, "path = /run") + " check x.path:" in done.stderr
@@ -251,5 +283,5 @@ def test_help_and_version_everywhere(host: object) -> None:
 def test_names_are_used(node: Node, agent: Agent) -> None:
     """A whole configuration of five jobs is accepted as the lab writes it."""
     node.host.write(CONF, ini(node.settings()))
-    assert node.host.run("wnad", "-t").returncode == 0
-    assert names.DATABASE_HOST in node.host.run("wnad", "-T").stdout
+    assert node.host.run("wnactl", "check").returncode == 0
+    assert names.DATABASE_HOST in node.host.run("wnactl", "config").stdout
