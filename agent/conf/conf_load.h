@@ -86,9 +86,12 @@ void conf_draft_free(struct conf_draft *draft);
  * by the worker that reads them), and that neither these nor check paths are
  * on, or lead by a link onto, a network file system or below mount.path
  * (mountinfo at `mountinfo_path`, normally /proc/self/mountinfo): what lies
- * there is not touched.
+ * there is not touched. `certs_fault` parses a file of certificates, and says what is
+ * wrong with it and what is to be remarked; NULL for wnad, which links no library
+ * for that.
  */
-void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path);
+void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
+                        const char *(*certs_fault)(const char *path, const char **ret_remark));
 
 /*
  * Whether the user of the hooks exists. Apart from the others because it asks the

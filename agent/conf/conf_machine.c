@@ -17,6 +17,7 @@
 struct look {
 	struct conf_draft *draft;
 	const char *mountinfo;
+	const char *(*certs_fault)(const char *path, const char **ret_remark);
 	char place[PATH_MAX]; /* of the path looked at last */
 	char why[LIMIT_FACT_WHY];
 };
@@ -119,13 +120,17 @@ static const char *unreadable(struct look *look, const struct passwd *user)
 static void check_readable(struct look *look, const char *section, const char *key,
                            const char *path, const char *name)
 {
+	const char *wrong, *remark = NULL;
 	struct passwd user;
-	const char *wrong;
 
 	if (resolve(look, path) < 0)
 		wrong = reason(look, path);
 	else
 		wrong = unreadable(look, local_user(name, &user) ? &user : NULL);
+	if (!wrong && look->certs_fault)
+		wrong = look->certs_fault(path, &remark);
+	if (remark)
+		conf_blame(look->draft, CONF_OK, section, -1, key, "%s: %s", path, remark);
 	if (wrong)
 		conf_blame(look->draft, CONF_UNREADABLE, section, -1, key,
 		           "expected a file of certificates that user %s can read, got %s: %s",
@@ -148,11 +153,16 @@ static void check_local(struct look *look, int slot)
 	           check->path, look->why);
 }
 
-void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path)
+void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
+                        const char *(*certs_fault)(const char *path, const char **ret_remark))
 {
 	const struct conf_metrics *metrics = &draft->conf.metrics;
 	const struct conf_rds *rds = &draft->conf.rds;
-	struct look look = { .draft = draft, .mountinfo = mountinfo_path };
+	struct look look = {
+		.draft = draft,
+		.mountinfo = mountinfo_path,
+		.certs_fault = certs_fault,
+	};
 
 	if (rds->enabled && *rds->password_file)
 		check_secret(&look, "database", "password_file", rds->password_file);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf_load.h"
+#include "ctl_certs.h"
 
 /* An answer that could not be written must not look like one. */
 static int written(const struct ctl *ctl, int rc)
@@ -43,7 +44,7 @@ int ctl_check(const struct ctl *ctl, const char *file)
 
 	if (!draft)
 		return CTL_NO;
-	conf_check_machine(draft, "/proc/self/mountinfo");
+	conf_check_machine(draft, "/proc/self/mountinfo", ctl_certs_fault);
 	conf_check_users(draft);
 	conf_check_meaning(draft);
 	tell(ctl, &draft->problems);

@@ -26,7 +26,8 @@ struct change {
 	unsigned parts;
 };
 
-/* Everything that `wnactl check` looks at; the users only if their part changed. */
+/* What `wnactl check` looks at, but the insides of certificates; the users only if their
+ * part changed. */
 static bool read_conf(const struct supervisor *sv, struct change *change, char *why, size_t size)
 {
 	struct conf_draft *draft = conf_read(sv->options.conf_file);
@@ -37,7 +38,7 @@ static bool read_conf(const struct supervisor *sv, struct change *change, char *
 		str_copy(why, size, "out of memory");
 		return false;
 	}
-	conf_check_machine(draft, "/proc/self/mountinfo");
+	conf_check_machine(draft, "/proc/self/mountinfo", NULL);
 	change->conf = draft->conf;
 	if (sv->options.debug)
 		change->conf.agent.log_level = LOG_LEVEL_DEBUG;

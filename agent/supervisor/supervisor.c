@@ -83,7 +83,7 @@ static void check_machine(struct supervisor *sv, struct conf_draft *draft)
 	 * no old one, and no answer at all would be worse: the worker concerned
 	 * looks again by itself, and waits.
 	 */
-	conf_check_machine(draft, "/proc/self/mountinfo");
+	conf_check_machine(draft, "/proc/self/mountinfo", NULL);
 	for (int i = 0; i < draft->problems.count && i < CONF_PROBLEMS_MAX; i++)
 		log_warning("agent: %s", draft->problems.item[i].text);
 	memset(&draft->problems, 0, sizeof draft->problems);
