@@ -21,24 +21,27 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 #define SIZE(member)       ((int64_t)sizeof(((struct conf *)0)->member))
 #define CHECK_SIZE(member) ((int64_t)sizeof(((struct conf_check *)0)->member))
 
-#define KEY(sec, key, type, at, text, lo, hi, list, help)                                          \
+#define KEY(sec, key, type, at, text, lo, hi, list, help, uses)                                    \
 	{                                                                                          \
-		sec, key, type, at, text, lo, hi, list, help                                       \
+		sec, key, type, uses, at, text, lo, hi, list, help                                 \
 	}
 #define BOOL(sec, key, member, text, help)                                                         \
-	KEY(sec, key, CONF_TYPE_BOOL, AT(member), text, 0, 1, NULL, help)
+	KEY(sec, key, CONF_TYPE_BOOL, AT(member), text, 0, 1, NULL, help, 0)
 #define NUMBER(sec, key, member, text, lo, hi, help)                                               \
-	KEY(sec, key, CONF_TYPE_INT, AT(member), text, lo, hi, NULL, help)
+	KEY(sec, key, CONF_TYPE_INT, AT(member), text, lo, hi, NULL, help, 0)
 #define COUNT(sec, key, member, text, lo, hi, help)                                                \
-	KEY(sec, key, CONF_TYPE_COUNT, AT(member), text, lo, hi, NULL, help)
+	KEY(sec, key, CONF_TYPE_COUNT, AT(member), text, lo, hi, NULL, help, 0)
 #define SPAN(sec, key, member, text, lo, hi, help)                                                 \
-	KEY(sec, key, CONF_TYPE_DURATION, AT(member), text, lo, hi, NULL, help)
+	KEY(sec, key, CONF_TYPE_DURATION, AT(member), text, lo, hi, NULL, help, 0)
 #define WORDS(sec, key, type, member, text, help)                                                  \
-	KEY(sec, key, type, AT(member), text, 0, SIZE(member), NULL, help)
+	KEY(sec, key, type, AT(member), text, 0, SIZE(member), NULL, help, 0)
 #define CHOICE(sec, key, member, text, list, help)                                                 \
-	KEY(sec, key, CONF_TYPE_ENUM, AT(member), text, 0, 0, list, help)
-#define CHECK_KEY(key, type, member, text, lo, hi, list, help)                                     \
-	KEY("check", key, type, CHECK_AT(member), text, lo, hi, list, help)
+	KEY(sec, key, CONF_TYPE_ENUM, AT(member), text, 0, 0, list, help, 0)
+#define CHECK_KEY(key, uses, type, member, text, lo, hi, list, help)                               \
+	KEY("check", key, type, CHECK_AT(member), text, lo, hi, list, help, uses)
+
+enum { HTTP = 1 << CHECK_HTTP, TCP = 1 << CHECK_TCP, FILES = 1 << CHECK_FILE };
+enum { PROCESS = 1 << CHECK_PROCESS, DISK = 1 << CHECK_DISK };
 
 const struct conf_key conf_keys[] = {
 	CHOICE("agent", "log_level", agent.log_level, "info", log_levels,
@@ -116,42 +119,44 @@ const struct conf_key conf_keys[] = {
 	CHOICE("mount", "hang", mount.hang, "degraded", hangs,
 	       "What /healthz says while the right file system is mounted but silent."),
 
-	CHECK_KEY("type", CONF_TYPE_ENUM, type, "http", 0, 0, types, "Kind of check."),
-	CHECK_KEY("scope", CONF_TYPE_ENUM, scope, "local", 0, 0, scopes,
+	CHECK_KEY("type", 0, CONF_TYPE_ENUM, type, "http", 0, 0, types, "Kind of check."),
+	CHECK_KEY("scope", 0, CONF_TYPE_ENUM, scope, "local", 0, 0, scopes,
 	          "local: only this node can have it, turns /healthz. shared: everyone has it at "
 	          "once, never does."),
-	CHECK_KEY("interval", CONF_TYPE_DURATION, interval_ms, "5s", 100, HOUR, NULL,
+	CHECK_KEY("interval", 0, CONF_TYPE_DURATION, interval_ms, "5s", 100, HOUR, NULL,
 	          "Between two checks; until the first success 500 ms."),
-	CHECK_KEY("timeout", CONF_TYPE_DURATION, timeout_ms, "2s", 50, MINUTE, NULL, "One check."),
-	CHECK_KEY("rise", CONF_TYPE_INT, rise, "2", 1, 32, NULL,
+	CHECK_KEY("timeout", 0, CONF_TYPE_DURATION, timeout_ms, "2s", 50, MINUTE, NULL,
+	          "One check."),
+	CHECK_KEY("rise", 0, CONF_TYPE_INT, rise, "2", 1, 32, NULL,
 	          "Good results in a row that turn it good."),
-	CHECK_KEY("fall", CONF_TYPE_INT, fall, "3", 1, 32, NULL,
+	CHECK_KEY("fall", 0, CONF_TYPE_INT, fall, "3", 1, 32, NULL,
 	          "Bad results in a row that turn it bad."),
-	CHECK_KEY("initial", CONF_TYPE_ENUM, initial, "bad", 0, 0, initials,
+	CHECK_KEY("initial", 0, CONF_TYPE_ENUM, initial, "bad", 0, 0, initials,
 	          "State before the first result."),
-	CHECK_KEY("max_age", CONF_TYPE_DURATION, max_age_ms, "20s", SECOND, DAY, NULL,
+	CHECK_KEY("max_age", 0, CONF_TYPE_DURATION, max_age_ms, "20s", SECOND, DAY, NULL,
 	          "When its last result counts as unknown."),
-	CHECK_KEY("url", CONF_TYPE_TEXT, url, "http://127.0.0.1/health.html", 0, CHECK_SIZE(url),
-	          NULL, "http: what to get; a static file that is not on the shared file system."),
-	CHECK_KEY("host", CONF_TYPE_NAME, host, "", 0, CHECK_SIZE(host), NULL,
+	CHECK_KEY("url", HTTP, CONF_TYPE_TEXT, url, "http://127.0.0.1/health.html", 0,
+	          CHECK_SIZE(url), NULL,
+	          "http: what to get; a static file that is not on the shared file system."),
+	CHECK_KEY("host", HTTP, CONF_TYPE_NAME, host, "", 0, CHECK_SIZE(host), NULL,
 	          "http: the Host header; empty: from the URL."),
-	CHECK_KEY("status", CONF_TYPE_STATUS, status_min, "200-299", 100, 599, NULL,
+	CHECK_KEY("status", HTTP, CONF_TYPE_STATUS, status_min, "200-299", 100, 599, NULL,
 	          "http: status codes that are good; redirects are not followed."),
-	CHECK_KEY("address", CONF_TYPE_ENDPOINT, address, "", 0, CHECK_SIZE(address), NULL,
+	CHECK_KEY("address", TCP, CONF_TYPE_ENDPOINT, address, "", 0, CHECK_SIZE(address), NULL,
 	          "tcp: address and port to connect to."),
-	CHECK_KEY("path", CONF_TYPE_PATH, path, "", 0, CHECK_SIZE(path), NULL,
+	CHECK_KEY("path", FILES | DISK, CONF_TYPE_PATH, path, "", 0, CHECK_SIZE(path), NULL,
 	          "file, disk: what to look at; never below a network file system."),
-	CHECK_KEY("file_max_age", CONF_TYPE_DURATION, file_max_age_ms, "0", 0, 365 * DAY, NULL,
-	          "file: how old its last change may be; 0: any age."),
-	CHECK_KEY("min_free", CONF_TYPE_BYTES, min_free_bytes, "0", 0, INT64_MAX, NULL,
+	CHECK_KEY("file_max_age", FILES, CONF_TYPE_DURATION, file_max_age_ms, "0", 0, 365 * DAY,
+	          NULL, "file: how old its last change may be; 0: any age."),
+	CHECK_KEY("min_free", DISK, CONF_TYPE_BYTES, min_free_bytes, "0", 0, INT64_MAX, NULL,
 	          "disk: bytes that must be free, as 500M."),
-	CHECK_KEY("min_free_percent", CONF_TYPE_INT, min_free_percent, "5", 0, 100, NULL,
+	CHECK_KEY("min_free_percent", DISK, CONF_TYPE_INT, min_free_percent, "5", 0, 100, NULL,
 	          "disk: percent that must be free."),
-	CHECK_KEY("min_free_inodes_percent", CONF_TYPE_INT, min_free_inodes_percent, "2", 0, 100,
-	          NULL, "disk: percent of inodes that must be free."),
-	CHECK_KEY("process", CONF_TYPE_NAME, process, "", 0, CHECK_SIZE(process), NULL,
+	CHECK_KEY("min_free_inodes_percent", DISK, CONF_TYPE_INT, min_free_inodes_percent, "2", 0,
+	          100, NULL, "disk: percent of inodes that must be free."),
+	CHECK_KEY("process", PROCESS, CONF_TYPE_NAME, process, "", 0, CHECK_SIZE(process), NULL,
 	          "process: name of the executable."),
-	CHECK_KEY("min_count", CONF_TYPE_INT, min_count, "1", 1, 100000, NULL,
+	CHECK_KEY("min_count", PROCESS, CONF_TYPE_INT, min_count, "1", 1, 100000, NULL,
 	          "process: how many there must be."),
 
 	BOOL("database", "enabled", rds.enabled, "no", "Whether the database is watched."),
@@ -247,12 +252,12 @@ int conf_section_find(const char *section)
 	return -1;
 }
 
-void conf_section_reset(const char *section, void *base)
+void conf_reset(bool check, void *base)
 {
 	char expected[160];
 
 	for (size_t i = 0; i < conf_keys_count; i++) {
-		if (strcmp(conf_keys[i].section, section) == 0)
+		if ((strcmp(conf_keys[i].section, "check") == 0) == check)
 			conf_key_set(&conf_keys[i], base, conf_keys[i].initial, expected,
 			             sizeof expected);
 	}

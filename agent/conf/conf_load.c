@@ -47,7 +47,7 @@ static int check_slot(struct loader *l, const char *name)
 		return -1;
 	}
 	str_copy(checks->item[slot].name, LIMIT_NAME, name);
-	conf_section_reset("check", &checks->item[slot]);
+	conf_reset(true, &checks->item[slot]);
 	return checks->count++;
 }
 
@@ -121,7 +121,6 @@ static const char *comment_in(const char *value)
 static void read_value(struct loader *l, const struct conf_key *key, const char *title,
                        const char *value)
 {
-	struct conf *conf = &l->draft->conf;
 	struct conf_origin *origin = conf_origin_of(l->draft, key, l->slot);
 	char expected[160];
 
@@ -134,15 +133,14 @@ static void read_value(struct loader *l, const struct conf_key *key, const char 
 	if (comment_in(value))
 		BLAME(l, CONF_SYNTAX, "%s.%s: a comment needs a line of its own, got \"%.80s\"",
 		      title, key->name, comment_in(value));
-	else if (!conf_key_set(key, l->slot < 0 ? (void *)conf : &conf->checks.item[l->slot], value,
-	                       expected, sizeof expected))
+	else if (!conf_key_set(key, conf_base(l->draft, l->slot), value, expected, sizeof expected))
 		BLAME(l, CONF_VALUE, "%s.%s: expected %s, got \"%.100s\"", title, key->name,
 		      expected, value);
 }
 
 static void read_key(struct loader *l, char *text)
 {
-	char *value = strchr(text, '='), title[LIMIT_NAME + 8];
+	char *value = strchr(text, '='), title[CONF_TITLE];
 	const struct conf_key *key;
 	const char *near;
 
@@ -158,8 +156,7 @@ static void read_key(struct loader *l, char *text)
 		BLAME(l, CONF_SYNTAX, "%.80s: expected a [section] before the first key", text);
 		return;
 	}
-	snprintf(title, sizeof title, "%s%s%s", l->section, l->slot < 0 ? "" : " ",
-	         l->slot < 0 ? "" : l->draft->conf.checks.item[l->slot].name);
+	conf_title(l->draft, l->section, l->slot, title, sizeof title);
 	key = conf_key_find(l->section, text);
 	if (key) {
 		read_value(l, key, title, str_trim(value));
@@ -279,10 +276,7 @@ static bool read_drop_ins(struct loader *l, const char *file)
 void conf_defaults(struct conf *ret_conf)
 {
 	memset(ret_conf, 0, sizeof *ret_conf);
-	for (int i = 0; conf_sections[i]; i++) {
-		if (strcmp(conf_sections[i], "check") != 0)
-			conf_section_reset(conf_sections[i], ret_conf);
-	}
+	conf_reset(false, ret_conf);
 }
 
 struct conf_draft *conf_read(const char *file)

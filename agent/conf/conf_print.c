@@ -7,14 +7,11 @@
 
 static void print_section(struct conf_draft *draft, const char *section, int slot, FILE *to)
 {
-	const struct conf *conf = &draft->conf;
-	const void *base = slot < 0 ? (const void *)conf : &conf->checks.item[slot];
 	char text[LIMIT_CONF_LINE];
 	const struct conf_origin *at;
 	bool told = false; /* that the following values are defaults */
 
-	fprintf(to, "[%s%s%s]\n", section, slot < 0 ? "" : " ",
-	        slot < 0 ? "" : conf->checks.item[slot].name);
+	fprintf(to, "[%s]\n", conf_title(draft, section, slot, text, sizeof text));
 	for (size_t i = 0; i < conf_keys_count; i++) {
 		const struct conf_key *key = &conf_keys[i];
 
@@ -30,7 +27,8 @@ static void print_section(struct conf_draft *draft, const char *section, int slo
 			fputs("# default\n", to);
 		}
 		told = !at->file;
-		fprintf(to, "%s = %s\n", key->name, conf_key_text(key, base, text, sizeof text));
+		fprintf(to, "%s = %s\n", key->name,
+		        conf_key_text(key, conf_base(draft, slot), text, sizeof text));
 	}
 }
 

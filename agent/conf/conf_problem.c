@@ -6,6 +6,19 @@
 #include "conf_table.h"
 #include "str.h"
 
+void *conf_base(struct conf_draft *draft, int slot)
+{
+	return slot < 0 ? (void *)&draft->conf : &draft->conf.checks.item[slot];
+}
+
+char *conf_title(const struct conf_draft *draft, const char *section, int slot, char *ret,
+                 size_t size)
+{
+	snprintf(ret, size, "%s%s%s", section, slot < 0 ? "" : " ",
+	         slot < 0 ? "" : draft->conf.checks.item[slot].name);
+	return ret;
+}
+
 struct conf_origin *conf_origin_of(struct conf_draft *draft, const struct conf_key *key, int slot)
 {
 	ptrdiff_t i = key - conf_keys;
@@ -66,12 +79,11 @@ void conf_blame(struct conf_draft *draft, enum conf_error error, const char *sec
                 const char *key, const char *format, ...)
 {
 	const struct conf_problems *list = &draft->problems;
-	bool given;
 	struct conf_origin at;
-	char text[512];
+	bool given = locate(draft, section, slot, key, &at);
+	char text[512], title[CONF_TITLE];
 	va_list args;
 
-	given = locate(draft, section, slot, key, &at);
 	for (int i = 0; given && i < list->count && i < CONF_PROBLEMS_MAX; i++) {
 		if (list->item[i].at.file == at.file && list->item[i].at.line == at.line)
 			return;
@@ -79,6 +91,6 @@ void conf_blame(struct conf_draft *draft, enum conf_error error, const char *sec
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	conf_problem_put(draft, error, at, "%s%s%s.%s: %s", section, slot < 0 ? "" : " ",
-	                 slot < 0 ? "" : draft->conf.checks.item[slot].name, key, text);
+	conf_problem_put(draft, error, at, "%s.%s: %s",
+	                 conf_title(draft, section, slot, title, sizeof title), key, text);
 }

@@ -14,45 +14,25 @@ static void unused(struct conf_draft *draft, const char *section, int slot, cons
 	const struct conf_key *key = conf_key_find(section, name);
 	char value[LIMIT_VALUE], initial[LIMIT_VALUE] = "";
 	struct conf_check plain;
-	const void *base = &draft->conf;
 
 	if (slot >= 0) {
-		base = &draft->conf.checks.item[slot];
-		conf_section_reset("check", &plain);
+		conf_reset(true, &plain);
 		conf_key_text(key, &plain, initial, sizeof initial);
 	}
-	if (strcmp(conf_key_text(key, base, value, sizeof value), initial) != 0)
+	if (strcmp(conf_key_text(key, conf_base(draft, slot), value, sizeof value), initial) != 0)
 		conf_blame(draft, CONF_OK, section, slot, name, "it has no effect: %s", why);
 }
 
 static void remark_check(struct conf_draft *draft, int slot)
 {
-	enum { HTTP = 1 << CHECK_HTTP, TCP = 1 << CHECK_TCP, FILES = 1 << CHECK_FILE };
-	enum { PROCESS = 1 << CHECK_PROCESS, DISK = 1 << CHECK_DISK };
-	static const struct {
-		const char *key;
-		int types;
-	} used[] = {
-		{ "url", HTTP },
-		{ "host", HTTP },
-		{ "status", HTTP },
-		{ "address", TCP },
-		{ "path", FILES | DISK },
-		{ "file_max_age", FILES },
-		{ "min_free", DISK },
-		{ "min_free_percent", DISK },
-		{ "min_free_inodes_percent", DISK },
-		{ "process", PROCESS },
-		{ "min_count", PROCESS },
-	};
 	const struct conf_check *check = &draft->conf.checks.item[slot];
-	const char *type = conf_key_find("check", "type")->names[check->type];
 	char why[64];
 
-	snprintf(why, sizeof why, "the check's type is %s", type);
-	for (size_t i = 0; i < sizeof used / sizeof used[0]; i++) {
-		if (!(used[i].types & 1 << check->type))
-			unused(draft, "check", slot, used[i].key, why);
+	snprintf(why, sizeof why, "the check's type is %s",
+	         conf_key_find("check", "type")->names[check->type]);
+	for (size_t i = 0; i < conf_keys_count; i++) {
+		if (conf_keys[i].uses && !(conf_keys[i].uses & 1 << check->type))
+			unused(draft, "check", slot, conf_keys[i].name, why);
 	}
 	if (check->type == CHECK_HTTP && check->status_max > 299)
 		conf_blame(draft, CONF_OK, "check", slot, "status", "%s counts as healthy",
@@ -79,22 +59,6 @@ static void remark_mount(struct conf_draft *draft)
 		           efs ? "efs" : "tls = yes");
 }
 
-static void remark_networks(struct conf_draft *draft)
-{
-	const struct net_list *list = &draft->conf.health.status_allow;
-	char text[NET_ADDR_TEXT];
-
-	for (int i = 0; i < list->count; i++) {
-		const struct net_addr *addr = &list->item[i].addr;
-		unsigned bits = addr->family == AF_INET ? 32 : 128;
-
-		if (list->item[i].bits == bits && addr->bytes[bits / 8 - 1] == 0)
-			conf_blame(draft, CONF_OK, "health", -1, "status_allow",
-			           "%s is one address; a network has a length, as 10.0.0.0/8",
-			           net_addr_text(addr, text, sizeof text));
-	}
-}
-
 void conf_check_meaning(struct conf_draft *draft)
 {
 	const struct conf *conf = &draft->conf;
@@ -105,12 +69,10 @@ void conf_check_meaning(struct conf_draft *draft)
 		local = local || conf->checks.item[i].scope == SCOPE_LOCAL;
 	}
 	if (!local)
-		conf_problem_put(
-		        draft, CONF_OK, (struct conf_origin){ .file = 1 },
-		        "no local check is configured, so /healthz says nothing of the web "
-		        "server");
+		conf_problem_put(draft, CONF_OK, (struct conf_origin){ .file = 1 },
+		                 "no local check is configured: /healthz then says nothing about "
+		                 "the web server");
 	remark_mount(draft);
-	remark_networks(draft);
 	if (!conf->rds.enabled)
 		unused(draft, "database", -1, "endpoint", "database.enabled is no");
 	else if (conf->rds.tls != DB_TLS_VERIFY)

@@ -10,6 +10,8 @@
 
 #include "conf_load.h"
 
+enum { CONF_TITLE = LIMIT_NAME + 8 }; /* size for conf_title */
+
 enum conf_type {
 	CONF_TYPE_BOOL,     /* bool; yes/no */
 	CONF_TYPE_INT,      /* int32_t, min..max */
@@ -29,6 +31,7 @@ struct conf_key {
 	const char *section; /* "check" stands for every [check NAME] */
 	const char *name;
 	enum conf_type type;
+	int uses;      /* types of checks that use the key, as 1 << CHECK_HTTP; 0: all */
 	size_t offset; /* in struct conf; for "check" in struct conf_check */
 	const char *initial;
 	int64_t min, max; /* durations in ms; for texts max is the buffer's size */
@@ -58,8 +61,8 @@ const char *conf_nearest(const char *section, const char *word);
 bool conf_key_set(const struct conf_key *key, void *base, const char *text, char *expected,
                   size_t size);
 
-/* All keys of a section, to their defaults. */
-void conf_section_reset(const char *section, void *base);
+/* Sets all keys of a check, or all others, to their defaults. */
+void conf_reset(bool check, void *base);
 
 /* The value as conf_key_set would read it. Returns `ret`. */
 char *conf_key_text(const struct conf_key *key, const void *base, char *ret, size_t size);
@@ -67,7 +70,14 @@ char *conf_key_text(const struct conf_key *key, const void *base, char *ret, siz
 /* Adds to the problems what values say of each other. */
 void conf_check_values(struct conf_draft *draft);
 
-/* Where the key is noted; `slot`: of conf.checks for keys of checks, else -1. */
+/* In the following, `slot` is the index in conf.checks for keys of checks, else -1. */
+
+/* What conf_key_set and conf_key_text need. */
+void *conf_base(struct conf_draft *draft, int slot);
+/* "mount", "check NAME". Returns `ret`. */
+char *conf_title(const struct conf_draft *draft, const char *section, int slot, char *ret,
+                 size_t size);
+/* Where the key's line is noted. */
 struct conf_origin *conf_origin_of(struct conf_draft *draft, const struct conf_key *key, int slot);
 
 /* Adds "FILE:LINE: text" to the problems; for CONF_OK "FILE:LINE: warning: text" to the

@@ -251,8 +251,6 @@ static void what_is_hardly_meant(void **state)
 		  { ":2: warning: check d.path: it has no effect: the check's type is http",
 		    ":3: warning: check d.min_free: it has no effect" } },
 		{ "[check d]\ntype = disk\npath = /\nmin_free = 1G\n", { NULL } },
-		{ "[check w]\n[health]\nstatus_allow = 10.0.0.0 10.0.0.0/24 10.0.0.1\n",
-		  { ":3: warning: health.status_allow: 10.0.0.0 is one address" } },
 		{ "[check w]\n[mount]\nenabled = no\nfile_system = fs-01234567\n",
 		  { ":4: warning: mount.file_system: it has no effect: mount.enabled is no" } },
 		{ "[check w]\n[database]\nendpoint = db\n",
