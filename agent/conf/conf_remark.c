@@ -7,7 +7,7 @@
 #define EFS_HELPER "/sbin/mount.efs"
 
 /* A key that is given another value than its default and is not used, because of what
- * `why` says. (`wnactl config` prints all keys, and may be read back.) */
+ * `why` says. (A file that `wnactl config` made gives all keys.) */
 static void unused(struct conf_draft *draft, const char *section, int slot, const char *name,
                    const char *why)
 {

@@ -227,6 +227,8 @@ def test_running_agent_keeps_its_configuration(node: Node, agent: Agent) -> None
         assert done.returncode != 0
         assert word in done.stdout + done.stderr
         assert agent.code("/livez") == 200
+    node.host.write(CONF, "[health]\nlisten = nowhere\nmax_connections = many\n")
+    assert "2 problems, the first: /etc/web-node-agent/agent.conf:2: health.listen" in agent.reload().stderr
     assert agent.status()["config"]["error"]
     hold_true(lambda: agent.code("/livez") == 200, "still listening where it did", 1)
     agent.configure(agent.settings)
