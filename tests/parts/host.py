@@ -10,9 +10,10 @@ import select
 import signal
 import socket
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 from .process import Process
 
@@ -21,6 +22,8 @@ CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root"}
+UNSHARE = ("unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child=SIGKILL",
+           "/usr/bin/python3", "-I", "-S")
 # Run before a program: it and all its children are in the control groups named, and
 # "--" ends their list. By exec, so that the process stays the one that was started.
 JOIN = ('while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; '
@@ -51,6 +54,11 @@ def joining(cgroups: list[Path], command: list[str]) -> list[str]:
     if not cgroups:
         return command
     return ["sh", "-c", JOIN, "sh", *map(str, cgroups), "--", *command]
+
+
+def child(pid: int) -> int:
+    """The only child of a process that has one."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 def strays(namespaces: list[int]) -> list[str]:
@@ -87,27 +95,38 @@ class Host:
                 "binds": [[str(a), b, c] for a, b, c in binds or []]}
         with (logs / f"{name}.holder.log").open("ab") as log:
             self._holder = subprocess.Popen(
-                joining(self.cgroups, [
-                    "unshare", "--net", "--mount", "--pid", "--uts", "--fork",
-                    "--kill-child=SIGKILL",
-                    "/usr/bin/python3", "-I", "-S", str(HOLDER), json.dumps(plan)]),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                env=ENVIRONMENT, cwd="/", start_new_session=True)
+                self._holding(plan), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                bufsize=0, env=ENVIRONMENT, cwd="/", start_new_session=True)
         self._pid = 0
         self._held: list[int] = []
+
+    def _holding(self, plan: dict[str, Any]) -> list[str]:
+        """The command line of the holder."""
+        return joining(self.cgroups, [*UNSHARE, str(HOLDER), json.dumps(plan)])
+
+    def _hear(self, word: str, timeout: float) -> None:
+        """Waits until the holder says so."""
+        assert self._holder.stdout
+        deadline = time.monotonic() + timeout
+        line = b""
+        while line != f"{word}\n".encode():
+            left = deadline - time.monotonic()
+            ready, _, _ = select.select([self._holder.stdout], [], [], max(left, 0))
+            line = self._holder.stdout.readline() if ready else b""
+            if line in (b"", b"ended\n") and line != f"{word}\n".encode():
+                log = (self.logs / f"{self.name}.holder.log").read_text(errors="replace")
+                raise RuntimeError(f"host {self.name} is not {word}: {log}")
+
+    def _find(self) -> int:
+        """The holder, as seen from outside: unshare's only child."""
+        return child(self._holder.pid)
 
     @property
     def pid(self) -> int:
         """The holder, as seen from outside; waits until the host is ready."""
         if not self._pid:
-            assert self._holder.stdout
-            ready, _, _ = select.select([self._holder.stdout], [], [], 20)
-            line = self._holder.stdout.readline() if ready else b""
-            if line != b"ready\n":
-                log = (self.logs / f"{self.name}.holder.log").read_text()
-                raise RuntimeError(f"host {self.name} could not be made: {log}")
-            children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children")
-            self._pid = int(children.read_text().split()[0])
+            self._hear("ready", 20)
+            self._pid = self._find()
             # Held open, so that their numbers are not given to others before the
             # last look around (strays).
             self._held = [os.open(f"/proc/{self._pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
@@ -123,7 +142,7 @@ class Host:
         try:
             self._holder.wait(5)
         except subprocess.TimeoutExpired:
-            self._holder.kill()  # --kill-child takes the namespaces' PID 1 along
+            os.killpg(self._holder.pid, signal.SIGKILL)  # with it the namespaces' PID 1
             self._holder.wait(5)
         if self._holder.stdout:
             self._holder.stdout.close()

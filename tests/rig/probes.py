@@ -1,0 +1,84 @@
+"""What a load balancer sees while things happen to the agent."""
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+from parts.host import Host
+from parts.wait import wait_until
+
+RATE = 100  # a second
+TIMEOUT_S = 20.0
+
+
+class Probes:
+    """A page is asked for at a constant rate, each time on a connection of its own and whether or
+    not the earlier ones have been answered. `refused`: nobody listened. `cut`: the connection was
+    made and ended without an answer, as when its process was killed. `wrong`: any other answer than
+    200, and none within TIMEOUT_S."""
+
+    def __init__(self, host: Host, path: str = "/healthz", port: int = 8099) -> None:
+        self.host = host
+        self.port = port
+        self.request = f"GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n".encode()
+        self.answered = self.refused = self.cut = 0
+        self.longest_s = 0.0
+        self.wrong: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._enter, daemon=True)
+
+    def __enter__(self) -> "Probes":
+        self._thread.start()
+        self.go_on()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(TIMEOUT_S + 10)
+
+    def __str__(self) -> str:
+        return (f"{self.answered} answered, {self.refused} refused, {self.cut} cut, "
+                f"{len(self.wrong)} wrong {self.wrong[:3]}, longest {self.longest_s * 1000:.0f} ms")
+
+    def go_on(self, more: int = RATE // 2) -> None:
+        """Until so many more have been answered."""
+        enough = self.answered + more
+        wait_until(lambda: self.answered >= enough, f"{more} more answers ({self})", 30)
+
+    def _enter(self) -> None:
+        with self.host.net():
+            asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        asked = []
+        next_at = time.monotonic()
+        while not self._stop.is_set():
+            asked.append(asyncio.create_task(self._ask()))
+            next_at += 1 / RATE
+            await asyncio.sleep(next_at - time.monotonic())
+        await asyncio.gather(*asked)
+
+    async def _ask(self) -> None:
+        start = time.monotonic()
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.write(self.request)
+                answer = await reader.read()
+                writer.close()
+        except ConnectionRefusedError:
+            self.refused += 1
+            return
+        except ConnectionError:
+            answer = b""
+        except TimeoutError:
+            self.wrong.append("no answer")
+            return
+        if not answer:
+            self.cut += 1
+        elif not answer.startswith(b"HTTP/1.1 200 "):
+            self.wrong.append(answer.decode(errors="replace"))
+        else:
+            self.answered += 1
+        self.longest_s = max(self.longest_s, time.monotonic() - start)
