@@ -45,17 +45,16 @@ const char *http_outcome_name(enum http_outcome outcome)
 }
 
 /*
- * A resolver thread that will be joined must end by itself, well within the time for
- * which wnad lets this process be silent: glibc's own limit is 5 s a server, twice, and
- * all of it once more for the search list. With these, which also go before what
- * resolv.conf says of them, it is 3 s for one server and 6 s for three, twice. Read by
- * each new thread.
+ * libcurl's threads resolve names with libc, and one that a silent name server holds
+ * must end by itself: before 7.87 it is joined, well within the time for which wnad lets
+ * this process be silent; later it would be left behind. libc's own limit is 5 s a
+ * server, twice, and all of it once more for the search list. With these it is 3 s for
+ * one server and 6 s for three, twice. They go before what resolv.conf and the
+ * environment say; each new thread reads them.
  */
 static void bound_resolver(void)
 {
-#if !HTTP_LETS_RESOLVER_GO
-	setenv("RES_OPTIONS", "timeout:1 attempts:2", 0);
-#endif
+	setenv("RES_OPTIONS", "timeout:1 attempts:2", 1);
 }
 
 struct http *http_new(void)

@@ -5,7 +5,6 @@
  */
 #include <malloc.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "loop.h"
 
@@ -23,10 +22,6 @@ int main(int argc, char **argv)
 	/* A resolver thread would otherwise bring a heap of its own, for life. */
 	mallopt(M_ARENA_MAX, 1);
 	worker_init(&worker, ROLE_CLOUD, argc, argv);
-	/* The resolver's patience bounds the threads that a black-holed DNS server
-	 * leaves behind. wnad passes no RES_OPTIONS on; those of resolv.conf, which
-	 * these override, are other programs'. */
-	setenv("RES_OPTIONS", "timeout:2 attempts:2", 1);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

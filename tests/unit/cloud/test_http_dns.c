@@ -9,13 +9,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <net/if.h>
-#include <sched.h>
+#include <resolv.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
 
+#include "../own_net.h"
 #include "clock.h"
 #include "http.h"
 #include "http_setup.h"
@@ -28,25 +26,6 @@ enum { STALL_MAX_US = HTTP_LETS_RESOLVER_GO ? 250 * 1000 : 8000 * 1000 };
 static int black_hole = -1;
 static char resolv_conf[] = "/tmp/wna-resolv-XXXXXX";
 
-static bool loopback_up(void)
-{
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool up = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &lo) == 0;
-
-	close(fd);
-	return up;
-}
-
-static bool own_namespaces(void)
-{
-	const int kinds = CLONE_NEWNET | CLONE_NEWNS;
-
-	if (unshare(kinds) < 0 && unshare(CLONE_NEWUSER | kinds) < 0)
-		return false;
-	return loopback_up() && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-}
-
 static int setup(void **state)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET,
@@ -55,7 +34,7 @@ static int setup(void **state)
 	int fd;
 
 	(void)state;
-	if (!own_namespaces())
+	if (!own_net())
 		return 0; /* the tests say so */
 	fd = mkstemp(resolv_conf);
 	if (fd < 0 || dprintf(fd, "nameserver 127.0.0.1\n") < 0 || close(fd) < 0 ||
@@ -167,6 +146,23 @@ static bool say_ok(struct server *server, int fd, const char *head)
 	return true;
 }
 
+/* What http.c promises of each of libcurl's threads, as libc counts it: 1 s and 2 s for
+ * one server, whatever the process was started with. */
+static void test_threads_end(void **state)
+{
+	struct __res_state libc = { 0 };
+	struct http *http;
+
+	(void)state;
+	setenv("RES_OPTIONS", "timeout:5 attempts:5", 1);
+	http = http_new();
+	assert_int_equal(res_ninit(&libc), 0);
+	assert_int_equal(libc.retrans, 1);
+	assert_int_equal(libc.retry, 2);
+	res_nclose(&libc);
+	http_free(http);
+}
+
 /* The twin: while that goes on, what needs no DNS server is answered. */
 static void test_beside_it(void **state)
 {
@@ -196,6 +192,7 @@ static void test_beside_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_threads_end),
 		cmocka_unit_test(test_late_name),
 		cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_beside_it),
