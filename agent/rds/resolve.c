@@ -2,12 +2,12 @@
  * wna-rds. Blocks on name servers, for at most dns_timeout_ms; on a local disk
  * for resolv.conf. Owns the c-ares channel.
  */
-/* ares_query is marked deprecated from 1.28 on, where its successor appeared;
- * AL2023 has 1.19 and knows only this one. */
+/* Newer versions mark ares_getsock as deprecated, in favour of a table of our own. */
 #define CARES_NO_DEPRECATED
 #include "resolve.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,17 +19,65 @@
 
 enum {
 	TRIES = 3,
+	SOCKETS = 12,  /* a question on another one ends by time-out */
 	HALF_MS = 500, /* that the second family is waited for when the first has addresses */
 };
 
-/* One question on its way. */
+/* The question about one family's addresses, on its way. */
 struct question {
-	const char *name;
-	uint16_t type;
+	struct rds_answer *answer; /* of both families */
 	bool done;
-	int rc; /* of dns_answer_parse, or what the transport said */
-	struct dns_answer answer;
+	int rc;
 };
+
+/* Nobody can be reached at these: an answer with one of them is a lie, such as
+ * a blocking resolver's 0.0.0.0. */
+static bool addr_is_possible(const struct net_addr *addr)
+{
+	static const struct net_addr any6 = { .family = AF_INET6 };
+
+	if (addr->family == AF_INET)
+		return addr->bytes[0] != 0 && addr->bytes[0] < 224;
+	return addr->bytes[0] != 0xff && !net_addr_equal(addr, &any6);
+}
+
+/* Adds one family's addresses to *ret; all of them or none. */
+static int take_addresses(const struct ares_addrinfo *info, struct rds_answer *ret)
+{
+	const struct ares_addrinfo_cname *alias;
+	const struct ares_addrinfo_node *node;
+	struct rds_answer answer = *ret;
+	int ttl_s = INT_MAX, family_count = 0;
+
+	for (node = info->nodes; node != NULL; node = node->ai_next) {
+		struct net_addr addr;
+
+		net_addr_from_sockaddr(node->ai_addr, &addr);
+		if (!addr_is_possible(&addr))
+			return -EBADMSG;
+		if (node->ai_ttl < ttl_s)
+			ttl_s = node->ai_ttl;
+		if (answer_has(&answer, &addr))
+			continue;
+		if (family_count++ == RDS_ADDRESSES)
+			return -E2BIG;
+		answer.addr[answer.count++] = addr;
+	}
+	if (answer.count == ret->count)
+		return -ENODATA;
+	for (alias = info->cnames; alias != NULL; alias = alias->next) {
+		if (alias->ttl < ttl_s)
+			ttl_s = alias->ttl;
+		str_copy(answer.name, sizeof answer.name, alias->name);
+	}
+	/* A TTL with its top bit set counts as 0: RFC 2181, section 8. */
+	if (ttl_s < 0)
+		ttl_s = 0;
+	if (ret->count == 0 || ttl_s < answer.ttl_s)
+		answer.ttl_s = ttl_s;
+	*ret = answer;
+	return 0;
+}
 
 static int from_status(int status)
 {
@@ -39,6 +87,7 @@ static int from_status(int status)
 	case ARES_ECANCELLED: return -ETIMEDOUT;
 	case ARES_ECONNREFUSED: return -ECONNREFUSED;
 	case ARES_ENOTFOUND: return -ENOENT;
+	case ARES_ENODATA: return -ENODATA;
 	case ARES_ESERVFAIL:
 	case ARES_EREFUSED:
 	case ARES_EFORMERR:
@@ -49,41 +98,17 @@ static int from_status(int status)
 	}
 }
 
-static void on_answer(void *arg, int status, int timeouts, unsigned char *msg, int len)
+static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
 	struct question *question = arg;
 
 	(void)timeouts;
 	question->done = true;
-	/* Where there are bytes they say more than the status. */
-	if (msg != NULL && len > 0)
-		question->rc = dns_answer_parse(msg, (size_t)len, question->name, question->type,
-		                                &question->answer);
-	else
-		question->rc = status == ARES_SUCCESS ? -EBADMSG : from_status(status);
-}
-
-static void on_socket(void *arg, ares_socket_t fd, int readable, int writable)
-{
-	struct resolver *resolver = arg;
-	int i = 0;
-
-	while (i < resolver->socks && resolver->sock[i].fd != fd)
-		i++;
-	if (!readable && !writable) {
-		if (i < resolver->socks)
-			resolver->sock[i] = resolver->sock[--resolver->socks];
-		return;
-	}
-	if (i == resolver->socks) {
-		/* Not watched: its question ends by time-out. */
-		if (i == (int)(sizeof resolver->sock / sizeof resolver->sock[0]))
-			return;
-		resolver->socks++;
-	}
-	resolver->sock[i].fd = fd;
-	resolver->sock[i].read = readable != 0;
-	resolver->sock[i].write = writable != 0;
+	question->rc = from_status(status);
+	if (question->rc == 0)
+		question->rc = take_addresses(info, question->answer);
+	if (info != NULL)
+		ares_freeaddrinfo(info);
 }
 
 int resolver_init(struct resolver *ret, const struct conf_rds *conf)
@@ -98,7 +123,6 @@ static void channel_close(struct resolver *resolver)
 	if (resolver->open)
 		ares_destroy(resolver->channel);
 	resolver->open = false;
-	resolver->socks = 0;
 }
 
 void resolver_fini(struct resolver *resolver)
@@ -128,10 +152,9 @@ static int channel_open(struct resolver *resolver)
 	options.tries = TRIES;
 	options.lookups = lookups;
 	options.resolvconf_path = path;
-	options.sock_state_cb = on_socket;
-	options.sock_state_cb_data = resolver;
+	/* None: 1.17 would search them, whatever flag and name say. */
 	mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-	       ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB;
+	       ARES_OPT_RESOLVCONF | ARES_OPT_DOMAINS;
 #ifdef ARES_OPT_QUERY_CACHE
 	/* On by default from 1.31: it would hide a failover for a TTL. */
 	options.qcache_max_ttl = 0;
@@ -149,18 +172,22 @@ static int channel_open(struct resolver *resolver)
 
 static void channel_turn(struct resolver *resolver, int64_t left_ms)
 {
-	struct pollfd fds[sizeof resolver->sock / sizeof resolver->sock[0]];
 	struct timeval most = { .tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000 };
 	struct timeval hold = most, *wait;
-	int count = resolver->socks;
+	ares_socket_t socks[SOCKETS];
+	struct pollfd fds[SOCKETS];
+	int bits, count;
 
-	wait = ares_timeout(resolver->channel, &most, &hold);
-	for (int i = 0; i < count; i++) {
-		fds[i].fd = resolver->sock[i].fd;
-		fds[i].events = (short)((resolver->sock[i].read ? POLLIN : 0) |
-		                        (resolver->sock[i].write ? POLLOUT : 0));
-		fds[i].revents = 0;
+	bits = ares_getsock(resolver->channel, socks, SOCKETS);
+	for (count = 0; count < SOCKETS; count++) {
+		short events = (short)((ARES_GETSOCK_READABLE(bits, count) ? POLLIN : 0) |
+		                       (ARES_GETSOCK_WRITABLE(bits, count) ? POLLOUT : 0));
+
+		if (events == 0)
+			break;
+		fds[count] = (struct pollfd){ .fd = socks[count], .events = events };
 	}
+	wait = ares_timeout(resolver->channel, &most, &hold);
 	if (poll(fds, (nfds_t)count, (int)(wait->tv_sec * 1000 + wait->tv_usec / 1000 + 1)) <= 0) {
 		ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 		return;
@@ -175,23 +202,32 @@ static void channel_turn(struct resolver *resolver, int64_t left_ms)
 	}
 }
 
-/* Both questions about `name`, side by side, until `deadline_ms`. */
-static void ask_both(struct resolver *resolver, const char *name, int64_t deadline_ms,
-                     struct question *a, struct question *aaaa)
+static void ask_family(struct resolver *resolver, int family, struct question *question)
 {
-	int64_t half_ms = 0;
+	struct ares_addrinfo_hints hints = { .ai_family = family, .ai_flags = ARES_AI_NOSORT };
+	const char *endpoint = resolver->conf->endpoint;
+	size_t len = strlen(endpoint);
+	char name[LIMIT_HOST + 1];
 
-	*a = (struct question){ .name = name, .type = DNS_TYPE_A };
-	*aaaa = (struct question){ .name = name, .type = DNS_TYPE_AAAA };
-	ares_query(resolver->channel, name, 1, a->type, on_answer, a);
-	ares_query(resolver->channel, name, 1, aaaa->type, on_answer, aaaa);
+	/* A name that ends with a dot is complete: the library searches nothing. */
+	snprintf(name, sizeof name, "%s%s", endpoint,
+	         len > 0 && endpoint[len - 1] == '.' ? "" : ".");
+	ares_getaddrinfo(resolver->channel, name, NULL, &hints, on_answer, question);
+}
+
+/* Both questions, side by side, for dns_timeout_ms. */
+static void ask_both(struct resolver *resolver, struct question *a, struct question *aaaa)
+{
+	int64_t deadline_ms = clock_ms() + resolver->conf->dns_timeout_ms, half_ms = 0;
+
+	ask_family(resolver, AF_INET, a);
+	ask_family(resolver, AF_INET6, aaaa);
 	while (!a->done || !aaaa->done) {
 		int64_t now = clock_ms(), left_ms;
 
 		/* Some servers never answer for AAAA; a failover must not wait for them. */
-		if ((a->done && a->answer.count > 0) || (aaaa->done && aaaa->answer.count > 0)) {
-			if (half_ms == 0)
-				half_ms = now + HALF_MS;
+		if (a->answer->count > 0 && half_ms == 0) {
+			half_ms = now + HALF_MS;
 			if (half_ms < deadline_ms)
 				deadline_ms = half_ms;
 		}
@@ -218,75 +254,27 @@ static void explain(const struct resolver *resolver, int rc, char *ret, size_t s
 	case -ENOENT: str_copy(ret, size, "the name does not exist (NXDOMAIN)"); break;
 	case -ENODATA: str_copy(ret, size, "the name has no address"); break;
 	case -EREMOTEIO: str_copy(ret, size, "the name server failed or refused"); break;
-	case -EBADMSG: str_copy(ret, size, "the answer is malformed or not for this name"); break;
-	case -ELOOP: str_copy(ret, size, "aliases go in a circle or are too many"); break;
-	case -E2BIG: str_copy(ret, size, "the answer has too many records"); break;
+	case -EBADMSG:
+		str_copy(ret, size, "the answer is malformed or has an impossible address");
+		break;
+	case -E2BIG: str_copy(ret, size, "the answer has too many addresses"); break;
 	case -EINVAL: str_copy(ret, size, "not a valid DNS name"); break;
 	default: str_copy(ret, size, strerror(-rc)); break;
-	}
-}
-
-static void add(struct rds_answer *ret, const struct question *question, int64_t *ttl_s)
-{
-	for (int i = 0; i < question->answer.count; i++) {
-		if (!answer_has(ret, &question->answer.addr[i]))
-			ret->addr[ret->count++] = question->answer.addr[i];
-	}
-	if (question->answer.count == 0 && question->answer.links == 0)
-		return; /* no record, no TTL */
-	if (*ttl_s < 0 || question->answer.ttl_s < *ttl_s)
-		*ttl_s = question->answer.ttl_s;
-}
-
-/*
- * Asks until there are addresses: a server that does not recurse may tell an
- * alias without them. 0 with *answer filled and the last two questions in *a and
- * *aaaa, at most one of them failed; or -errno.
- */
-static int follow(struct resolver *resolver, struct rds_answer *answer, struct question *a,
-                  struct question *aaaa)
-{
-	int64_t deadline_ms = clock_ms() + resolver->conf->dns_timeout_ms;
-	char name[LIMIT_HOST];
-	int64_t ttl_s = -1;
-	int links = 0;
-
-	str_copy(name, sizeof name, resolver->conf->endpoint);
-	for (;;) {
-		const struct question *last;
-
-		ask_both(resolver, name, deadline_ms, a, aaaa);
-		if (a->rc == 0)
-			add(answer, a, &ttl_s);
-		if (aaaa->rc == 0)
-			add(answer, aaaa, &ttl_s);
-		answer->ttl_s = ttl_s < 0 ? 0 : ttl_s;
-		if (answer->count > 0)
-			return 0;
-		/* A family without records is no failure, but then the other one's is. */
-		if (a->rc != 0 || aaaa->rc != 0)
-			return a->rc != 0 ? a->rc : aaaa->rc;
-		last = a->answer.links > 0 ? a : aaaa;
-		if (last->answer.links == 0)
-			return -ENODATA;
-		links += last->answer.links;
-		if (links > DNS_CHAIN)
-			return -ELOOP;
-		str_copy(name, sizeof name, last->answer.name);
 	}
 }
 
 int resolver_ask(struct resolver *resolver, struct rds_answer *ret, char *ret_why, size_t why_size)
 {
 	struct rds_answer answer = { 0 };
-	struct question a, aaaa;
+	struct question a = { .answer = &answer }, aaaa = { .answer = &answer };
+	char half[64];
 	int rc;
 
 	ret_why[0] = '\0';
+	str_copy(answer.name, sizeof answer.name, resolver->conf->endpoint);
 	if (net_addr_parse(resolver->conf->endpoint, &answer.addr[0])) {
 		answer.count = 1;
 		answer.literal = true;
-		str_copy(answer.name, sizeof answer.name, resolver->conf->endpoint);
 		*ret = answer;
 		return 0;
 	}
@@ -295,18 +283,17 @@ int resolver_ask(struct resolver *resolver, struct rds_answer *ret, char *ret_wh
 		str_copy(ret_why, why_size, "the resolver could not be set up");
 		return rc;
 	}
-	rc = follow(resolver, &answer, &a, &aaaa);
-	if (rc < 0) {
+	ask_both(resolver, &a, &aaaa);
+	/* A family without records is no failure, but then the other one's is. */
+	rc = a.rc != 0 && a.rc != -ENODATA ? a.rc : aaaa.rc;
+	if (answer.count == 0) {
 		explain(resolver, rc, ret_why, why_size);
 		return rc;
 	}
-	str_copy(answer.name, sizeof answer.name, a.rc == 0 ? a.answer.name : aaaa.answer.name);
-	if (a.rc != 0 || aaaa.rc != 0) {
-		char half[64];
-
-		answer.unknown = a.rc != 0 ? AF_INET : AF_INET6;
-		explain(resolver, a.rc != 0 ? a.rc : aaaa.rc, half, sizeof half);
-		snprintf(ret_why, why_size, "%s: %s", a.rc != 0 ? "IPv4" : "IPv6", half);
+	if (rc != 0 && rc != -ENODATA) {
+		answer.unknown = rc == a.rc ? AF_INET : AF_INET6;
+		explain(resolver, rc, half, sizeof half);
+		snprintf(ret_why, why_size, "%s: %s", rc == a.rc ? "IPv4" : "IPv6", half);
 	}
 	*ret = answer;
 	return 0;

@@ -14,12 +14,14 @@
 #include <time.h>
 
 #include "conf.h"
-#include "dns_answer.h"
+#include "net.h"
+
+enum { RDS_ADDRESSES = 16 }; /* of one family; more is refused, not cut */
 
 /* All addresses of the endpoint, of both families. */
 struct rds_answer {
-	int count; /* 1..RDS_ADDRESSES */
-	struct net_addr addr[2 * DNS_ADDRESSES];
+	int count; /* from 1 on */
+	struct net_addr addr[2 * RDS_ADDRESSES];
 	int64_t ttl_s;         /* smallest of all records used */
 	bool literal;          /* the endpoint is an address; there is no TTL */
 	uint16_t unknown;      /* AF_INET or AF_INET6: this family's question failed, so an
@@ -31,11 +33,6 @@ struct resolver {
 	const struct conf_rds *conf;
 	bool open;
 	ares_channel channel;
-	struct {
-		int fd;
-		bool read, write;
-	} sock[16];
-	int socks;
 	struct {
 		dev_t dev;
 		ino_t ino;
@@ -49,9 +46,8 @@ int resolver_init(struct resolver *ret, const struct conf_rds *conf);
 void resolver_fini(struct resolver *resolver);
 
 /*
- * Asks for the endpoint's A and AAAA records, following aliases that the name
- * server did not. Blocks for at most conf.dns_timeout_ms in all. resolv.conf is
- * read again whenever it changed.
+ * Asks for the endpoint's A and AAAA records. Blocks for at most
+ * conf.dns_timeout_ms in all. resolv.conf is read again whenever it changed.
  *
  * 0 with *ret filled (count > 0) and `ret_why` empty, or saying which half
  * failed; otherwise -errno with the reason for people in `ret_why`.

@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <resolv.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -28,11 +28,6 @@ enum {
 
 int session_library(void)
 {
-	/* glibc reads these at its first question. No search list: an endpoint's
-	 * name is complete. */
-	if (setenv("RES_OPTIONS", "timeout:1 attempts:2", 1) < 0 ||
-	    setenv("LOCALDOMAIN", "", 1) < 0)
-		return -ENOMEM;
 	return mysql_library_init(0, NULL, NULL) == 0 ? 0 : -ENOMEM;
 }
 
@@ -131,6 +126,23 @@ static void guard_socket(int fd, const struct conf_rds *conf)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
+/*
+ * libc's resolver, which the connector uses, waits 5 s for each server, twice, and then
+ * searches other domains. Here it is 3 s for one server and 6 s for three, and no search:
+ * the endpoint's name is complete. libc does not look for a changed resolv.conf after
+ * something was set in _res, therefore this is done before each login.
+ */
+static void bound_resolver(void)
+{
+	if ((_res.options & RES_INIT) != 0)
+		res_nclose(&_res);
+	if (res_ninit(&_res) < 0)
+		return; /* no memory: then getaddrinfo has none either, and says it */
+	_res.retrans = 1;
+	_res.retry = 2;
+	_res.options &= ~(unsigned long)RES_DNSRCH;
+}
+
 static bool peer_of(int fd, struct net_addr *ret)
 {
 	struct sockaddr_storage storage = { 0 };
@@ -162,6 +174,7 @@ int session_open(struct session *session, const struct conf_rds *conf, int secre
 		complain(ret_sample, TROUBLE_OTHER, "the client library does not take its options");
 		goto out;
 	}
+	bound_resolver();
 	deadline_start(bounded(2 * conf->timeout_ms));
 	ok = mysql_real_connect(mysql, conf->endpoint, conf->user, password,
 	                        conf->schema[0] != '\0' ? conf->schema : NULL, (unsigned)conf->port,

@@ -16,8 +16,7 @@ struct session {
 	MYSQL *mysql; /* NULL: closed */
 };
 
-/* Once a process: library, and limits for the system's resolver, which the
- * connector uses. 0 or -ENOMEM. */
+/* Once a process. 0 or -ENOMEM. */
 int session_library(void);
 
 /*

@@ -1,0 +1,386 @@
+/*
+ * The endpoint's name asked of a name server, honest and not, in a network of the test's
+ * own. It is at 127.0.0.2, for a library that ignores resolv.conf asks 127.0.0.1.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "../own_net.h"
+#include "clock.h"
+#include "name_server.h"
+#include "resolve.h"
+#include "session.h"
+#include "str.h"
+
+#define NAME "db.rds.test"
+#define ADDR 0x0a100689u /* 10.16.6.137 */
+
+enum {
+	GOOD = 0x8180,
+	NXDOMAIN = GOOD | 3,
+	A = 1,
+	AAAA = 28,
+	PATIENCE_MS = 3000, /* where there is an answer, for a busy machine */
+	SHORT_MS = 300,     /* where there is none */
+};
+
+static char resolv_conf[] = "/tmp/wna-resolv-XXXXXX";
+static struct conf_rds conf = { .endpoint = NAME };
+static struct name_server server = { .name = "\2db\3rds\4test" };
+static bool ready;
+
+static struct resolver resolver;
+static struct rds_answer answer;
+static char why[LIMIT_FACT_WHY];
+
+static void write_resolv_conf(const char *text)
+{
+	int fd = open(resolv_conf, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static int group_setup(void **state)
+{
+	int fd = mkstemp(resolv_conf);
+
+	(void)state;
+	close(fd);
+	ready = own_net() && mount(resolv_conf, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
+	if (!ready)
+		return 0; /* each test says so */
+	str_copy(conf.resolv_conf, sizeof conf.resolv_conf, resolv_conf);
+	name_server_start(&server);
+	return session_library();
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	if (ready)
+		name_server_end(&server);
+	unlink(resolv_conf);
+	return 0;
+}
+
+/* The server has no address of either family until the test gives it one. */
+static int setup(void **state)
+{
+	(void)state;
+	if (!ready)
+		return 0;
+	packet_head(&server.a, GOOD, 0, NAME, A);
+	packet_head(&server.aaaa, GOOD, 0, NAME, AAAA);
+	server.questions = server.strays = 0;
+	conf.dns_timeout_ms = PATIENCE_MS;
+	write_resolv_conf("nameserver 127.0.0.2\nsearch wrong.test\n");
+	return resolver_init(&resolver, &conf);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (ready)
+		resolver_fini(&resolver);
+	return 0;
+}
+
+static int ask(void)
+{
+	memset(&answer, 0, sizeof answer);
+	return resolver_ask(&resolver, &answer, why, sizeof why);
+}
+
+static void give_a(uint32_t ttl_s, uint32_t addr)
+{
+	packet_head(&server.a, GOOD, 1, NAME, A);
+	packet_a(&server.a, NAME, ttl_s, addr);
+}
+
+static void give_aaaa(const char *text)
+{
+	packet_head(&server.aaaa, GOOD, 1, NAME, AAAA);
+	packet_pointer(&server.aaaa, 12);
+	packet_record(&server.aaaa, AAAA, 1, 5, 16);
+	inet_pton(AF_INET6, text, server.aaaa.data + server.aaaa.len);
+	server.aaaa.len += 16;
+}
+
+static void assert_addresses(const char *expected)
+{
+	char text[256];
+
+	assert_string_equal(answer_text(&answer, text, sizeof text), expected);
+}
+
+static void the_server_of_resolv_conf_is_asked(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	give_a(5, ADDR);
+	assert_int_equal(ask(), 0);
+	assert_addresses("10.16.6.137");
+	assert_int_equal(answer.ttl_s, 5);
+	assert_string_equal(answer.name, NAME);
+	assert_int_equal(answer.unknown, 0);
+	assert_string_equal(why, "");
+	/* Each time: neither the library nor the resolver keeps what it was told. */
+	give_a(5, ADDR + 1);
+	assert_int_equal(ask(), 0);
+	assert_addresses("10.16.6.138");
+	assert_int_equal(server.questions, 4);
+}
+
+static void another_resolv_conf_counts_at_once(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	give_a(5, ADDR);
+	conf.dns_timeout_ms = SHORT_MS;
+	write_resolv_conf("nameserver 127.0.0.3\n");
+	assert_int_equal(ask(), -ETIMEDOUT);
+	conf.dns_timeout_ms = PATIENCE_MS;
+	write_resolv_conf("nameserver 127.0.0.2\n");
+	assert_int_equal(ask(), 0);
+	/* The second server is asked well before the time for all is over. */
+	write_resolv_conf("nameserver 127.0.0.3\nnameserver 127.0.0.2\n");
+	assert_int_equal(ask(), 0);
+}
+
+static void a_name_that_does_not_exist_is_not_searched(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	packet_head(&server.a, NXDOMAIN, 0, NAME, A);
+	packet_head(&server.aaaa, NXDOMAIN, 0, NAME, AAAA);
+	assert_int_equal(ask(), -ENOENT);
+	assert_non_null(strstr(why, "NXDOMAIN"));
+	assert_int_equal(server.questions, 2);
+	assert_int_equal(server.strays, 0);
+}
+
+static void a_name_without_addresses(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	assert_int_equal(ask(), -ENODATA);
+	assert_string_equal(why, "the name has no address");
+	/* an alias that leads to none, and one that leads to itself */
+	packet_head(&server.a, GOOD, 1, NAME, A);
+	packet_cname(&server.a, NAME, 30, "b.rds.test");
+	assert_int_equal(ask(), -ENODATA);
+	packet_head(&server.a, GOOD, 1, NAME, A);
+	packet_cname(&server.a, NAME, 30, NAME);
+	assert_int_equal(ask(), -ENODATA);
+}
+
+static void the_smallest_ttl_along_the_aliases_counts(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	packet_head(&server.a, GOOD, 4, NAME, A);
+	packet_cname(&server.a, NAME, 30, "b.rds.test");
+	packet_cname(&server.a, "b.rds.test", 3, "c.rds.test");
+	packet_a(&server.a, "c.rds.test", 60, ADDR);
+	packet_a(&server.a, "c.rds.test", 60, ADDR + 1);
+	assert_int_equal(ask(), 0);
+	assert_addresses("10.16.6.137,10.16.6.138");
+	assert_int_equal(answer.ttl_s, 3);
+	assert_string_equal(answer.name, "c.rds.test");
+	/* Beyond what 31 bits hold it is none (RFC 2181, section 8), or, from c-ares
+	 * 1.22 on, the most that they hold. */
+	give_a(0x80000001u, ADDR);
+	assert_int_equal(ask(), 0);
+	assert_true(answer.ttl_s == 0 || answer.ttl_s == INT32_MAX);
+}
+
+static void both_families(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	give_a(9, ADDR);
+	give_aaaa("2001:db8::5");
+	assert_int_equal(ask(), 0);
+	assert_int_equal(answer.count, 2);
+	assert_int_equal(answer.ttl_s, 5);
+	give_a(2, ADDR);
+	assert_int_equal(ask(), 0);
+	assert_int_equal(answer.ttl_s, 2);
+}
+
+static void one_family_without_an_answer(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	give_a(5, ADDR);
+	server.aaaa.len = 0;
+	assert_int_equal(ask(), 0);
+	assert_addresses("10.16.6.137");
+	assert_int_equal(answer.unknown, AF_INET6);
+	assert_memory_equal(why, "IPv6: ", 6);
+	give_aaaa("2001:db8::5");
+	give_a(5, 0);
+	assert_int_equal(ask(), 0);
+	assert_addresses("2001:db8::5");
+	assert_int_equal(answer.unknown, AF_INET);
+	assert_memory_equal(why, "IPv4: ", 6);
+}
+
+static void failures_of_the_server(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	for (unsigned code = 2; code <= 5; code += 3) { /* SERVFAIL, REFUSED */
+		packet_head(&server.a, GOOD | code, 0, NAME, A);
+		packet_head(&server.aaaa, GOOD | code, 0, NAME, AAAA);
+		assert_true(ask() < 0);
+		assert_non_null(strstr(why, "refused"));
+	}
+}
+
+static void impossible_addresses(void **state)
+{
+	static const uint32_t bad[] = { 0, 0xffffffff, 0xe0000001, 0x00000001 };
+	static const char *const bad6[] = { "::", "ff02::1" };
+
+	(void)state;
+	if (!ready)
+		skip();
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		give_a(5, bad[i]);
+		assert_int_equal(ask(), -EBADMSG);
+	}
+	for (size_t i = 0; i < sizeof bad6 / sizeof bad6[0]; i++) {
+		give_aaaa(bad6[i]);
+		assert_int_equal(ask(), -EBADMSG);
+	}
+	packet_head(&server.aaaa, GOOD, 0, NAME, AAAA);
+	give_a(5, 0x7f000001);
+	assert_int_equal(ask(), 0);
+}
+
+static void too_many_addresses(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	for (unsigned n = RDS_ADDRESSES; n <= RDS_ADDRESSES + 1; n++) {
+		packet_head(&server.a, GOOD, n + 1, NAME, A);
+		for (unsigned i = 0; i <= n; i++) {
+			packet_pointer(&server.a, 12);
+			packet_record(&server.a, A, 1, 5, 4);
+			packet_u32(&server.a, ADDR + i % n); /* one is said twice */
+		}
+		assert_int_equal(ask(), n == RDS_ADDRESSES ? 0 : -E2BIG);
+	}
+}
+
+static void answers_that_are_none(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	conf.dns_timeout_ms = SHORT_MS;
+	server.aaaa.len = 0;
+	give_a(5, ADDR);
+	server.a.data[0] = 0xff; /* another question's number */
+	assert_true(ask() < 0);
+	packet_head(&server.a, GOOD, 1, "other.test", A);
+	packet_a(&server.a, "other.test", 5, ADDR);
+	assert_true(ask() < 0);
+	give_a(5, ADDR);
+	server.a.len -= 2; /* cut */
+	assert_true(ask() < 0);
+	packet_head(&server.a, GOOD, 1, NAME, A);
+	packet_pointer(&server.a, (unsigned)server.a.len); /* to itself */
+	packet_record(&server.a, A, 1, 5, 4);
+	packet_u32(&server.a, ADDR);
+	assert_true(ask() < 0);
+	/* the twin */
+	conf.dns_timeout_ms = PATIENCE_MS;
+	write_resolv_conf("nameserver 127.0.0.2\n");
+	give_a(5, ADDR);
+	assert_int_equal(ask(), 0);
+}
+
+static void what_is_too_long_comes_over_tcp(void **state)
+{
+	(void)state;
+	if (!ready)
+		skip();
+	packet_head(&server.a, GOOD | 0x0200, 0, NAME, A);
+	packet_head(&server.over_tcp, GOOD, 1, NAME, A);
+	packet_a(&server.over_tcp, NAME, 5, ADDR);
+	assert_int_equal(ask(), 0);
+	assert_addresses("10.16.6.137");
+}
+
+/* libc asks for the connector: not for 5 s where a server is silent, and no search. */
+static void the_connector_asks_with_bounds(void **state)
+{
+	struct session session = { 0 };
+	struct watch_sample sample;
+	struct net_addr peer;
+	char password[] = "/tmp/wna-password-XXXXXX";
+	int fd = mkstemp(password);
+	int64_t start_ms = clock_ms();
+
+	(void)state;
+	unlink(password);
+	if (!ready)
+		skip();
+	assert_int_equal(write(fd, "x\n", 2), 2);
+	conf.timeout_ms = 10000;
+	conf.port = 1;
+	write_resolv_conf("nameserver 127.0.0.3\nnameserver 127.0.0.2\nsearch wrong.test\n");
+	give_a(5, INADDR_LOOPBACK);
+	assert_int_equal(session_open(&session, &conf, fd, 1, &sample, &peer), -1);
+	assert_int_equal(sample.trouble, TROUBLE_NETWORK);
+	assert_in_range(clock_ms() - start_ms, 500, 4500);
+	packet_head(&server.a, NXDOMAIN, 0, NAME, A);
+	packet_head(&server.aaaa, NXDOMAIN, 0, NAME, AAAA);
+	write_resolv_conf("nameserver 127.0.0.2\nsearch wrong.test\n");
+	assert_int_equal(session_open(&session, &conf, fd, 1, &sample, &peer), -1);
+	assert_int_equal(sample.trouble, TROUBLE_DNS);
+	assert_int_equal(server.strays, 0);
+	close(fd);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_server_of_resolv_conf_is_asked),
+		TEST(another_resolv_conf_counts_at_once),
+		TEST(a_name_that_does_not_exist_is_not_searched),
+		TEST(a_name_without_addresses),
+		TEST(the_smallest_ttl_along_the_aliases_counts),
+		TEST(both_families),
+		TEST(one_family_without_an_answer),
+		TEST(failures_of_the_server),
+		TEST(impossible_addresses),
+		TEST(too_many_addresses),
+		TEST(answers_that_are_none),
+		TEST(what_is_too_long_comes_over_tcp),
+		TEST(the_connector_asks_with_bounds),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
