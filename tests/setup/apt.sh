@@ -45,3 +45,13 @@ prepare_apt() {
 debian_lists() {
 	apt-get indextargets --format "$1" 'Created-By: Packages' 'Origin: Debian'
 }
+
+# packages_of GROUP...: what tests/setup/packages.txt has of these groups, one a line.
+packages_of() {
+	local group name wanted
+	while read -r group name; do
+		for wanted in "$@"; do
+			if [ "$wanted" = "$group" ]; then echo "$name"; fi
+		done
+	done < "$(dirname "${BASH_SOURCE[0]}")/packages.txt"
+}
