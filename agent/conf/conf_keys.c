@@ -21,10 +21,13 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 #define SIZE(member)       ((int64_t)sizeof(((struct conf *)0)->member))
 #define CHECK_SIZE(member) ((int64_t)sizeof(((struct conf_check *)0)->member))
 
+/* Which the versions of clang-format see differently. */
+/* clang-format off */
 #define KEY(sec, key, type, at, text, lo, hi, list, help, uses)                                    \
 	{                                                                                          \
 		sec, key, type, uses, at, text, lo, hi, list, help                                 \
 	}
+/* clang-format on */
 #define BOOL(sec, key, member, text, help)                                                         \
 	KEY(sec, key, CONF_TYPE_BOOL, AT(member), text, 0, 1, NULL, help, 0)
 #define NUMBER(sec, key, member, text, lo, hi, help)                                               \
