@@ -46,6 +46,21 @@ debian_lists() {
 	apt-get indextargets --format "$1" 'Created-By: Packages' 'Origin: Debian'
 }
 
+# use_debian CODENAME: that release, from where the machine itself gets Debian.
+use_debian() {
+	local uri
+	# shellcheck disable=SC2016 # a variable of apt's
+	uri=$(debian_lists '$(REPO_URI)' | sed '/security/d' | sort | head -n 1)
+	[ -n "$uri" ] || { echo "no package lists of Debian's; apt-get update?" >&2; return 1; }
+	cat > "$at/apt/sources/debian.sources" <<-END
+		Types: deb
+		URIs: $uri
+		Suites: $1
+		Components: main
+		Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+	END
+}
+
 # packages_of GROUP...: what tests/setup/packages.txt has of these groups, one a line.
 packages_of() {
 	local group name wanted
