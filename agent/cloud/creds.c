@@ -38,9 +38,7 @@ enum {
 struct creds_store {
 	struct creds_deps deps;
 	struct creds_env env;
-	struct creds_container container;
 	struct creds_role role;
-	struct http_call *call; /* to the container endpoint */
 	struct creds_file file;
 	int64_t blind_ms;            /* reopen a file that wnad could not open */
 	enum creds_file_look looked; /* last */
@@ -84,7 +82,6 @@ struct creds_store *creds_new(const struct creds_deps *deps, int64_t now_ms)
 	creds_file_init(&store->file, deps->file_fd, deps->conf->credentials_file);
 	store->blind_ms = now_ms + clock_jitter(BLIND_MS, JITTER_PERCENT, clock_random());
 	creds_env_read(deps->env, &store->env);
-	creds_container_read(deps->env, &store->container);
 	store->role.imds = deps->imds;
 	store->role.done = on_role;
 	store->role.arg = store;
@@ -97,7 +94,6 @@ void creds_free(struct creds_store *store)
 {
 	if (store == NULL)
 		return;
-	http_cancel(store->deps.http, store->call);
 	imds_withdraw(store->deps.imds, &store->role.ask);
 	explicit_bzero(store, sizeof(*store));
 	free(store);
@@ -172,29 +168,6 @@ static void on_role(void *arg, const struct creds *creds, const char *why, int64
 		lack(store, why, now_ms);
 }
 
-static void on_container(void *arg, const struct http_result *result)
-{
-	struct creds_store *store = arg;
-	struct creds creds;
-	char why[LIMIT_FACT_WHY], reason[100];
-
-	store->call = NULL;
-	store->fetching = false;
-	if (result->outcome != HTTP_ANSWERED)
-		snprintf(why, sizeof(why), "container: %.120s", result->why);
-	else if (result->status != 200)
-		snprintf(why, sizeof(why), "container: answered with status %ld", result->status);
-	else if (creds_parse_json(result->body, result->body_len, &creds, reason, sizeof(reason)) !=
-	         0)
-		snprintf(why, sizeof(why), "container: %s", reason);
-	else {
-		take(store, &creds, "container", result->done_ms);
-		explicit_bzero(&creds, sizeof(creds));
-		return;
-	}
-	lack(store, why, result->done_ms);
-}
-
 /* Whether the process should start anew, since wnad alone can open the file. */
 static void look_at_file(struct creds_store *store, int64_t now_ms)
 {
@@ -260,23 +233,11 @@ static bool try_file(struct creds_store *store, int64_t now_ms)
 /* The chain, in the SDKs' order. */
 static void fetch(struct creds_store *store, int64_t now_ms)
 {
-	char why[LIMIT_FACT_WHY];
-
 	if (store->env.complete) {
 		take(store, &store->env.creds, "environment", now_ms);
 		store->next_ms = INT64_MAX;
 		store->renew_wall_ms = 0;
-	} else if (try_file(store, now_ms)) {
-		return;
-	} else if (store->container.set && store->container.url[0] == '\0') {
-		lack(store, store->container.why, now_ms);
-	} else if (store->container.set) {
-		store->call = creds_container_start(&store->container, store->deps.http,
-		                                    on_container, store, why, sizeof(why));
-		store->fetching = store->call != NULL;
-		if (!store->fetching)
-			lack(store, why, now_ms);
-	} else {
+	} else if (!try_file(store, now_ms)) {
 		store->fetching = true;
 		creds_role_start(&store->role);
 		imds_turn(store->deps.imds, now_ms);
@@ -302,7 +263,7 @@ void creds_refresh(struct creds_store *store)
 	if (!store->deps.conf->enabled)
 		return;
 	/* A fetch that waits has no failure of its own to tell of. */
-	if (store->fetching && store->call == NULL && why[0] == '\0' &&
+	if (store->fetching && why[0] == '\0' &&
 	    imds_state(store->deps.imds, &imds_why) != IMDS_OK && imds_why[0] != '\0') {
 		snprintf(text, sizeof(text), "instance role: %.130s", imds_why);
 		why = text;

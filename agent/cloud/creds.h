@@ -1,6 +1,6 @@
 /*
  * AWS credentials: the SDKs' chain in their order (environment, shared file,
- * container endpoint, instance role), renewed early; expired ones are still
+ * instance role), renewed early; expired ones are still
  * handed out while renewal fails, as the services expect during an outage of
  * the metadata service (static stability).
  */
@@ -33,14 +33,12 @@ void creds_refused(struct creds_store *store, int64_t now_ms, const char *why);
 void creds_accepted(struct creds_store *store);
 
 struct conf_metrics;
-struct http;
 struct imds;
 struct worker;
 
 struct creds_deps {
 	const struct worker *worker;     /* FACT_CREDENTIALS goes out through it */
 	const struct conf_metrics *conf; /* nothing is fetched unless it is enabled */
-	struct http *http;
 	struct imds *imds;
 	int file_fd;                    /* of conf's credentials_file, or -1: none, or wnad
 	                                   * could not open it; stays the caller's */

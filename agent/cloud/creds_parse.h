@@ -1,6 +1,6 @@
 /*
- * Credentials as texts: shapes, times, the JSON of the metadata service and of
- * the container endpoints, the shared file. Pure; nothing is kept, and what was
+ * Credentials as texts: shapes, times, the JSON of the metadata service, the
+ * shared file. Pure; nothing is kept, and what was
  * allocated on the way is wiped.
  */
 #ifndef CLOUD_CREDS_PARSE_H
@@ -23,8 +23,7 @@ bool creds_time(const char *text, int64_t *ret_wall_ms);
 
 /*
  * {"Code": "Success", "AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
- * (EC2 User Guide, "Retrieve security credentials"; SDK reference guide,
- * "Container credential provider"). A status of 200 may carry an error: Code
+ * (EC2 User Guide, "Retrieve security credentials"). A status of 200 may carry an error: Code
  * other than Success. 0, or -EBADMSG with a reason that has no secret in it;
  * *ret is then untouched.
  */

@@ -1,14 +1,9 @@
-/*
- * The places where credentials come from, for creds.c alone. Each source looks
- * whether it is there, and fetches at once or by a request that ends in
- * one call of `done`.
- */
+/* The places where credentials come from, for creds.c alone. */
 #ifndef CLOUD_CREDS_SOURCE_H
 #define CLOUD_CREDS_SOURCE_H
 
 #include "creds.h"
 #include "creds_parse.h"
-#include "http.h"
 #include "imds.h"
 
 #include <sys/types.h>
@@ -21,25 +16,6 @@ struct creds_env {
 	struct creds creds;
 };
 void creds_env_read(char *(*env)(const char *name), struct creds_env *ret);
-
-/*
- * The container endpoint: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI on
- * 169.254.170.2, or _FULL_URI, which must be https or lead to loopback or one of
- * the agents' link-local addresses (SDK reference guide, "Container credential
- * provider"; botocore and the other SDKs have the same list).
- */
-struct creds_container {
-	bool set;       /* a variable is there: then no other source follows */
-	char url[1024]; /* "" = not allowed or not sound: why */
-	char why[LIMIT_FACT_WHY];
-	char token[2049];     /* verbatim Authorization header; "" = none */
-	char token_file[256]; /* wins over token; read at every fetch */
-};
-void creds_container_read(char *(*env)(const char *name), struct creds_container *ret);
-
-/* Starts the request; `done` is http.h's. NULL with a reason if it cannot. */
-struct http_call *creds_container_start(const struct creds_container *container, struct http *http,
-                                        http_done *done, void *arg, char *ret_why, size_t size);
 
 /* The instance's role: its name, then its credentials, by the IMDS session. */
 struct creds_role {

@@ -34,7 +34,7 @@ struct http_request {
 	int64_t timeout_ms;
 	size_t max_body;     /* bytes of answer taken at most */
 	const char *ca_file; /* NULL: the system's */
-	bool local;          /* metadata and container endpoints: no proxy at all */
+	bool local;          /* the metadata service: no proxy at all */
 };
 
 struct http_result {

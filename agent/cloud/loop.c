@@ -90,7 +90,6 @@ static bool jobs_new(struct loop *loop, const struct loop_places *places, int fi
 	const struct creds_deps creds_deps = {
 		.worker = loop->worker,
 		.conf = &conf->metrics,
-		.http = loop->http,
 		.imds = loop->imds,
 		.file_fd = file_fd,
 		.env = getenv,

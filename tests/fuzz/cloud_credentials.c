@@ -1,6 +1,6 @@
 /*
- * Credentials from outside: the JSON of the metadata service and of container
- * endpoints, and the shared file. What is taken has the shape of credentials.
+ * Credentials from outside: the JSON of the metadata service, and the shared
+ * file. What is taken has the shape of credentials.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -2,12 +2,9 @@
 what each does when it is not as it should be."""
 from __future__ import annotations
 
-import datetime
-import json
-from pathlib import Path
 from typing import Any, Callable
 
-from parts import container_server, names
+from parts import names
 from parts.agent import Agent
 from parts.cloudwatch import Credentials
 from parts.node import Node
@@ -45,28 +42,6 @@ def test_shared_file_and_environment(world: World, new_node: Callable[[], Node])
                                             "AWS_SECRET_ACCESS_KEY": user.secret})
     for node in (in_file, in_environment):
         wait_until(lambda: own(world, node, start), f"{node.host.name} pushes", 40)
-
-
-def test_container_endpoint(world: World, node: Node) -> None:
-    """Its token is sent; the instance's role beside it is left alone."""
-    role = world.cloudwatch.assume()
-    node.give_role(role="powerless")
-    expires = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=6)
-    node.host.spawn(
-        "/usr/bin/python3", "-c", Path(container_server.__file__).read_text(encoding="utf-8"),
-        "8765", "a secret of its own", json.dumps({
-            "AccessKeyId": role.access_key, "SecretAccessKey": role.secret, "Token": role.token,
-            "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}), log="container")
-    node.only("metrics")
-    start = world.cloudwatch.mark()
-    node.agent.start(environment={
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:8765/credentials",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "a secret of its own"})
-    wait_until(lambda: own(world, node, start), "pushed", 40)
-    fact = node.agent.fact("credentials")
-    assert fact["value"] == OK and fact["text"] == "container"
-    assert not [r for r in node.imds.log() if "security-credentials" in r["path"]]
-    assert "a secret of its own" not in node.agent.log()
 
 
 def test_stale_credentials_are_used_while_renewal_fails(world: World, node: Node) -> None:

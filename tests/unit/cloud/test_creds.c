@@ -303,12 +303,12 @@ static void test_chain(void **state)
 	assert_state(&world, CRED_OK, "environment", "");
 	assert_string_equal(creds_get(world.store)->access_key, KEY);
 	stop(&world);
-	/* ... the file before the container ... */
+	/* ... the file before the role ... */
 	world_new(&world);
 	world.file_fd = fd;
 	str_copy(world.worker.conf.metrics.credentials_file, LIMIT_PATH, path);
-	env_set(0, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/c");
-	env_set(1, "AWS_PROFILE", "web");
+	env_set(0, "AWS_PROFILE", "web");
+	fake_set(ROLES, 200, "web-node");
 	start(&world);
 	pass(&world, 0);
 	assert_state(&world, CRED_OK, "shared file, profile web", "");
@@ -321,20 +321,17 @@ static void test_chain(void **state)
 	pass(&world, 2 * MINUTE);
 	assert_string_equal(creds_get(world.store)->access_key, "AKIAOTHEROTHER000000");
 	assert_false(creds_want_reopen(world.store));
+	assert_int_equal(fake.puts, 0);
 	stop(&world);
-	/* Nothing under "default": the container, and never the role beside it. */
+	/* ... and nothing under "default" is the role. */
 	world_new(&world);
 	world.file_fd = fd;
 	str_copy(world.worker.conf.metrics.credentials_file, LIMIT_PATH, path);
-	env_set(0, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/c");
 	fake_set(ROLES, 200, "web-node");
+	fake_set(ROLES "web-node", 200, role_json("ASIAROLEROLEROLE0000", wall(&world) + HOUR));
 	start(&world);
 	pass(&world, MINUTE);
-	assert_state(&world, CRED_NONE, "", "container: answered with status 404");
-	fake_set("http://127.0.0.1/c", 200, role_json("ASIACONTAINER0000000", wall(&world) + HOUR));
-	pass(&world, 2 * MINUTE);
-	assert_state(&world, CRED_OK, "container", "");
-	assert_int_equal(fake.puts, 0);
+	assert_state(&world, CRED_OK, "instance role web-node", "");
 	stop(&world);
 	close(fd);
 	unlink(path);
@@ -504,35 +501,6 @@ static void test_file_hidden(void **state)
 	rmdir(dir);
 }
 
-static void test_container_token(void **state)
-{
-	struct world world;
-	char path[] = "/tmp/wna-token-XXXXXX";
-	int fd = mkstemp(path);
-
-	(void)state;
-	assert_true(write(fd, "Bearer one\n", 11) == 11);
-	world_new(&world);
-	env_set(0, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
-	env_set(1, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path);
-	env_set(2, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "from the variable");
-	start(&world);
-	creds_turn(world.store, world.now, wall(&world));
-	assert_non_null(fake.call);
-	assert_string_equal(fake.call->authorization, " Bearer one");
-	assert_true(fake.call->local);
-	fake_deliver(world.now);
-	/* Read anew for every fetch, and not sent when it would break the header. */
-	assert_true(pwrite(fd, "a\r\nb: c     ", 12, 0) == 12);
-	pass(&world, 5000);
-	assert_state(&world, CRED_NONE, "", "cannot stand in a header");
-	unlink(path);
-	pass(&world, MINUTE);
-	assert_state(&world, CRED_NONE, "", "token file");
-	stop(&world);
-	close(fd);
-}
-
 static void test_refusal(void **state)
 {
 	struct world world;
@@ -620,21 +588,13 @@ static void test_switched_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_role),
-		cmocka_unit_test(test_same_again),
-		cmocka_unit_test(test_short_lives),
-		cmocka_unit_test(test_outage),
-		cmocka_unit_test(test_late_role),
-		cmocka_unit_test(test_bad_answers),
-		cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_container_token),
-		cmocka_unit_test(test_profile_not_there),
-		cmocka_unit_test(test_file_replaced),
-		cmocka_unit_test(test_file_not_handed_over),
-		cmocka_unit_test(test_file_hidden),
-		cmocka_unit_test(test_refusal),
-		cmocka_unit_test(test_env_that_ends),
-		cmocka_unit_test(test_not_wanted),
+		cmocka_unit_test(test_role),          cmocka_unit_test(test_same_again),
+		cmocka_unit_test(test_short_lives),   cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_late_role),     cmocka_unit_test(test_bad_answers),
+		cmocka_unit_test(test_chain),         cmocka_unit_test(test_profile_not_there),
+		cmocka_unit_test(test_file_replaced), cmocka_unit_test(test_file_not_handed_over),
+		cmocka_unit_test(test_file_hidden),   cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_env_that_ends), cmocka_unit_test(test_not_wanted),
 		cmocka_unit_test(test_switched_off),
 	};
 

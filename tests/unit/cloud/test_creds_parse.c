@@ -271,67 +271,12 @@ static void test_environment(void **state)
 	assert_non_null(strstr(read.why, "AWS_ACCESS_KEY_ID"));
 }
 
-static void test_container(void **state)
-{
-	static const char *const allowed[] = {
-		"http://127.0.0.1/creds",
-		"http://localhost:8080/creds",
-		"http://[::1]:1/",
-		"http://169.254.170.2/v2/x",
-		"http://169.254.170.23/v1/c",
-		"http://[fd00:ec2::23]/v1/credentials",
-		"https://anything.example/c",
-	};
-	static const char *const refused[] = {
-		"http://169.254.169.254/",
-		"http://example.com/creds",
-		"http://127.0.0.1.example.com/",
-		"http://10.0.0.1/",
-		"ftp://127.0.0.1/",
-		"file:///etc/shadow",
-		"http://169.254.170.2@evil/",
-		"http://user@127.0.0.1/",
-		"//127.0.0.1/",
-		"http://[fd00:ec2::24]/",
-	};
-	struct creds_container read;
-
-	(void)state;
-	env_clear();
-	creds_container_read(env, &read);
-	assert_false(read.set);
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-		env_set(0, "AWS_CONTAINER_CREDENTIALS_FULL_URI", allowed[i]);
-		creds_container_read(env, &read);
-		assert_true(read.set);
-		assert_string_equal(read.url, allowed[i]);
-	}
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		env_set(0, "AWS_CONTAINER_CREDENTIALS_FULL_URI", refused[i]);
-		creds_container_read(env, &read);
-		assert_true(read.set);
-		assert_string_equal(read.url, "");
-		assert_string_not_equal(read.why, "");
-	}
-	/* The relative one wins; the token is read once and gone. */
-	env_set(1, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/abc");
-	env_set(2, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "Basic abc");
-	creds_container_read(env, &read);
-	assert_string_equal(read.url, "http://169.254.170.2/v2/credentials/abc");
-	assert_string_equal(read.token, "Basic abc");
-	assert_string_equal(vars[2].value, "");
-	env_set(1, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "@evil.example/");
-	creds_container_read(env, &read);
-	assert_string_equal(read.url, "");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time),         cmocka_unit_test(test_json),
 		cmocka_unit_test(test_json_refused), cmocka_unit_test(test_shared_file),
 		cmocka_unit_test(test_file_on_disk), cmocka_unit_test(test_environment),
-		cmocka_unit_test(test_container),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
