@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "str.h"
 
@@ -100,44 +99,4 @@ void cwatch_body_free(struct cwatch_body *body)
 {
 	free(body->text);
 	*body = (struct cwatch_body){ 0 };
-}
-
-int cwatch_body_pack(struct cwatch_body *body, bool *ret_gzip)
-{
-	/* gzip framing (16), a window of 4 KB: a hundredth of zlib's usual memory,
-	 * and our data repeat themselves within a few hundred bytes. */
-	enum { GZIP_WINDOW = 16 + 12, MEMORY = 4 };
-	z_stream stream = { 0 };
-	size_t bound;
-	Bytef *out;
-	int r;
-
-	*ret_gzip = false;
-	if (body->len < CWATCH_GZIP_FROM)
-		return 0;
-	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, MEMORY,
-	                 Z_DEFAULT_STRATEGY) != Z_OK)
-		return -ENOMEM;
-	bound = deflateBound(&stream, body->len);
-	out = malloc(bound);
-	if (out == NULL) {
-		deflateEnd(&stream);
-		return -ENOMEM;
-	}
-	stream.next_in = (Bytef *)body->text;
-	stream.avail_in = (uInt)body->len;
-	stream.next_out = out;
-	stream.avail_out = (uInt)bound;
-	r = deflate(&stream, Z_FINISH);
-	deflateEnd(&stream);
-	if (r != Z_STREAM_END) {
-		free(out);
-		return -ENOMEM;
-	}
-	free(body->text);
-	body->text = (char *)out;
-	body->len = stream.total_out;
-	body->size = bound;
-	*ret_gzip = true;
-	return 0;
 }

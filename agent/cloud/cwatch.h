@@ -19,8 +19,7 @@
 enum {
 	CWATCH_NAME = 256,            /* metric names and namespaces, with the NUL */
 	CWATCH_DATA_MAX = 1000,       /* data in one request */
-	CWATCH_BODY_MAX = 900 * 1000, /* bytes before compression; the limit is 1 MB */
-	CWATCH_GZIP_FROM = 10 * 1024, /* bodies from here on are sent compressed */
+	CWATCH_BODY_MAX = 900 * 1000, /* bytes; the limit is 1 MB */
 };
 
 enum cwatch_dimension { CWATCH_ASG, CWATCH_INSTANCE, CWATCH_DIMENSION_MAX };
@@ -53,9 +52,6 @@ int cwatch_body_add(struct cwatch_body *body, const struct cwatch_series *series
 /* Closes the JSON text. The body has at least one datum. */
 void cwatch_body_end(struct cwatch_body *body);
 void cwatch_body_free(struct cwatch_body *body);
-
-/* The body in gzip format if it is worth it, in place. 0 with *ret_gzip; -ENOMEM. */
-int cwatch_body_pack(struct cwatch_body *body, bool *ret_gzip);
 
 /* What to do about an answer. The table of error codes is in cwatch_answer.c. */
 enum cwatch_verdict {

@@ -53,19 +53,19 @@ static void answered(void *arg, const struct http_result *result)
 }
 
 static int sign(const struct push *push, const struct endpoint *endpoint, const struct creds *creds,
-                const struct cwatch_body *body, bool gzip, int64_t wall_ms,
-                struct header_text *text)
+                const struct cwatch_body *body, int64_t wall_ms, struct header_text *text)
 {
 	const struct sigv4_pair pairs[] = {
-		{ "Host", endpoint->host },        { "Content-Type", CWATCH_TYPE },
-		{ "X-Amz-Target", CWATCH_TARGET }, { "x-amzn-query-mode", "true" },
-		{ "Content-Encoding", "gzip" },
+		{ "Host", endpoint->host },
+		{ "Content-Type", CWATCH_TYPE },
+		{ "X-Amz-Target", CWATCH_TARGET },
+		{ "x-amzn-query-mode", "true" },
 	};
 	const struct sigv4_request request = {
 		.method = "POST",
 		.path = "/",
 		.headers = pairs,
-		.header_count = sizeof(pairs) / sizeof(pairs[0]) - (gzip ? 0 : 1),
+		.header_count = sizeof(pairs) / sizeof(pairs[0]),
 		.body = body->text,
 		.body_len = body->len,
 		.region = endpoint->region,
@@ -86,7 +86,7 @@ static const char *ca_file(const struct conf_metrics *conf, const struct endpoin
 }
 
 static int start(struct push *push, const struct endpoint *endpoint, const struct creds *creds,
-                 const struct cwatch_body *body, bool gzip, struct header_text *text)
+                 const struct cwatch_body *body, struct header_text *text)
 {
 	const struct conf_metrics *conf = push->conf;
 	const char *lines[HEADERS_MAX + 1] = {
@@ -119,8 +119,6 @@ static int start(struct push *push, const struct endpoint *endpoint, const struc
 		         creds->token);
 		lines[n++] = text->token;
 	}
-	if (gzip)
-		lines[n++] = "Content-Encoding: gzip";
 	push->send.call = http_start(push->deps.http, &request, answered, &push->send);
 	return push->send.call != NULL ? 0 : -EIO;
 }
@@ -131,7 +129,6 @@ int request_start(struct push *push, const struct endpoint *endpoint, const stru
 	struct cwatch_body body = { 0 };
 	struct collect collect = { .send = &push->send, .body = &body };
 	struct header_text *text = NULL;
-	bool gzip = false;
 	int r;
 
 	push->send.count = 0;
@@ -140,17 +137,12 @@ int request_start(struct push *push, const struct endpoint *endpoint, const stru
 	if (r < 0)
 		goto out;
 	cwatch_body_end(&body);
-	if (!push->send.plain)
-		r = cwatch_body_pack(&body, &gzip);
-	if (r < 0)
-		goto out;
-	push->send.gzip = gzip;
 	text = malloc(sizeof(*text));
 	r = text == NULL ? -ENOMEM : 0;
 	if (r == 0)
-		r = sign(push, endpoint, creds, &body, gzip, wall_ms, text);
+		r = sign(push, endpoint, creds, &body, wall_ms, text);
 	if (r == 0)
-		r = start(push, endpoint, creds, &body, gzip, text);
+		r = start(push, endpoint, creds, &body, text);
 	push->send.era = push->skew.era;
 out:
 	if (text != NULL)

@@ -51,8 +51,6 @@ struct push_send {
 	unsigned attempt;      /* failures in a row */
 	unsigned drops;        /* data dropped since something was accepted */
 	unsigned long repeats; /* of the same state, for the log */
-	bool gzip;             /* the request under way is compressed */
-	bool plain;            /* do not compress: see clock_doubted */
 	bool clock_tried;      /* one retry at once for a corrected clock */
 	char refused_key[129]; /* access key id that AWS refused; others are tried at once */
 	enum push_state state;

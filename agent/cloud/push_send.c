@@ -141,13 +141,6 @@ static void clock_doubted(struct push *push, int64_t now_ms, bool corrected)
 		send->clock_tried = true;
 		send->due_ms = now_ms;
 		set_state(push, PUSH_RETRYING, send->answer.why);
-	} else if (is_signature(send->answer.code) && send->gzip && !send->plain) {
-		/* Some stand-ins and gateways unpack a body before they check the
-		 * signature over it. Before the keys are blamed, once without. */
-		log_info("push: a compressed request's signature is refused, not compressing");
-		send->plain = true;
-		send->due_ms = now_ms;
-		set_state(push, PUSH_RETRYING, send->answer.why);
 	} else if (is_signature(send->answer.code)) {
 		/* The time is right, so the secret is wrong. */
 		refused(push, now_ms);

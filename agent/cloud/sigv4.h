@@ -40,7 +40,7 @@ struct sigv4_request {
 	 * X-Amz-Security-Token, which the caller must send then. */
 	const struct sigv4_pair *headers;
 	size_t header_count;
-	const void *body; /* as sent: after compression */
+	const void *body; /* as sent */
 	size_t body_len;
 	const char *region, *service;
 	int64_t wall_ms; /* Unix ms, as AWS has it */

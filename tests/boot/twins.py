@@ -23,7 +23,7 @@ from lab.instance.dnf_twins import TWINS  # noqa: E402
 
 # Libraries that Amazon Linux 2023's standard image has: packaging/rpm/al2023-packages.txt.
 BASE_LIBRARIES = ("libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "libcurl.so.4", "libcrypto.so.3",
-                  "libssl.so.3", "libz.so.1", "libmount.so.1", "libseccomp.so.2", "libsqlite3.so.0",
+                  "libssl.so.3", "libmount.so.1", "libseccomp.so.2", "libsqlite3.so.0",
                   "libblkid.so.1", "libselinux.so.1", "libcares.so.2")
 # Those that dnf has to bring, by package.
 LIBRARIES = {"libevent": ("libevent_core-2.1.so.7", "libevent_extra-2.1.so.7"),

@@ -72,8 +72,7 @@ SONAMES = {
     "libevent_core": "libevent_core-2.1.so.7", "libevent_extra": "libevent_extra-2.1.so.7",
     "libseccomp": "libseccomp.so.2", "libmount": "libmount.so.1",
     "libcares": "libcares.so.2", "libmariadb": "libmariadb.so.3", "libcurl": "libcurl.so.4",
-    "libcjson": "libcjson.so.1", "libcrypto": "libcrypto.so.3", "libsqlite3": "libsqlite3.so.0",
-    "libz": "libz.so.1"}
+    "libcjson": "libcjson.so.1", "libcrypto": "libcrypto.so.3", "libsqlite3": "libsqlite3.so.0"}
 
 
 def test_link_table(world: World) -> None:

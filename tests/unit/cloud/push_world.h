@@ -24,7 +24,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "conf.h"
 #include "creds.h"
@@ -84,11 +83,10 @@ static struct world {
 	bool strict_clock;  /* refuse what is signed 5 minutes off */
 	size_t max_data;    /* 413 above; 0 = any */
 	bool none_fits;     /* 413 to all */
-	bool unpacks;       /* checks signatures over the unpacked body, as moto 5 does */
 	unsigned requests, refusals;
 	struct taken taken[TAKEN_MAX];
 	size_t taken_count;
-	char url[512], authorization[2048], date[64], encoding[32];
+	char url[512], authorization[2048], date[64];
 	bool token_seen;
 	/* the request under way */
 	bool pending;
@@ -141,29 +139,6 @@ static const char *header(const struct http_request *request, const char *name)
 			return line + n + 2;
 	}
 	return NULL;
-}
-
-static char *plain_body(const struct http_request *request)
-{
-	size_t size = 2000 * 1000;
-	char *text = calloc(1, size);
-	z_stream stream = { 0 };
-
-	assert_non_null(text);
-	if (w.encoding[0] == '\0') {
-		assert_true(w.unpacks || request->body_len < CWATCH_GZIP_FROM);
-		memcpy(text, request->body, request->body_len);
-		return text;
-	}
-	assert_string_equal(w.encoding, "gzip");
-	assert_int_equal(inflateInit2(&stream, 16 + 15), Z_OK);
-	stream.next_in = (Bytef *)(uintptr_t)request->body;
-	stream.avail_in = (uInt)request->body_len;
-	stream.next_out = (Bytef *)text;
-	stream.avail_out = (uInt)size - 1;
-	assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
-	inflateEnd(&stream);
-	return text;
 }
 
 static const cJSON *need(const cJSON *object, const char *name)
@@ -257,11 +232,9 @@ static void take_data(const cJSON *json)
 
 static void serve(const struct http_request *request)
 {
-	char *body = plain_body(request);
-	cJSON *json = cJSON_Parse(body);
+	cJSON *json = cJSON_ParseWithLength(request->body, request->body_len);
 	char key[160];
 
-	free(body);
 	assert_non_null(json);
 	assert_string_equal(need(json, "Namespace")->valuestring, "WebNodeAgent");
 	assert_int_equal(sscanf(w.authorization, "AWS4-HMAC-SHA256 Credential=%159[^/]", key), 1);
@@ -291,8 +264,6 @@ static void serve(const struct http_request *request)
 			answer(403, "",
 			       "{\"__type\":\"InvalidSignatureException\",\"message\":"
 			       "\"Signature expired: token SECRETTOKEN\"}");
-		else if (w.unpacks && w.encoding[0] != '\0')
-			answer(403, "", "<E><Code>SignatureDoesNotMatch</Code></E>");
 		else if (w.good_key[0] != '\0' && strcmp(key, w.good_key) != 0)
 			answer(403, "", "{\"__type\":\"ExpiredTokenException\"}");
 		else
@@ -305,8 +276,6 @@ static void serve(const struct http_request *request)
 struct http_call *http_start(struct http *http, const struct http_request *request, http_done *done,
                              void *arg)
 {
-	const char *encoding = header(request, "Content-Encoding");
-
 	(void)http;
 	assert_false(w.pending);
 	assert_string_equal(request->method, "POST");
@@ -324,7 +293,6 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 	snprintf(w.url, sizeof(w.url), "%s", request->url);
 	snprintf(w.authorization, sizeof(w.authorization), "%s", header(request, "Authorization"));
 	snprintf(w.date, sizeof(w.date), "%s", header(request, "X-Amz-Date"));
-	snprintf(w.encoding, sizeof(w.encoding), "%s", encoding != NULL ? encoding : "");
 	memset(&w.result, 0, sizeof(w.result));
 	w.body[0] = '\0';
 	w.result.sent_wall_ms = wall();

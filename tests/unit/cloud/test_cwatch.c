@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "cwatch.h"
 
@@ -99,48 +98,6 @@ static void test_body_of_a_thousand(void **state)
 		assert_int_equal(cwatch_body_add(&body, &series, &datum), 0);
 	assert_int_equal(cwatch_body_add(&body, &series, &datum), -EFBIG);
 	assert_int_equal(body.count, CWATCH_DATA_MAX);
-	cwatch_body_free(&body);
-}
-
-static void test_gzip(void **state)
-{
-	struct cwatch_body body = { 0 };
-	char *plain, *back = calloc(1, 300000);
-	z_stream stream = { 0 };
-	size_t len;
-	bool gzip;
-
-	(void)state;
-	assert_non_null(back);
-	for (int i = 0; i < 20; i++)
-		assert_int_equal(cwatch_body_add(&body, &series, &datum), 0);
-	cwatch_body_end(&body);
-	len = body.len;
-	assert_true(len < CWATCH_GZIP_FROM);
-	assert_int_equal(cwatch_body_pack(&body, &gzip), 0);
-	assert_false(gzip);
-	assert_int_equal(body.len, len);
-	cwatch_body_free(&body);
-
-	for (int i = 0; i < 500; i++)
-		assert_int_equal(cwatch_body_add(&body, &series, &datum), 0);
-	cwatch_body_end(&body);
-	len = body.len;
-	plain = strdup(body.text);
-	assert_int_equal(cwatch_body_pack(&body, &gzip), 0);
-	assert_true(gzip);
-	assert_true(body.len < len / 10);
-	assert_int_equal(inflateInit2(&stream, 16 + 15), Z_OK);
-	stream.next_in = (Bytef *)body.text;
-	stream.avail_in = (uInt)body.len;
-	stream.next_out = (Bytef *)back;
-	stream.avail_out = 300000;
-	assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
-	assert_int_equal(stream.total_out, len);
-	assert_memory_equal(back, plain, len);
-	inflateEnd(&stream);
-	free(plain);
-	free(back);
 	cwatch_body_free(&body);
 }
 
@@ -342,9 +299,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_body),        cmocka_unit_test(test_dimensions),
 		cmocka_unit_test(test_body_limits), cmocka_unit_test(test_body_of_a_thousand),
-		cmocka_unit_test(test_gzip),        cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_why),         cmocka_unit_test(test_date),
-		cmocka_unit_test(test_no_answer),   cmocka_unit_test(test_names),
+		cmocka_unit_test(test_answers),     cmocka_unit_test(test_why),
+		cmocka_unit_test(test_date),        cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,24 +232,6 @@ static void test_too_old(void **state)
 	assert_windows(w.true_ms - 12 * MINUTE, w.true_ms - 4 * SECOND, 0);
 }
 
-/* A stand-in that unpacks bodies before it checks signatures over them. */
-static void test_unpacking_stand_in(void **state)
-{
-	int64_t start = w.true_ms;
-
-	(void)state;
-	w.unpacks = true;
-	begin_healthy();
-	run_for(MINUTE);
-	w.mode = ANSWER_5XX;
-	run_for(30 * MINUTE);
-	w.mode = ANSWER_OK;
-	run_for(3 * MINUTE);
-	settle();
-	assert_windows(start, w.true_ms - 4 * SECOND, 0);
-	assert_int_equal(w.refused_calls, 0); /* the keys are not blamed */
-}
-
 static void test_wrong_secret(void **state)
 {
 	(void)state;
@@ -298,7 +280,6 @@ int main(void)
 		push_test(test_all_data_refused),
 		push_test(test_nothing_fits),
 		push_test(test_too_old),
-		push_test(test_unpacking_stand_in),
 		push_test(test_wrong_secret),
 		push_test(test_bad_endpoint),
 	};
