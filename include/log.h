@@ -7,8 +7,6 @@
 #ifndef WNA_LOG_H
 #define WNA_LOG_H
 
-#include <stdbool.h>
-
 enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARNING,
@@ -16,9 +14,6 @@ enum log_level {
 	LOG_LEVEL_DEBUG,
 	LOG_LEVEL_MAX
 };
-
-/* "error", "warning", "info", "debug"; "?" outside the range. */
-const char *log_level_name(enum log_level level);
 
 /* Names the process in messages and sets the highest level that is written.
  * Keeps the pointer `name`. */
@@ -34,8 +29,6 @@ void log_nonblocking(int fd);
 
 /* Messages dropped since start because the sink would have blocked. */
 unsigned long log_dropped(void);
-
-bool log_enabled(enum log_level level);
 
 __attribute__((format(printf, 1, 2))) void log_error(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void log_warning(const char *format, ...);

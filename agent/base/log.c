@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +28,6 @@ static const char *const level_names[LOG_LEVEL_MAX] = { "error", "warning", "inf
 
 /* syslog(3) levels, which journald reads from "<N>" at the start of a line. */
 static const int journal_levels[LOG_LEVEL_MAX] = { 3, 4, 6, 7 };
-
-const char *log_level_name(enum log_level level)
-{
-	return (unsigned)level < LOG_LEVEL_MAX ? level_names[level] : "?";
-}
 
 void log_init(const char *name, enum log_level level)
 {
@@ -58,11 +54,6 @@ unsigned long log_dropped(void)
 	return sink.dropped;
 }
 
-bool log_enabled(enum log_level level)
-{
-	return level <= sink.level;
-}
-
 __attribute__((format(printf, 2, 0))) static void log_line(enum log_level level, const char *format,
                                                            va_list args)
 {
@@ -71,7 +62,7 @@ __attribute__((format(printf, 2, 0))) static void log_line(enum log_level level,
 	size_t len;
 	ssize_t written;
 
-	if (!log_enabled(level))
+	if (level > sink.level)
 		return;
 	if (sink.journal)
 		head = snprintf(line, sizeof line, "<%d>%s: ", journal_levels[level], sink.name);

@@ -21,9 +21,6 @@ struct check_env {
 	const char *mount_path; /* conf.mount.path, or empty: never touched */
 };
 
-/* "http" "tcp" "file" "process" "disk"; "?" outside. */
-const char *check_type_word(int32_t type);
-
 /* Fills a result. `us` and `error` (a positive errno) are what they say;
  * the text is cleaned and cut. A bad result keeps `text` empty. */
 __attribute__((format(printf, 3, 4))) void check_good(struct check_result *ret, int64_t us,

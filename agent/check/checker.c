@@ -118,15 +118,6 @@ int checker_init(struct checker *ret, const struct conf_checks *conf, const stru
 	return 0;
 }
 
-void checker_fini(struct checker *checker)
-{
-	for (int i = 0; i < LIMIT_CHECKS; i++)
-		run_fini(&checker->slot[i].run);
-	if (checker->turn != NULL)
-		event_free(checker->turn);
-	checker->turn = NULL;
-}
-
 void checker_refresh(const struct checker *checker, int64_t now)
 {
 	for (int i = 0; i < checker->sched.count; i++) {

@@ -31,14 +31,13 @@ struct checker {
  * Prepares *ret and makes all checks due; they start when the loop runs.
  * `report` is called with each result, from the loop; no two results of a check
  * have the same found_ms (monotonic). The pointers (conf, those in env) are kept.
- * 0 or -ENOMEM; checker_fini undoes either.
+ * 0 or -ENOMEM.
  */
 int checker_init(struct checker *ret, const struct conf_checks *conf, const struct check_env *env,
                  struct event_base *base,
                  void (*report)(int i, const struct check_result *result, int64_t found_ms,
                                 void *arg),
                  void *arg);
-void checker_fini(struct checker *checker);
 
 /* Reports again what each check found last, and when, unless that is older than
  * its maximum age. */

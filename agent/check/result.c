@@ -9,16 +9,6 @@
 
 #include "str.h"
 
-const char *check_type_word(int32_t type)
-{
-	static const char *const names[CHECK_TYPE_MAX] = {
-		[CHECK_HTTP] = "http",       [CHECK_TCP] = "tcp",   [CHECK_FILE] = "file",
-		[CHECK_PROCESS] = "process", [CHECK_DISK] = "disk",
-	};
-
-	return type >= 0 && type < CHECK_TYPE_MAX ? names[type] : "?";
-}
-
 void check_good(struct check_result *ret, int64_t us, const char *format, ...)
 {
 	char text[512];

@@ -49,15 +49,6 @@ int run_init(struct run *ret, const struct conf_check *conf, const struct check_
 	return ret->timer != NULL ? 0 : -ENOMEM;
 }
 
-void run_fini(struct run *run)
-{
-	if (run->timer == NULL)
-		return;
-	run_cancel(run);
-	event_free(run->timer);
-	run->timer = NULL;
-}
-
 /* A look that is already over; too long is bad, whatever it saw. */
 static void run_look(struct run *run, int64_t wall_ms)
 {

@@ -48,14 +48,12 @@ struct run {
 
 /*
  * Prepares *ret; `done` is called at the end of each run with `arg`. The
- * pointers are kept. 0 or -ENOMEM. run_fini undoes it and accepts a zeroed
- * struct.
+ * pointers are kept. 0 or -ENOMEM.
  */
 int run_init(struct run *ret, const struct conf_check *conf, const struct check_env *env,
              struct event_base *base,
              void (*done)(struct run *run, const struct check_result *result, void *arg),
              void *arg);
-void run_fini(struct run *run);
 
 /* Starts a run; there must be none under way. wall_ms is Unix time. */
 void run_start(struct run *run, int64_t wall_ms);

@@ -62,7 +62,8 @@ static void link_newest(struct conn *conn, int64_t now_ms)
 	http->newest = conn;
 }
 
-void conn_touch(struct conn *conn, int64_t now_ms)
+/* Moves to the newest end. */
+static void conn_touch(struct conn *conn, int64_t now_ms)
 {
 	if (conn->http->newest == conn) {
 		conn->since_ms = now_ms;

@@ -78,9 +78,6 @@ int conn_open(struct conn *conn, int fd, int64_t now_ms);
 /* Closes and forgets it; its place is free again. */
 void conn_close(struct conn *conn);
 
-/* Moves to the newest end. */
-void conn_touch(struct conn *conn, int64_t now_ms);
-
 /* Whether its time is over. */
 bool conn_expired(const struct conn *conn, int64_t now_ms);
 

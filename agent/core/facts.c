@@ -87,7 +87,8 @@ int facts_take(struct facts *facts, const struct conf *conf, const struct envelo
 	return 0;
 }
 
-int64_t facts_max_age_ms(const struct conf *conf, enum fact_id id, unsigned slot)
+/* Age in ms at which this fact counts as unknown, by configuration. */
+static int64_t facts_max_age_ms(const struct conf *conf, enum fact_id id, unsigned slot)
 {
 	switch (id) {
 	/* Told once by a one-shot, or kept true by wnad: these do not age. Whether

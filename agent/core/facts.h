@@ -48,9 +48,6 @@ int facts_take(struct facts *facts, const struct conf *conf, const struct envelo
 /* The last word, or one with seen == false. The slot must be in the fact's range. */
 const struct fact *facts_get(const struct facts *facts, enum fact_id id, unsigned slot);
 
-/* Age in ms at which this fact counts as unknown, by configuration. */
-int64_t facts_max_age_ms(const struct conf *conf, enum fact_id id, unsigned slot);
-
 /* Heard of, and not older than its maximum age. */
 bool facts_fresh(const struct facts *facts, const struct conf *conf, enum fact_id id, unsigned slot,
                  int64_t now_ms);

@@ -40,7 +40,8 @@ bool region_valid(const char *text)
 	return *p == '\0';
 }
 
-bool region_domain_valid(const char *text)
+/* One of the suffixes of AWS's partitions (botocore's endpoints.json, "dnsSuffix"). */
+static bool region_domain_valid(const char *text)
 {
 	static const char *const suffixes[] = {
 		"amazonaws.com", "amazonaws.com.cn", "amazonaws.eu",   "c2s.ic.gov",

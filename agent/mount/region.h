@@ -17,9 +17,6 @@
 /* Two lower-case letters, words of them, a number: "ap-northeast-2", "us-gov-west-1". */
 bool region_valid(const char *text);
 
-/* One of the suffixes of AWS's partitions (botocore's endpoints.json, "dnsSuffix"). */
-bool region_domain_valid(const char *text);
-
 /* WNA_REGION and WNA_DOMAIN of a facts.env; values that fail are left out. */
 void region_parse(const char *text, struct target_place *ret);
 

@@ -67,7 +67,8 @@ void relay_tells(struct supervisor *sv, struct child *child)
 	}
 }
 
-void relay_refresh(struct supervisor *sv)
+/* Asks all resident workers to send their facts again. */
+static void relay_refresh(struct supervisor *sv)
 {
 	struct msg msg = { .type = MSG_REFRESH };
 

@@ -21,7 +21,4 @@ void relay_own(struct supervisor *sv, const struct msg *msg);
 /* What the core last told this worker; for one that has just been started. */
 void relay_tells(struct supervisor *sv, struct child *child);
 
-/* Asks all resident workers to send their facts again. */
-void relay_refresh(struct supervisor *sv);
-
 #endif

@@ -65,8 +65,11 @@ static int make(void **state)
 static int unmake(void **state)
 {
 	(void)state;
-	checker_fini(&checker);
-	checker_fini(&checker);
+	for (int i = 0; i < COUNT; i++) {
+		run_cancel(&checker.slot[i].run);
+		event_free(checker.slot[i].run.timer);
+	}
+	event_free(checker.turn);
 	server_stop(&server);
 	server_stop(&other);
 	event_base_free(base);

@@ -43,6 +43,12 @@ static void on_done(struct run *run, const struct check_result *got, void *arg)
 	event_base_loopbreak(base);
 }
 
+static void end(struct run *run)
+{
+	run_cancel(run);
+	event_free(run->timer);
+}
+
 static void run_conf(const struct conf_check *conf)
 {
 	struct run run;
@@ -58,7 +64,7 @@ static void run_conf(const struct conf_check *conf)
 	/* Nothing of it is left in the loop to report a second time. */
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_int_equal(reports, 1);
-	run_fini(&run);
+	end(&run);
 }
 
 static struct conf_check http(uint16_t port, int64_t timeout_ms)
@@ -420,8 +426,7 @@ static void cancelled_run_is_silent(void **state)
 	assert_int_equal(reports, 0);
 	/* And can be started again. */
 	run_start(&run, 0);
-	run_fini(&run);
-	run_fini(&run);
+	end(&run);
 	server_stop(&server);
 }
 
