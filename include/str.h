@@ -20,6 +20,9 @@ bool str_copy(char *ret, size_t size, const char *from);
  */
 bool str_clean(char *ret, size_t size, const char *from, size_t len);
 
+/* Whether all of it is valid UTF-8 without control characters. */
+bool str_is_clean(const char *text, size_t len);
+
 /* Decimal integer, the whole text, in min..max. Otherwise false, `ret` untouched. */
 bool str_int64(const char *text, int64_t min, int64_t max, int64_t *ret);
 

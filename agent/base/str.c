@@ -100,6 +100,18 @@ bool str_clean(char *ret, size_t size, const char *from, size_t len)
 	return true;
 }
 
+bool str_is_clean(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t n; len > 0; s += n, len -= n) {
+		n = utf8_length(s, len);
+		if (n == 0 || *s < 0x20 || *s == 0x7f || is_c1(s, n))
+			return false;
+	}
+	return true;
+}
+
 bool str_int64(const char *text, int64_t min, int64_t max, int64_t *ret)
 {
 	char *end;

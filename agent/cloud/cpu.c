@@ -1,100 +1,60 @@
 /*
- * Run by wna-cloud once a second, whatever AWS does. Blocks on nothing (procfs);
- * owns one descriptor, of /proc/stat.
+ * Run by wna-cloud once a second. Blocks on nothing (procfs); owns the descriptor of
+ * /proc/stat.
  */
-#include "cpu.h"
-
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "metric.h"
 
 enum {
 	SECOND_MS = 1000,
 	SHORTEST_MS = 250, /* 25 ticks of 10 ms: below that the quantum shows */
+	/* user nice system idle iowait irq softirq steal */
+	FIELD_IDLE = 3,
+	FIELD_IOWAIT = 4,
+	FIELDS = 8,
 };
 
-/* More ticks than this between two readings are no difference but an accident
- * (at 100 a second and 1000 processors it is four months). */
+/* A larger difference between two readings is an error: at 100 ticks a second and 1000
+ * processors it is four months. */
 #define TICKS_MAX (UINT64_C(1) << 40)
 
-static const char *skip_blanks(const char *at, const char *end)
+bool cpu_parse(const char *text, struct cpu_times *ret)
 {
-	while (at < end && *at == ' ')
-		at++;
-	return at;
-}
-
-/* One number and the blank or newline that must follow it. NULL if it is none. */
-static const char *take_number(const char *at, const char *end, uint64_t *ret)
-{
-	uint64_t value = 0;
-	const char *start = at;
-
-	while (at < end && *at >= '0' && *at <= '9') {
-		if (__builtin_mul_overflow(value, UINT64_C(10), &value) ||
-		    __builtin_add_overflow(value, (uint64_t)(*at - '0'), &value))
-			return NULL;
-		at++;
-	}
-	if (at == start || at == end || (*at != ' ' && *at != '\n'))
-		return NULL;
-	*ret = value;
-	return at;
-}
-
-bool cpu_parse(const char *text, size_t len, struct cpu_times *ret)
-{
-	const char *end = text + len;
-	struct cpu_times times;
+	struct cpu_times times = { 0 };
+	unsigned long long value;
+	uint64_t *sum;
 	unsigned n = 0;
+	char *end;
 
-	if (len < 4 || memcmp(text, "cpu ", 4) != 0)
+	if (strncmp(text, "cpu ", 4) != 0)
 		return false;
-	for (const char *at = skip_blanks(text + 4, end);; at = skip_blanks(at, end)) {
-		uint64_t value;
-
-		if (at == end)
+	for (text += 4 + strspn(text + 4, " "); *text >= '0' && *text <= '9'; n++) {
+		errno = 0;
+		value = strtoull(text, &end, 10);
+		if (errno || (*end != ' ' && *end != '\n'))
 			return false;
-		if (*at == '\n')
-			break;
-		at = take_number(at, end, &value);
-		if (at == NULL)
+		sum = n == FIELD_IDLE || n == FIELD_IOWAIT ? &times.idle : &times.busy;
+		if (n < FIELDS && __builtin_add_overflow(*sum, value, sum))
 			return false;
-		if (n < CPU_FIELD_MAX)
-			times.field[n] = value;
-		n++;
+		text = end + strspn(end, " ");
 	}
-	if (n < CPU_FIELD_MAX)
+	if (*text != '\n' || n < FIELDS)
 		return false;
 	*ret = times;
 	return true;
 }
 
-static bool add_ticks(uint64_t before, uint64_t after, uint64_t *sum)
-{
-	if (after < before || after - before > TICKS_MAX)
-		return false;
-	*sum += after - before;
-	return true;
-}
-
 bool cpu_busy(const struct cpu_times *before, const struct cpu_times *after, unsigned *ret_permille)
 {
-	const uint64_t *b = before->field, *a = after->field;
-	uint64_t busy = 0, idle = 0, b_idle, a_idle;
+	uint64_t busy = after->busy - before->busy, idle = after->idle - before->idle;
 
-	for (unsigned i = 0; i < CPU_FIELD_MAX; i++) {
-		if (i != CPU_IDLE && i != CPU_IOWAIT && !add_ticks(b[i], a[i], &busy))
-			return false;
-	}
-	/* The kernel moves time between these two, and iowait is known to run
-	 * backwards while their sum does not: they are one counter here. */
-	if (__builtin_add_overflow(b[CPU_IDLE], b[CPU_IOWAIT], &b_idle) ||
-	    __builtin_add_overflow(a[CPU_IDLE], a[CPU_IOWAIT], &a_idle) ||
-	    !add_ticks(b_idle, a_idle, &idle))
-		return false;
-	if (busy + idle == 0)
+	/* A counter that ran backwards gives a huge difference. */
+	if (busy > TICKS_MAX || idle > TICKS_MAX || busy + idle == 0)
 		return false;
 	*ret_permille = (unsigned)((busy * 1000 + (busy + idle) / 2) / (busy + idle));
 	return true;
@@ -110,10 +70,11 @@ static int read_times(struct cpu *cpu, struct cpu_times *ret)
 		if (cpu->fd < 0)
 			return -errno;
 	}
-	n = pread(cpu->fd, text, sizeof(text), 0);
+	n = pread(cpu->fd, text, sizeof text - 1, 0);
 	if (n < 0)
 		return -errno;
-	return cpu_parse(text, (size_t)n, ret) ? 0 : -EBADMSG;
+	text[n] = '\0';
+	return cpu_parse(text, ret) ? 0 : -EBADMSG;
 }
 
 void cpu_init(struct cpu *cpu, const char *path, int64_t now_ms)
@@ -139,12 +100,12 @@ int64_t cpu_deadline(const struct cpu *cpu)
 int cpu_sample(struct cpu *cpu, int64_t now_ms, struct cpu_sample *ret)
 {
 	bool had_base = cpu->has_base;
-	struct cpu_times before = cpu->base, after = { { 0 } };
+	struct cpu_times before = cpu->base, after = { 0 };
 	int64_t span = now_ms - cpu->base_ms;
 	unsigned permille;
 	int r = read_times(cpu, &after);
 
-	/* Whatever comes of it, the next sample starts from this reading. */
+	/* The next sample starts from this reading, good or not. */
 	cpu->base_ms = now_ms;
 	cpu->has_base = r == 0;
 	if (r < 0) {

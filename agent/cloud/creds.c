@@ -1,7 +1,7 @@
 /*
- * Run by wna-cloud. Blocks on reading the shared file alone. Owns the
- * credentials: they are wiped when others replace them and at the end, and have
- * no way to a log or a fact; the name of their source has.
+ * Run by wna-cloud. Blocks on reading the shared file alone. Owns the credentials: they are
+ * wiped when others replace them and at the end, and never go to a log or a fact; the name of
+ * their source does.
  */
 #include "creds.h"
 
@@ -11,16 +11,14 @@
 #include <string.h>
 
 #include "clock.h"
-#include "conf.h"
-#include "creds_source.h"
 #include "log.h"
-#include "str.h"
-#include "worker.h"
+
+#define ROLE_PATH "/latest/meta-data/iam/security-credentials/"
 
 enum {
 	REPORT_MS = 10 * 1000,
-	/* AWS publishes new ones at least 5 minutes before the old ones end; asking
-	 * begins 10 to 15 minutes before, and goes on at this pace. */
+	/* AWS publishes new credentials at least 5 minutes before the old ones end. They
+	 * are asked for from 10 to 15 minutes before the end on, every AGAIN_MS. */
 	RENEW_BEFORE_MS = 10 * 60 * 1000,
 	RENEW_SPREAD_MS = 5 * 60 * 1000,
 	AGAIN_MS = 60 * 1000,
@@ -29,62 +27,67 @@ enum {
 	REFUSAL_FIRST_MS = 30 * 1000,
 	REFUSAL_MAX_MS = 15 * 60 * 1000,
 	JITTER_PERCENT = 20,
-	/* To ask wnad for a file without having seen another in its place costs a
-	 * restart: seldom, and after keys from it were refused this often. */
+	/* Asking wnad for a file that was not seen to be replaced costs a restart: it is
+	 * done seldom, and only after this many refusals of the keys in it. */
 	BLIND_MS = 10 * 60 * 1000,
 	BLIND_REFUSALS = 6,
 };
 
 struct creds_store {
-	struct creds_deps deps;
+	const struct worker *worker;
+	const struct conf_metrics *conf;
+	struct imds *imds;
 	struct creds_env env;
-	struct creds_role role;
+	struct imds_ask ask; /* for the role's name, then for its credentials */
+	char role[65];       /* "" while its name is asked for */
+	bool fetching;       /* `ask` waits */
 	struct creds_file file;
-	int64_t blind_ms;            /* reopen a file that wnad could not open */
+	int64_t blind_ms; /* when wnad is asked again for a file that it could not open */
 	enum creds_file_look looked; /* last */
 	char profile[LIMIT_NAME];
 	bool chosen; /* the profile was named, it is not the default */
-	bool fetching;
 
 	bool have;
 	struct creds current;
 	char source[LIMIT_FACT_TEXT]; /* of `current` */
 	int64_t renew_wall_ms;        /* 0 = never */
 
-	int64_t next_ms;  /* fetch not before; INT64_MAX = no need but renewal's */
-	int64_t again_ms; /* renewal not before: some sources' are always nearly over */
+	int64_t next_ms;  /* of the next fetch; INT64_MAX = none but a renewal */
+	int64_t again_ms; /* no renewal before: some sources' keys are always near their end */
 	unsigned failures;
 	unsigned refusals;
-	int64_t refusal_ms; /* another refusal before this does not make us fetch */
+	int64_t refusal_ms; /* a refusal before this starts no fetch */
 	bool refused;
 	bool reopen;
 
 	enum cred_state state;
-	char why[LIMIT_FACT_WHY]; /* of the last failure to get any, or of the refusal */
+	char why[LIMIT_FACT_WHY]; /* of the last failed fetch, or of the refusal */
 	int64_t report_ms;
 	bool changed;
 };
 
-static void on_role(void *arg, const struct creds *creds, const char *why, int64_t now_ms);
+static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t len,
+                      int64_t now_ms);
 
-struct creds_store *creds_new(const struct creds_deps *deps, int64_t now_ms)
+struct creds_store *creds_new(const struct worker *worker, struct imds *imds, int file_fd,
+                              char *(*env)(const char *name), int64_t now_ms)
 {
-	struct creds_store *store = calloc(1, sizeof(*store));
-	const char *profile = deps->env("AWS_PROFILE");
+	struct creds_store *store = calloc(1, sizeof *store);
+	const struct conf_metrics *conf = &worker->conf->metrics;
+	const char *profile = conf->profile[0] ? conf->profile : env("AWS_PROFILE");
 
-	if (store == NULL)
+	if (!store)
 		return NULL;
-	store->deps = *deps;
-	if (deps->conf->profile[0] != '\0')
-		profile = deps->conf->profile;
-	store->chosen = profile != NULL && profile[0] != '\0';
-	str_copy(store->profile, sizeof(store->profile), store->chosen ? profile : "default");
-	creds_file_init(&store->file, deps->file_fd, deps->conf->credentials_file);
+	store->worker = worker;
+	store->conf = conf;
+	store->imds = imds;
+	store->chosen = profile && profile[0];
+	str_copy(store->profile, sizeof store->profile, store->chosen ? profile : "default");
+	creds_file_init(&store->file, file_fd, conf->credentials_file);
 	store->blind_ms = now_ms + clock_jitter(BLIND_MS, JITTER_PERCENT, clock_random());
-	creds_env_read(deps->env, &store->env);
-	store->role.imds = deps->imds;
-	store->role.done = on_role;
-	store->role.arg = store;
+	creds_env_read(env, &store->env);
+	store->ask.done = on_answer;
+	store->ask.arg = store;
 	store->next_ms = now_ms;
 	store->report_ms = now_ms;
 	return store;
@@ -92,10 +95,10 @@ struct creds_store *creds_new(const struct creds_deps *deps, int64_t now_ms)
 
 void creds_free(struct creds_store *store)
 {
-	if (store == NULL)
+	if (!store)
 		return;
-	imds_withdraw(store->deps.imds, &store->role.ask);
-	explicit_bzero(store, sizeof(*store));
+	imds_withdraw(store->imds, &store->ask);
+	explicit_bzero(store, sizeof *store);
 	free(store);
 }
 
@@ -115,7 +118,7 @@ static bool same(const struct creds *a, const struct creds *b)
 	       strcmp(a->secret_key, b->secret_key) == 0 && strcmp(a->token, b->token) == 0;
 }
 
-/* Something was found, perhaps what is there already. */
+/* Keys were found, perhaps the present ones. */
 static void take(struct creds_store *store, const struct creds *creds, const char *source,
                  int64_t now_ms)
 {
@@ -130,17 +133,17 @@ static void take(struct creds_store *store, const struct creds *creds, const cha
 		store->refused = false;
 		store->refusals = 0;
 		store->changed = true;
-		str_copy(store->source, sizeof(store->source), source);
+		str_copy(store->source, sizeof store->source, source);
 	}
 	store->renew_wall_ms = creds->expires_wall_ms == 0
 	                               ? 0
 	                               : creds->expires_wall_ms - RENEW_BEFORE_MS -
 	                                         (int64_t)(clock_random() % RENEW_SPREAD_MS);
-	/* The same again: the next ones are not published yet, or never will be. */
+	/* Perhaps the present keys: the next ones are not published yet, or never will be. */
 	store->again_ms = now_ms + clock_jitter(AGAIN_MS, JITTER_PERCENT, clock_random());
 	if (store->refused)
 		store->next_ms = store->again_ms;
-	if (!store->refused)
+	else
 		store->why[0] = '\0';
 }
 
@@ -148,27 +151,51 @@ static void lack(struct creds_store *store, const char *why, int64_t now_ms)
 {
 	if (strcmp(store->why, why) != 0 && !store->refused) {
 		log_info("credentials: %s", why);
-		str_copy(store->why, sizeof(store->why), why);
+		str_copy(store->why, sizeof store->why, why);
 		store->changed = true;
 	}
 	store->next_ms = now_ms + clock_backoff(store->failures++, RETRY_FIRST_MS, RETRY_MAX_MS,
 	                                        clock_random());
 }
 
-static void on_role(void *arg, const struct creds *creds, const char *why, int64_t now_ms)
+static void ask_role(struct creds_store *store, const char *name)
 {
-	struct creds_store *store = arg;
-	char source[LIMIT_FACT_TEXT];
-
-	store->fetching = false;
-	snprintf(source, sizeof(source), "instance role %s", store->role.name);
-	if (creds != NULL)
-		take(store, creds, source, now_ms);
-	else
-		lack(store, why, now_ms);
+	snprintf(store->ask.path, sizeof store->ask.path, ROLE_PATH "%s", name);
+	str_copy(store->role, sizeof store->role, name);
+	imds_ask(store->imds, &store->ask);
+	store->fetching = true;
 }
 
-/* Whether the process should start anew, since wnad alone can open the file. */
+static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t len,
+                      int64_t now_ms)
+{
+	struct creds_store *store = arg;
+	char name[sizeof store->role], source[LIMIT_FACT_TEXT];
+	char reason[LIMIT_FACT_WHY - 16], why[LIMIT_FACT_WHY];
+	struct creds creds;
+
+	store->fetching = false;
+	if (reply == IMDS_REPLY_ABSENT) {
+		str_copy(reason, sizeof reason, "none is attached to this instance");
+	} else if (reply != IMDS_REPLY_VALUE) {
+		str_copy(reason, sizeof reason, body);
+	} else if (!store->role[0]) {
+		if (shape_text(body, len, name, sizeof name) && shape_role(name)) {
+			ask_role(store, name);
+			return;
+		}
+		str_copy(reason, sizeof reason, "its name has not the shape of one");
+	} else if (creds_parse_json(body, len, &creds, reason, sizeof reason) == 0) {
+		snprintf(source, sizeof source, "instance role %s", store->role);
+		take(store, &creds, source, now_ms);
+		explicit_bzero(&creds, sizeof creds);
+		return;
+	}
+	snprintf(why, sizeof why, "instance role: %s", reason);
+	lack(store, why, now_ms);
+}
+
+/* Whether the process should start anew, since only wnad can open the file. */
 static void look_at_file(struct creds_store *store, int64_t now_ms)
 {
 	enum creds_file_look look = creds_file_look(&store->file);
@@ -178,7 +205,7 @@ static void look_at_file(struct creds_store *store, int64_t now_ms)
 	                                : look == CREDS_FILE_HIDDEN && store->refused &&
 	                                          store->refusals >= BLIND_REFUSALS;
 
-	/* Keys that work are not given up for what wnad might not take. */
+	/* Working keys are kept: wnad might refuse the new file. */
 	if (look == CREDS_FILE_MOVED && store->refused)
 		look = CREDS_FILE_OTHER;
 
@@ -196,15 +223,15 @@ static void look_at_file(struct creds_store *store, int64_t now_ms)
 	store->looked = look;
 }
 
-/* True if the file is meant, for good or ill; otherwise the chain goes on. A file
- * and a profile that somebody has named are not silently another identity. */
+/* True if the file decides, with keys or with a failure; otherwise the chain goes on. A
+ * configured file or profile is not replaced by another identity in silence. */
 static bool try_file(struct creds_store *store, int64_t now_ms)
 {
 	char source[LIMIT_FACT_TEXT], why[LIMIT_FACT_WHY];
 	struct creds creds;
 	int error;
 
-	if (store->file.path[0] == '\0')
+	if (!store->file.path[0])
 		return false;
 	look_at_file(store, now_ms);
 	if (store->file.fd < 0) {
@@ -215,17 +242,17 @@ static bool try_file(struct creds_store *store, int64_t now_ms)
 	if (error == -ENOENT && !store->chosen)
 		return false;
 	if (error != 0) {
-		snprintf(why, sizeof(why), "shared file: profile %.40s: %s", store->profile,
+		snprintf(why, sizeof why, "shared file: profile %.40s: %s", store->profile,
 		         error == -EBADMSG  ? "keys incomplete or malformed"
 		         : error == -ENOENT ? "not in the file, or without keys there"
 		                            : strerror(-error));
 		lack(store, why, now_ms);
 		return true;
 	}
-	snprintf(source, sizeof(source), "shared file, profile %.40s", store->profile);
+	snprintf(source, sizeof source, "shared file, profile %.40s", store->profile);
 	take(store, &creds, source, now_ms);
-	explicit_bzero(&creds, sizeof(creds));
-	/* It is a file: an operator may write other keys into it at any time. */
+	explicit_bzero(&creds, sizeof creds);
+	/* An operator may write other keys into the file at any time. */
 	store->next_ms = store->again_ms;
 	return true;
 }
@@ -238,9 +265,8 @@ static void fetch(struct creds_store *store, int64_t now_ms)
 		store->next_ms = INT64_MAX;
 		store->renew_wall_ms = 0;
 	} else if (!try_file(store, now_ms)) {
-		store->fetching = true;
-		creds_role_start(&store->role);
-		imds_turn(store->deps.imds, now_ms);
+		ask_role(store, "");
+		imds_turn(store->imds, now_ms);
 	}
 }
 
@@ -260,36 +286,38 @@ void creds_refresh(struct creds_store *store)
 	const char *why = store->why, *imds_why = "";
 	char text[LIMIT_FACT_WHY];
 
-	if (!store->deps.conf->enabled)
+	if (!store->conf->enabled)
 		return;
-	/* A fetch that waits has no failure of its own to tell of. */
-	if (store->fetching && why[0] == '\0' &&
-	    imds_state(store->deps.imds, &imds_why) != IMDS_OK && imds_why[0] != '\0') {
-		snprintf(text, sizeof(text), "instance role: %.130s", imds_why);
+	/* A fetch that waits for the metadata service has no failure of its own. */
+	if (store->fetching && !why[0] && imds_state(store->imds, &imds_why) != IMDS_OK &&
+	    imds_why[0]) {
+		snprintf(text, sizeof text, "instance role: %.130s", imds_why);
 		why = text;
 	}
-	if (store->state == CRED_NONE && why[0] == '\0')
+	if (store->state == CRED_NONE && !why[0])
 		why = store->env.why;
-	worker_fact(store->deps.worker, FACT_CREDENTIALS, 0, store->state,
+	worker_fact(store->worker, FACT_CREDENTIALS, 0, store->state,
 	            store->have ? store->source : NULL, why);
 }
 
 void creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms)
 {
-	if (!store->deps.conf->enabled)
+	enum cred_state state;
+
+	if (!store->conf->enabled)
 		return;
-	/* A renewal is due; after a failed one, next_ms keeps the pace. */
+	/* After a failed renewal, next_ms keeps the pace. */
 	if (store->have && store->renew_wall_ms != 0 && wall_ms >= store->renew_wall_ms &&
 	    store->next_ms == INT64_MAX)
 		store->next_ms = store->again_ms;
 	if (!store->fetching && now_ms >= store->next_ms)
 		fetch(store, now_ms);
-
-	enum cred_state state = state_now(store, wall_ms);
-
+	state = state_now(store, wall_ms);
 	if (state == CRED_STALE && store->state != CRED_STALE)
 		log_warning("credentials: those from %s are past their end and go on being used",
 		            store->source);
+	if (state != store->state)
+		log_debug("credentials: %s", cred_state_name(state));
 	if (state != store->state || store->changed || now_ms >= store->report_ms) {
 		store->state = state;
 		store->changed = false;
@@ -302,12 +330,12 @@ int64_t creds_deadline(const struct creds_store *store)
 {
 	int64_t deadline = store->report_ms;
 
-	if (!store->deps.conf->enabled)
+	if (!store->conf->enabled)
 		return INT64_MAX;
 	if (!store->fetching && store->next_ms < deadline)
 		deadline = store->next_ms;
-	if (imds_deadline(store->deps.imds) < deadline)
-		deadline = imds_deadline(store->deps.imds);
+	if (imds_deadline(store->imds) < deadline)
+		deadline = imds_deadline(store->imds);
 	return deadline;
 }
 
@@ -317,7 +345,7 @@ void creds_refused(struct creds_store *store, int64_t now_ms, const char *why)
 		log_warning("credentials: AWS refuses those from %s: %s", store->source, why);
 		store->refused = true;
 		store->changed = true;
-		str_clean(store->why, sizeof(store->why), why, strlen(why));
+		str_clean(store->why, sizeof store->why, why, strlen(why));
 	}
 	if (now_ms < store->refusal_ms)
 		return;

@@ -1,14 +1,17 @@
-/* Run by wna-cloud on a stranger's bytes. Blocks on nothing, keeps nothing. */
-#include "creds_parse.h"
-
+/*
+ * Run by wna-cloud on a stranger's bytes and on operators' input. Blocks on nothing, keeps
+ * nothing.
+ */
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
-#include "str.h"
+#include "creds.h"
+
+/* A line of the shared file: the longest token and its key. */
+enum { LINE_MAX_BYTES = 4096 + 128 };
 
 static bool visible(const char *text, size_t min, size_t max)
 {
@@ -37,55 +40,37 @@ bool creds_token_valid(const char *token)
 	return visible(token, 0, 4096);
 }
 
-/* `count` digits at *at, which moves behind them. */
-static bool digits(const char **at, int count, int *ret)
+/* The length of `shape`, in which '0' stands for a digit, if `text` begins with it. */
+static size_t shaped(const char *text, const char *shape)
 {
-	int value = 0;
+	size_t i;
 
-	for (int i = 0; i < count; i++, (*at)++) {
-		if (**at < '0' || **at > '9')
-			return false;
-		value = value * 10 + (**at - '0');
-	}
-	*ret = value;
-	return true;
-}
-
-static bool mark(const char **at, char c)
-{
-	if (**at != c)
-		return false;
-	(*at)++;
-	return true;
+	for (i = 0; shape[i]; i++)
+		if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i])
+			return 0;
+	return i;
 }
 
 bool creds_time(const char *text, int64_t *ret_wall_ms)
 {
-	struct tm tm = { 0 };
-	int year, month;
+	size_t len = shaped(text, "0000-00-00T00:00:00"), fraction;
+	struct tm tm = { 0 }, given;
+	time_t at;
 
-	if (!digits(&text, 4, &year) || !mark(&text, '-') || !digits(&text, 2, &month) ||
-	    !mark(&text, '-') || !digits(&text, 2, &tm.tm_mday) || !mark(&text, 'T') ||
-	    !digits(&text, 2, &tm.tm_hour) || !mark(&text, ':') || !digits(&text, 2, &tm.tm_min) ||
-	    !mark(&text, ':') || !digits(&text, 2, &tm.tm_sec))
+	if (len == 0 || !strptime(text, "%Y-%m-%dT%H:%M:%S", &tm))
 		return false;
-	if (*text == '.') {
-		size_t fraction = strspn(++text, "0123456789");
-
+	if (text[len] == '.') {
+		fraction = strspn(text + len + 1, "0123456789");
 		if (fraction == 0 || fraction > 9)
 			return false;
-		text += fraction;
+		len += 1 + fraction;
 	}
-	if (strcmp(text, "Z") != 0 && strcmp(text, "+00:00") != 0)
+	if (strcmp(text + len, "Z") != 0 && strcmp(text + len, "+00:00") != 0)
 		return false;
-	tm.tm_year = year - 1900;
-	tm.tm_mon = month - 1;
-	struct tm given = tm;
-	time_t at = timegm(&tm);
-
-	/* timegm turns February 30 into a day of March. */
-	if (year < 1970 || tm.tm_mon != given.tm_mon || tm.tm_mday != given.tm_mday ||
-	    tm.tm_hour != given.tm_hour || tm.tm_min != given.tm_min || tm.tm_sec != given.tm_sec)
+	given = tm;
+	at = timegm(&tm);
+	/* timegm turns February 30 into a day of March, and second 60 into the next minute. */
+	if (at < 0 || tm.tm_mday != given.tm_mday || tm.tm_sec != given.tm_sec)
 		return false;
 	*ret_wall_ms = (int64_t)at * 1000;
 	return true;
@@ -95,7 +80,7 @@ static const char *text_of(const cJSON *root, const char *name)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, name);
 
-	return cJSON_IsString(item) ? item->valuestring : NULL;
+	return cJSON_IsString(item) ? item->valuestring : "";
 }
 
 static int take_json(const cJSON *root, struct creds *ret, char *ret_why, size_t size)
@@ -104,30 +89,27 @@ static int take_json(const cJSON *root, struct creds *ret, char *ret_why, size_t
 	const char *key = text_of(root, "AccessKeyId");
 	const char *secret = text_of(root, "SecretAccessKey");
 	const char *token = text_of(root, "Token");
-	const char *ends = text_of(root, "Expiration");
-	const char *lacking = key == NULL || !creds_key_valid(key)            ? "AccessKeyId"
-	                      : secret == NULL || !creds_secret_valid(secret) ? "SecretAccessKey"
-	                      : token == NULL || token[0] == '\0' || !creds_token_valid(token)
-	                              ? "Token"
-	                              : NULL;
-	struct creds creds = { 0 };
+	const char *lacking = !creds_key_valid(key)                    ? "AccessKeyId"
+	                      : !creds_secret_valid(secret)            ? "SecretAccessKey"
+	                      : !token[0] || !creds_token_valid(token) ? "Token"
+	                                                               : NULL;
+	int64_t expires_wall_ms;
 
-	if (code != NULL && strcmp(code, "Success") != 0) {
+	if (code[0] && strcmp(code, "Success") != 0) {
 		snprintf(ret_why, size, "the answer says %.40s: %.80s", code,
-		         message != NULL ? message : "no message");
+		         message[0] ? message : "no message");
 		return -EBADMSG;
 	}
-	if (lacking == NULL && (ends == NULL || !creds_time(ends, &creds.expires_wall_ms)))
+	if (!lacking && !creds_time(text_of(root, "Expiration"), &expires_wall_ms))
 		lacking = "Expiration";
-	if (lacking != NULL) {
+	if (lacking) {
 		snprintf(ret_why, size, "the answer has no valid %s", lacking);
 		return -EBADMSG;
 	}
-	str_copy(creds.access_key, sizeof(creds.access_key), key);
-	str_copy(creds.secret_key, sizeof(creds.secret_key), secret);
-	str_copy(creds.token, sizeof(creds.token), token);
-	*ret = creds;
-	explicit_bzero(&creds, sizeof(creds));
+	str_copy(ret->access_key, sizeof ret->access_key, key);
+	str_copy(ret->secret_key, sizeof ret->secret_key, secret);
+	str_copy(ret->token, sizeof ret->token, token);
+	ret->expires_wall_ms = expires_wall_ms;
 	return 0;
 }
 
@@ -135,14 +117,95 @@ int creds_parse_json(const char *json, size_t len, struct creds *ret, char *ret_
 {
 	cJSON *root = cJSON_ParseWithLength(json, len);
 	cJSON *item;
-	int error = -EBADMSG;
+	int r = -EBADMSG;
 
 	if (cJSON_IsObject(root))
-		error = take_json(root, ret, ret_why, size);
+		r = take_json(root, ret, ret_why, size);
 	else
 		snprintf(ret_why, size, "the answer is not a JSON object (%zu bytes)", len);
-	cJSON_ArrayForEach(item, root) if (cJSON_IsString(item))
-	        explicit_bzero(item->valuestring, strlen(item->valuestring));
+	cJSON_ArrayForEach(item, root)
+	{
+		if (cJSON_IsString(item))
+			explicit_bzero(item->valuestring, strlen(item->valuestring));
+	}
 	cJSON_Delete(root);
-	return error;
+	return r;
+}
+
+/* "[name]" or "[ name ]"; a comment may follow. */
+static bool is_section(char *line, const char *profile, bool *ret_wanted)
+{
+	char *end = strchr(line, ']');
+
+	if (line[0] != '[')
+		return false;
+	if (end)
+		*end = '\0';
+	*ret_wanted = end && strcmp(str_trim(line + 1), profile) == 0;
+	return true;
+}
+
+/* False if the value is there and cannot be one. */
+static bool take(struct creds *creds, const char *key, const char *value)
+{
+	if (strcasecmp(key, "aws_access_key_id") == 0)
+		return creds_key_valid(value) &&
+		       str_copy(creds->access_key, sizeof creds->access_key, value);
+	if (strcasecmp(key, "aws_secret_access_key") == 0)
+		return creds_secret_valid(value) &&
+		       str_copy(creds->secret_key, sizeof creds->secret_key, value);
+	if (strcasecmp(key, "aws_session_token") == 0)
+		return creds_token_valid(value) &&
+		       str_copy(creds->token, sizeof creds->token, value);
+	return true;
+}
+
+static bool take_line(char *line, const char *profile, bool *wanted, struct creds *creds)
+{
+	char *equals, *comment;
+
+	/* Indented lines continue a nested setting; none of ours is nested. */
+	if (strchr(" \t#;", line[0]) || is_section(line, profile, wanted) || !*wanted)
+		return true;
+	equals = strchr(line, '=');
+	if (!equals)
+		return true;
+	*equals = '\0';
+	for (comment = equals + 1; (comment = strpbrk(comment, "#;")); comment++)
+		if (comment[-1] == ' ' || comment[-1] == '\t') {
+			*comment = '\0';
+			break;
+		}
+	return take(creds, str_trim(line), str_trim(equals + 1));
+}
+
+int creds_parse_file(const char *text, size_t len, const char *profile, struct creds *ret)
+{
+	struct creds creds = { 0 };
+	char line[LINE_MAX_BYTES + 1];
+	bool wanted = false, sound = true;
+	int r = 0;
+
+	for (size_t at = 0, size; at < len && sound; at += size + 1) {
+		const char *end = memchr(text + at, '\n', len - at);
+
+		size = end ? (size_t)(end - text) - at : len - at;
+		sound = size <= LINE_MAX_BYTES && !memchr(text + at, '\0', size);
+		if (!sound)
+			break;
+		memcpy(line, text + at, size);
+		line[size] = '\0';
+		if (size > 0 && line[size - 1] == '\r')
+			line[size - 1] = '\0';
+		sound = take_line(line, profile, &wanted, &creds);
+	}
+	if (sound && !creds.access_key[0] && !creds.secret_key[0])
+		r = -ENOENT;
+	else if (!sound || !creds.access_key[0] || !creds.secret_key[0])
+		r = -EBADMSG;
+	else
+		*ret = creds;
+	explicit_bzero(line, sizeof line);
+	explicit_bzero(&creds, sizeof creds);
+	return r;
 }

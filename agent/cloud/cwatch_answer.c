@@ -1,5 +1,5 @@
 /*
- * Run by wna-cloud for every answer: a stranger's bytes, so pure, total and
+ * Run by wna-cloud for every answer: a stranger's bytes, hence pure, total and
  * fuzzed. Never blocks; owns nothing.
  *
  * A failure is judged by its code, because the status lies: throttling is 400
@@ -7,164 +7,112 @@
  * reference, of the common errors of AWS's APIs, and of botocore's _retry.json
  * and retries/standard.py, without the suffix "Exception".
  */
-#include "cwatch.h"
-
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
-#include "str.h"
+#include "send.h"
 
+/* Each code between two blanks. */
 static const struct {
-	const char *code;
 	enum cwatch_verdict verdict;
-} codes[] = {
-	{ "Throttling", CWATCH_RETRY },
-	{ "Throttled", CWATCH_RETRY },
-	{ "ThrottlingError", CWATCH_RETRY },
-	{ "RequestThrottled", CWATCH_RETRY },
-	{ "TooManyRequests", CWATCH_RETRY },
-	{ "RequestLimitExceeded", CWATCH_RETRY },
-	{ "BandwidthLimitExceeded", CWATCH_RETRY },
-	{ "LimitExceeded", CWATCH_RETRY },
-	{ "ProvisionedThroughputExceeded", CWATCH_RETRY },
-	{ "TransactionInProgress", CWATCH_RETRY },
-	{ "PriorRequestNotComplete", CWATCH_RETRY },
-	{ "SlowDown", CWATCH_RETRY },
-	{ "EC2Throttled", CWATCH_RETRY },
-	{ "InternalServiceError", CWATCH_RETRY },
-	{ "InternalServiceFault", CWATCH_RETRY },
-	{ "InternalFailure", CWATCH_RETRY },
-	{ "InternalServerError", CWATCH_RETRY },
-	{ "InternalError", CWATCH_RETRY },
-	{ "InternalServer", CWATCH_RETRY },
-	{ "ServiceUnavailable", CWATCH_RETRY },
-	{ "ServiceUnavailableError", CWATCH_RETRY },
-	{ "RequestTimeout", CWATCH_RETRY },
-
-	{ "RequestExpired", CWATCH_CLOCK },
-	{ "RequestTimeTooSkewed", CWATCH_CLOCK },
-	{ "RequestInTheFuture", CWATCH_CLOCK },
-	{ "SignatureDoesNotMatch", CWATCH_CLOCK },
-	{ "InvalidSignature", CWATCH_CLOCK },
-
-	{ "ExpiredToken", CWATCH_REFUSED },
-	{ "TokenRefreshRequired", CWATCH_REFUSED },
-	{ "UnrecognizedClient", CWATCH_REFUSED },
-	{ "InvalidClientTokenId", CWATCH_REFUSED },
-	{ "InvalidAccessKeyId", CWATCH_REFUSED },
-	{ "InvalidToken", CWATCH_REFUSED },
-	{ "MissingAuthenticationToken", CWATCH_REFUSED },
-	{ "IncompleteSignature", CWATCH_REFUSED },
-	{ "AuthFailure", CWATCH_REFUSED },
-
-	{ "AccessDenied", CWATCH_DENIED },
-	{ "NotAuthorized", CWATCH_DENIED },
-	{ "UnauthorizedOperation", CWATCH_DENIED },
-	{ "Forbidden", CWATCH_DENIED },
-	{ "OptInRequired", CWATCH_DENIED },
-	{ "SubscriptionRequired", CWATCH_DENIED },
-	/* The endpoint does not speak our protocol: no datum's fault. */
-	{ "UnknownOperation", CWATCH_DENIED },
-	{ "InvalidAction", CWATCH_DENIED },
-	{ "Serialization", CWATCH_DENIED },
-	{ "MalformedInput", CWATCH_DENIED },
-
-	{ "InvalidParameterValue", CWATCH_BAD_DATUM },
-	{ "InvalidParameterCombination", CWATCH_BAD_DATUM },
-	{ "MissingParameter", CWATCH_BAD_DATUM },
-	{ "MissingRequiredParameter", CWATCH_BAD_DATUM },
-	{ "InvalidParameter", CWATCH_BAD_DATUM },
-	{ "InvalidFormat", CWATCH_BAD_DATUM },
-	{ "InvalidFormatFault", CWATCH_BAD_DATUM },
-	{ "Validation", CWATCH_BAD_DATUM },
-	{ "ValidationError", CWATCH_BAD_DATUM },
-
-	{ "RequestEntityTooLarge", CWATCH_TOO_LARGE },
-	{ "RequestTooLarge", CWATCH_TOO_LARGE },
-	{ "PayloadTooLarge", CWATCH_TOO_LARGE },
-	{ "EntityTooLarge", CWATCH_TOO_LARGE },
+	const char *codes;
+} known[] = {
+	{ CWATCH_RETRY,
+	  " Throttling Throttled ThrottlingError RequestThrottled TooManyRequests"
+	  " RequestLimitExceeded BandwidthLimitExceeded LimitExceeded ProvisionedThroughputExceeded"
+	  " TransactionInProgress PriorRequestNotComplete SlowDown EC2Throttled RequestTimeout"
+	  " InternalServiceError InternalServiceFault InternalFailure InternalServerError"
+	  " InternalError InternalServer ServiceUnavailable ServiceUnavailableError " },
+	{ CWATCH_CLOCK,
+	  " RequestExpired RequestTimeTooSkewed RequestInTheFuture SignatureDoesNotMatch"
+	  " InvalidSignature " },
+	{ CWATCH_REFUSED,
+	  " ExpiredToken TokenRefreshRequired UnrecognizedClient InvalidClientTokenId"
+	  " InvalidAccessKeyId InvalidToken MissingAuthenticationToken IncompleteSignature"
+	  " AuthFailure " },
+	/* The last four: the endpoint does not speak our protocol, which is no datum's fault. */
+	{ CWATCH_DENIED,
+	  " AccessDenied NotAuthorized UnauthorizedOperation Forbidden OptInRequired"
+	  " SubscriptionRequired UnknownOperation InvalidAction Serialization MalformedInput " },
+	{ CWATCH_BAD_DATUM,
+	  " InvalidParameterValue InvalidParameterCombination MissingParameter"
+	  " MissingRequiredParameter InvalidParameter InvalidFormat InvalidFormatFault Validation"
+	  " ValidationError " },
+	{ CWATCH_TOO_LARGE,
+	  " RequestEntityTooLarge RequestTooLarge PayloadTooLarge EntityTooLarge " },
 };
 
-const char *cwatch_verdict_name(int64_t verdict)
-{
-	static const char *const names[CWATCH_VERDICT_MAX] = {
-		[CWATCH_ACCEPTED] = "accepted",   [CWATCH_RETRY] = "retry",
-		[CWATCH_CLOCK] = "clock",         [CWATCH_REFUSED] = "refused",
-		[CWATCH_DENIED] = "denied",       [CWATCH_BAD_DATUM] = "bad datum",
-		[CWATCH_TOO_LARGE] = "too large", [CWATCH_UNKNOWN] = "unknown",
-		[CWATCH_FOREIGN] = "foreign",
-	};
-
-	return verdict >= 0 && verdict < CWATCH_VERDICT_MAX ? names[verdict] : "?";
-}
+enum { CODE_SIZE = sizeof((struct cwatch_answer *)0)->code };
 
 /* "com.amazonaws#InvalidParameterValueException:http://x" and "Throttling;Sender"
  * into the bare code. Empty if it is none. */
-static void bare_code(const char *text, char *ret, size_t size)
+static void bare_code(const char *text, char ret[CODE_SIZE])
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	                              "0123456789._-";
 	static const char suffix[] = "Exception";
+	const size_t suffix_len = sizeof suffix - 1;
 	const char *hash = strchr(text, '#');
 	size_t len;
 
-	if (hash != NULL)
+	if (hash)
 		text = hash + 1;
 	len = strspn(text, letters);
 	ret[0] = '\0';
-	if (len == 0 || len >= size || (text[len] != '\0' && strchr(":; ", text[len]) == NULL))
+	if (len == 0 || len >= CODE_SIZE || (text[len] && !strchr(":; ", text[len])))
 		return;
-	if (len > sizeof(suffix) - 1 &&
-	    strncmp(text + len - (sizeof(suffix) - 1), suffix, sizeof(suffix) - 1) == 0)
-		len -= sizeof(suffix) - 1;
+	if (len > suffix_len && strncmp(text + len - suffix_len, suffix, suffix_len) == 0)
+		len -= suffix_len;
 	memcpy(ret, text, len);
 	ret[len] = '\0';
 }
 
 static enum cwatch_verdict code_verdict(const char *code)
 {
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		if (strcmp(codes[i].code, code) == 0)
-			return codes[i].verdict;
+	char word[CODE_SIZE + 2];
+
+	snprintf(word, sizeof word, " %s ", code);
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		if (strstr(known[i].codes, word))
+			return known[i].verdict;
 	}
 	return CWATCH_UNKNOWN;
 }
 
-/* Takes a code from one of the places it may be in; one of the table beats one that
- * is not, the first beats the later. */
+/* Takes a code from one of the places where it may stand; one of the table beats one
+ * that is not, the first beats the later. */
 static void take_code(struct cwatch_answer *answer, const char *text)
 {
-	char code[sizeof(answer->code)];
+	char code[CODE_SIZE];
 
-	bare_code(text, code, sizeof(code));
-	if (code[0] == '\0' || (answer->code[0] != '\0' && answer->verdict != CWATCH_UNKNOWN))
+	bare_code(text, code);
+	if (!code[0] || (answer->code[0] && answer->verdict != CWATCH_UNKNOWN))
 		return;
-	if (answer->code[0] != '\0' && code_verdict(code) == CWATCH_UNKNOWN)
+	if (answer->code[0] && code_verdict(code) == CWATCH_UNKNOWN)
 		return;
-	str_copy(answer->code, sizeof(answer->code), code);
+	str_copy(answer->code, sizeof answer->code, code);
 	answer->verdict = code_verdict(code);
+}
+
+static const char *json_text(const cJSON *json, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+
+	return cJSON_IsString(item) ? item->valuestring : "";
 }
 
 /* What the body says; `message` stays empty if it says nothing. */
 static void take_json(struct cwatch_answer *answer, const cJSON *json, char *message, size_t size)
 {
-	static const char *const code_keys[] = { "__type", "code", "Code" };
-	static const char *const message_keys[] = { "message", "Message" };
+	const char *text = json_text(json, "message");
 
-	for (size_t i = 0; i < sizeof(code_keys) / sizeof(code_keys[0]); i++) {
-		const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, code_keys[i]);
-
-		if (cJSON_IsString(item))
-			take_code(answer, item->valuestring);
-	}
-	for (size_t i = 0; i < sizeof(message_keys) / sizeof(message_keys[0]); i++) {
-		const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, message_keys[i]);
-
-		if (cJSON_IsString(item) && message[0] == '\0')
-			str_clean(message, size, item->valuestring, strlen(item->valuestring));
-	}
+	take_code(answer, json_text(json, "__type"));
+	take_code(answer, json_text(json, "code"));
+	take_code(answer, json_text(json, "Code"));
+	if (!text[0])
+		text = json_text(json, "Message");
+	str_clean(message, size, text, strlen(text));
 }
 
 /* The text of the first <name>...</name>; the body is short and ends with NUL. */
@@ -173,14 +121,14 @@ static bool xml_text(const char *body, const char *name, char *ret, size_t size)
 	char open[24], close[24];
 	const char *start, *end;
 
-	snprintf(open, sizeof(open), "<%s>", name);
-	snprintf(close, sizeof(close), "</%s>", name);
+	snprintf(open, sizeof open, "<%s>", name);
+	snprintf(close, sizeof close, "</%s>", name);
 	start = strstr(body, open);
-	if (start == NULL)
+	if (!start)
 		return false;
 	start += strlen(open);
 	end = strstr(start, close);
-	if (end == NULL)
+	if (!end)
 		return false;
 	str_clean(ret, size, start, (size_t)(end - start));
 	return true;
@@ -191,20 +139,17 @@ enum body_kind { BODY_EMPTY, BODY_JSON, BODY_XML, BODY_OTHER };
 static enum body_kind take_body(struct cwatch_answer *answer, const struct http_result *result,
                                 char *message, size_t size)
 {
-	const char *at = result->body != NULL ? result->body : "";
-	const char *end = at + result->body_len;
-	char code[sizeof(answer->code)];
+	const char *at = result->body ? result->body : "";
+	const char *end = at + result->body_len, *stop;
+	char code[CODE_SIZE];
 	cJSON *json;
 
-	while (at < end && strchr(" \t\r\n", *at) != NULL && *at != '\0')
-		at++;
-	if (at == end)
+	at += strspn(at, " \t\r\n");
+	if (at >= end)
 		return BODY_EMPTY;
 	if (*at == '{') {
-		const char *stop = NULL;
-
 		json = cJSON_ParseWithLengthOpts(at, (size_t)(end - at), &stop, false);
-		if (json == NULL)
+		if (!json)
 			return BODY_OTHER;
 		take_json(answer, json, message, size);
 		cJSON_Delete(json);
@@ -212,9 +157,9 @@ static enum body_kind take_body(struct cwatch_answer *answer, const struct http_
 	}
 	if (*at != '<')
 		return BODY_OTHER;
-	if (strstr(at, "<PutMetricDataResponse") != NULL)
+	if (strstr(at, "<PutMetricDataResponse"))
 		return BODY_XML;
-	if (!xml_text(at, "Code", code, sizeof(code)))
+	if (!xml_text(at, "Code", code, sizeof code))
 		return BODY_OTHER;
 	take_code(answer, code);
 	xml_text(at, "Message", message, size);
@@ -228,12 +173,6 @@ static enum cwatch_verdict status_verdict(long status)
 	return status == 413 ? CWATCH_TOO_LARGE : CWATCH_FOREIGN;
 }
 
-/* These messages quote the canonical request, which has the token in it. */
-static bool may_quote(enum cwatch_verdict verdict)
-{
-	return verdict != CWATCH_CLOCK && verdict != CWATCH_REFUSED;
-}
-
 static void judge_failure(const struct http_result *result, enum body_kind kind,
                           const char *message, struct cwatch_answer *answer)
 {
@@ -244,21 +183,22 @@ static void judge_failure(const struct http_result *result, enum body_kind kind,
 		[BODY_OTHER] = "no JSON",
 	};
 
-	if (answer->code[0] == '\0') {
+	if (!answer->code[0]) {
 		answer->verdict = status_verdict(result->status);
-		snprintf(answer->why, sizeof(answer->why), "HTTP %ld with %s", result->status,
+		snprintf(answer->why, sizeof answer->why, "HTTP %ld with %s", result->status,
 		         kinds[kind]);
-		/* Who sent this is not known to be AWS, nor is its clock AWS's. */
+		/* It may not be AWS's answer, nor its clock AWS's. */
 		answer->date_ms = 0;
 		return;
 	}
-	/* A code that nobody knows with a server's status is the server's failure. */
+	/* An unknown code with a server's status is the server's failure. */
 	if (answer->verdict == CWATCH_UNKNOWN && status_verdict(result->status) != CWATCH_FOREIGN)
 		answer->verdict = status_verdict(result->status);
-	if (message[0] != '\0' && may_quote(answer->verdict))
-		snprintf(answer->why, sizeof(answer->why), "%s: %s", answer->code, message);
+	/* These two verdicts' messages quote the canonical request, which has the token in it. */
+	if (message[0] && answer->verdict != CWATCH_CLOCK && answer->verdict != CWATCH_REFUSED)
+		snprintf(answer->why, sizeof answer->why, "%s: %s", answer->code, message);
 	else
-		snprintf(answer->why, sizeof(answer->why), "%s (HTTP %ld)", answer->code,
+		snprintf(answer->why, sizeof answer->why, "%s (HTTP %ld)", answer->code,
 		         result->status);
 }
 
@@ -277,20 +217,15 @@ void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret)
 		ret->date_ms = 0;
 		if (result->outcome == HTTP_TOO_LARGE)
 			ret->verdict = CWATCH_FOREIGN;
-		str_clean(ret->why, sizeof(ret->why), result->why, strlen(result->why));
-		if (ret->why[0] == '\0')
-			snprintf(ret->why, sizeof(ret->why), "%s",
-			         http_outcome_name(result->outcome));
+		str_copy(ret->why, sizeof ret->why, result->why);
 		return;
 	}
-	kind = take_body(ret, result, message, sizeof(message));
+	kind = take_body(ret, result, message, sizeof message);
 	take_code(ret, result->error_type);
 	take_code(ret, result->query_error);
 	/* A captive portal's 200 with a page is no acceptance. */
-	if (result->status >= 200 && result->status <= 299 && ret->code[0] == '\0' &&
-	    kind != BODY_OTHER) {
+	if (result->status >= 200 && result->status <= 299 && !ret->code[0] && kind != BODY_OTHER)
 		ret->verdict = CWATCH_ACCEPTED;
-		return;
-	}
-	judge_failure(result, kind, message, ret);
+	else
+		judge_failure(result, kind, message, ret);
 }

@@ -1,131 +1,125 @@
-/* Run by wna-cloud. Blocks on nothing; plain memory. */
-#include "facts.h"
-
-#include <assert.h>
-#include <stddef.h>
+/* Run by wna-cloud on a stranger's bytes. Blocks on nothing; plain memory. */
+#include <regex.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "aws_name.h"
-#include "shape.h"
-#include "str.h"
+#include "clock.h"
+#include "identity.h"
 
-#define PLACE(member) offsetof(struct identity, member), sizeof(((struct identity *)0)->member)
+#define HEX   "([0-9a-f]{8}|[0-9a-f]{17})" /* of a resource's id */
+#define OCTET "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+#define IPV4  "(" OCTET "[.]){3}" OCTET
+#define ZONE  "[a-z][a-z0-9]*(-[a-z0-9]+)+"
+
+enum { RETRY_FIRST_MS = 2000, JITTER_PERCENT = 20, PATTERN_MAX = 256 };
+
+#define ROW(id) [(id)-FACTS_FIRST]
 
 static const struct {
+	const char *path;
+	const char *pattern; /* a POSIX extended one; NULL: `valid` decides */
 	bool (*valid)(const char *text);
-	size_t offset, size; /* in struct identity */
-} table[FACTS_COUNT] = {
-	[FACT_INSTANCE_ID - FACTS_FIRST] = { shape_instance_id, PLACE(instance_id) },
-	[FACT_INSTANCE_TYPE - FACTS_FIRST] = { shape_instance_type, PLACE(instance_type) },
-	[FACT_AMI_ID - FACTS_FIRST] = { shape_image_id, PLACE(ami_id) },
-	[FACT_PRIVATE_IPV4 - FACTS_FIRST] = { shape_ipv4, PLACE(private_ipv4) },
-	[FACT_PUBLIC_IPV4 - FACTS_FIRST] = { shape_ipv4, PLACE(public_ipv4) },
-	[FACT_AZ - FACTS_FIRST] = { shape_zone, PLACE(az) },
-	[FACT_AZ_ID - FACTS_FIRST] = { shape_zone_id, PLACE(az_id) },
-	[FACT_REGION - FACTS_FIRST] = { aws_is_region, PLACE(region) },
-	[FACT_PARTITION - FACTS_FIRST] = { shape_partition, PLACE(partition) },
-	[FACT_DOMAIN - FACTS_FIRST] = { shape_domain, PLACE(domain) },
-	[FACT_VPC_ID - FACTS_FIRST] = { shape_vpc_id, PLACE(vpc_id) },
-	[FACT_SUBNET_ID - FACTS_FIRST] = { shape_subnet_id, PLACE(subnet_id) },
-	[FACT_ASG - FACTS_FIRST] = { aws_is_group, PLACE(asg) },
-	[FACT_LIFE_CYCLE - FACTS_FIRST] = { shape_life_cycle, PLACE(life_cycle) },
-	[FACT_TARGET_STATE - FACTS_FIRST] = { shape_target_state, PLACE(target_state) },
+} rows[FACTS_COUNT + 2] = {
+	ROW(FACT_INSTANCE_ID) = { "instance-id", "i-" HEX, NULL },
+	ROW(FACT_INSTANCE_TYPE) = { "instance-type", "[a-z][a-z0-9-]*[.][a-z0-9][a-z0-9-]*", NULL },
+	ROW(FACT_AMI_ID) = { "ami-id", "ami-" HEX, NULL },
+	ROW(FACT_PRIVATE_IPV4) = { "local-ipv4", IPV4, NULL },
+	ROW(FACT_PUBLIC_IPV4) = { "public-ipv4", IPV4, NULL },
+	ROW(FACT_AZ) = { "placement/availability-zone", ZONE, NULL },
+	ROW(FACT_AZ_ID) = { "placement/availability-zone-id", ZONE, NULL },
+	ROW(FACT_REGION) = { "placement/region", NULL, aws_is_region },
+	ROW(FACT_PARTITION) = { "services/partition", "aws(-[a-z0-9]+)*", NULL },
+	ROW(FACT_DOMAIN) = { "services/domain", "[a-z0-9][a-z0-9-]*([.][a-z0-9-]+)*[.][a-z]+",
+	                     NULL },
+	ROW(FACT_VPC_ID) = { "network/interfaces/macs/*/vpc-id", "vpc-" HEX, NULL },
+	ROW(FACT_SUBNET_ID) = { "network/interfaces/macs/*/subnet-id", "subnet-" HEX, NULL },
+	ROW(FACT_ASG) = { "tags/instance/aws:autoscaling:groupName", NULL, aws_is_group },
+	ROW(FACT_LIFE_CYCLE) = { "instance-life-cycle", "[a-z][a-z-]+", NULL },
+	ROW(FACT_TARGET_STATE) = { "autoscaling/target-lifecycle-state",
+	                           "[A-Z][A-Za-z]{2,}(:[A-Z][A-Za-z]+)?", NULL },
+	ROW(FACTS_MAC) = { "mac", "([0-9a-f]{2}:){5}[0-9a-f]{2}", NULL },
+	ROW(FACTS_TAGS) = { "tags/instance", NULL, NULL },
 };
 
-struct facts_text *facts_at(struct facts *facts, enum fact_id id)
+static bool matches(const char *text, const char *pattern)
 {
-	assert((int)id >= FACTS_FIRST && (int)id < FACTS_END);
-	return &facts->text[id - FACTS_FIRST];
+	char whole[PATTERN_MAX];
+	regex_t regex;
+	bool ok;
+
+	snprintf(whole, sizeof whole, "^(%s)$", pattern);
+	if (regcomp(&regex, whole, REG_EXTENDED | REG_NOSUB) != 0)
+		return false; /* out of memory */
+	ok = regexec(&regex, text, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return ok;
 }
 
-const struct facts_text *facts_get(const struct facts *facts, enum fact_id id)
+bool shape_role(const char *text)
 {
-	assert((int)id >= FACTS_FIRST && (int)id < FACTS_END);
-	return &facts->text[id - FACTS_FIRST];
+	return strlen(text) <= 64 && matches(text, "[A-Za-z0-9+=,.@_-]+");
 }
 
-bool facts_valid(enum fact_id id, const char *text)
+bool shape_tag_key(const char *text)
 {
-	assert((int)id >= FACTS_FIRST && (int)id < FACTS_END);
-	return strlen(text) < table[id - FACTS_FIRST].size && table[id - FACTS_FIRST].valid(text);
+	return strlen(text) <= 128 && matches(text, "[A-Za-z0-9+=.,_:@-]+") &&
+	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0 && strcmp(text, "_index") != 0;
 }
 
-bool facts_set(struct facts *facts, enum fact_id id, const char *text)
+bool shape_text(const char *body, size_t len, char *ret, size_t size)
 {
-	struct facts_text *at = facts_at(facts, id);
-	enum facts_have have = text != NULL ? FACTS_PRESENT : FACTS_ABSENT;
-	bool changed =
-	        !at->asked || at->have != have || (text != NULL && strcmp(at->text, text) != 0);
-
-	at->asked = true;
-	at->have = have;
-	str_copy(at->text, sizeof(at->text), text != NULL ? text : "");
-	return changed;
-}
-
-void facts_identity(const struct facts *facts, struct identity *ret)
-{
-	for (int i = 0; i < FACTS_COUNT; i++)
-		str_copy((char *)ret + table[i].offset, table[i].size, facts->text[i].text);
-	ret->asg_known = facts_get(facts, FACT_ASG)->have != FACTS_UNKNOWN;
-	ret->target_state_known = facts_get(facts, FACT_TARGET_STATE)->have != FACTS_UNKNOWN;
-}
-
-void tags_clear(struct tags *tags)
-{
-	tags->count = 0;
-	tags->left_out = 0;
-	tags->used = 0;
-}
-
-/* Valid UTF-8 without control characters, taken as it is: str_clean would
- * also fold blanks, which may be somebody's meaning. */
-static bool value_valid(const char *value, size_t len)
-{
-	char solid[TAG_VALUE_MAX + 1], clean[TAG_VALUE_MAX + 1];
-
-	if (len > TAG_VALUE_MAX)
+	if (len > 0 && body[len - 1] == '\n')
+		len--;
+	if (len == 0 || len >= size || memchr(body, '\0', len))
 		return false;
-	for (size_t i = 0; i < len; i++)
-		solid[i] = value[i] == ' ' ? '_' : value[i];
-	return str_clean(clean, sizeof(clean), solid, len) && strlen(clean) == len &&
-	       memcmp(clean, solid, len) == 0;
-}
-
-bool tags_add(struct tags *tags, const char *key, const char *value, size_t value_len)
-{
-	size_t key_size = strlen(key) + 1;
-
-	if (!shape_tag_key(key) || !value_valid(value, value_len) || tags->count == TAGS_MAX ||
-	    tags->used + key_size + value_len + 1 > sizeof(tags->text)) {
-		tags->left_out++;
-		return false;
-	}
-	tags->item[tags->count].key = (uint16_t)tags->used;
-	memcpy(tags->text + tags->used, key, key_size);
-	tags->used += (uint32_t)key_size;
-	tags->item[tags->count].value = (uint16_t)tags->used;
-	memcpy(tags->text + tags->used, value, value_len);
-	tags->used += (uint32_t)value_len;
-	tags->text[tags->used++] = '\0';
-	tags->count++;
+	memcpy(ret, body, len);
+	ret[len] = '\0';
 	return true;
 }
 
-const char *tags_key(const struct tags *tags, int i)
+const char *facts_path(int id)
 {
-	assert(i >= 0 && i < tags->count);
-	return tags->text + tags->item[i].key;
+	return rows[id - FACTS_FIRST].path;
 }
 
-const char *tags_value(const struct tags *tags, int i)
+bool facts_valid(int id, const char *text)
 {
-	assert(i >= 0 && i < tags->count);
-	return tags->text + tags->item[i].value;
+	const char *pattern = rows[id - FACTS_FIRST].pattern;
+
+	return pattern ? strlen(text) < LIMIT_FACT_TEXT && matches(text, pattern)
+	               : rows[id - FACTS_FIRST].valid(text);
 }
 
-bool tags_equal(const struct tags *a, const struct tags *b)
+bool facts_set(struct facts *facts, int id, const char *text)
 {
-	/* Same order, same layout: the service lists keys sorted. */
-	return a->count == b->count && a->used == b->used && memcmp(a->text, b->text, a->used) == 0;
+	struct facts_item *item = FACTS_AT(facts, id);
+	enum facts_have have = text ? FACTS_PRESENT : FACTS_ABSENT;
+	bool changed =
+	        !item->answered || item->have != have || (text && strcmp(item->text, text) != 0);
+
+	item->answered = true;
+	item->have = have;
+	str_copy(item->text, sizeof item->text, text ? text : "");
+	return changed;
+}
+
+void facts_good(struct facts_item *item, bool absent, bool late, int64_t period_ms, int64_t now_ms)
+{
+	int64_t wait_ms = clock_jitter(period_ms, JITTER_PERCENT, clock_random());
+	int64_t soon_ms = clock_backoff(item->absences, RETRY_FIRST_MS, period_ms, clock_random());
+
+	item->answered = true;
+	item->failures = 0;
+	item->why[0] = '\0';
+	item->absences = absent ? item->absences + 1 : 0;
+	item->due_ms = now_ms + (absent && late && soon_ms < wait_ms ? soon_ms : wait_ms);
+}
+
+void facts_bad(struct facts_item *item, const char *why, int64_t period_ms, int64_t now_ms)
+{
+	item->due_ms =
+	        now_ms + clock_backoff(item->failures, RETRY_FIRST_MS, period_ms, clock_random());
+	item->failures++;
+	str_copy(item->why, sizeof item->why, why);
 }

@@ -9,40 +9,24 @@
 
 #include <assert.h>
 #include <curl/curl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
-#include "http_head.h"
-#include "http_setup.h"
+#include "http_call.h"
 #include "str.h"
 
 enum {
 	CONNECTIONS_KEPT = 4, /* metadata, CloudWatch, and one spare of each */
 	POLL_FAILED_MS = 50,  /* out of memory: no spinning until there is some */
+	WAIT_FDS = 2,
 };
 
 struct http {
 	CURLM *multi;
 	CURLSH *share; /* TLS sessions, so that a reconnect is a resumption */
-	struct http_call *calls;
 };
-
-const char *http_outcome_name(enum http_outcome outcome)
-{
-	static const char *const names[] = {
-		[HTTP_ANSWERED] = "answered", [HTTP_TIMED_OUT] = "timed-out",
-		[HTTP_NO_NAME] = "no-name",   [HTTP_NO_CONNECT] = "no-connect",
-		[HTTP_NO_TLS] = "no-tls",     [HTTP_TOO_LARGE] = "too-large",
-		[HTTP_BROKEN] = "broken",
-	};
-
-	if ((size_t)outcome >= sizeof(names) / sizeof(names[0]))
-		return "?";
-	return names[outcome];
-}
 
 /*
  * libcurl's threads resolve names with libc, and one that a silent name server holds
@@ -59,9 +43,9 @@ static void bound_resolver(void)
 
 struct http *http_new(void)
 {
-	struct http *http = calloc(1, sizeof(*http));
+	struct http *http = calloc(1, sizeof *http);
 
-	if (http == NULL)
+	if (!http)
 		return NULL;
 	bound_resolver();
 	/* OpenSSL writes to sockets without MSG_NOSIGNAL, and NOSIGNAL keeps
@@ -71,7 +55,7 @@ struct http *http_new(void)
 		goto fail;
 	http->multi = curl_multi_init();
 	http->share = curl_share_init();
-	if (http->multi == NULL || http->share == NULL)
+	if (!http->multi || !http->share)
 		goto fail;
 	curl_share_setopt(http->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
@@ -85,45 +69,20 @@ fail:
 	return NULL;
 }
 
-static void call_free(struct http_call *call)
-{
-	if (call == NULL)
-		return;
-	if (call->easy != NULL)
-		curl_easy_cleanup(call->easy);
-	http_setup_free(call);
-	free(call);
-}
-
-static void call_unlink(struct http *http, struct http_call *call)
-{
-	struct http_call **at = &http->calls;
-
-	while (*at != NULL && *at != call)
-		at = &(*at)->next;
-	assert(*at == call);
-	*at = call->next;
-	curl_multi_remove_handle(http->multi, call->easy);
-}
-
 void http_cancel(struct http *http, struct http_call *call)
 {
-	if (call == NULL)
+	if (!call)
 		return;
-	call_unlink(http, call);
-	call_free(call);
+	curl_multi_remove_handle(http->multi, call->easy);
+	http_call_free(call);
 }
 
 void http_free(struct http *http)
 {
-	if (http == NULL)
+	if (!http)
 		return;
-	while (http->calls != NULL)
-		http_cancel(http, http->calls);
-	if (http->multi != NULL)
-		curl_multi_cleanup(http->multi);
-	if (http->share != NULL)
-		curl_share_cleanup(http->share);
+	curl_multi_cleanup(http->multi);
+	curl_share_cleanup(http->share);
 	curl_global_cleanup();
 	free(http);
 }
@@ -131,26 +90,23 @@ void http_free(struct http *http)
 struct http_call *http_start(struct http *http, const struct http_request *request, http_done *done,
                              void *arg)
 {
-	struct http_call *call = calloc(1, sizeof(*call));
+	struct http_call *call = calloc(1, sizeof *call);
 
-	if (call == NULL)
+	if (!call)
 		return NULL;
 	call->max = request->max_body;
 	call->done = done;
 	call->arg = arg;
 	http_head_reset(&call->result);
-	call->easy = curl_easy_init();
-	if (call->easy == NULL || !http_setup(call, request, http->share))
+	if (!http_call_setup(call, request, http->share))
 		goto fail;
 	call->started_ms = clock_ms();
 	call->result.sent_wall_ms = clock_wall_ms();
 	if (curl_multi_add_handle(http->multi, call->easy) != CURLM_OK)
 		goto fail;
-	call->next = http->calls;
-	http->calls = call;
 	return call;
 fail:
-	call_free(call);
+	http_call_free(call);
 	return NULL;
 }
 
@@ -165,16 +121,9 @@ static enum http_outcome outcome_of(const struct http_call *call, CURLcode code)
 	case CURLE_OPERATION_TIMEDOUT:
 		/* Zero until the name was resolved; literals count as resolved. */
 		curl_easy_getinfo(call->easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
-		return named_us == 0 ? HTTP_NO_NAME : HTTP_TIMED_OUT;
+		return named_us == 0 ? HTTP_UNREACHED : HTTP_TIMED_OUT;
 	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY: return HTTP_NO_NAME;
-	case CURLE_COULDNT_CONNECT: return HTTP_NO_CONNECT;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_ISSUER_ERROR: return HTTP_NO_TLS;
+	case CURLE_COULDNT_CONNECT: return HTTP_UNREACHED;
 	case CURLE_FILESIZE_EXCEEDED: return HTTP_TOO_LARGE;
 	default: return HTTP_BROKEN;
 	}
@@ -191,44 +140,41 @@ static void call_finish(struct http *http, struct http_call *call, CURLcode code
 		curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &result->status);
 		result->body_len = call->len;
 	} else {
-		const char *why = call->too_large          ? "the answer is longer than expected"
-		                  : call->error[0] != '\0' ? call->error
-		                                           : curl_easy_strerror(code);
+		const char *why = call->too_large  ? "the answer is longer than expected"
+		                  : call->error[0] ? call->error
+		                                   : curl_easy_strerror(code);
 
-		str_clean(result->why, sizeof(result->why), why, strlen(why));
+		str_clean(result->why, sizeof result->why, why, strlen(why));
 		http_head_reset(result);
 	}
-	if (call->body != NULL)
+	if (call->body)
 		call->body[result->body_len] = '\0';
-	result->body = call->body != NULL ? call->body : "";
-	call_unlink(http, call);
+	result->body = call->body ? call->body : "";
+	curl_multi_remove_handle(http->multi, call->easy);
 	call->done(call->arg, result);
-	call_free(call);
+	http_call_free(call);
 }
 
-bool http_wait(struct http *http, int fd, int64_t timeout_ms)
+bool http_wait(struct http *http, struct pollfd *fds, unsigned count, int64_t timeout_ms)
 {
-	struct curl_waitfd extra = { .fd = fd, .events = CURL_WAIT_POLLIN };
-	struct pollfd ready = { .fd = fd, .events = POLLIN };
-	int running, left;
+	struct curl_waitfd extra[WAIT_FDS];
+	int timeout = (int)(timeout_ms < 0 ? 0 : timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms);
+	struct http_call *call;
 	CURLMsg *message;
+	int running, left;
 
-	if (timeout_ms < 0)
-		timeout_ms = 0;
-	if (timeout_ms > INT32_MAX)
-		timeout_ms = INT32_MAX;
-	if (curl_multi_poll(http->multi, &extra, fd >= 0, (int)timeout_ms, NULL) != CURLM_OK)
-		poll(&ready, fd >= 0,
-		     timeout_ms < POLL_FAILED_MS ? (int)timeout_ms : POLL_FAILED_MS);
+	assert(count <= WAIT_FDS);
+	for (unsigned i = 0; i < count; i++)
+		extra[i] = (struct curl_waitfd){ .fd = fds[i].fd, .events = CURL_WAIT_POLLIN };
+	if (curl_multi_poll(http->multi, extra, count, timeout, NULL) != CURLM_OK)
+		poll(fds, count, timeout < POLL_FAILED_MS ? timeout : POLL_FAILED_MS);
 	curl_multi_perform(http->multi, &running);
-	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
-		struct http_call *call = NULL;
-
+	while ((message = curl_multi_info_read(http->multi, &left))) {
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
 		call_finish(http, call, message->data.result);
 	}
 	/* Asked again and not taken from curl_waitfd, which does not report a hang-up. */
-	return fd >= 0 && poll(&ready, 1, 0) > 0;
+	return count > 0 && poll(fds, count, 0) > 0;
 }

@@ -1,10 +1,12 @@
 /*
- * HTTP requests of wna-cloud over one curl multi handle: the process' only way
- * to the network, and its loop's only place to wait.
+ * HTTP requests over one curl multi handle: the process' only way to the network,
+ * and its loop's only place to wait. Only http and https are spoken; no redirect
+ * is followed and no proxy is used.
  */
 #ifndef CLOUD_HTTP_H
 #define CLOUD_HTTP_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,28 +15,27 @@ struct http;      /* the multi handle */
 struct http_call; /* one request under way */
 
 enum http_outcome {
-	HTTP_ANSWERED,   /* a whole answer with a status; see .status */
-	HTTP_TIMED_OUT,  /* connect or answer too late */
-	HTTP_NO_NAME,    /* the host's name did not resolve */
-	HTTP_NO_CONNECT, /* refused or unreachable */
-	HTTP_NO_TLS,     /* handshake or certificate */
-	HTTP_TOO_LARGE,  /* the body passed max_body; nothing of it is kept */
-	HTTP_BROKEN,     /* anything else: cut off, not HTTP */
+	HTTP_ANSWERED,  /* a whole answer with a status; see .status */
+	HTTP_TIMED_OUT, /* no connection, or no whole answer, in time */
+	HTTP_UNREACHED, /* the name did not resolve, the connection was refused, no route */
+	HTTP_TOO_LARGE, /* the body passed max_body; nothing of it is kept */
+	HTTP_BROKEN,    /* anything else: TLS, an answer that is cut off or is not HTTP */
 };
 
-const char *http_outcome_name(enum http_outcome outcome);
+struct http_header {
+	const char *name, *value;
+};
 
 struct http_request {
 	const char *method; /* "GET", "PUT", "POST" */
 	const char *url;
-	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
-	const void *body;           /* copied; may be NULL */
+	const struct http_header *headers; /* copied, as is the body */
+	size_t header_count;
+	const void *body;
 	size_t body_len;
-	int64_t connect_timeout_ms;
-	int64_t timeout_ms;
+	int64_t connect_timeout_ms, timeout_ms;
 	size_t max_body;     /* bytes of answer taken at most */
 	const char *ca_file; /* NULL: the system's */
-	bool local;          /* the metadata service: no proxy at all */
 };
 
 struct http_result {
@@ -55,20 +56,29 @@ struct http_result {
 
 typedef void http_done(void *arg, const struct http_result *result);
 
-/* No redirect is ever followed; only http and https are spoken. NULL if curl fails. */
+/* http.c. NULL if curl fails. No call may be under way when it is freed. */
 struct http *http_new(void);
 void http_free(struct http *http);
 
 /* Starts one request; `done` is called once from http_wait, never from here.
- * NULL if it cannot be started (out of memory, bad URL). */
+ * NULL if it cannot be started (out of memory, a bad URL, a line end in a header). */
 struct http_call *http_start(struct http *http, const struct http_request *request, http_done *done,
                              void *arg);
 
 /* Gives up a request; `done` is not called. NULL is allowed. */
 void http_cancel(struct http *http, struct http_call *call);
 
-/* Waits for network, for `fd` becoming readable or for timeout_ms, whatever comes
- * first, and calls what is done. Returns true if `fd` is readable or closed. */
-bool http_wait(struct http *http, int fd, int64_t timeout_ms);
+/* Waits for network, for one of up to two descriptors or for timeout_ms, whatever comes first,
+ * and calls what is done. Returns true if a descriptor is readable or closed. */
+bool http_wait(struct http *http, struct pollfd *fds, unsigned count, int64_t timeout_ms);
+
+/* http_call.c: the few response headers that are read, line by line as they arrive
+ * (RFC 9110: names in any case, Date in any of its three forms). */
+
+/* Forgets all: a new status line came, and what was before it was a 1xx. */
+void http_head_reset(struct http_result *result);
+/* One line, with or without its CRLF, without a NUL at the end. Unknown and malformed
+ * ones are ignored; values are cleaned and cut to their fields. */
+void http_head_line(struct http_result *result, const char *line, size_t len);
 
 #endif

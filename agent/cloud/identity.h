@@ -1,44 +1,268 @@
 /*
- * Who this node is, as the metadata service said last. Empty text = absent or
- * not known yet; `known` tells the two apart.
+ * Who this node is: the session with the metadata service, what it has said, and the job
+ * that asks, reports and writes the files for other programs.
  */
 #ifndef CLOUD_IDENTITY_H
 #define CLOUD_IDENTITY_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "limits.h"
-
-struct identity {
-	/* Since start or from the cache: the instance id is there, and region, target
-	 * state and group were answered, or asked for a few times in vain. */
-	bool known;
-	char instance_id[LIMIT_FACT_TEXT], instance_type[LIMIT_FACT_TEXT], ami_id[LIMIT_FACT_TEXT];
-	char private_ipv4[LIMIT_FACT_TEXT], public_ipv4[LIMIT_FACT_TEXT];
-	char az[LIMIT_FACT_TEXT], az_id[LIMIT_FACT_TEXT], region[LIMIT_FACT_TEXT];
-	char partition[LIMIT_FACT_TEXT], domain[LIMIT_FACT_TEXT];
-	char vpc_id[LIMIT_FACT_TEXT], subnet_id[LIMIT_FACT_TEXT];
-	char life_cycle[LIMIT_FACT_TEXT];
-	char asg[LIMIT_HOST];               /* tag (also one that is gone while there is a
-	                                     * target state), or configured; empty = none known */
-	bool asg_known;                     /* the tag was answered (200 or 404), or configured */
-	char target_state[LIMIT_FACT_TEXT]; /* "InService" ...; empty = 404 */
-	bool target_state_known;
-	int64_t target_state_at_ms; /* monotonic, when last answered; 0 = not since
-	                                      * start, remembered from before */
-};
-
-struct worker;
-struct imds;
-struct identity_job;
+#include "conf.h"
+#include "fact.h"
+#include "http.h"
+#include "str.h"
+#include "worker.h"
 
 /*
- * The job behind it: asks the metadata service for one thing after the other,
- * each again at its own jittered time, sends the facts, writes facts.json and
- * facts.env into run_dir and starts from what is remembered there. Keeps all
- * pointers; `now_ms` is monotonic. NULL when out of memory.
+ * imds_rules.c: the pure half of the session with the metadata service: where to ask, what an
+ * answer means, when to ask again. After "Use the Instance Metadata Service" and "IMDSv2" (EC2
+ * User Guide) and the SDKs' reference guide for the variables' names.
  */
+enum {
+	IMDS_TOKEN_MAX = 1024,         /* AWS's have 56 characters */
+	IMDS_RETRY_BASE_MS = 1000,     /* first back-off */
+	IMDS_RETRY_MAX_MS = 60 * 1000, /* last back-off, and the pace while disabled */
+};
+
+struct imds_settings {
+	bool off;               /* AWS_EC2_METADATA_DISABLED: never asked */
+	char base[LIMIT_VALUE]; /* "http://169.254.169.254", no slash at the end */
+	int64_t timeout_ms;     /* one request */
+	int attempts; /* unanswered requests in a row until the service is silent; 1..10 */
+	int64_t token_ttl_s;
+	char ignored[64]; /* a variable or key with a senseless value; "" = none */
+};
+
+/*
+ * Configuration and environment. The configured endpoint wins over
+ * AWS_EC2_METADATA_SERVICE_ENDPOINT, that over the mode (IPv6 if either says it);
+ * AWS_METADATA_SERVICE_TIMEOUT (seconds) and _NUM_ATTEMPTS win over the configuration.
+ */
+void imds_settings_read(const struct conf_imds *conf, char *(*env)(const char *name),
+                        struct imds_settings *ret);
+
+/* What one exchange came to. */
+enum imds_class {
+	IMDS_CLASS_VALUE,    /* 200 */
+	IMDS_CLASS_ABSENT,   /* 404 to a GET: the node has no such thing */
+	IMDS_CLASS_TOKEN,    /* 401 to a GET: the token is not taken any more */
+	IMDS_CLASS_DISABLED, /* 403 (to a GET perhaps for its path alone); to the PUT 404, 405 */
+	IMDS_CLASS_SILENT,   /* no answer */
+	IMDS_CLASS_BUSY,     /* 429, 503 */
+	IMDS_CLASS_BAD,      /* an answer that is none of the service's */
+	IMDS_CLASS_BUG,      /* 400: what we ask is wrong, asking again will not help */
+};
+
+/* `put`: the token request. Writes a reason for people, but for VALUE and ABSENT. A web page
+ * is BAD. */
+enum imds_class imds_classify(bool put, const struct http_result *result, const char *base,
+                              char *ret_why, size_t size);
+
+/* The state that a class puts the session in. */
+enum imds_state imds_class_state(enum imds_class class);
+
+/* How long nothing is asked after the failures'th failure in a row (from 1). */
+int64_t imds_pause_ms(enum imds_class class, unsigned failures, uint32_t random);
+
+/* Visible ASCII that can stand in a header, and not the beginning of a page. */
+bool imds_token_valid(const char *body, size_t len);
+
+/* When to renew a token granted for ttl_s: between 75 and 90 % of its life. */
+int64_t imds_renew_ms(int64_t ttl_s, uint32_t random);
+
+/*
+ * imds.c: one session with the instance metadata service, version 2 only: a token, kept
+ * fresh, and one question at a time. It never gives up.
+ */
+struct imds;
+
+/* Longest answer that is taken; pages that come with a status must fit as well. */
+enum { IMDS_BODY_MAX = 16 * 1024 };
+
+enum imds_reply {
+	IMDS_REPLY_VALUE,  /* 200: body and len; the shape is the asker's to check */
+	IMDS_REPLY_ABSENT, /* 404 */
+	IMDS_REPLY_FAILED, /* the service fails, body = the reason; the session keeps the pace,
+	                    * and the asker may ask again at once */
+	IMDS_REPLY_BAD,    /* this answer alone is bad, body = the reason; the asker waits */
+};
+
+struct imds_ask {
+	char path[320]; /* "/latest/meta-data/..." */
+	/* Called once from http_wait or imds_turn; `body` has a NUL after `len` bytes and is
+	 * valid during the call only. May ask again at once. */
+	void (*done)(void *arg, enum imds_reply reply, const char *body, size_t len,
+	             int64_t now_ms);
+	void *arg;
+	/* the session's */
+	struct imds_ask *next;
+	bool waiting;   /* queued or under way */
+	bool renewed;   /* its one 401 is spent */
+	int unanswered; /* requests of it that got no answer */
+};
+
+/* Keeps `http`, copies `settings`. NULL when out of memory. */
+struct imds *imds_new(struct http *http, const struct imds_settings *settings);
+void imds_free(struct imds *imds); /* asks that wait are forgotten */
+
+/* Queues `ask`, which stays the caller's and must outlive the answer; once if it waits
+ * already. imds_withdraw forgets it; due before its memory goes, unless the session went. */
+void imds_ask(struct imds *imds, struct imds_ask *ask);
+void imds_withdraw(struct imds *imds, struct imds_ask *ask);
+
+/* Starts what may be started. Due when imds_deadline has come or after imds_ask. */
+void imds_turn(struct imds *imds, int64_t now_ms);
+int64_t imds_deadline(const struct imds *imds); /* INT64_MAX: nothing to do */
+
+/* How things stand, and why: FACT_IMDS. */
+enum imds_state imds_state(const struct imds *imds, const char **ret_why);
+
+/*
+ * facts.c: what the metadata service has said of this node. Plain memory, no pointers. Shapes
+ * after the EC2 User Guide's "Instance metadata categories" and the patterns of the services'
+ * API references; types and states are not named, since AWS may add some.
+ */
+enum {
+	/* The text facts of this job, in the order of enum fact_id; then the MAC address,
+	 * which leads to two of them, and the tags. */
+	FACTS_FIRST = FACT_INSTANCE_ID,
+	FACTS_END = FACT_TARGET_STATE + 1,
+	FACTS_MAC = FACTS_END,
+	FACTS_TAGS,
+	FACTS_COUNT = FACTS_END - FACTS_FIRST,
+	TAGS_MAX = 64, /* EC2 allows 50, and AWS adds its own */
+	TAGS_BYTES = 16 * 1024,
+	TAG_VALUE_MAX = 1024, /* bytes; EC2 allows 256 characters */
+};
+
+enum facts_have { FACTS_UNKNOWN, FACTS_ABSENT, FACTS_PRESENT };
+
+struct facts_item {
+	enum facts_have have;
+	bool answered;         /* 200 or 404 since this process started; else remembered */
+	char text[LIMIT_HOST]; /* "" unless present */
+	int64_t due_ms;        /* when it is asked next */
+	unsigned failures;     /* in a row */
+	unsigned absences;     /* in a row */
+	char why[96];          /* of the last failure; "" = none */
+};
+
+struct tags {
+	int count;
+	int left_out;          /* did not fit, or were not valid */
+	size_t len;            /* of the members of a JSON object: */
+	char json[TAGS_BYTES]; /* "\n    \"Name\": \"web\",\n    ..." */
+};
+
+struct facts {
+	struct facts_item item[FACTS_COUNT + 2];
+	bool asg_configured; /* FACT_ASG is the configuration's word */
+	struct tags tags;
+};
+
+#define FACTS_AT(facts, id) (&(facts)->item[(id)-FACTS_FIRST])
+
+/* Below /latest/meta-data/; '*' stands for the MAC address. */
+const char *facts_path(int id);
+
+/* Whether `text` has the shape of the fact `id`. */
+bool facts_valid(int id, const char *text);
+
+/* Stores an answer: a valid text, or NULL for "absent". True if it changed. */
+bool facts_set(struct facts *facts, int id, const char *text);
+
+/* Notes a good or a bad answer, and when the item is asked again: soon at first if it is
+ * absent and may be late, as an instance's tags are after boot. */
+void facts_good(struct facts_item *item, bool absent, bool late, int64_t period_ms, int64_t now_ms);
+void facts_bad(struct facts_item *item, const char *why, int64_t period_ms, int64_t now_ms);
+
+/* Adds one; `value` has a NUL after `len` bytes. False, and counted in left_out, if the key
+ * is not allowed, the value is not UTF-8 without control characters, or there is no room. */
+bool tags_add(struct tags *tags, const char *key, const char *value, size_t len);
+
+bool shape_role(const char *text);    /* IAM role name, 1..64 */
+bool shape_tag_key(const char *text); /* as allowed for tags in the metadata, 1..128 */
+
+/* Makes a body a text, without the line end that may close it. False if it is empty, longer
+ * than size - 1 bytes or has a NUL in it. */
+bool shape_text(const char *body, size_t len, char *ret, size_t size);
+
+/*
+ * identity_report.c: two files for other programs on the node; the next wna-cloud starts from
+ * the first one while the metadata service does not answer.
+ *
+ *	facts.json  {"instance-id": "i-0abc...", "public-ipv4": null, ...,
+ *	            "tags": {"Name": "web"}}; null is absent, a missing key is not known yet;
+ *	            "tags" is null where they are not in the metadata
+ *	facts.env   WNA_INSTANCE_ID=i-0abc..., present facts whose value is of
+ *	            [A-Za-z0-9._:/-] alone, which any shell and systemd read as it is; never a
+ *	            tag
+ */
+
+/* The longest facts.json. */
+enum { FACTS_FILE_MAX = TAGS_BYTES + FACTS_COUNT * (6 * LIMIT_HOST + 32) };
+
+void facts_json(const struct facts *facts, struct sb *sb);
+void facts_env(const struct facts *facts, struct sb *sb);
+
+/* Reads back what facts_json wrote. A value that is not valid is unknown. -EBADMSG if it is
+ * no such document; *ret is then untouched. */
+int facts_parse(const char *json, size_t len, struct facts *ret);
+
+/* Both files in `dir`, each replaced atomically. 0 or -errno of the first failure. */
+int facts_store(const char *dir, const struct facts *facts);
+
+/* facts.json of `dir`. 0, -ENOENT, -EBADMSG or another -errno. */
+int facts_load(const char *dir, struct facts *ret);
+
+/*
+ * tagwalk.c: the instance's tags: the list of keys, then each key's value. A walk that fails
+ * leaves the tags as they were and starts anew later: the tags are always of one walk.
+ */
+struct tagwalk {
+	struct imds *imds;
+	struct facts *facts; /* the tags are this file's; FACTS_TAGS is about whole walks */
+	int64_t refresh_ms;
+	bool changed; /* set here, taken back by identity.c */
+	/* the walk under way */
+	struct imds_ask ask;
+	char keys[IMDS_BODY_MAX + 1]; /* the listing, a key a line */
+	char *key, *rest; /* in it: whose value is asked for (NULL: the listing is); what follows */
+	struct tags next;
+};
+
+/* Keeps the pointers. */
+void tagwalk_init(struct tagwalk *walk, struct imds *imds, struct facts *facts, int64_t refresh_ms);
+void tagwalk_turn(struct tagwalk *walk, int64_t now_ms);
+int64_t tagwalk_deadline(const struct tagwalk *walk);
+
+/* identity.c: asks for one item after the other, each again at its own jittered time. */
+
+/* What the metric needs of it. Texts are NULL until they are known, "" if there is none. */
+struct identity {
+	/* The instance id is known, and region, target state and group were answered (since
+	 * start, or in the file) or asked for a few times in vain. */
+	bool known;
+	const char *instance_id, *region, *domain;
+	const char *asg; /* configured, or the tag, also after it went if there is a target state */
+	const char *target_state; /* "InService" ... */
+};
+
+struct identity_job {
+	const struct worker *worker;
+	const struct conf_imds *conf;
+	struct imds *imds;
+	const char *run_dir;
+	struct imds_ask ask;
+	int asked; /* what `ask` is about */
+	struct facts facts;
+	struct tagwalk walk;
+	bool unsaved;
+	bool save_failed; /* told of it */
+	int64_t report_ms;
+	int64_t told_state; /* FACT_IMDS as sent last */
+	struct identity identity;
+};
+
+/* Keeps all pointers. facts.json and facts.env are in `run_dir`. NULL when out of memory. */
 struct identity_job *identity_new(const struct worker *worker, struct imds *imds,
                                   const char *run_dir, int64_t now_ms);
 void identity_free(struct identity_job *job);
@@ -47,10 +271,19 @@ void identity_free(struct identity_job *job);
 void identity_turn(struct identity_job *job, int64_t now_ms);
 int64_t identity_deadline(const struct identity_job *job);
 
-/* Always current; the pointer stays the same for the job's life. */
+/* Always current; valid for the job's life. */
 const struct identity *identity_get(const struct identity_job *job);
 
 /* Sends all facts of this job again (MSG_REFRESH). */
 void identity_refresh(struct identity_job *job);
+
+/* identity_report.c, too: sends one text fact, the tags, FACT_IMDS, unless unknown. */
+void identity_send_text(const struct identity_job *job, enum fact_id id);
+void identity_send_tags(const struct identity_job *job);
+void identity_send_state(struct identity_job *job, bool again); /* else only if it changed */
+
+/* Starts from, and writes to, the files of run_dir; problems are logged once. */
+void identity_remember(struct identity_job *job);
+void identity_save(struct identity_job *job);
 
 #endif

@@ -2,15 +2,13 @@
  * Run by wna-cloud. Blocks on nothing: requests go through http.h. Owns the
  * session token, which is a secret and is wiped when it is replaced.
  */
-#include "imds.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "identity.h"
 #include "log.h"
-#include "str.h"
 
 struct imds {
 	struct http *http;
@@ -22,8 +20,8 @@ struct imds {
 	int64_t token_ends_ms; /* past it the token is not used */
 	int64_t renew_ms;      /* past it a new one is asked for, the old one still good */
 	int64_t gate_ms;       /* nothing is sent before */
-	unsigned failures;     /* in a row; one path's again and again count once */
-	char failed[sizeof(((struct imds_ask *)0)->path)]; /* path of the last one */
+	unsigned failures;     /* in a row; repeated ones of one path count once */
+	char failed[sizeof((struct imds_ask *)0)->path]; /* path of the last one */
 	bool doubted; /* the token was dropped to see whether another is given */
 	enum imds_state state;
 	char why[LIMIT_FACT_WHY];
@@ -31,32 +29,32 @@ struct imds {
 
 struct imds *imds_new(struct http *http, const struct imds_settings *settings)
 {
-	struct imds *imds = calloc(1, sizeof(*imds));
+	struct imds *imds = calloc(1, sizeof *imds);
 
-	if (imds == NULL)
+	if (!imds)
 		return NULL;
 	imds->http = http;
 	imds->settings = *settings;
 	if (settings->off) {
 		imds->state = IMDS_DISABLED;
-		str_copy(imds->why, sizeof(imds->why), "AWS_EC2_METADATA_DISABLED is set");
+		str_copy(imds->why, sizeof imds->why, "AWS_EC2_METADATA_DISABLED is set");
 	}
 	return imds;
 }
 
 static void token_drop(struct imds *imds)
 {
-	explicit_bzero(imds->token, sizeof(imds->token));
+	explicit_bzero(imds->token, sizeof imds->token);
 	imds->token_ends_ms = 0;
 	imds->renew_ms = 0;
 }
 
 void imds_free(struct imds *imds)
 {
-	if (imds == NULL)
+	if (!imds)
 		return;
 	http_cancel(imds->http, imds->call);
-	for (struct imds_ask *ask = imds->asks; ask != NULL; ask = ask->next)
+	for (struct imds_ask *ask = imds->asks; ask; ask = ask->next)
 		ask->waiting = false;
 	token_drop(imds);
 	free(imds);
@@ -78,7 +76,7 @@ void imds_ask(struct imds *imds, struct imds_ask *ask)
 	ask->renewed = false;
 	ask->unanswered = 0;
 	ask->next = NULL;
-	while (*at != NULL)
+	while (*at)
 		at = &(*at)->next;
 	*at = ask;
 }
@@ -91,8 +89,8 @@ void imds_withdraw(struct imds *imds, struct imds_ask *ask)
 		return;
 	while (*at != ask)
 		at = &(*at)->next;
-	/* What is under way is under way for the first. */
-	if (at == &imds->asks && imds->call != NULL) {
+	/* The request under way is the first ask's. */
+	if (at == &imds->asks && imds->call) {
 		http_cancel(imds->http, imds->call);
 		imds->call = NULL;
 	}
@@ -106,7 +104,7 @@ static void state_set(struct imds *imds, enum imds_state state, const char *why)
 	bool changed = state != imds->state;
 
 	imds->state = state;
-	str_copy(imds->why, sizeof(imds->why), why);
+	str_copy(imds->why, sizeof imds->why, why);
 	if (!changed)
 		log_debug("imds: still %s: %s (%u in a row)", imds_state_name(state), why,
 		          imds->failures);
@@ -134,8 +132,7 @@ static void reply(struct imds *imds, enum imds_reply kind, const char *body, siz
 	ask->done(ask->arg, kind, body, len, now_ms);
 }
 
-/* Counts a failure. True if it is its asker's trouble and not the service's: one
- * path's bad answers among good ones. */
+/* Counts a failure. True if it concerns one path alone, among good answers to others. */
 static bool fails_alone(struct imds *imds, enum imds_class class)
 {
 	bool again = imds->failures > 0 && strcmp(imds->failed, imds->asks->path) == 0;
@@ -145,8 +142,8 @@ static bool fails_alone(struct imds *imds, enum imds_class class)
 		imds->failures++;
 	if (!alone || class == IMDS_CLASS_BAD)
 		return alone && imds->failures == 1;
-	/* Whether a second path's 403 means that the service was switched off, the
-	 * token request tells: that is then refused as well. */
+	/* A second path's 403 may mean that the service was switched off: the token
+	 * request is refused as well then. */
 	if (imds->failures > 1) {
 		token_drop(imds);
 		imds->doubted = true;
@@ -159,8 +156,8 @@ static void fail(struct imds *imds, enum imds_class class, const char *why, int6
 	char reason[LIMIT_FACT_WHY];
 	bool one = fails_alone(imds, class);
 
-	str_copy(reason, sizeof(reason), why);
-	str_copy(imds->failed, sizeof(imds->failed), imds->asks->path);
+	str_copy(reason, sizeof reason, why);
+	str_copy(imds->failed, sizeof imds->failed, imds->asks->path);
 	if (!one) {
 		imds->gate_ms = now_ms + imds_pause_ms(class, imds->failures, clock_random());
 		state_set(imds, imds_class_state(class), why);
@@ -168,7 +165,7 @@ static void fail(struct imds *imds, enum imds_class class, const char *why, int6
 	reply(imds, one ? IMDS_REPLY_BAD : IMDS_REPLY_FAILED, reason, strlen(reason), now_ms);
 }
 
-/* A lost packet is no outage: asked again at once, a few times. */
+/* A lost packet is no outage: the request is repeated at once, a few times. */
 static bool quick_retry(struct imds *imds, enum imds_class class)
 {
 	return class == IMDS_CLASS_SILENT && ++imds->asks->unanswered < imds->settings.attempts &&
@@ -178,12 +175,12 @@ static bool quick_retry(struct imds *imds, enum imds_class class)
 static void on_token(struct imds *imds, const struct http_result *result)
 {
 	char why[LIMIT_FACT_WHY] = "";
-	enum imds_class class = imds_classify(true, result, imds->settings.base, why, sizeof(why));
+	enum imds_class class = imds_classify(true, result, imds->settings.base, why, sizeof why);
 	int64_t now_ms = result->done_ms;
 
 	if (class == IMDS_CLASS_VALUE && !imds_token_valid(result->body, result->body_len)) {
 		class = IMDS_CLASS_BAD;
-		snprintf(why, sizeof(why), "%.60s gave no token but %zu bytes of something else",
+		snprintf(why, sizeof why, "%.60s gave no token but %zu bytes of something else",
 		         imds->settings.base, result->body_len);
 	}
 	if (class == IMDS_CLASS_VALUE) {
@@ -197,11 +194,11 @@ static void on_token(struct imds *imds, const struct http_result *result)
 			imds->failures = 0;
 		imds->doubted = false;
 		log_debug("imds: token for %lld s", (long long)ttl_s);
-		/* It is there again; whether it answers is yet to be seen. */
+		/* A token shows that the service is there, not yet that it answers. */
 		if (imds->state == IMDS_SILENT || imds->state == IMDS_DISABLED)
 			state_set(imds, IMDS_STARTING, "");
 	} else if (now_ms < imds->token_ends_ms) {
-		/* The old one is good: the questions go on while renewal is tried later. */
+		/* The old token is good: questions go on, and renewal is tried later. */
 		imds->renew_ms = now_ms + imds_pause_ms(class, 1, clock_random());
 		log_debug("imds: token not renewed: %s", why);
 	} else if (!quick_retry(imds, class)) {
@@ -213,7 +210,7 @@ static void on_answer(struct imds *imds, const struct http_result *result)
 {
 	char why[LIMIT_FACT_WHY] = "";
 	struct imds_ask *ask = imds->asks;
-	enum imds_class class = imds_classify(false, result, imds->settings.base, why, sizeof(why));
+	enum imds_class class = imds_classify(false, result, imds->settings.base, why, sizeof why);
 	int64_t now_ms = result->done_ms;
 
 	switch (class) {
@@ -255,47 +252,41 @@ static void on_done(void *arg, const struct http_result *result)
 
 static void start(struct imds *imds, int64_t now_ms)
 {
-	const struct imds_ask *ask = imds->asks;
-	char url[LIMIT_VALUE + sizeof(ask->path)], header[IMDS_TOKEN_MAX + 64];
-	const char *const headers[] = { header, NULL };
-
-	imds->put = now_ms >= imds->renew_ms || now_ms >= imds->token_ends_ms;
-	if (imds->put)
-		snprintf(header, sizeof(header), "X-aws-ec2-metadata-token-ttl-seconds: %lld",
-		         (long long)imds->settings.token_ttl_s);
-	else
-		snprintf(header, sizeof(header), "X-aws-ec2-metadata-token: %s", imds->token);
-	snprintf(url, sizeof(url), "%s%s", imds->settings.base,
-	         imds->put ? "/latest/api/token" : ask->path);
-
+	bool put = now_ms >= imds->renew_ms || now_ms >= imds->token_ends_ms;
+	char url[LIMIT_VALUE + sizeof imds->asks->path], ttl[24];
+	struct http_header header = { "X-aws-ec2-metadata-token", imds->token };
 	const struct http_request request = {
-		.method = imds->put ? "PUT" : "GET",
+		.method = put ? "PUT" : "GET",
 		.url = url,
-		.headers = headers,
+		.headers = &header,
+		.header_count = 1,
 		.connect_timeout_ms = imds->settings.timeout_ms,
 		.timeout_ms = imds->settings.timeout_ms,
 		.max_body = IMDS_BODY_MAX,
-		.local = true,
 	};
 
+	imds->put = put;
+	snprintf(ttl, sizeof ttl, "%lld", (long long)imds->settings.token_ttl_s);
+	if (put)
+		header = (struct http_header){ "X-aws-ec2-metadata-token-ttl-seconds", ttl };
+	snprintf(url, sizeof url, "%s%s", imds->settings.base,
+	         put ? "/latest/api/token" : imds->asks->path);
 	imds->call = http_start(imds->http, &request, on_done, imds);
-	explicit_bzero(header, sizeof(header));
-	if (imds->call == NULL)
+	if (!imds->call)
 		fail(imds, IMDS_CLASS_BAD, "request not started (out of memory, or bad endpoint)",
 		     now_ms);
 }
 
 void imds_turn(struct imds *imds, int64_t now_ms)
 {
-	if (imds->call != NULL || imds->asks == NULL || imds->settings.off ||
-	    now_ms < imds->gate_ms)
+	if (imds->call || !imds->asks || imds->settings.off || now_ms < imds->gate_ms)
 		return;
 	start(imds, now_ms);
 }
 
 int64_t imds_deadline(const struct imds *imds)
 {
-	if (imds->call != NULL || imds->asks == NULL || imds->settings.off)
+	if (imds->call || !imds->asks || imds->settings.off)
 		return INT64_MAX;
 	return imds->gate_ms;
 }

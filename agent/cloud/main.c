@@ -6,7 +6,7 @@
 #include <malloc.h>
 #include <signal.h>
 
-#include "loop.h"
+#include "push.h"
 
 static const struct loop_places places = {
 	.run_dir = CONF_RUN_DIR "/cloud",

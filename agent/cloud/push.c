@@ -1,15 +1,13 @@
 /*
- * Run by wna-cloud: samples once a second, makes a datum of each window, queues
- * it and has it sent. Never waits; the queue may block on the local disk. Owns
- * the queue and the descriptor of /proc/stat.
+ * Run by wna-cloud: samples once a second, makes a datum of each window, queues it and has it
+ * sent. Never waits; the queue may block on the local disk. Owns the queue and the descriptor
+ * of /proc/stat.
  *
- * Data is stamped with AWS's time as far as it is known (skew.h), and moved when
- * it turns out to be another. The first window of a series is closed after its
- * first sample, so that a new node is seen at once; the rest of that window
- * becomes a second datum with the same timestamp and other samples.
+ * Data is stamped with AWS's time as far as it is known (metric.h), and moved when it turns
+ * out to be another. The first window of a series is closed after its first sample, and a new
+ * node is seen at once; the rest of that window becomes a second datum with the same
+ * timestamp and other samples.
  */
-#include "push.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,8 +17,7 @@
 
 #include "clock.h"
 #include "log.h"
-#include "push_room.h"
-#include "str.h"
+#include "push.h"
 
 #define HEALTHY_FILE "healthy"
 
@@ -29,33 +26,32 @@ static bool was_healthy(const char *run_dir)
 {
 	char path[LIMIT_PATH * 2];
 
-	snprintf(path, sizeof(path), "%s/" HEALTHY_FILE, run_dir);
+	snprintf(path, sizeof path, "%s/" HEALTHY_FILE, run_dir);
 	return access(path, F_OK) == 0;
 }
 
 struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall_ms)
 {
-	struct push *push = calloc(1, sizeof(*push));
+	struct push *push = calloc(1, sizeof *push);
 
-	if (push == NULL)
+	if (!push)
 		return NULL;
 	push->deps = *deps;
-	push->conf = &deps->conf->metrics;
+	push->conf = &deps->worker->conf->metrics;
 	push->cpu_permille = -1;
-	push->memory.healthy = was_healthy(deps->run_dir);
-	endpoint_env(&push->env);
+	push->healthy = was_healthy(deps->places->run_dir);
 	skew_turn(&push->skew, now_ms, wall_ms, clock_random());
 	push->series_era = push->skew.era;
-	series_init(&push->series, push->conf->push_ms);
+	push->series.push_ms = push->conf->push_ms;
 	send_init(&push->send);
-	gate_decide(push->conf, deps->identity, &push->memory, &push->gate);
-	/* Not open yet, whatever is known already: the first turn opens it. */
-	memset(push->gate.who, 0, sizeof(push->gate.who));
-	cpu_init(&push->cpu, deps->proc_stat, now_ms);
+	gate_decide(push->conf, deps->identity, push->healthy, &push->gate);
+	/* The first turn opens the gate and begins the series. */
+	memset(push->gate.who, 0, sizeof push->gate.who);
+	cpu_init(&push->cpu, deps->places->proc_stat, now_ms);
 	if (push->conf->enabled) {
-		push->queue = queue_open(deps->state_dir, push->conf->queue_max, now_ms, wall_ms);
-		if (push->queue == NULL) {
-			push_free(push, now_ms, wall_ms);
+		push->queue = queue_open(deps->places->state_dir, push->conf->queue_max, now_ms);
+		if (!push->queue) {
+			push_free(push, now_ms);
 			return NULL;
 		}
 	}
@@ -63,37 +59,106 @@ struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall
 	return push;
 }
 
+static void facts_cpu(const struct push *push)
+{
+	char why[LIMIT_FACT_WHY];
+
+	if (push->cpu_error != 0) {
+		snprintf(why, sizeof why, "%s: %s", push->deps.places->proc_stat,
+		         strerror(-push->cpu_error));
+		worker_fact(push->deps.worker, FACT_CPU, 0, -1, NULL, why);
+	} else if (push->cpu_permille >= 0) {
+		worker_fact(push->deps.worker, FACT_CPU, 0, push->cpu_permille, NULL, NULL);
+	} else {
+		worker_alive(push->deps.worker);
+	}
+}
+
+static void send_state(const struct push *push)
+{
+	const struct gate *gate = &push->gate;
+	enum push_state state = push->send.state;
+	const char *why = push->send.why;
+	char text[LIMIT_FACT_TEXT];
+	struct sb sb;
+
+	sb_init(&sb, text, sizeof text);
+	for (int d = 0; d < DIMENSION_MAX; d++) {
+		if (gate->who[d][0])
+			sb_printf(&sb, "%s%s=%s", sb.len > 0 ? ", " : "", cwatch_dimension_name(d),
+			          gate->who[d]);
+	}
+	/* A held-back series goes before: a backlog may be going out meanwhile. */
+	if (gate->state != PUSH_OK) {
+		state = gate->state;
+		why = gate->why;
+	}
+	worker_fact(push->deps.worker, FACT_PUSH, 0, state, text, why);
+}
+
+static void send_skew(const struct push *push)
+{
+	char span[32], why[LIMIT_FACT_WHY] = "";
+
+	if (!push->skew.known)
+		snprintf(why, sizeof why, "AWS has not told the time yet");
+	else if (push->skew.ms != 0)
+		snprintf(why, sizeof why, "our clock is %s %s, corrected",
+		         clock_span(llabs(push->skew.ms), span, sizeof span),
+		         push->skew.ms < 0 ? "ahead" : "behind");
+	worker_fact(push->deps.worker, FACT_SKEW, 0, push->skew.ms, NULL, why);
+}
+
+static void facts_send(struct push *push, int64_t now_ms)
+{
+	const struct worker *worker = push->deps.worker;
+	int64_t lost = 0, queued = 0;
+	const char *lost_why = "", *trouble = "";
+
+	push->facts_dirty = false;
+	push->facts_ms = now_ms;
+	if (push->queue) {
+		lost = queue_lost(push->queue, &lost_why);
+		queued = queue_count(push->queue);
+		trouble = queue_trouble(push->queue);
+	}
+	send_state(push);
+	send_skew(push);
+	worker_fact(worker, FACT_PUSH_SENT, 0, push->send.accepted, NULL, NULL);
+	worker_fact(worker, FACT_PUSH_QUEUED, 0, queued, NULL, trouble);
+	worker_fact(worker, FACT_PUSH_LOST, 0, lost, NULL, lost_why);
+	worker_fact(worker, FACT_PUSH_AT, 0, push->send.accepted_at_ms, NULL, NULL);
+}
+
 /* Each node's own moment within the first fifth of a push period. */
 static int64_t node_delay(const struct push *push)
 {
 	uint32_t hash = 2166136261u; /* FNV-1a */
 
-	for (const char *c = push->deps.identity->instance_id; *c != '\0'; c++)
+	for (const char *c = push->deps.identity->instance_id; c && *c; c++)
 		hash = (hash ^ (unsigned char)*c) * 16777619u;
 	return (int64_t)(hash % (uint32_t)(push->conf->push_ms / 5));
 }
 
 static void close_window(struct push *push, int64_t now_ms)
 {
-	struct queue_entry entries[CWATCH_DIMENSION_MAX];
+	char texts[DIMENSION_MAX][CWATCH_DATUM_MAX];
+	struct queue_entry entries[DIMENSION_MAX];
 	struct datum datum;
 	size_t count = 0;
 
 	if (!series_close(&push->series, &datum) || !gate_open(&push->gate))
 		return;
-	for (int d = 0; d < CWATCH_DIMENSION_MAX; d++) {
-		struct queue_entry *entry = &entries[count];
-
-		if (push->gate.who[d][0] == '\0')
+	for (int d = 0; d < DIMENSION_MAX; d++) {
+		if (!push->gate.who[d][0])
 			continue;
-		entry->era = push->series_era;
-		entry->datum = datum;
-		entry->series.dimension = d;
-		entry->series.resolution = push->conf->resolution;
-		str_copy(entry->series.space, sizeof(entry->series.space), push->conf->space);
-		str_copy(entry->series.name, sizeof(entry->series.name), push->conf->name);
-		str_copy(entry->series.who, sizeof(entry->series.who), push->gate.who[d]);
-		count++;
+		cwatch_datum(push->conf, d, push->gate.who[d], &datum, texts[d]);
+		entries[count++] = (struct queue_entry){
+			.era = push->series_era,
+			.at_ms = datum.at_ms,
+			.space = push->conf->space,
+			.datum = texts[d],
+		};
 	}
 	queue_add(push->queue, entries, count);
 	send_kick(push, now_ms, push->early ? 0 : node_delay(push));
@@ -101,7 +166,7 @@ static void close_window(struct push *push, int64_t now_ms)
 	push->facts_dirty = true;
 }
 
-/* Timestamps are moved by whole windows, or they would not be windows' starts. */
+/* Timestamps move by whole windows: they stay windows' starts. */
 static int64_t in_windows(const struct push *push, int64_t by_ms)
 {
 	int64_t push_ms = push->conf->push_ms;
@@ -116,7 +181,7 @@ void push_shift(struct push *push, int64_t by_ms)
 	char span[32];
 
 	log_info("push: AWS's clock is %s %s ours, corrected",
-	         clock_span(push->skew.ms < 0 ? -push->skew.ms : push->skew.ms, span, sizeof(span)),
+	         clock_span(llabs(push->skew.ms), span, sizeof span),
 	         push->skew.ms < 0 ? "behind" : "ahead of");
 	push->facts_dirty = true;
 	if (shift == 0)
@@ -133,9 +198,9 @@ static void clock_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 	if (!skew_turn(&push->skew, now_ms, wall_ms, clock_random()))
 		return;
 	log_info("push: the clock was set, timestamps follow it until AWS tells the time");
-	/* Queued as of the era in which it was sampled. */
+	/* With the era in which it was sampled. */
 	close_window(push, now_ms);
-	if (!known && push->queue != NULL)
+	if (!known && push->queue)
 		queue_shift(push->queue, push->series_era, push->skew.era,
 		            in_windows(push, push->skew.step_ms));
 	push->series_era = push->skew.era;
@@ -149,33 +214,32 @@ static void gate_turn(struct push *push, int64_t now_ms)
 	struct gate gate;
 	bool begins = false;
 
-	if (identity->known && identity->instance_id[0] != '\0')
+	if (identity->known && identity->instance_id && identity->instance_id[0])
 		queue_claim(push->queue, identity->instance_id);
-	gate_remember(&push->memory, identity);
-	gate_decide(push->conf, identity, &push->memory, &gate);
+	gate_decide(push->conf, identity, push->healthy, &gate);
 	if (gate.state != push->gate.state || strcmp(gate.why, push->gate.why) != 0) {
 		push->facts_dirty = true;
 		if (gate.state == PUSH_HELD)
 			log_info("push: held: %s", gate.why);
 	}
-	if (!gate_same(&gate, &push->gate)) {
-		/* What was sampled so far belongs to the series that were pushed then. */
+	if (memcmp(gate.who, push->gate.who, sizeof gate.who) != 0) {
+		/* The samples so far belong to the former series. */
 		close_window(push, now_ms);
-		for (int d = 0; d < CWATCH_DIMENSION_MAX; d++)
-			begins = begins || (gate.who[d][0] != '\0' &&
-			                    strcmp(gate.who[d], push->gate.who[d]) != 0);
+		for (int d = 0; d < DIMENSION_MAX; d++)
+			begins = begins ||
+			         (gate.who[d][0] && strcmp(gate.who[d], push->gate.who[d]) != 0);
 		push->facts_dirty = true;
 	}
 	push->gate = gate;
 	if (!begins)
 		return;
-	/* Nothing of the time before goes into a new series: it ends here. */
+	/* A new series begins here: earlier time is not part of it. */
 	if (cpu_sample(&push->cpu, now_ms, &sample) == 0)
 		push->cpu_permille = sample.permille;
 	facts_cpu(push);
 	push->early = true;
-	for (int d = 0; d < CWATCH_DIMENSION_MAX; d++) {
-		if (gate.who[d][0] != '\0')
+	for (int d = 0; d < DIMENSION_MAX; d++) {
+		if (gate.who[d][0])
 			log_info("push: series %s=%s", cwatch_dimension_name(d), gate.who[d]);
 	}
 }
@@ -185,7 +249,7 @@ static void window_turn(struct push *push, const struct cpu_sample *sample, int6
                         int64_t wall_ms)
 {
 	int64_t last_ms = sample->span_ms < 1000 ? sample->span_ms : 1000;
-	int64_t end_ms = skew_true_ms(&push->skew, wall_ms);
+	int64_t end_ms = wall_ms + push->skew.ms;
 	int64_t next_ms = end_ms + (cpu_deadline(&push->cpu) - now_ms) - 500;
 
 	if (!series_fits(&push->series, end_ms - last_ms / 2))
@@ -205,13 +269,13 @@ static void sample_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 	r = cpu_sample(&push->cpu, now_ms, &sample);
 	if (r == 0)
 		push->cpu_permille = sample.permille;
-	/* One reading without information leaves the last value standing. */
+	/* A reading without information leaves the last value. */
 	if (r == -EAGAIN)
 		r = 0;
 	else if (r == 0)
 		window_turn(push, &sample, now_ms, wall_ms);
 	if (r != push->cpu_error && r < 0)
-		log_warning("cpu: %s: %s", push->deps.proc_stat, strerror(-r));
+		log_warning("cpu: %s: %s", push->deps.places->proc_stat, strerror(-r));
 	push->cpu_error = r;
 	facts_cpu(push);
 }
@@ -219,15 +283,14 @@ static void sample_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 void push_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 {
 	clock_turn(push, now_ms, wall_ms);
-	if (push->queue != NULL)
+	if (push->queue)
 		gate_turn(push, now_ms);
 	sample_turn(push, now_ms, wall_ms);
-	if (push->queue != NULL) {
-		/* Moving data between memory and disk gives it other ids: not while a
-		 * request has some, or its answer would remove nothing and they were sent
-		 * twice. Requests end within metrics.timeout, with pauses between. */
+	if (push->queue) {
+		/* Not during a request: data that moves to the disk gets other ids, and the
+		 * answer would not remove it. Requests end within metrics.timeout. */
 		if (!send_busy(push))
-			queue_turn(push->queue, now_ms, wall_ms);
+			queue_turn(push->queue, now_ms);
 		send_turn(push, now_ms, wall_ms);
 	}
 	if (push->facts_dirty || now_ms - push->facts_ms >= PUSH_FACTS_MS)
@@ -237,7 +300,7 @@ void push_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 int64_t push_deadline(const struct push *push)
 {
 	int64_t sample = cpu_deadline(&push->cpu);
-	int64_t send = push->queue != NULL ? send_deadline(push) : PUSH_NEVER;
+	int64_t send = push->queue ? send_deadline(push) : PUSH_NEVER;
 
 	return sample < send ? sample : send;
 }
@@ -246,14 +309,14 @@ void push_healthy(struct push *push)
 {
 	int r;
 
-	if (push->memory.healthy)
+	if (push->healthy)
 		return;
-	push->memory.healthy = true;
+	push->healthy = true;
 	log_info("push: this node has been healthy once");
-	r = worker_write_file(push->deps.run_dir, HEALTHY_FILE, "1\n", 2);
+	r = worker_write_file(push->deps.places->run_dir, HEALTHY_FILE, "1\n", 2);
 	if (r < 0)
 		log_warning("push: %s/" HEALTHY_FILE ": %s; a restart will wait for health again",
-		            push->deps.run_dir, strerror(-r));
+		            push->deps.places->run_dir, strerror(-r));
 }
 
 void push_refresh(struct push *push)
@@ -262,12 +325,11 @@ void push_refresh(struct push *push)
 	facts_send(push, push->facts_ms);
 }
 
-void push_free(struct push *push, int64_t now_ms, int64_t wall_ms)
+void push_free(struct push *push, int64_t now_ms)
 {
-	(void)wall_ms; /* the open window has its timestamp already */
-	if (push == NULL)
+	if (!push)
 		return;
-	if (push->queue != NULL)
+	if (push->queue)
 		close_window(push, now_ms);
 	http_cancel(push->deps.http, push->send.call);
 	queue_close(push->queue);

@@ -1,44 +1,30 @@
 /*
- * Run by wna-cloud: one PutMetricData request of the newest data. Reads the queue
- * (local disk). Owns body and headers until curl has its copies, then wipes them:
- * the headers have the session token and the signature in them.
+ * Run by wna-cloud: one PutMetricData request of the newest data. Reads the queue (local
+ * disk). Owns body and signature until libcurl has its copies; the signature is wiped.
  */
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "push_room.h"
-#include "sigv4.h"
+#include "push.h"
 
-enum { HEADERS_MAX = 8 };
-
-/* The lines that are sent, and the pairs that are signed: the same things. */
-struct header_text {
-	char token[sizeof(((struct creds *)0)->token) + 32];
-	char authorization[SIGV4_AUTHORIZATION + 32];
-	char date[SIGV4_DATE + 32];
-	struct sigv4_signed signature;
-};
+enum { HEADERS_MAX = 7, CONNECT_MS = 3000, ANSWER_MAX = 16 * 1024 };
 
 struct collect {
 	struct push_send *send;
-	struct cwatch_body *body;
-	int error;
+	struct cwatch_body body;
 };
 
 static bool collect_visit(void *arg, const struct queue_entry *entry)
 {
 	struct collect *collect = arg;
-	int r = cwatch_body_add(collect->body, &entry->series, &entry->datum);
+	int r = cwatch_body_add(&collect->body, entry->space, entry->at_ms, entry->datum);
 
 	if (r == -EXDEV)
 		return true; /* of an older configuration: in a later request */
-	if (r < 0) {
-		collect->error = r == -EFBIG ? 0 : r;
+	if (r < 0)
 		return false;
-	}
 	collect->send->ids[collect->send->count++] = entry->id;
 	return collect->send->count < collect->send->limit;
 }
@@ -52,102 +38,85 @@ static void answered(void *arg, const struct http_result *result)
 	cwatch_judge(result, &send->answer);
 }
 
-static int sign(const struct push *push, const struct endpoint *endpoint, const struct creds *creds,
-                const struct cwatch_body *body, int64_t wall_ms, struct header_text *text)
+/* Absolute paths only: the SDKs' variable is checked nowhere else. */
+static const char *ca_file(const struct conf_metrics *conf)
 {
-	const struct sigv4_pair pairs[] = {
-		{ "Host", endpoint->host },
-		{ "Content-Type", CWATCH_TYPE },
-		{ "X-Amz-Target", CWATCH_TARGET },
-		{ "x-amzn-query-mode", "true" },
-	};
-	const struct sigv4_request request = {
-		.method = "POST",
-		.path = "/",
-		.headers = pairs,
-		.header_count = sizeof(pairs) / sizeof(pairs[0]),
-		.body = body->text,
-		.body_len = body->len,
-		.region = endpoint->region,
-		.service = "monitoring",
-		.wall_ms = skew_true_ms(&push->skew, wall_ms),
-	};
-	const struct sigv4_keys keys = { creds->access_key, creds->secret_key, creds->token };
+	const char *bundle = getenv("AWS_CA_BUNDLE");
 
-	return sigv4_sign(&request, &keys, &text->signature);
-}
-
-/* Of absolute paths only: the SDKs' variable is checked by nobody else. */
-static const char *ca_file(const struct conf_metrics *conf, const struct endpoint_env *env)
-{
-	if (conf->ca_file[0] != '\0')
+	if (conf->ca_file[0])
 		return conf->ca_file;
-	return env->ca_bundle != NULL && env->ca_bundle[0] == '/' ? env->ca_bundle : NULL;
+	return bundle && bundle[0] == '/' ? bundle : NULL;
 }
 
+/* One list of headers for both: what is signed is what is sent. */
 static int start(struct push *push, const struct endpoint *endpoint, const struct creds *creds,
-                 const struct cwatch_body *body, struct header_text *text)
+                 const struct sb *body, int64_t wall_ms)
 {
 	const struct conf_metrics *conf = push->conf;
-	const char *lines[HEADERS_MAX + 1] = {
-		"Content-Type: " CWATCH_TYPE,
-		"X-Amz-Target: " CWATCH_TARGET,
-		/* Errors also by the names they had in the Query protocol. */
-		"x-amzn-query-mode: true",
-		text->date,
-		text->authorization,
+	char date[SIGV4_DATE], authorization[SIGV4_AUTHORIZATION];
+	struct http_header headers[HEADERS_MAX] = {
+		{ "content-type", CWATCH_TYPE },
+		{ "host", endpoint->host },
+		{ "x-amz-date", date },
+		{ "x-amz-security-token", creds->token },
 	};
-	const struct http_request request = {
+	size_t count = creds->token[0] ? 4 : 3;
+	struct sigv4_request sign = {
+		.headers = headers,
+		.body = body->buf,
+		.body_len = body->len,
+		.date = date,
+		.region = endpoint->region,
+		.service = "monitoring",
+		.access_key = creds->access_key,
+		.secret_key = creds->secret_key,
+	};
+	struct http_request request = {
 		.method = "POST",
 		.url = endpoint->url,
-		.headers = lines,
-		.body = body->text,
+		.headers = headers,
+		.body = body->buf,
 		.body_len = body->len,
-		.connect_timeout_ms =
-		        conf->timeout_ms < PUSH_CONNECT_MS ? conf->timeout_ms : PUSH_CONNECT_MS,
+		.connect_timeout_ms = conf->timeout_ms < CONNECT_MS ? conf->timeout_ms : CONNECT_MS,
 		.timeout_ms = conf->timeout_ms,
-		.max_body = PUSH_ANSWER_MAX,
-		.ca_file = ca_file(conf, &push->env),
+		.max_body = ANSWER_MAX,
+		.ca_file = ca_file(conf),
 	};
-	size_t n = 5;
+	int r;
 
-	snprintf(text->date, sizeof(text->date), "X-Amz-Date: %s", text->signature.date);
-	snprintf(text->authorization, sizeof(text->authorization), "Authorization: %s",
-	         text->signature.authorization);
-	if (creds->token[0] != '\0') {
-		snprintf(text->token, sizeof(text->token), "X-Amz-Security-Token: %s",
-		         creds->token);
-		lines[n++] = text->token;
-	}
+	headers[count++] = (struct http_header){ "x-amz-target", CWATCH_TARGET };
+	/* Errors also by the names they had in the Query protocol. */
+	headers[count++] = (struct http_header){ "x-amzn-query-mode", "true" };
+	sign.header_count = count;
+	if (!sigv4_date(wall_ms + push->skew.ms, date))
+		return -EINVAL;
+	r = sigv4_sign(&sign, authorization);
+	if (r < 0)
+		return r;
+	headers[count++] = (struct http_header){ "authorization", authorization };
+	request.header_count = count;
 	push->send.call = http_start(push->deps.http, &request, answered, &push->send);
-	return push->send.call != NULL ? 0 : -EIO;
+	OPENSSL_cleanse(authorization, sizeof authorization);
+	return push->send.call ? 0 : -EIO;
 }
 
 int request_start(struct push *push, const struct endpoint *endpoint, const struct creds *creds,
                   int64_t wall_ms)
 {
-	struct cwatch_body body = { 0 };
-	struct collect collect = { .send = &push->send, .body = &body };
-	struct header_text *text = NULL;
-	int r;
+	struct collect collect = { .send = &push->send };
+	char *text = malloc(CWATCH_BODY_MAX);
+	int r = -ENODATA;
 
+	if (!text)
+		return -ENOMEM;
+	sb_init(&collect.body.sb, text, CWATCH_BODY_MAX);
 	push->send.count = 0;
 	queue_newest(push->queue, PUSH_BATCH_MAX, collect_visit, &collect);
-	r = collect.error != 0 ? collect.error : push->send.count == 0 ? -ENODATA : 0;
-	if (r < 0)
-		goto out;
-	cwatch_body_end(&body);
-	text = malloc(sizeof(*text));
-	r = text == NULL ? -ENOMEM : 0;
-	if (r == 0)
-		r = sign(push, endpoint, creds, &body, wall_ms, text);
-	if (r == 0)
-		r = start(push, endpoint, creds, &body, text);
-	push->send.era = push->skew.era;
-out:
-	if (text != NULL)
-		OPENSSL_cleanse(text, sizeof(*text));
+	if (push->send.count > 0) {
+		cwatch_body_end(&collect.body);
+		r = start(push, endpoint, creds, &collect.body.sb, wall_ms);
+		push->send.era = push->skew.era;
+	}
 	free(text);
-	cwatch_body_free(&body);
 	return r;
 }

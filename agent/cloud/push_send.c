@@ -2,26 +2,24 @@
  * Run by wna-cloud: when to push, and what to do about each answer. Never waits;
  * the queue may block on the local disk.
  *
- * The newest data goes first, and the backlog newest first behind it: scaling
- * looks at the last minutes, an alarm re-evaluates only its last periods, and
- * what is about to be too old for CloudWatch matters least. One request is under
- * way at a time.
+ * The newest data goes first: scaling looks at the last minutes, an alarm re-evaluates
+ * only its last periods, and data that will soon be too old for CloudWatch matters least.
+ * One request is under way at a time.
  *
  * A datum that CloudWatch does not accept is found by halving the request until it
- * stands alone; it is then dropped and counted. This needs no state but the size
- * of the next request, so it survives new windows arriving, and a restart. If one
- * after the other is refused and none accepted, the cause is not in the data:
- * nothing more is dropped then, and pushes go on seldom.
+ * stands alone; it is then dropped and counted. The only state is the size of the next
+ * request: new windows and a restart do no harm. If several data in a row are refused and
+ * none is accepted, the cause is not in the data: no more is dropped, and pushes are rare.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "log.h"
-#include "push_room.h"
-#include "str.h"
+#include "push.h"
 
 void send_init(struct push_send *send)
 {
@@ -38,7 +36,6 @@ static void set_state(struct push *push, enum push_state state, const char *why)
 	struct push_send *send = &push->send;
 	bool same = send->state == state && strcmp(send->why, why) == 0;
 
-	send->repeats = same ? send->repeats + 1 : 0;
 	if (!same) {
 		push->facts_dirty = true;
 		if (state == PUSH_OK)
@@ -47,10 +44,10 @@ static void set_state(struct push *push, enum push_state state, const char *why)
 		else
 			log_warning("push: %s: %s", push_state_name(state), why);
 	} else if (state != PUSH_OK) {
-		log_debug("push: still %s (%lu): %s", push_state_name(state), send->repeats, why);
+		log_debug("push: still %s: %s", push_state_name(state), why);
 	}
 	send->state = state;
-	str_copy(send->why, sizeof(send->why), why);
+	str_copy(send->why, sizeof send->why, why);
 }
 
 void send_kick(struct push *push, int64_t now_ms, int64_t delay_ms)
@@ -59,13 +56,28 @@ void send_kick(struct push *push, int64_t now_ms, int64_t delay_ms)
 		push->send.due_ms = now_ms + delay_ms;
 }
 
-static void back_off(struct push *push, int64_t now_ms, int64_t base_ms, int64_t cap_ms)
+static void put_off(struct push *push, int64_t now_ms, enum push_state state, const char *why,
+                    int64_t base_ms, int64_t cap_ms)
 {
 	struct push_send *send = &push->send;
 
+	set_state(push, state, why);
 	send->due_ms = now_ms + clock_backoff(send->attempt, base_ms, cap_ms, clock_random());
 	if (send->attempt < 32)
 		send->attempt++;
+}
+
+/* For what ends by itself. */
+static void back_off(struct push *push, int64_t now_ms, enum push_state state, const char *why)
+{
+	put_off(push, now_ms, state, why, PUSH_BACKOFF_MS, push->conf->retry_max_ms);
+}
+
+/* For what only people end. */
+static void deny(struct push *push, int64_t now_ms)
+{
+	put_off(push, now_ms, PUSH_DENIED, push->send.answer.why, PUSH_DENIED_MS,
+	        PUSH_DENIED_MAX_MS);
 }
 
 static void accepted(struct push *push, int64_t now_ms, int64_t wall_ms)
@@ -93,23 +105,19 @@ static void refused(struct push *push, int64_t now_ms)
 {
 	const struct creds *creds = creds_get(push->deps.creds);
 
-	if (creds != NULL)
-		str_copy(push->send.refused_key, sizeof(push->send.refused_key), creds->access_key);
+	if (creds)
+		str_copy(push->send.refused_key, sizeof push->send.refused_key, creds->access_key);
 	creds_refused(push->deps.creds, now_ms, push->send.answer.code);
-	set_state(push, PUSH_RETRYING, push->send.answer.why);
-	back_off(push, now_ms, PUSH_BACKOFF_MS, push->conf->retry_max_ms);
+	back_off(push, now_ms, PUSH_RETRYING, push->send.answer.why);
 }
 
 static void bad_datum(struct push *push, int64_t now_ms)
 {
 	struct push_send *send = &push->send;
 
-	/* A 413 without a code of AWS's is some proxy's and means all or nothing. */
-	bool foreign = send->count == 1 && send->answer.code[0] == '\0';
-
-	if (foreign || (send->count == 1 && send->drops >= PUSH_DROPS_MAX)) {
-		set_state(push, PUSH_DENIED, send->answer.why);
-		back_off(push, now_ms, PUSH_DENIED_MS, PUSH_DENIED_MAX_MS);
+	/* A 413 without a code of AWS's is a proxy's: it says nothing of the datum. */
+	if (send->count == 1 && (!send->answer.code[0] || send->drops >= PUSH_DROPS_MAX)) {
+		deny(push, now_ms);
 		return;
 	}
 	set_state(push, PUSH_RETRYING, send->answer.why);
@@ -132,7 +140,7 @@ static bool is_signature(const char *code)
 	return strcmp(code, "SignatureDoesNotMatch") == 0 || strcmp(code, "InvalidSignature") == 0;
 }
 
-/* `corrected`: this very answer taught us AWS's time. */
+/* `corrected`: this answer has corrected the skew. */
 static void clock_doubted(struct push *push, int64_t now_ms, bool corrected)
 {
 	struct push_send *send = &push->send;
@@ -145,15 +153,13 @@ static void clock_doubted(struct push *push, int64_t now_ms, bool corrected)
 		/* The time is right, so the secret is wrong. */
 		refused(push, now_ms);
 	} else {
-		set_state(push, PUSH_RETRYING, send->answer.why);
-		back_off(push, now_ms, PUSH_BACKOFF_MS, push->conf->retry_max_ms);
+		back_off(push, now_ms, PUSH_RETRYING, send->answer.why);
 	}
 }
 
 static void act(struct push *push, int64_t now_ms, int64_t wall_ms, bool corrected)
 {
 	struct push_send *send = &push->send;
-	int64_t cap_ms = push->conf->retry_max_ms;
 
 	if (send->answer.verdict != CWATCH_ACCEPTED && send->limit > PUSH_BATCH_FIRST)
 		send->limit = PUSH_BATCH_FIRST;
@@ -163,26 +169,14 @@ static void act(struct push *push, int64_t now_ms, int64_t wall_ms, bool correct
 	case CWATCH_REFUSED: refused(push, now_ms); break;
 	case CWATCH_BAD_DATUM:
 	case CWATCH_TOO_LARGE: bad_datum(push, now_ms); break;
-	case CWATCH_DENIED:
-		set_state(push, PUSH_DENIED, send->answer.why);
-		back_off(push, now_ms, PUSH_DENIED_MS, PUSH_DENIED_MAX_MS);
-		break;
+	case CWATCH_DENIED: deny(push, now_ms); break;
 	case CWATCH_UNKNOWN:
-		/* Nothing is dropped for a reason nobody knows; but should one datum be
-		 * the cause, the newer ones get past it. */
+		/* Nothing is dropped for an unknown reason; but should one datum be the
+		 * cause, the newer ones get past it. */
 		send->limit = send->count > 1 ? send->count / 2 : 1;
-		set_state(push, PUSH_DENIED, send->answer.why);
-		back_off(push, now_ms, PUSH_BACKOFF_MS, cap_ms);
-		break;
-	case CWATCH_FOREIGN:
-		set_state(push, PUSH_DENIED, send->answer.why);
-		back_off(push, now_ms, PUSH_BACKOFF_MS, cap_ms);
-		break;
-	case CWATCH_RETRY:
-	case CWATCH_VERDICT_MAX:
-		set_state(push, PUSH_RETRYING, send->answer.why);
-		back_off(push, now_ms, PUSH_BACKOFF_MS, cap_ms);
-		break;
+		/* fallthrough */
+	case CWATCH_FOREIGN: back_off(push, now_ms, PUSH_DENIED, send->answer.why); break;
+	case CWATCH_RETRY: back_off(push, now_ms, PUSH_RETRYING, send->answer.why); break;
 	}
 }
 
@@ -192,7 +186,7 @@ static void take_answer(struct push *push, int64_t now_ms, int64_t wall_ms)
 	int64_t change = 0;
 
 	send->answered = false;
-	/* A clock set while the request was under way tells nothing of the new one. */
+	/* The clock was set during the request: the answer says nothing of the new one. */
 	if (send->era == push->skew.era)
 		change = skew_learn(&push->skew, send->answer.date_ms, send->answer.sent_ms,
 		                    send->answer.took_ms);
@@ -203,13 +197,13 @@ static void take_answer(struct push *push, int64_t now_ms, int64_t wall_ms)
 
 static bool other_keys(const struct push *push, const struct creds *creds)
 {
-	return push->send.refused_key[0] != '\0' && creds != NULL &&
+	return push->send.refused_key[0] && creds &&
 	       strcmp(creds->access_key, push->send.refused_key) != 0;
 }
 
 static void expire(struct push *push, int64_t wall_ms)
 {
-	int64_t true_ms = skew_true_ms(&push->skew, wall_ms);
+	int64_t true_ms = wall_ms + push->skew.ms;
 
 	/* Only AWS's word on the time may cost data: a clock that is a month off at
 	 * boot must not empty the queue. */
@@ -225,13 +219,13 @@ static void push_now(struct push *push, int64_t now_ms, int64_t wall_ms)
 	char why[LIMIT_FACT_WHY];
 	int r;
 
-	/* Neither is a failure to back off from: it is looked at again each turn. */
-	if (creds == NULL) {
+	/* Neither is a failure of a push: both are looked at again in a second. */
+	if (!creds) {
 		set_state(push, PUSH_RETRYING, "there are no credentials yet");
 		push->send.due_ms = now_ms + 1000;
 		return;
 	}
-	r = endpoint_find(push->conf, &push->env, push->deps.identity, &endpoint, why, sizeof(why));
+	r = endpoint_find(push->conf, getenv, push->deps.identity, &endpoint, why, sizeof why);
 	if (r < 0) {
 		set_state(push, r == -EAGAIN ? PUSH_RETRYING : PUSH_DENIED, why);
 		push->send.due_ms = now_ms + 1000;
@@ -239,22 +233,18 @@ static void push_now(struct push *push, int64_t now_ms, int64_t wall_ms)
 	}
 	expire(push, wall_ms);
 	r = request_start(push, &endpoint, creds, wall_ms);
-	if (r == 0)
-		return;
-	snprintf(why, sizeof(why), "no request could be made: %s", strerror(-r));
 	if (r == -ENODATA) {
-		/* All of it was too old, or lies on a disk that cannot be read just now;
-		 * that is told with the count. No failure of a push. */
+		/* All of it was too old, or lies on a disk in trouble: no failure of a push. */
 		push->send.due_ms = now_ms + PUSH_PACE_MS;
-		return;
+	} else if (r < 0) {
+		snprintf(why, sizeof why, "no request could be made: %s", strerror(-r));
+		back_off(push, now_ms, PUSH_RETRYING, why);
 	}
-	set_state(push, PUSH_RETRYING, why);
-	back_off(push, now_ms, PUSH_BACKOFF_MS, push->conf->retry_max_ms);
 }
 
 bool send_busy(const struct push *push)
 {
-	return push->send.call != NULL || push->send.answered;
+	return push->send.call || push->send.answered;
 }
 
 void send_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
@@ -263,7 +253,7 @@ void send_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 
 	if (send->answered)
 		take_answer(push, now_ms, wall_ms);
-	if (send->call != NULL || queue_count(push->queue) == 0 || !push->deps.identity->known)
+	if (send->call || queue_count(push->queue) == 0 || !push->deps.identity->known)
 		return;
 	if (send->due_ms == PUSH_NEVER) /* a backlog from before this start */
 		send->due_ms = now_ms + clock_jitter(PUSH_PACE_MS, 50, clock_random());
@@ -280,7 +270,7 @@ int64_t send_deadline(const struct push *push)
 {
 	if (push->send.answered)
 		return 0;
-	if (push->send.call != NULL || queue_count(push->queue) == 0)
+	if (push->send.call || queue_count(push->queue) == 0)
 		return PUSH_NEVER;
 	return push->send.due_ms;
 }

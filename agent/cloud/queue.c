@@ -1,39 +1,38 @@
 /*
- * Run by wna-cloud. May block on the local disk (see store.h). Owns the two
- * stores, and the files queue.db* in its folder.
+ * Run by wna-cloud. May block on the local disk (see store.c). Owns the database and
+ * what waits in memory while the disk is in trouble.
  */
-#include "queue.h"
-
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "aside.h"
 #include "log.h"
-#include "str.h"
+#include "send.h"
+
+enum { PATH_SIZE = LIMIT_PATH + sizeof QUEUE_FILE };
 
 struct queue {
-	char path[LIMIT_PATH + sizeof(ASIDE_QUEUE)];
-	const char *dir;
+	char path[PATH_SIZE];
+	char owner[LIMIT_FACT_TEXT]; /* "" = not known yet */
 	int64_t max;
-	struct store *disk;   /* NULL: not open */
-	struct store *memory; /* NULL: never needed yet */
-	bool disk_ok;         /* false: the disk is neither read nor written until retry_ms */
-	int64_t retry_ms, wall_ms;
-	/* Accepted, but the disk did not take the note: disk_ok stays false, and no
-	 * row is read, until it has; or they would be sent again and again. */
+	struct store *disk; /* NULL: not open */
+	bool disk_ok;       /* false: the disk is neither read nor written until retry_ms */
+	int64_t retry_ms;
+	/* While the disk is in trouble: data in the order in which it came, with ids that
+	 * count down from -1, and the ids of rows that CloudWatch has accepted and the disk
+	 * still has. */
+	struct queue_entry kept[QUEUE_MEMORY_MAX];
+	size_t kept_count;
+	int64_t last_id;
 	int64_t undone[QUEUE_REMOVE_MAX];
 	size_t undone_count;
 	char trouble[LIMIT_FACT_WHY];
 	int64_t lost;
 	char lost_why[LIMIT_FACT_WHY];
-	char owner[LIMIT_FACT_TEXT];
 };
 
 static void count_lost(struct queue *queue, int64_t count, const char *why)
@@ -41,7 +40,7 @@ static void count_lost(struct queue *queue, int64_t count, const char *why)
 	if (count <= 0)
 		return;
 	queue->lost += count;
-	str_copy(queue->lost_why, sizeof(queue->lost_why), why);
+	str_copy(queue->lost_why, sizeof queue->lost_why, why);
 }
 
 static const char *trouble_text(int error)
@@ -56,47 +55,61 @@ static const char *trouble_text(int error)
 	}
 }
 
-/* A new file in place of one that cannot be used. 0 or -errno. */
-static int begin_anew(struct queue *queue)
+/* The file's log goes with it; the next open fails again if neither works. */
+static void set_aside(const struct queue *queue)
 {
-	int r;
+	char path[PATH_SIZE + sizeof ".corrupt"];
 
-	queue->undone_count = 0;
-	r = store_open(queue->path, &queue->disk);
-	if (r == 0 && queue->owner[0] != '\0')
-		r = store_claim(queue->disk, queue->owner, &queue->lost);
+	snprintf(path, sizeof path, "%s-wal", queue->path);
+	unlink(path);
+	snprintf(path, sizeof path, "%s.corrupt", queue->path);
+	if (rename(queue->path, path) < 0)
+		unlink(queue->path);
+	log_warning("queue: %s is damaged, renamed to %s", queue->path, path);
+}
+
+static int claim(struct queue *queue)
+{
+	int64_t dropped = 0;
+	int r = queue->owner[0] ? store_claim(queue->disk, queue->owner, &dropped) : 0;
+
+	if (dropped > 0)
+		log_warning("queue: it was another instance's, %lld data dropped",
+		            (long long)dropped);
+	count_lost(queue, dropped, "the queue was another instance's");
 	return r;
+}
+
+static int open_disk(struct queue *queue)
+{
+	int r = queue->disk ? 0 : store_open(queue->path, &queue->disk);
+
+	return r == 0 ? claim(queue) : r;
 }
 
 static void disk_failed(struct queue *queue, int error)
 {
-	if (error == -ENOTSUP) {
-		error = aside_later(queue->dir, queue->wall_ms);
-		if (error == 0)
-			error = begin_anew(queue);
-		if (error == 0)
-			return;
-	}
 	if (error == -EBADMSG) {
-		int64_t count = queue->disk != NULL ? store_count(queue->disk) : 0;
+		int64_t count = queue->disk ? store_count(queue->disk) : 0;
 
 		store_close(queue->disk);
 		queue->disk = NULL;
-		aside_corrupt(queue->dir, queue->wall_ms);
-		/* Unknown how many before the first count; at least one is assumed. */
+		set_aside(queue);
+		/* Before the first count their number is unknown: at least one. */
 		count_lost(queue, count > 0 ? count : 1, "the queue's file was damaged");
-		error = begin_anew(queue);
+		queue->undone_count = 0;
+		error = open_disk(queue);
 		if (error == 0)
 			return;
 	}
-	if (queue->trouble[0] == '\0')
+	if (!queue->trouble[0])
 		log_warning("queue: %s: %s, data waits in memory", queue->path,
 		            trouble_text(error));
-	snprintf(queue->trouble, sizeof(queue->trouble), "in memory: %s", trouble_text(error));
+	snprintf(queue->trouble, sizeof queue->trouble, "in memory: %s", trouble_text(error));
 	queue->disk_ok = false;
 }
 
-/* True if the disk did it. False: it failed just now or is in trouble. */
+/* True if the disk did it; else the failure is dealt with. */
 static bool disk_did(struct queue *queue, int r)
 {
 	if (r < 0)
@@ -104,42 +117,69 @@ static bool disk_did(struct queue *queue, int r)
 	return r == 0;
 }
 
-struct queue *queue_open(const char *dir, int64_t max, int64_t now_ms, int64_t wall_ms)
+struct queue *queue_open(const char *dir, int64_t max, int64_t now_ms)
 {
-	struct queue *queue = calloc(1, sizeof(*queue));
+	struct queue *queue = calloc(1, sizeof *queue);
 
-	if (queue == NULL)
+	if (!queue)
 		return NULL;
 	/* One thread uses it, and rarely: no locks, no arenas. Fails harmlessly when
 	 * the library is in use already. */
 	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	queue->dir = dir;
 	queue->max = max;
-	queue->wall_ms = wall_ms;
 	queue->disk_ok = true;
 	queue->retry_ms = now_ms + QUEUE_RETRY_MS;
-	snprintf(queue->path, sizeof(queue->path), "%s/" ASIDE_QUEUE, dir);
-	disk_did(queue, store_open(queue->path, &queue->disk));
+	snprintf(queue->path, sizeof queue->path, "%s/" QUEUE_FILE, dir);
+	disk_did(queue, open_disk(queue));
 	return queue;
+}
+
+static void forget(struct queue *queue, size_t i)
+{
+	free((char *)queue->kept[i].space);
+	queue->kept_count--;
+	memmove(queue->kept + i, queue->kept + i + 1,
+	        (queue->kept_count - i) * sizeof queue->kept[0]);
+}
+
+static void keep(struct queue *queue, const struct queue_entry *entry)
+{
+	size_t space = strlen(entry->space) + 1, datum = strlen(entry->datum) + 1;
+	char *texts = malloc(space + datum);
+
+	if (!texts) {
+		count_lost(queue, 1, "out of memory");
+		return;
+	}
+	if (queue->kept_count == QUEUE_MEMORY_MAX) {
+		forget(queue, 0);
+		count_lost(queue, 1, "too much to keep in memory, the oldest was dropped");
+	}
+	queue->kept[queue->kept_count++] = (struct queue_entry){
+		.id = --queue->last_id,
+		.era = entry->era,
+		.at_ms = entry->at_ms,
+		.space = memcpy(texts, entry->space, space),
+		.datum = memcpy(texts + space, entry->datum, datum),
+	};
 }
 
 void queue_close(struct queue *queue)
 {
-	if (queue == NULL)
+	if (!queue)
 		return;
 	store_close(queue->disk);
-	store_close(queue->memory);
+	while (queue->kept_count > 0)
+		forget(queue, queue->kept_count - 1);
 	free(queue);
 }
 
 int64_t queue_count(const struct queue *queue)
 {
-	int64_t count = queue->memory != NULL ? store_count(queue->memory) : 0;
+	int64_t on_disk = queue->disk ? store_count(queue->disk) : 0;
 
-	if (queue->disk != NULL)
-		count += store_count(queue->disk) - (int64_t)queue->undone_count;
-	return count < 0 ? 0 : count;
+	return on_disk + (int64_t)queue->kept_count - (int64_t)queue->undone_count;
 }
 
 const char *queue_trouble(const struct queue *queue)
@@ -153,92 +193,59 @@ int64_t queue_lost(const struct queue *queue, const char **ret_why)
 	return queue->lost;
 }
 
-static void add_to_memory(struct queue *queue, const struct queue_entry *entries, size_t count)
-{
-	int64_t dropped = 0;
-
-	if (queue->memory == NULL && store_open(NULL, &queue->memory) < 0)
-		queue->memory = NULL;
-	if (queue->memory == NULL || store_add(queue->memory, entries, count) < 0) {
-		count_lost(queue, (int64_t)count, "out of memory");
-		return;
-	}
-	store_trim(queue->memory, QUEUE_MEMORY_MAX, &dropped);
-	count_lost(queue, dropped, "too much to keep in memory, the oldest was dropped");
-}
-
 void queue_add(struct queue *queue, const struct queue_entry *entries, size_t count)
 {
 	int64_t dropped = 0;
-	bool done = queue->disk_ok && disk_did(queue, store_add(queue->disk, entries, count));
+	bool done = false;
 
-	/* A damaged file has been replaced by now: the second try is for the new one. */
-	if (!done && queue->disk_ok)
-		done = disk_did(queue, store_add(queue->disk, entries, count));
+	/* Twice: a damaged file has been replaced by a new one then. */
+	for (int i = 0; i < 2 && !done && queue->disk_ok; i++)
+		done = disk_did(queue, store_add(queue->disk, queue->owner, entries, count));
 	if (!done) {
-		add_to_memory(queue, entries, count);
+		for (size_t i = 0; i < count; i++)
+			keep(queue, &entries[i]);
 		return;
 	}
 	disk_did(queue, store_trim(queue->disk, queue->max, &dropped));
 	count_lost(queue, dropped, "the queue is full (metrics.queue_max), the oldest was dropped");
 }
 
-struct counter {
-	queue_visit *visit;
-	void *arg;
-	size_t left;
-	bool stopped;
-};
-
-static bool count_visit(void *arg, const struct queue_entry *entry)
-{
-	struct counter *counter = arg;
-
-	if (!counter->visit(counter->arg, entry)) {
-		counter->stopped = true;
-		return false;
-	}
-	counter->left--;
-	return counter->left > 0;
-}
-
 void queue_newest(struct queue *queue, size_t limit, queue_visit *visit, void *arg)
 {
-	struct counter counter = { .visit = visit, .arg = arg, .left = limit };
 	int64_t damaged = 0;
 
 	/* What is in memory came while the disk was in trouble: it is newer. */
-	if (queue->memory != NULL && limit > 0)
-		store_newest(queue->memory, counter.left, count_visit, &counter, &damaged);
-	if (queue->disk_ok && counter.left > 0 && !counter.stopped)
-		disk_did(queue,
-		         store_newest(queue->disk, counter.left, count_visit, &counter, &damaged));
+	for (size_t i = queue->kept_count; i > 0 && limit > 0; i--, limit--) {
+		if (!visit(arg, &queue->kept[i - 1]))
+			return;
+	}
+	if (queue->disk_ok && limit > 0)
+		disk_did(queue, store_newest(queue->disk, limit, visit, arg, &damaged));
 	count_lost(queue, damaged, "a datum in the queue was damaged");
 }
 
 void queue_remove(struct queue *queue, const int64_t *ids, size_t count)
 {
-	int64_t disk[QUEUE_REMOVE_MAX], memory[QUEUE_REMOVE_MAX];
-	size_t on_disk = 0, in_memory = 0;
+	int64_t on_disk[QUEUE_REMOVE_MAX];
+	size_t n = 0, at;
 
 	assert(count <= QUEUE_REMOVE_MAX);
 	for (size_t i = 0; i < count; i++) {
-		if (ids[i] > 0)
-			disk[on_disk++] = ids[i];
-		else
-			memory[in_memory++] = ids[i];
+		for (at = 0; at < queue->kept_count && queue->kept[at].id != ids[i]; at++)
+			;
+		if (at < queue->kept_count)
+			forget(queue, at);
+		else if (ids[i] > 0)
+			on_disk[n++] = ids[i];
 	}
-	if (in_memory > 0 && queue->memory != NULL)
-		store_remove(queue->memory, memory, in_memory);
-	if (on_disk == 0)
+	if (n == 0 || (queue->disk_ok && disk_did(queue, store_remove(queue->disk, on_disk, n))))
 		return;
-	if (queue->disk_ok && disk_did(queue, store_remove(queue->disk, disk, on_disk)))
+	/* A new file: the rows went with the old one. */
+	if (!queue->disk || queue->disk_ok)
 		return;
-	if (queue->disk == NULL || queue->disk_ok)
-		return; /* a new file: they went with the old one */
-	/* No row is read from a disk in trouble, so this is the only batch there is. */
-	for (size_t i = 0; i < on_disk && queue->undone_count < QUEUE_REMOVE_MAX; i++)
-		queue->undone[queue->undone_count++] = disk[i];
+	/* No row is read from a disk in trouble: there is only this batch. */
+	for (size_t i = 0; i < n && queue->undone_count < QUEUE_REMOVE_MAX; i++)
+		queue->undone[queue->undone_count++] = on_disk[i];
 }
 
 void queue_drop(struct queue *queue, int64_t id, const char *why)
@@ -251,8 +258,14 @@ void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms)
 {
 	int64_t dropped = 0;
 
-	if (queue->memory != NULL)
-		store_expire(queue->memory, oldest_ms, newest_ms, &dropped);
+	for (size_t i = queue->kept_count; i > 0; i--) {
+		int64_t at_ms = queue->kept[i - 1].at_ms;
+
+		if (at_ms < oldest_ms || at_ms > newest_ms) {
+			forget(queue, i - 1);
+			dropped++;
+		}
+	}
 	if (queue->disk_ok)
 		disk_did(queue, store_expire(queue->disk, oldest_ms, newest_ms, &dropped));
 	count_lost(queue, dropped, "too old or too far in the future for CloudWatch");
@@ -260,58 +273,47 @@ void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms)
 
 void queue_shift(struct queue *queue, int64_t from, int64_t to, int64_t by_ms)
 {
-	if (queue->memory != NULL)
-		store_shift(queue->memory, from, to, by_ms);
+	for (size_t i = 0; i < queue->kept_count; i++) {
+		struct queue_entry *entry = &queue->kept[i];
+
+		if (entry->era == from) {
+			entry->era = to;
+			entry->at_ms += by_ms;
+		}
+	}
 	if (queue->disk_ok)
 		disk_did(queue, store_shift(queue->disk, from, to, by_ms));
 }
 
 void queue_claim(struct queue *queue, const char *instance_id)
 {
-	int64_t dropped = 0, damaged = 0;
-
 	if (strcmp(queue->owner, instance_id) == 0)
 		return;
-	str_copy(queue->owner, sizeof(queue->owner), instance_id);
-	if (queue->disk_ok && disk_did(queue, store_claim(queue->disk, queue->owner, &dropped)))
-		aside_adopt(queue->dir, queue->disk, queue->owner, &dropped, &damaged);
-	if (dropped > 0)
-		log_warning("queue: it was another instance's, %lld data dropped",
-		            (long long)dropped);
-	count_lost(queue, dropped, "the queue was another instance's");
-	count_lost(queue, damaged, "a datum in a queue that was set aside was damaged");
+	str_copy(queue->owner, sizeof queue->owner, instance_id);
+	if (queue->disk_ok)
+		disk_did(queue, claim(queue));
 }
 
-void queue_turn(struct queue *queue, int64_t now_ms, int64_t wall_ms)
+void queue_turn(struct queue *queue, int64_t now_ms)
 {
-	int64_t dropped = 0, damaged = 0;
-	int r = 0;
+	int r;
 
-	queue->wall_ms = wall_ms;
 	if (queue->disk_ok || now_ms < queue->retry_ms)
 		return;
 	queue->retry_ms = now_ms + QUEUE_RETRY_MS;
-	if (queue->disk == NULL)
-		r = store_open(queue->path, &queue->disk);
+	r = open_disk(queue);
 	if (r == 0)
 		r = store_probe(queue->disk);
-	if (r == 0 && queue->owner[0] != '\0')
-		r = store_claim(queue->disk, queue->owner, &dropped);
-	if (r == 0 && queue->undone_count > 0)
+	if (r == 0)
 		r = store_remove(queue->disk, queue->undone, queue->undone_count);
 	if (r == 0) {
 		queue->undone_count = 0;
-		if (queue->memory != NULL)
-			r = aside_move(queue->memory, queue->disk, &damaged);
+		r = store_add(queue->disk, queue->owner, queue->kept, queue->kept_count);
 	}
-	count_lost(queue, dropped, "the queue was another instance's");
-	count_lost(queue, damaged, "a datum in the queue was damaged");
-	if (r < 0) {
-		disk_failed(queue, r);
+	if (!disk_did(queue, r))
 		return;
-	}
-	store_close(queue->memory);
-	queue->memory = NULL;
+	while (queue->kept_count > 0)
+		forget(queue, queue->kept_count - 1);
 	queue->disk_ok = true;
 	queue->trouble[0] = '\0';
 	log_info("queue: %s is usable again", queue->path);

@@ -1,40 +1,40 @@
 /*
  * Run by wna-cloud for every push; never blocks. Owns nothing: derived keys live
  * on the stack of one call and are wiped before it returns. They are derived anew
- * each time (four HMACs, microseconds), so that no key outlives its use.
+ * each time (four HMACs, microseconds), and no key outlives its use.
  */
-#include "sigv4.h"
-
+#include <assert.h>
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
-#include "sigv4_text.h"
+#include "send.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
-enum { HASH = 32, HEX = 2 * HASH + 1, SCOPE = 192, SECRET_MAX = 256 };
+enum {
+	HASH = 32,
+	HEX = 2 * HASH + 1,
+	SCOPE = 192,      /* "20260102/ap-northeast-2/monitoring/aws4_request" */
+	CANONICAL = 6144, /* session tokens have up to 4096 characters */
+	SECRET_MAX = 256,
+};
 
 static void to_hex(const uint8_t bytes[HASH], char ret[HEX])
 {
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < HASH; i++) {
-		ret[2 * i] = digits[bytes[i] >> 4];
-		ret[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	ret[HEX - 1] = '\0';
+	for (size_t i = 0; i < HASH; i++)
+		snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
 }
 
 static bool hash_hex(const void *data, size_t len, char ret[HEX])
 {
 	uint8_t bytes[HASH];
 
-	if (EVP_Digest(data != NULL ? data : "", len, bytes, NULL, EVP_sha256(), NULL) != 1)
+	if (EVP_Digest(data ? data : "", len, bytes, NULL, EVP_sha256(), NULL) != 1)
 		return false;
 	to_hex(bytes, ret);
 	return true;
@@ -43,224 +43,103 @@ static bool hash_hex(const void *data, size_t len, char ret[HEX])
 /* `ret` may be the key. */
 static bool hmac(const void *key, size_t key_len, const char *text, uint8_t ret[HASH])
 {
-	unsigned len = HASH;
 	uint8_t bytes[HASH];
 	bool ok = HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)text, strlen(text),
-	               bytes, &len) != NULL;
+	               bytes, NULL);
 
 	memcpy(ret, bytes, HASH);
-	OPENSSL_cleanse(bytes, sizeof(bytes));
+	OPENSSL_cleanse(bytes, sizeof bytes);
 	return ok;
 }
 
-/* Everything that signing adds to a request. */
-struct work {
-	const struct sigv4_request *request;
-	char date[SIGV4_DATE];
-	char scope[SCOPE]; /* "20260102/ap-northeast-2/monitoring/aws4_request" */
-	struct sigv4_pair headers[SIGV4_PAIRS_MAX];
-	size_t header_count;
-	struct sigv4_pair query[SIGV4_PAIRS_MAX];
-	size_t query_count;
-};
-
-static int work_begin(struct work *work, const struct sigv4_request *request,
-                      const struct sigv4_keys *keys)
+bool sigv4_date(int64_t wall_ms, char ret[SIGV4_DATE])
 {
-	time_t at = (time_t)(request->wall_ms / 1000);
-	bool host = false;
+	time_t at = (time_t)(wall_ms / 1000);
+	char text[SIGV4_DATE];
 	struct tm tm;
 
-	/* Two and six are what the forms add at most. */
-	if (request->header_count + 2 > SIGV4_PAIRS_MAX ||
-	    request->query_count + 6 > SIGV4_PAIRS_MAX || request->wall_ms < 0 ||
-	    keys->access_key[0] == '\0' || strlen(keys->secret_key) + 5 > SECRET_MAX ||
-	    keys->secret_key[0] == '\0' || request->region[0] == '\0' ||
-	    request->service[0] == '\0')
-		return -EINVAL;
-	if (gmtime_r(&at, &tm) == NULL || tm.tm_year + 1900 > 9999 ||
-	    strftime(work->date, sizeof(work->date), "%Y%m%dT%H%M%SZ", &tm) != SIGV4_DATE - 1)
-		return -EINVAL;
-	if (snprintf(work->scope, sizeof(work->scope), "%.8s/%s/%s/aws4_request", work->date,
-	             request->region, request->service) >= (int)sizeof(work->scope))
-		return -EINVAL;
-	work->request = request;
-	work->header_count = request->header_count;
-	work->query_count = request->query_count;
-	for (size_t i = 0; i < request->header_count; i++) {
-		work->headers[i] = request->headers[i];
-		host = host || strcasecmp(request->headers[i].name, "host") == 0;
-	}
-	for (size_t i = 0; i < request->query_count; i++)
-		work->query[i] = request->query[i];
-	return host ? 0 : -EINVAL;
+	if (wall_ms < 0 || !gmtime_r(&at, &tm) ||
+	    strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &tm) != SIGV4_DATE - 1)
+		return false;
+	memcpy(ret, text, sizeof text);
+	return true;
 }
 
-static bool has_token(const struct sigv4_keys *keys)
+/* "content-type;host;x-amz-date" */
+static void put_names(const struct sigv4_request *request, struct sb *sb)
 {
-	return keys->token != NULL && keys->token[0] != '\0';
+	for (size_t i = 0; i < request->header_count; i++)
+		sb_printf(sb, "%s%s", i > 0 ? ";" : "", request->headers[i].name);
 }
 
-static void work_header(struct work *work, const char *name, const char *value)
+static int canonical_hash(const struct sigv4_request *request, char ret[HEX])
 {
-	work->headers[work->header_count++] = (struct sigv4_pair){ name, value };
-}
+	char canonical[CANONICAL], payload[HEX];
+	struct sb sb;
+	int r = 0;
 
-static void work_query(struct work *work, const char *name, const char *value)
-{
-	work->query[work->query_count++] = (struct sigv4_pair){ name, value };
-}
-
-static int put_canonical(const struct work *work, struct sink *sink)
-{
-	char payload[HEX];
-
-	sink_put(sink, work->request->method);
-	sink_char(sink, '\n');
-	if (!sigv4_put_path(sink, work->request->path))
-		return -EINVAL;
-	sink_char(sink, '\n');
-	sigv4_put_query(sink, work->query, work->query_count);
-	sink_char(sink, '\n');
-	sigv4_put_headers(sink, work->headers, work->header_count);
-	sink_char(sink, '\n');
-	sigv4_put_names(sink, work->headers, work->header_count);
-	sink_char(sink, '\n');
-	if (!hash_hex(work->request->body, work->request->body_len, payload))
+	if (!hash_hex(request->body, request->body_len, payload))
 		return -EIO;
-	sink_put(sink, payload);
-	return sink->failed ? -EIO : 0;
-}
+	sb_init(&sb, canonical, sizeof canonical);
+	sb_put(&sb, "POST\n/\n\n");
+	for (size_t i = 0; i < request->header_count; i++) {
+		const struct http_header *header = &request->headers[i];
 
-static int canonical_hash(const struct work *work, char ret[HEX])
-{
-	struct sink sink = { .hash = EVP_MD_CTX_new() };
-	uint8_t bytes[HASH];
-	int r = -EIO;
-
-	if (sink.hash == NULL || EVP_DigestInit_ex(sink.hash, EVP_sha256(), NULL) != 1)
-		goto out;
-	r = put_canonical(work, &sink);
-	if (r == 0 && EVP_DigestFinal_ex(sink.hash, bytes, NULL) != 1)
-		r = -EIO;
-	if (r == 0)
-		to_hex(bytes, ret);
-out:
-	EVP_MD_CTX_free(sink.hash);
-	return r;
-}
-
-static int signature(const struct work *work, const struct sigv4_keys *keys, char ret[HEX])
-{
-	char to_sign[sizeof(ALGORITHM) + SIGV4_DATE + SCOPE + HEX];
-	char day[9], secret[SECRET_MAX], hash[HEX];
-	uint8_t key[HASH];
-	int r = canonical_hash(work, hash);
-
-	if (r < 0)
-		return r;
-	snprintf(to_sign, sizeof(to_sign), ALGORITHM "\n%s\n%s\n%s", work->date, work->scope, hash);
-	snprintf(day, sizeof(day), "%.8s", work->date);
-	snprintf(secret, sizeof(secret), "AWS4%s", keys->secret_key);
-	if (hmac(secret, strlen(secret), day, key) && hmac(key, HASH, work->request->region, key) &&
-	    hmac(key, HASH, work->request->service, key) && hmac(key, HASH, "aws4_request", key) &&
-	    hmac(key, HASH, to_sign, key))
-		to_hex(key, ret);
-	else
-		r = -EIO;
-	OPENSSL_cleanse(secret, sizeof(secret));
-	OPENSSL_cleanse(key, sizeof(key));
-	return r;
-}
-
-static int begin_header_form(struct work *work, const struct sigv4_request *request,
-                             const struct sigv4_keys *keys)
-{
-	int r = work_begin(work, request, keys);
-
-	if (r < 0)
-		return r;
-	work_header(work, "X-Amz-Date", work->date);
-	if (has_token(keys))
-		work_header(work, "X-Amz-Security-Token", keys->token);
-	return 0;
-}
-
-int sigv4_canonical(const struct sigv4_request *request, const struct sigv4_keys *keys,
-                    struct sb *ret)
-{
-	struct sink sink = { .copy = ret };
-	struct work work;
-	int r = begin_header_form(&work, request, keys);
-
-	if (r < 0)
-		return r;
-	r = put_canonical(&work, &sink);
-	return r < 0 ? r : ret->cut ? -E2BIG : 0;
-}
-
-int sigv4_sign(const struct sigv4_request *request, const struct sigv4_keys *keys,
-               struct sigv4_signed *ret)
-{
-	char text[HEX], authorization[SIGV4_AUTHORIZATION];
-	struct sink sink;
-	struct work work;
-	struct sb sb;
-	int r = begin_header_form(&work, request, keys);
-
-	if (r == 0)
-		r = signature(&work, keys, text);
-	if (r < 0)
-		return r;
-	sb_init(&sb, authorization, sizeof(authorization));
-	sb_printf(&sb, ALGORITHM " Credential=%s/%s, SignedHeaders=", keys->access_key, work.scope);
-	sink = (struct sink){ .copy = &sb };
-	sigv4_put_names(&sink, work.headers, work.header_count);
-	sb_printf(&sb, ", Signature=%s", text);
-	if (!sb.cut) {
-		memcpy(ret->date, work.date, sizeof(ret->date));
-		memcpy(ret->authorization, authorization, sizeof(ret->authorization));
+		assert(i == 0 || strcmp(header[-1].name, header->name) < 0);
+		sb_printf(&sb, "%s:%s\n", header->name, header->value);
 	}
-	OPENSSL_cleanse(authorization, sizeof(authorization));
-	return sb.cut ? -E2BIG : 0;
+	sb_char(&sb, '\n');
+	put_names(request, &sb);
+	sb_printf(&sb, "\n%s", payload);
+	if (sb.cut)
+		r = -E2BIG;
+	else if (!hash_hex(canonical, sb.len, ret))
+		r = -EIO;
+	OPENSSL_cleanse(canonical, sizeof canonical);
+	return r;
 }
 
-int sigv4_presign(const struct sigv4_request *request, const struct sigv4_keys *keys,
-                  int64_t expires_s, char *ret, size_t size)
+/* `to_sign` with the key that is derived for this day, region and service. */
+static bool signature(const struct sigv4_request *request, const char *to_sign, char ret[HEX])
 {
-	char text[HEX], credential[SCOPE + 160], expires[16], names[512];
-	struct sink sink;
-	struct work work;
+	char day[9], secret[SECRET_MAX];
+	uint8_t key[HASH];
+	int len = snprintf(secret, sizeof secret, "AWS4%s", request->secret_key);
+	bool ok;
+
+	snprintf(day, sizeof day, "%.8s", request->date);
+	ok = len > 0 && (size_t)len < sizeof secret && hmac(secret, (size_t)len, day, key) &&
+	     hmac(key, HASH, request->region, key) && hmac(key, HASH, request->service, key) &&
+	     hmac(key, HASH, "aws4_request", key) && hmac(key, HASH, to_sign, key);
+	if (ok)
+		to_hex(key, ret);
+	OPENSSL_cleanse(secret, sizeof secret);
+	OPENSSL_cleanse(key, sizeof key);
+	return ok;
+}
+
+int sigv4_sign(const struct sigv4_request *request, char ret[SIGV4_AUTHORIZATION])
+{
+	char scope[SCOPE], hash[HEX], hex[HEX], text[SIGV4_AUTHORIZATION];
+	char to_sign[sizeof ALGORITHM + SIGV4_DATE + SCOPE + HEX];
 	struct sb sb;
-	int r = work_begin(&work, request, keys);
+	int r = canonical_hash(request, hash);
 
 	if (r < 0)
 		return r;
-	if (expires_s < 1 || expires_s > SIGV4_EXPIRES_MAX ||
-	    snprintf(credential, sizeof(credential), "%s/%s", keys->access_key, work.scope) >=
-	            (int)sizeof(credential))
-		return -EINVAL;
-	snprintf(expires, sizeof(expires), "%lld", (long long)expires_s);
-	sb_init(&sb, names, sizeof(names));
-	sink = (struct sink){ .copy = &sb };
-	sigv4_put_names(&sink, work.headers, work.header_count);
+	sb_init(&sb, scope, sizeof scope);
+	sb_printf(&sb, "%.8s/%s/%s/aws4_request", request->date, request->region, request->service);
 	if (sb.cut)
 		return -E2BIG;
-	work_query(&work, "X-Amz-Algorithm", ALGORITHM);
-	work_query(&work, "X-Amz-Credential", credential);
-	work_query(&work, "X-Amz-Date", work.date);
-	work_query(&work, "X-Amz-Expires", expires);
-	work_query(&work, "X-Amz-SignedHeaders", names);
-	if (has_token(keys))
-		work_query(&work, "X-Amz-Security-Token", keys->token);
-	r = signature(&work, keys, text);
-	if (r < 0)
-		return r;
-	sb_init(&sb, ret, size);
-	sink = (struct sink){ .copy = &sb };
-	sigv4_put_query(&sink, work.query, work.query_count);
-	sb_printf(&sb, "&X-Amz-Signature=%s", text);
-	if (sb.cut)
-		OPENSSL_cleanse(ret, size);
+	snprintf(to_sign, sizeof to_sign, ALGORITHM "\n%s\n%s\n%s", request->date, scope, hash);
+	if (!signature(request, to_sign, hex))
+		return -EIO;
+	sb_init(&sb, text, sizeof text);
+	sb_printf(&sb, ALGORITHM " Credential=%s/%s, SignedHeaders=", request->access_key, scope);
+	put_names(request, &sb);
+	sb_printf(&sb, ", Signature=%s", hex);
+	if (!sb.cut)
+		memcpy(ret, text, sb.len + 1);
+	OPENSSL_cleanse(text, sizeof text);
 	return sb.cut ? -E2BIG : 0;
 }

@@ -2,29 +2,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu.h"
+#include "metric.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const char *text = (const char *)data;
-	const char *split = memchr(data, 0, size);
-	size_t first = split != NULL ? (size_t)(split - text) : size;
 	struct cpu_times before, after;
-	unsigned permille;
+	unsigned permille, back;
+	char *text = calloc(1, size + 2);
+	const char *second;
 
-	if (!cpu_parse(text, first, &before))
-		return 0;
+	if (!text)
+		abort();
+	memcpy(text, data, size);
+	second = text + strlen(text) + 1;
+	if (!cpu_parse(text, &before))
+		goto out;
 	/* Only a whole line is taken. */
-	if (memchr(data, '\n', first) == NULL || memcmp(data, "cpu ", 4) != 0)
+	if (!strchr(text, '\n') || strncmp(text, "cpu ", 4))
 		abort();
-	if (first == size || !cpu_parse(split + 1, size - first - 1, &after))
-		return 0;
-	if (cpu_busy(&before, &after, &permille) && permille > 1000)
-		abort();
+	if (second > text + size || !cpu_parse(second, &after) ||
+	    !cpu_busy(&before, &after, &permille))
+		goto out;
 	/* What ran forwards runs backwards the other way round. */
-	if (cpu_busy(&before, &after, &permille) && cpu_busy(&after, &before, &permille))
+	if (permille > 1000 || cpu_busy(&after, &before, &back))
 		abort();
+out:
+	free(text);
 	return 0;
 }

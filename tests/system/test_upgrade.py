@@ -8,7 +8,6 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Any, Callable
 
 import pytest
 
@@ -202,7 +201,7 @@ def test_another_versions_worker_refuses(node: Node, versions: Versions) -> None
 def test_a_key_of_a_later_version(node: Node, agent: Agent) -> None:
     """A downgrade under a configuration that needs the later one: said with file, line and
     key; nothing is lost, and what systemd starts next takes the mended file."""
-    queue = "/var/lib/web-node-agent/cloud/queue.db"
+    queue = "/var/lib/web-node-agent/cloud/queue-1.db"
     agent.change("mount", later_key="yes")
     done = agent.reload()
     assert done.returncode != 0 and "mount.later_key: unknown key" in done.stderr + done.stdout
@@ -216,33 +215,3 @@ def test_a_key_of_a_later_version(node: Node, agent: Agent) -> None:
     agent.change("mount", later_key=None)
     agent.start()
     agent.wait_page("/healthz", 200)
-
-
-SQL: Callable[[str], str] = "import sqlite3; d = sqlite3.connect('{}'); {}; d.commit()".format
-
-
-def test_a_queue_of_a_later_version(node: Node, agent: Agent) -> None:
-    """Kept by the older agent, and sent by the one that can read it."""
-    folder = "/var/lib/web-node-agent/cloud"
-    wait_until(lambda: agent.fact("push-queued")["value"] > 0, "a sample waits", 30)
-    assert agent.stop() == 0
-
-    def set_version(file: str, number: int) -> None:
-        node.host.run("python3", "-c", SQL(file, f"d.execute('PRAGMA user_version={number}')"))
-
-    def asides() -> list[Any]:
-        return sorted(node.host.path(folder).glob("queue.db.later-*"))
-    set_version(f"{folder}/queue.db", 2)
-    agent.start()
-    in_log(agent, "is of a later version of the agent, kept for it as queue.db.later-")
-    agent.wait_fact("push-queued", timeout=30)
-    assert agent.fact("push-lost")["value"] == 0 and len(asides()) == 1
-    assert agent.stop() == 0
-    set_version(f"{folder}/{asides()[0].name}", 1)
-    agent.start()
-    in_log(agent, "data over from queue.db.later-")
-    assert not asides()
-    wait_until(lambda: agent.fact("push-queued")["value"] > 0, "it waits again", 30)
-    node.host.mend()
-    wait_until(lambda: agent.fact("push-queued")["value"] == 0, "CloudWatch has them all", 40)
-    assert agent.fact("push-lost")["value"] == 0

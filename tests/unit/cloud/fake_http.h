@@ -16,8 +16,7 @@
 enum { FAKE_PATHS = 96 };
 
 struct http_call {
-	char method[8], url[1024], token[256], ttl[32], authorization[256];
-	bool local;
+	char method[8], url[1024], token[256], ttl[32];
 	http_done *done;
 	void *arg;
 };
@@ -74,14 +73,12 @@ static inline void fake_set(const char *path, long status, const char *body)
 	fake.path[i].type = "text/plain";
 }
 
-static inline void fake_header(struct http_call *call, const char *header)
+static inline void fake_header(struct http_call *call, const struct http_header *header)
 {
-	if (strncmp(header, "X-aws-ec2-metadata-token: ", 26) == 0)
-		snprintf(call->token, sizeof(call->token), "%s", header + 26);
-	if (strncmp(header, "X-aws-ec2-metadata-token-ttl-seconds: ", 38) == 0)
-		snprintf(call->ttl, sizeof(call->ttl), "%s", header + 38);
-	if (strncmp(header, "Authorization:", 14) == 0)
-		snprintf(call->authorization, sizeof(call->authorization), "%s", header + 14);
+	if (strcmp(header->name, "X-aws-ec2-metadata-token") == 0)
+		snprintf(call->token, sizeof(call->token), "%s", header->value);
+	if (strcmp(header->name, "X-aws-ec2-metadata-token-ttl-seconds") == 0)
+		snprintf(call->ttl, sizeof(call->ttl), "%s", header->value);
 }
 
 struct http_call *http_start(struct http *http, const struct http_request *request, http_done *done,
@@ -94,9 +91,8 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 		abort(); /* one at a time is the rule of both users */
 	snprintf(call->method, sizeof(call->method), "%s", request->method);
 	snprintf(call->url, sizeof(call->url), "%s", request->url);
-	for (size_t i = 0; request->headers != NULL && request->headers[i] != NULL; i++)
-		fake_header(call, request->headers[i]);
-	call->local = request->local;
+	for (size_t i = 0; i < request->header_count; i++)
+		fake_header(call, &request->headers[i]);
 	call->done = done;
 	call->arg = arg;
 	fake.call = call;

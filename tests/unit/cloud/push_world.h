@@ -27,10 +27,8 @@
 
 #include "conf.h"
 #include "creds.h"
-#include "http.h"
 #include "log.h"
 #include "push.h"
-#include "queue.h"
 #include "worker.h"
 
 #define UNUSED __attribute__((unused))
@@ -67,6 +65,7 @@ static struct world {
 	int64_t error_ms;        /* the machine's wall clock less the true one */
 	struct conf conf;
 	struct worker worker;
+	struct loop_places places;
 	struct identity identity;
 	struct creds creds;
 	bool have_creds;
@@ -124,20 +123,11 @@ ssize_t getrandom(void *ret, size_t size, unsigned flags)
 
 /* http.h */
 
-const char *http_outcome_name(enum http_outcome outcome)
-{
-	return outcome == HTTP_ANSWERED ? "answered" : "not answered";
-}
-
 static const char *header(const struct http_request *request, const char *name)
 {
-	for (size_t i = 0; request->headers[i] != NULL; i++) {
-		const char *line = request->headers[i];
-		size_t n = strlen(name);
-
-		if (strncmp(line, name, n) == 0 && line[n] == ':')
-			return line + n + 2;
-	}
+	for (size_t i = 0; i < request->header_count; i++)
+		if (strcmp(request->headers[i].name, name) == 0)
+			return request->headers[i].value;
 	return NULL;
 }
 
@@ -279,20 +269,19 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 	(void)http;
 	assert_false(w.pending);
 	assert_string_equal(request->method, "POST");
-	assert_string_equal(header(request, "Content-Type"), "application/x-amz-json-1.0");
-	assert_string_equal(header(request, "X-Amz-Target"),
+	assert_string_equal(header(request, "content-type"), "application/x-amz-json-1.0");
+	assert_string_equal(header(request, "x-amz-target"),
 	                    "GraniteServiceVersion20100801.PutMetricData");
 	assert_true(request->timeout_ms > 0 && request->connect_timeout_ms > 0);
-	assert_false(request->local);
 	w.requests++;
 	w.pending = true;
 	w.done = done;
 	w.done_arg = arg;
 	w.answer_at_ms = w.now_ms + (w.takes_ms > 0 ? w.takes_ms : 40);
-	w.token_seen = header(request, "X-Amz-Security-Token") != NULL;
+	w.token_seen = header(request, "x-amz-security-token") != NULL;
 	snprintf(w.url, sizeof(w.url), "%s", request->url);
-	snprintf(w.authorization, sizeof(w.authorization), "%s", header(request, "Authorization"));
-	snprintf(w.date, sizeof(w.date), "%s", header(request, "X-Amz-Date"));
+	snprintf(w.authorization, sizeof(w.authorization), "%s", header(request, "authorization"));
+	snprintf(w.date, sizeof(w.date), "%s", header(request, "x-amz-date"));
 	memset(&w.result, 0, sizeof(w.result));
 	w.body[0] = '\0';
 	w.result.sent_wall_ms = wall();
@@ -387,25 +376,13 @@ static void advance(int64_t to_ms)
 	write_stat();
 }
 
-static struct push_deps deps(void)
-{
-	return (struct push_deps){
-		.worker = &w.worker,
-		.conf = &w.conf,
-		.http = NULL,
-		.creds = NULL,
-		.identity = &w.identity,
-		.state_dir = w.dir,
-		.run_dir = w.dir,
-		.proc_stat = w.stat_path,
-	};
-}
-
 static void begin(void)
 {
-	struct push_deps d = deps();
+	const struct push_deps deps = { .worker = &w.worker,
+		                        .places = &w.places,
+		                        .identity = &w.identity };
 
-	w.push = push_new(&d, w.now_ms, wall());
+	w.push = push_new(&deps, w.now_ms, wall());
 	assert_non_null(w.push);
 	push_turn(w.push, w.now_ms, wall());
 }
@@ -418,7 +395,7 @@ UNUSED static void begin_healthy(void)
 
 static void finish(void)
 {
-	push_free(w.push, w.now_ms, wall());
+	push_free(w.push, w.now_ms);
 	w.push = NULL;
 	assert_false(w.pending);
 }
@@ -474,6 +451,8 @@ static int set_up(void **state)
 	snprintf(w.stat_path, sizeof(w.stat_path), "%s/stat", w.dir);
 	w.stat_fd = open(w.stat_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(w.stat_fd >= 0);
+	w.places = (struct loop_places){ w.dir, w.dir, w.stat_path };
+	w.worker.conf = &w.conf;
 	w.now_ms = 123456;
 	w.true_ms = INT64_C(1795420801234); /* 2026-11-23 08:00:01.234 */
 	w.busy_percent = 30;
@@ -494,12 +473,9 @@ static int set_up(void **state)
 		.known = true,
 		.instance_id = "i-0123456789abcdef0",
 		.region = "ap-northeast-2",
-		.partition = "aws",
 		.domain = "amazonaws.com",
 		.asg = "web",
-		.asg_known = true,
 		.target_state = "InService",
-		.target_state_known = true,
 	};
 	w.creds = (struct creds){ .access_key = "AKIDONE", .secret_key = "one", .token = "tok" };
 	w.have_creds = true;

@@ -15,7 +15,6 @@
 #include "creds.h"
 #include "fake_http.h"
 #include "fake_worker.h"
-#include "imds.h"
 #include "log.h"
 #include "str.h"
 
@@ -72,12 +71,8 @@ static void start(struct world *world)
 
 	imds_settings_read(&conf, env, &settings);
 	world->imds = imds_new(NULL, &settings);
-	const struct creds_deps deps = { .worker = &world->worker.worker,
-		                         .conf = &world->worker.conf.metrics,
-		                         .imds = world->imds,
-		                         .file_fd = world->file_fd,
-		                         .env = env };
-	world->store = creds_new(&deps, world->now);
+	world->store =
+	        creds_new(&world->worker.worker, world->imds, world->file_fd, env, world->now);
 	assert_non_null(world->store);
 }
 

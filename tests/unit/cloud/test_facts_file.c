@@ -13,74 +13,84 @@
 #include <unistd.h>
 
 #include "aws_name.h"
-#include "facts_file.h"
-#include "shape.h"
+#include "identity.h"
 
 static void test_shapes(void **state)
 {
 	static const struct {
-		bool (*shape)(const char *text);
+		int id;
 		const char *good[4], *bad[8];
 	} table[] = {
-		{ shape_instance_id,
+		{ FACT_INSTANCE_ID,
 		  { "i-0123456789abcdef0", "i-12345678" },
 		  { "", "i-", "i-0123456789ABCDEF0", "i-0123456789abcdef", "i-0123456789abcdef01",
 		    "ami-12345678", "i-1234567g" } },
-		{ shape_image_id,
-		  { "ami-0123456789abcdef0" },
-		  { "i-12345678", "ami-", "ami-123" } },
-		{ shape_vpc_id, { "vpc-0123456789abcdef0" }, { "vpc-0123456789abcdef0 ", "vpc" } },
-		{ shape_subnet_id, { "subnet-12345678" }, { "subnet-1234567", "sub-12345678" } },
-		{ shape_instance_type,
+		{ FACT_AMI_ID, { "ami-0123456789abcdef0" }, { "i-12345678", "ami-", "ami-123" } },
+		{ FACT_VPC_ID, { "vpc-0123456789abcdef0" }, { "vpc-0123456789abcdef0 ", "vpc" } },
+		{ FACT_SUBNET_ID, { "subnet-12345678" }, { "subnet-1234567", "sub-12345678" } },
+		{ FACT_INSTANCE_TYPE,
 		  { "m5.large", "u-6tb1.112xlarge", "mac2-m2.metal", "c7gn.16xlarge" },
 		  { "m5", "m5.", ".large", "m5.large.x", "M5.large", "m5 large", "<html>" } },
-		{ shape_ipv4,
+		{ FACT_PRIVATE_IPV4,
 		  { "10.16.3.7", "255.255.255.255" },
 		  { "10.16.3", "10.16.3.256", "::1", "10.16.3.7/24", "::ffff:10.0.0.1", "a" } },
-		{ shape_mac,
+		{ FACTS_MAC,
 		  { "0e:49:61:0f:c3:11" },
 		  { "0e:49:61:0f:c3", "0E:49:61:0f:c3:11", "0e-49-61-0f-c3-11",
 		    "0e:49:61:0f:c3:11/", "../../../../../xx" } },
-		{ shape_zone,
+		{ FACT_AZ,
 		  { "ap-northeast-2a", "us-west-2-lax-1a", "us-gov-west-1a" },
 		  { "apnortheast2a", "ap--2a", "ap-", "-ap-2a", "AP-NORTHEAST-2A", "ap_2a" } },
-		{ shape_zone_id, { "apne2-az1", "usw2-lax1-az1" }, { "az1", "apne2-az1\n", "" } },
-		{ aws_is_region,
+		{ FACT_AZ_ID, { "apne2-az1", "usw2-lax1-az1" }, { "az1", "apne2-az1\n", "" } },
+		{ FACT_REGION,
 		  { "ap-northeast-2", "us-gov-west-1" },
 		  { "ap-northeast-2a", "northeast", "ap-northeast-", "ap.northeast-2" } },
-		{ shape_partition,
+		{ FACT_PARTITION,
 		  { "aws", "aws-cn", "aws-us-gov" },
 		  { "aw", "gcp", "aws-", "AWS" } },
-		{ shape_domain,
+		{ FACT_DOMAIN,
 		  { "amazonaws.com", "amazonaws.com.cn", "c2s.ic.gov" },
 		  { "amazonaws", "amazonaws..com", ".com", "amazonaws.com/", "ama zon.com" } },
-		{ shape_life_cycle,
+		{ FACT_LIFE_CYCLE,
 		  { "on-demand", "spot", "capacity-block" },
 		  { "Spot", "-spot", "on demand", "" } },
-		{ shape_target_state,
+		{ FACT_TARGET_STATE,
 		  { "InService", "Standby", "Warmed:Running", "Terminated" },
 		  { "inService", "InService!", "Warmed:", "Warmed:running", ":A", "A:B:C", "In" } },
-		{ aws_is_group,
+		{ FACT_ASG,
 		  { "web", "my group: 1", "web-asg_A/B" },
 		  { "", " web", "web ", "web\n",
 		    "w\xc3\xa9"
 		    "b",
 		    ":web", "<html>" } },
-		{ shape_role, { "web-node", "A+=,.@_-z" }, { "", "a b", "a/b", "<html>", "a\nb" } },
-		{ shape_tag_key,
-		  { "Name", "aws:autoscaling:groupName", "a+-=.,_:@" },
-		  { "", ".", "..", "_index", "a/b", "a b", "<html>", "a?b" } },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		for (size_t j = 0; j < 4 && table[i].good[j] != NULL; j++)
-			if (!table[i].shape(table[i].good[j]))
-				fail_msg("shape %zu refused %s", i, table[i].good[j]);
+			if (!facts_valid(table[i].id, table[i].good[j]))
+				fail_msg("row %zu refused %s", i, table[i].good[j]);
 		for (size_t j = 0; j < 8 && table[i].bad[j] != NULL; j++)
-			if (table[i].shape(table[i].bad[j]))
-				fail_msg("shape %zu took %s", i, table[i].bad[j]);
+			if (facts_valid(table[i].id, table[i].bad[j]))
+				fail_msg("row %zu took %s", i, table[i].bad[j]);
 	}
+}
+
+static void test_names(void **state)
+{
+	static const char *const keys[] = {
+		"", ".", "..", "_index", "a/b", "a b", "<html>", "a?b"
+	};
+	static const char *const roles[] = { "", "a b", "a/b", "<html>", "a\nb" };
+
+	(void)state;
+	assert_true(shape_tag_key("Name") && shape_tag_key("aws:autoscaling:groupName") &&
+	            shape_tag_key("a+-=.,_:@"));
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		assert_false(shape_tag_key(keys[i]));
+	assert_true(shape_role("web-node") && shape_role("A+=,.@_-z"));
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		assert_false(shape_role(roles[i]));
 }
 
 static void test_shape_text(void **state)
@@ -102,36 +112,26 @@ static void test_shape_text(void **state)
 static void test_set(void **state)
 {
 	static struct facts facts;
-	struct identity identity = { 0 };
 
 	(void)state;
 	memset(&facts, 0, sizeof(facts));
-	facts_identity(&facts, &identity);
-	assert_false(identity.asg_known);
-	assert_false(identity.target_state_known);
 	assert_true(facts_set(&facts, FACT_REGION, "ap-northeast-2"));
 	assert_false(facts_set(&facts, FACT_REGION, "ap-northeast-2"));
 	assert_true(facts_set(&facts, FACT_REGION, "ap-northeast-1"));
+	assert_string_equal(FACTS_AT(&facts, FACT_REGION)->text, "ap-northeast-1");
 	assert_true(facts_set(&facts, FACT_ASG, NULL));
 	assert_false(facts_set(&facts, FACT_ASG, NULL));
-	assert_true(facts_set(&facts, FACT_TARGET_STATE, "InService"));
-	facts_identity(&facts, &identity);
-	assert_string_equal(identity.region, "ap-northeast-1");
-	assert_true(identity.asg_known);
-	assert_string_equal(identity.asg, "");
-	assert_string_equal(identity.target_state, "InService");
-	assert_true(facts_valid(FACT_REGION, "eu-west-1"));
-	assert_false(facts_valid(FACT_REGION, "eu"));
+	assert_int_equal(FACTS_AT(&facts, FACT_ASG)->have, FACTS_ABSENT);
+	assert_string_equal(FACTS_AT(&facts, FACT_ASG)->text, "");
 }
 
 static void test_tags(void **state)
 {
-	static struct tags tags, other;
+	static struct tags tags;
 	char key[16], value[TAG_VALUE_MAX + 2];
 
 	(void)state;
-	tags_clear(&tags);
-	tags_clear(&other);
+	memset(&tags, 0, sizeof(tags));
 	assert_true(tags_add(&tags, "Name", "web  1", 6));
 	assert_true(tags_add(&tags, "empty", "", 0));
 	assert_true(tags_add(&tags, "city", "\xec\x84\x9c\xec\x9a\xb8", 6));
@@ -139,26 +139,23 @@ static void test_tags(void **state)
 	assert_false(tags_add(&tags, "bad", "a\nb", 3));
 	assert_false(tags_add(&tags, "bad", "a\0b", 3));
 	assert_false(tags_add(&tags, "bad", "\xff\xfe", 2));
-	memset(value, 'v', sizeof(value));
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
 	assert_false(tags_add(&tags, "long", value, TAG_VALUE_MAX + 1));
 	assert_int_equal(tags.count, 3);
 	assert_int_equal(tags.left_out, 5);
-	assert_string_equal(tags_key(&tags, 0), "Name");
-	assert_string_equal(tags_value(&tags, 0), "web  1");
-	assert_string_equal(tags_value(&tags, 1), "");
-	assert_false(tags_equal(&tags, &other));
-	for (int i = 0; i < 3; i++)
-		tags_add(&other, tags_key(&tags, i), tags_value(&tags, i),
-		         strlen(tags_value(&tags, i)));
-	assert_true(tags_equal(&tags, &other));
+	assert_string_equal(tags.json, "\n    \"Name\": \"web  1\",\n    \"empty\": \"\","
+	                               "\n    \"city\": \"\xec\x84\x9c\xec\x9a\xb8\"");
 	/* Neither their number nor their bytes grow past the table. */
-	tags_clear(&tags);
+	memset(&tags, 0, sizeof(tags));
+	value[TAG_VALUE_MAX] = '\0';
 	for (int i = 0; i < 200; i++) {
 		snprintf(key, sizeof(key), "k%d", i);
 		tags_add(&tags, key, value, TAG_VALUE_MAX);
 	}
 	assert_int_equal(tags.count, 15);
-	tags_clear(&tags);
+	assert_int_equal(strlen(tags.json), tags.len);
+	memset(&tags, 0, sizeof(tags));
 	for (int i = 0; i < 200; i++) {
 		snprintf(key, sizeof(key), "k%d", i);
 		tags_add(&tags, key, "v", 1);
@@ -175,7 +172,7 @@ static void sample(struct facts *facts)
 	facts_set(facts, FACT_AZ, "ap-northeast-2a");
 	facts_set(facts, FACT_ASG, "web $(reboot)");
 	facts_set(facts, FACT_TARGET_STATE, "Warmed:Running");
-	facts->tags_have = FACTS_PRESENT;
+	FACTS_AT(facts, FACTS_TAGS)->have = FACTS_PRESENT;
 	tags_add(&facts->tags, "Name", "a \"b\" \\", 7);
 	tags_add(&facts->tags, "WNA_REGION", "mars", 4);
 }
@@ -211,40 +208,41 @@ static void test_documents(void **state)
 	                         "WNA_TARGET_STATE=Warmed:Running\n");
 
 	assert_int_equal(facts_parse(json, strlen(json), &back), 0);
-	assert_string_equal(facts_get(&back, FACT_ASG)->text, "web $(reboot)");
-	assert_int_equal(facts_get(&back, FACT_PUBLIC_IPV4)->have, FACTS_ABSENT);
-	assert_int_equal(facts_get(&back, FACT_REGION)->have, FACTS_UNKNOWN);
-	assert_false(facts_get(&back, FACT_AZ)->asked);
+	assert_string_equal(FACTS_AT(&back, FACT_ASG)->text, "web $(reboot)");
+	assert_int_equal(FACTS_AT(&back, FACT_PUBLIC_IPV4)->have, FACTS_ABSENT);
+	assert_int_equal(FACTS_AT(&back, FACT_REGION)->have, FACTS_UNKNOWN);
+	assert_false(FACTS_AT(&back, FACT_AZ)->answered);
 	assert_int_equal(back.tags.count, 2);
-	assert_string_equal(tags_value(&back.tags, 0), "a \"b\" \\");
+	assert_string_equal(back.tags.json, facts.tags.json);
 
 	memset(&facts, 0, sizeof(facts));
-	facts.tags_have = FACTS_ABSENT;
+	FACTS_AT(&facts, FACTS_TAGS)->have = FACTS_ABSENT;
 	sb_init(&sb, json, sizeof(json));
 	facts_json(&facts, &sb);
 	assert_string_equal(json, "{\n  \"tags\": null\n}\n");
 	assert_int_equal(facts_parse(json, strlen(json), &back), 0);
-	assert_int_equal(back.tags_have, FACTS_ABSENT);
+	assert_int_equal(FACTS_AT(&back, FACTS_TAGS)->have, FACTS_ABSENT);
 }
 
 static void test_largest_fits(void **state)
 {
 	static struct facts facts;
 	static char json[FACTS_FILE_MAX];
-	char value[TAG_VALUE_MAX], key[16], asg[256];
+	char value[TAG_VALUE_MAX + 1], key[16], asg[256];
 	struct sb sb;
 
 	(void)state;
 	memset(&facts, 0, sizeof(facts));
-	memset(value, '"', sizeof(value));
+	memset(value, '"', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
 	memset(asg, '\\', sizeof(asg));
 	asg[255] = '\0';
 	for (int id = FACTS_FIRST; id < FACTS_END; id++)
 		facts_set(&facts, id, asg);
-	facts.tags_have = FACTS_PRESENT;
+	FACTS_AT(&facts, FACTS_TAGS)->have = FACTS_PRESENT;
 	for (int i = 0; i < TAGS_MAX; i++) {
 		snprintf(key, sizeof(key), "k%d", i);
-		tags_add(&facts.tags, key, value, i < 15 ? sizeof(value) : 0);
+		tags_add(&facts.tags, key, value, TAG_VALUE_MAX);
 	}
 	sb_init(&sb, json, sizeof(json));
 	facts_json(&facts, &sb);
@@ -261,38 +259,33 @@ static void test_parse_checks_again(void **state)
 
 	(void)state;
 	assert_int_equal(facts_parse(mixed, sizeof(mixed) - 1, &facts), 0);
-	assert_int_equal(facts_get(&facts, FACT_INSTANCE_ID)->have, FACTS_UNKNOWN);
-	assert_int_equal(facts_get(&facts, FACT_REGION)->have, FACTS_UNKNOWN);
-	assert_int_equal(facts_get(&facts, FACT_AZ)->have, FACTS_PRESENT);
+	assert_int_equal(FACTS_AT(&facts, FACT_INSTANCE_ID)->have, FACTS_UNKNOWN);
+	assert_int_equal(FACTS_AT(&facts, FACT_REGION)->have, FACTS_UNKNOWN);
+	assert_int_equal(FACTS_AT(&facts, FACT_AZ)->have, FACTS_PRESENT);
 	assert_int_equal(facts.tags.count, 1);
 	for (size_t i = 0; i < 6; i++)
 		assert_int_equal(facts_parse(broken[i], strlen(broken[i]), &facts), -EBADMSG);
-	assert_string_equal(facts_get(&facts, FACT_AZ)->text, "ap-northeast-2a");
+	assert_string_equal(FACTS_AT(&facts, FACT_AZ)->text, "ap-northeast-2a");
 }
 
 static void test_store_and_load(void **state)
 {
 	static struct facts facts, back;
-	struct facts_files files = { 0 };
 	char dir[] = "/tmp/wna-facts-XXXXXX", path[128];
-	struct stat before, after;
+	struct stat before;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(facts_load(dir, &back), -ENOENT);
 	sample(&facts);
-	assert_int_equal(facts_store(&files, dir, &facts), 0);
+	assert_int_equal(facts_store(dir, &facts), 0);
 	snprintf(path, sizeof(path), "%s/facts.json", dir);
 	assert_int_equal(stat(path, &before), 0);
 	assert_int_equal(before.st_mode & 07777, 0644);
-	/* Written only if it differs: the same file stays. */
-	assert_int_equal(facts_store(&files, dir, &facts), 0);
-	assert_int_equal(stat(path, &after), 0);
-	assert_int_equal(before.st_ino, after.st_ino);
 	facts_set(&facts, FACT_REGION, "ap-northeast-2");
-	assert_int_equal(facts_store(&files, dir, &facts), 0);
+	assert_int_equal(facts_store(dir, &facts), 0);
 	assert_int_equal(facts_load(dir, &back), 0);
-	assert_string_equal(facts_get(&back, FACT_REGION)->text, "ap-northeast-2");
+	assert_string_equal(FACTS_AT(&back, FACT_REGION)->text, "ap-northeast-2");
 
 	/* A link, or anything that is no file of ours, is not followed. */
 	unlink(path);
@@ -305,20 +298,16 @@ static void test_store_and_load(void **state)
 	snprintf(path, sizeof(path), "%s/facts.env", dir);
 	unlink(path);
 	rmdir(dir);
-	files = (struct facts_files){ 0 };
-	assert_int_equal(facts_store(&files, dir, &facts), -ENOENT);
+	assert_int_equal(facts_store(dir, &facts), -ENOENT);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shapes),
-		cmocka_unit_test(test_shape_text),
-		cmocka_unit_test(test_set),
-		cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_documents),
-		cmocka_unit_test(test_largest_fits),
-		cmocka_unit_test(test_parse_checks_again),
+		cmocka_unit_test(test_shapes),         cmocka_unit_test(test_names),
+		cmocka_unit_test(test_shape_text),     cmocka_unit_test(test_set),
+		cmocka_unit_test(test_tags),           cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_largest_fits),   cmocka_unit_test(test_parse_checks_again),
 		cmocka_unit_test(test_store_and_load),
 	};
 

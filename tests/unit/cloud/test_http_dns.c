@@ -16,7 +16,7 @@
 #include "../own_net.h"
 #include "clock.h"
 #include "http.h"
-#include "http_setup.h"
+#include "http_call.h"
 #include "server.h"
 
 /* Half of what the metric's sampling could bear; a joined resolver thread costs five
@@ -75,7 +75,7 @@ static int64_t longest_turn_us(struct http *http, const struct got *got, int cal
 	while (got->calls < calls && now < end) {
 		int64_t before = now;
 
-		http_wait(http, -1, 10);
+		http_wait(http, NULL, 0, 10);
 		now = clock_us();
 		if (now - before > longest)
 			longest = now - before;
@@ -102,7 +102,7 @@ static void test_late_name(void **state)
 	for (int i = 1; i <= 3; i++) {
 		assert_non_null(http_start(http, &lost, on_done, &got));
 		assert_in_range(longest_turn_us(http, &got, i), 0, STALL_MAX_US);
-		assert_int_equal(got.outcome, HTTP_NO_NAME);
+		assert_int_equal(got.outcome, HTTP_UNREACHED);
 	}
 	/* It was the server that was asked, and kept silent. */
 	assert_true(recv(black_hole, question, sizeof(question), 0) > 12);
@@ -123,15 +123,15 @@ static void test_given_up(void **state)
 		skip();
 	struct http_call *call = http_start(http, &lost, on_done, &got);
 
-	http_wait(http, -1, 10);
-	http_wait(http, -1, 10);
+	http_wait(http, NULL, 0, 10);
+	http_wait(http, NULL, 0, 10);
 	before = clock_us();
 	http_cancel(http, call);
 	assert_in_range(clock_us() - before, 0, STALL_MAX_US);
 	/* And one that is under way when all ends. */
 	assert_non_null(http_start(http, &lost, on_done, &got));
-	http_wait(http, -1, 10);
-	http_wait(http, -1, 10);
+	http_wait(http, NULL, 0, 10);
+	http_wait(http, NULL, 0, 10);
 	before = clock_us();
 	http_free(http);
 	assert_in_range(clock_us() - before, 0, STALL_MAX_US);

@@ -8,14 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "facts_file.h"
 #include "fake_http.h"
 #include "fake_worker.h"
 #include "identity.h"
-#include "imds.h"
 #include "log.h"
-#include "str.h"
-#include "tagwalk.h"
 
 #define META  "/latest/meta-data/"
 #define TAGS  META "tags/instance"
@@ -168,8 +164,7 @@ static void test_first_round(void **state)
 	assert_fact(&world, FACT_LIFE_CYCLE, "on-demand");
 	assert_fact(&world, FACT_TARGET_STATE, "InService");
 	assert_int_equal(fact(&world, FACT_TAGS)->value, 2);
-	assert_string_equal(identity_get(world.job)->vpc_id, "vpc-0123456789abcdef0");
-	assert_int_equal(identity_get(world.job)->target_state_at_ms, world.now);
+	assert_string_equal(identity_get(world.job)->region, "ap-northeast-2");
 	assert_int_equal(fake.puts, 1);
 
 	snprintf(path, sizeof(path), "%s/facts.env", world.dir);
@@ -301,13 +296,12 @@ static void test_changes(void **state)
 	fake_set(TAGS "/Colour", 200, "blue");
 	pass(&world, 75000);
 	assert_fact(&world, FACT_TARGET_STATE, "");
-	assert_true(identity_get(world.job)->target_state_known);
 	assert_string_equal(identity_get(world.job)->target_state, "");
 	assert_fact(&world, FACT_PUBLIC_IPV4, "52.219.1.2");
 	assert_int_equal(fact(&world, FACT_TAGS)->value, 3);
 	assert_int_equal(facts_load(world.dir, &facts), 0);
-	assert_string_equal(tags_value(&facts.tags, 1), "blue");
-	assert_int_equal(facts_get(&facts, FACT_TARGET_STATE)->have, FACTS_ABSENT);
+	assert_non_null(strstr(facts.tags.json, "\"Colour\": \"blue\""));
+	assert_int_equal(FACTS_AT(&facts, FACT_TARGET_STATE)->have, FACTS_ABSENT);
 	stop(&world);
 	world_free(&world);
 }
@@ -336,7 +330,7 @@ static void test_bad_bodies(void **state)
 		assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "instance-id"));
 		assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "in a row"));
 		assert_int_equal(world.worker.count[FACT_INSTANCE_ID], 0);
-		assert_string_equal(identity_get(world.job)->instance_id, "");
+		assert_null(identity_get(world.job)->instance_id);
 		assert_false(identity_get(world.job)->known);
 		/* The others are not held up, and it is asked again. */
 		assert_fact(&world, FACT_SUBNET_ID, "subnet-0123456789abcdef0");
@@ -404,7 +398,6 @@ static void test_outage_keeps_what_is_known(void **state)
 	assert_true(identity_get(world.job)->known);
 	assert_string_equal(identity_get(world.job)->instance_id, "i-0123456789abcdef0");
 	assert_string_equal(identity_get(world.job)->target_state, "InService");
-	assert_int_equal(identity_get(world.job)->target_state_at_ms, 0);
 	assert_string_equal(fact(&world, FACT_ASG)->text, "web");
 	assert_non_null(strstr(fact(&world, FACT_ASG)->why, "remembered"));
 	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_SILENT);
@@ -414,7 +407,6 @@ static void test_outage_keeps_what_is_known(void **state)
 	pass(&world, 61000);
 	assert_fact(&world, FACT_ASG, "web");
 	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
-	assert_true(identity_get(world.job)->target_state_at_ms > 0);
 	stop(&world);
 	world_free(&world);
 }
@@ -434,15 +426,15 @@ static void test_other_instance(void **state)
 	fake_set(META "placement/region", 500, "");
 	fake_set(TAGS, 500, "");
 	start(&world);
-	assert_string_equal(identity_get(world.job)->az, "ap-northeast-2a");
+	assert_string_equal(FACTS_AT(&world.job->facts, FACT_AZ)->text, "ap-northeast-2a");
 	pass(&world, 0);
 	assert_string_equal(identity_get(world.job)->instance_id, "i-0fedcba9876543210");
-	assert_string_equal(identity_get(world.job)->az, "");
+	assert_int_equal(FACTS_AT(&world.job->facts, FACT_AZ)->have, FACTS_UNKNOWN);
 	assert_false(identity_get(world.job)->known);
 	fake_set(META "placement/availability-zone", 200, "ap-northeast-2c");
 	fake_set(META "placement/region", 200, "ap-northeast-2");
 	pass(&world, 120000);
-	assert_string_equal(identity_get(world.job)->az, "ap-northeast-2c");
+	assert_fact(&world, FACT_AZ, "ap-northeast-2c");
 	assert_true(identity_get(world.job)->known);
 	stop(&world);
 	world_free(&world);
@@ -459,7 +451,6 @@ static void test_late_tag(void **state)
 	start(&world);
 	pass(&world, 0);
 	assert_true(identity_get(world.job)->known);
-	assert_true(identity_get(world.job)->asg_known);
 	assert_string_equal(identity_get(world.job)->asg, "");
 	assert_int_equal(fact(&world, FACT_TAGS)->value, -1);
 	assert_fact(&world, FACT_ASG, "");
@@ -498,7 +489,6 @@ static void test_tag_goes(void **state)
 	/* Taken out of the group. */
 	fake_set(STATE, 404, "");
 	pass(&world, 80000);
-	assert_true(identity_get(world.job)->asg_known);
 	assert_string_equal(identity_get(world.job)->asg, "");
 	assert_fact(&world, FACT_ASG, "");
 	/* Put into another. */
@@ -518,7 +508,6 @@ static void test_configured_group(void **state)
 	world_new(&world);
 	str_copy(world.worker.conf.imds.asg, sizeof(world.worker.conf.imds.asg), "mine");
 	start(&world);
-	assert_true(identity_get(world.job)->asg_known);
 	assert_string_equal(identity_get(world.job)->asg, "mine");
 	pass(&world, 200000);
 	assert_string_equal(identity_get(world.job)->asg, "mine");

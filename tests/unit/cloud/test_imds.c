@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "fake_http.h"
-#include "imds.h"
+#include "identity.h"
 #include "log.h"
 #include "str.h"
 
@@ -160,7 +160,7 @@ static void test_classify(void **state)
 	                 IMDS_CLASS_BAD);
 	assert_int_equal(classify(false, HTTP_ANSWERED, 200, ""), IMDS_CLASS_VALUE);
 	assert_int_equal(classify(true, HTTP_TIMED_OUT, 0, ""), IMDS_CLASS_SILENT);
-	assert_int_equal(classify(false, HTTP_NO_CONNECT, 0, ""), IMDS_CLASS_SILENT);
+	assert_int_equal(classify(false, HTTP_UNREACHED, 0, ""), IMDS_CLASS_SILENT);
 	assert_int_equal(classify(false, HTTP_TOO_LARGE, 0, ""), IMDS_CLASS_BAD);
 	assert_int_equal(classify(false, HTTP_BROKEN, 0, ""), IMDS_CLASS_BAD);
 }
@@ -314,12 +314,10 @@ static void test_token_request(void **state)
 	assert_string_equal(fake.call->url, "http://169.254.169.254/latest/api/token");
 	assert_string_equal(fake.call->ttl, "21600");
 	assert_string_equal(fake.call->token, "");
-	assert_true(fake.call->local);
 	fake_deliver(0);
 	assert_string_equal(fake.call->method, "GET");
 	assert_string_equal(fake.call->token, "TOKEN-1==");
 	assert_string_equal(fake.call->ttl, "");
-	assert_true(fake.call->local);
 	imds_free(imds); /* with a request under way and an ask that waits */
 	assert_null(fake.call);
 	assert_false(asker.ask.waiting);
@@ -418,7 +416,7 @@ static void test_outages(void **state)
 		enum imds_state state;
 	} ills[] = {
 		{ HTTP_TIMED_OUT, HTTP_TIMED_OUT, 0, 0, IMDS_SILENT },
-		{ HTTP_NO_CONNECT, HTTP_NO_CONNECT, 0, 0, IMDS_SILENT },
+		{ HTTP_UNREACHED, HTTP_UNREACHED, 0, 0, IMDS_SILENT },
 		{ HTTP_ANSWERED, HTTP_TIMED_OUT, 0, 0, IMDS_SILENT },
 		{ HTTP_ANSWERED, HTTP_ANSWERED, 503, 503, IMDS_BUSY },
 		{ HTTP_ANSWERED, HTTP_ANSWERED, 429, 429, IMDS_BUSY },

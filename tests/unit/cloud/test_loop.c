@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 
 #include "clock.h"
-#include "loop.h"
+#include "push.h"
 #include "server.h"
 #include "str.h"
 #include "worker.h"

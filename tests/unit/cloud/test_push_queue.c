@@ -48,7 +48,7 @@ static void test_image_of_a_running_node(void **state)
 	run_for(10 * MINUTE);
 	assert_int_equal(w.taken_count, 0);
 	finish();
-	strcpy(w.identity.instance_id, "i-clone");
+	w.identity.instance_id = "i-clone";
 	w.mode = ANSWER_OK;
 	begin();
 	run_for(MINUTE);
@@ -151,7 +151,7 @@ static void test_queue_damaged_meanwhile(void **state)
 	w.mode = ANSWER_SILENCE;
 	run_for(10 * MINUTE);
 	finish();
-	snprintf(path, sizeof(path), "%s/queue.db", w.dir);
+	snprintf(path, sizeof(path), "%s/" QUEUE_FILE, w.dir);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	for (int i = 0; i < 40; i++)

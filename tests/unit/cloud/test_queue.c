@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "queue.h"
+#include "send.h"
 
 static char dir[64], file[96];
 static struct queue *queue;
@@ -28,7 +28,7 @@ enum { ERA = 7, MAX = 1000 };
 
 static void open_queue(int64_t max)
 {
-	queue = queue_open(dir, max, 0, 1700000000000);
+	queue = queue_open(dir, max, 0);
 	assert_non_null(queue);
 }
 
@@ -44,7 +44,7 @@ static int set_up(void **state)
 	strcpy(dir, "/tmp/wna-queue-XXXXXX");
 	if (mkdtemp(dir) == NULL)
 		return -1;
-	snprintf(file, sizeof(file), "%s/queue.db", dir);
+	snprintf(file, sizeof(file), "%s/" QUEUE_FILE, dir);
 	log_init("test", LOG_LEVEL_ERROR);
 	signal(SIGXFSZ, SIG_IGN);
 	open_queue(MAX);
@@ -76,8 +76,9 @@ static struct queue_entry entry(int64_t at_s)
 {
 	return (struct queue_entry){
 		.era = ERA,
-		.series = { "Web", "CPU", CWATCH_ASG, "web", 1 },
-		.datum = { .at_ms = at_s * 1000, .count = 2, .value = { { 10, 4 }, { 20, 6 } } },
+		.at_ms = at_s * 1000,
+		.space = "Web",
+		.datum = "{\"MetricName\":\"CPU\"}",
 	};
 }
 
@@ -98,14 +99,10 @@ static bool see(void *arg, const struct queue_entry *e)
 	struct seen *seen = arg;
 
 	assert_true(seen->count < 64);
-	assert_string_equal(e->series.space, "Web");
-	assert_string_equal(e->series.who, "web");
-	assert_int_equal(e->series.resolution, 1);
-	assert_int_equal(e->datum.count, 2);
-	assert_int_equal(e->datum.value[1].permille, 20);
-	assert_int_equal(e->datum.value[1].weight, 6);
+	assert_string_equal(e->space, "Web");
+	assert_string_equal(e->datum, "{\"MetricName\":\"CPU\"}");
 	seen->id[seen->count] = e->id;
-	seen->at_s[seen->count++] = e->datum.at_ms / 1000;
+	seen->at_s[seen->count++] = e->at_ms / 1000;
 	return seen->stop == 0 || seen->count < seen->stop;
 }
 
@@ -196,7 +193,7 @@ static void test_killed(void **state)
 	queue = NULL;
 	pid = fork();
 	if (pid == 0) {
-		queue = queue_open(dir, MAX, 0, 1700000000000);
+		queue = queue_open(dir, MAX, 0);
 		for (int i = 1; i <= 100; i++)
 			add(i);
 		raise(SIGKILL);
@@ -218,7 +215,7 @@ static void test_busy(void **state)
 
 	(void)state;
 	add(1);
-	second = queue_open(dir, MAX, 0, 1700000000000);
+	second = queue_open(dir, MAX, 0);
 	assert_non_null(second);
 	assert_string_not_equal(queue_trouble(second), "");
 	queue_close(second);
@@ -313,6 +310,7 @@ static void scribble(long at, const char *text, size_t len)
 	close(fd);
 }
 
+/* How many files lie in the folder beside the queue's own and its log. */
 static size_t set_asides(void)
 {
 	DIR *d = opendir(dir);
@@ -321,7 +319,8 @@ static size_t set_asides(void)
 
 	assert_non_null(d);
 	while ((item = readdir(d)) != NULL)
-		count += strncmp(item->d_name, "queue.db.corrupt-", 17) == 0;
+		count += item->d_name[0] != '.' && strcmp(item->d_name, QUEUE_FILE) != 0 &&
+		         strcmp(item->d_name, QUEUE_FILE "-wal") != 0;
 	closedir(d);
 	return count;
 }
@@ -379,7 +378,7 @@ static void test_truncated(void **state)
 	assert_true(lost() >= 1);
 }
 
-/* Somebody else's database is not touched. (One of a later version: test_queue_later.c.) */
+/* A database of another program's, or of an agent of another format. */
 static void test_not_ours(void **state)
 {
 	sqlite3 *db;
@@ -388,19 +387,12 @@ static void test_not_ours(void **state)
 	queue_close(queue);
 	unlink(file);
 	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "CREATE TABLE x(y)", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "CREATE TABLE datum(y)", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	open_queue(MAX);
 	assert_int_equal(set_asides(), 1);
 	add(1);
 	assert_int_equal(queue_count(queue), 1);
-	queue_close(queue);
-	/* Of another version, but not a later one: there has been none. */
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = -1", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	open_queue(MAX);
-	assert_int_equal(queue_count(queue), 0);
 	assert_int_equal(lost(), 1);
 }
 
@@ -408,13 +400,13 @@ static void test_not_ours(void **state)
 static void test_damaged_row(void **state)
 {
 	static const char *const sql[] = {
-		"UPDATE datum SET samples = x'00' WHERE at_ms = 2000",
-		"UPDATE datum SET dimension = 9 WHERE at_ms = 3000",
-		"UPDATE datum SET who = '' WHERE at_ms = 4000",
-		"UPDATE datum SET who = printf('%.400c', 'x') WHERE at_ms = 5000",
-		"UPDATE datum SET resolution = 7 WHERE at_ms = 6000",
+		"UPDATE datum SET datum = '' WHERE at_ms = 2000",
+		"UPDATE datum SET datum = '{}' WHERE at_ms = 3000",
+		"UPDATE datum SET datum = '{\"Metric' WHERE at_ms = 4000",
+		"UPDATE datum SET datum = x'7b22613a80227d' WHERE at_ms = 5000",
+		"UPDATE datum SET space = '' WHERE at_ms = 6000",
 		"UPDATE datum SET at_ms = -5 WHERE at_ms = 7000",
-		"UPDATE datum SET samples = 12 WHERE at_ms = 8000",
+		"UPDATE datum SET space = printf('%.400c', 'x') WHERE at_ms = 8000",
 	};
 	sqlite3 *db;
 
@@ -449,12 +441,12 @@ static void test_disk_full(void **state)
 	assert_string_not_equal(queue_trouble(queue), "");
 	assert_int_equal(queue_count(queue), 4);
 	assert_int_equal(newest(9).at_s[0], 4);
-	queue_turn(queue, now += QUEUE_RETRY_MS, 1700000000000); /* still full */
+	queue_turn(queue, now += QUEUE_RETRY_MS); /* still full */
 	assert_string_not_equal(queue_trouble(queue), "");
 	limit_files(RLIM_INFINITY);
-	queue_turn(queue, now + 1000, 1700000000000); /* too early to look again */
+	queue_turn(queue, now + 1000); /* too early to look again */
 	assert_string_not_equal(queue_trouble(queue), "");
-	queue_turn(queue, now += QUEUE_RETRY_MS, 1700000000000);
+	queue_turn(queue, now += QUEUE_RETRY_MS);
 	assert_string_equal(queue_trouble(queue), "");
 	struct seen seen = newest(9);
 	assert_int_equal(seen.count, 4);
@@ -477,7 +469,7 @@ static void test_full_at_start(void **state)
 	assert_string_not_equal(queue_trouble(queue), "");
 	assert_int_equal(newest(9).count, 1);
 	limit_files(RLIM_INFINITY);
-	queue_turn(queue, QUEUE_RETRY_MS, 1700000000000);
+	queue_turn(queue, QUEUE_RETRY_MS);
 	assert_string_equal(queue_trouble(queue), "");
 	reopen();
 	assert_int_equal(newest(9).count, 1);
@@ -501,7 +493,7 @@ static void test_full_when_removing(void **state)
 	assert_int_equal(newest(9).count, 0);
 	assert_int_equal(queue_count(queue), 1);
 	limit_files(RLIM_INFINITY);
-	queue_turn(queue, QUEUE_RETRY_MS, 1700000000000);
+	queue_turn(queue, QUEUE_RETRY_MS);
 	assert_int_equal(newest(9).count, 1);
 	assert_int_equal(newest(9).at_s[0], 1);
 	assert_int_equal(lost(), 0);
@@ -523,7 +515,7 @@ static void test_no_folder(void **state)
 	assert_int_equal(queue_count(queue), QUEUE_MEMORY_MAX);
 	assert_int_equal(lost(), 5); /* the oldest, and counted */
 	assert_int_equal(mkdir(dir, 0700), 0);
-	queue_turn(queue, now += QUEUE_RETRY_MS, 1700000000000);
+	queue_turn(queue, now += QUEUE_RETRY_MS);
 	assert_string_equal(queue_trouble(queue), "");
 	assert_int_equal(queue_count(queue), QUEUE_MEMORY_MAX);
 	reopen();

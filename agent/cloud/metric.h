@@ -1,0 +1,154 @@
+/*
+ * The metric's pure parts: reading /proc/stat, making data of samples, AWS's time, and which
+ * series are pushed.
+ */
+#ifndef CLOUD_METRIC_H
+#define CLOUD_METRIC_H
+
+#include "identity.h"
+
+/*
+ * cpu.c: how busy the processors were, by the first line of /proc/stat, read once a second.
+ * The fields are those of proc(5) and of the kernel's fs/proc/stat.c.
+ */
+
+/* Counters since boot, in ticks. The kernel moves time between idle and iowait, and iowait
+ * alone may run backwards: the two are one counter here. */
+struct cpu_times {
+	uint64_t busy, idle;
+};
+
+/*
+ * Reads the line "cpu ..." at the beginning of /proc/stat. Strict: a whole line, decimal
+ * numbers separated by blanks, at least the eight fields up to steal, which counts as busy.
+ * What follows them (guest time, which is in user and nice already) must be numbers and is
+ * left out.
+ */
+bool cpu_parse(const char *text, struct cpu_times *ret);
+
+/* The busy share between two readings in thousandths, 0..1000. False if there is none: no
+ * time went by, or a counter ran backwards. */
+bool cpu_busy(const struct cpu_times *before, const struct cpu_times *after,
+              unsigned *ret_permille);
+
+struct cpu {
+	const char *path;
+	int fd; /* kept open; -1 until it can be opened */
+	bool has_base;
+	struct cpu_times base;
+	int64_t base_ms; /* monotonic, of the last reading, good or not */
+};
+
+struct cpu_sample {
+	unsigned permille;
+	int64_t span_ms; /* the time that it covers, up to now; at least 1 */
+};
+
+/* Keeps `path`. Takes the first reading; the first sample is one second away. */
+void cpu_init(struct cpu *cpu, const char *path, int64_t now_ms);
+void cpu_fini(struct cpu *cpu);
+
+/* When the next sample is due: at the next whole second of monotonic time, but not after a
+ * few ticks only. */
+int64_t cpu_deadline(const struct cpu *cpu);
+
+/* 0 with *ret; -EAGAIN if this reading gave no information; -EBADMSG if the file is not
+ * /proc/stat; -errno of open or read. Reads kernel memory: does not block. */
+int cpu_sample(struct cpu *cpu, int64_t now_ms, struct cpu_sample *ret);
+
+/*
+ * metric.c, windows: the samples of one push window become the Values and Counts of one datum
+ * of CloudWatch's (API_MetricDatum: at most 150 unique values). Windows are aligned to
+ * multiples of the push period on AWS's clock.
+ */
+enum { DATUM_VALUES_MAX = 150 };
+
+struct datum {
+	int64_t at_ms; /* start of the window, Unix ms: CloudWatch's Timestamp */
+	unsigned count;
+	struct datum_value {
+		uint16_t permille; /* 0..1000, ascending, unique: tenths of a percent */
+		uint16_t weight;   /* seconds with this value; at least 1 */
+	} value[DATUM_VALUES_MAX];
+};
+
+/* The one open window. */
+struct series {
+	int64_t push_ms;
+	struct datum open; /* count 0: none */
+};
+
+/* Whether a sample whose middle lies at `at_ms` (Unix ms) belongs to the open window; true if
+ * no window is open. */
+bool series_fits(const struct series *series, int64_t at_ms);
+
+/*
+ * Adds a sample; the caller has closed a window that it does not fit. A late sample of k
+ * seconds counts k times (rounded, at least once), but never more than its window has
+ * seconds: a node that was stopped for an hour must not outweigh the others.
+ */
+void series_add(struct series *series, int64_t at_ms, const struct cpu_sample *sample);
+
+/* Closes the open window. False if there is none. */
+bool series_close(struct series *series, struct datum *ret);
+
+/*
+ * metric.c, AWS's time. AWS refuses a request signed more than five minutes off (IAM User
+ * Guide, "Signing AWS API requests"), and believes a datum with a wrong timestamp. The Date
+ * header of AWS's answers is the truth; the wall clock plus the skew learned from it signs
+ * requests and stamps data.
+ *
+ * A skew holds for one era: the time in which the wall clock runs along with the monotonic
+ * one. When the clock is set, a new era begins, and the clock is believed until AWS says
+ * otherwise, since clocks are set to correct them (chrony, a resume from hibernation). If it
+ * is wrong by more than five minutes, the next push is refused, nothing wrong is stored, and
+ * the data sampled meanwhile is moved to its true time before it is sent again.
+ *
+ * Data of an era in which AWS has not told the time moves with the clock into the next era.
+ * (After a resume from hibernation that is wrong; it concerns only data sampled before AWS's
+ * first answer since the start.)
+ */
+enum { SKEW_STEP_MS = 2000 }; /* below this neither a step nor a skew counts */
+
+struct skew {
+	bool started;
+	int64_t offset_ms; /* wall clock less monotonic clock, when last looked */
+	int64_t step_ms;   /* by which the clock was set when the era began; 0 = the first */
+	int64_t era;       /* differs between any two eras, also over restarts */
+	int64_t ms;        /* AWS's clock less the wall clock; 0 below SKEW_STEP_MS */
+	bool known;        /* AWS has told the time in this era */
+};
+
+/* Looks at the clocks. True if the wall clock was set since the last look, by `step_ms`, and
+ * at the first look. `random` is any 32 random bits. */
+bool skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms, uint32_t random);
+
+/*
+ * Learns from an answer: its Date header (`date_ms`, whole seconds; 0 = none) was written
+ * about the middle of the `took_ms` after the wall clock said `sent_ms`. Returns the change
+ * of `ms`.
+ */
+int64_t skew_learn(struct skew *skew, int64_t date_ms, int64_t sent_ms, int64_t took_ms);
+
+/*
+ * metric.c, the gate: which series this node may push now. The Auto Scaling group scales on
+ * its series, and CloudWatch averages everything in it: a node writes only while it is in
+ * service (target state InService) and if it has been healthy once since boot. Later ill
+ * health does not stop it, since a group without data does not scale at all. An instance with
+ * neither the group's tag nor a target state is in no group and has a series of its own.
+ */
+enum dimension { DIMENSION_ASG, DIMENSION_INSTANCE, DIMENSION_MAX };
+
+struct gate {
+	char who[DIMENSION_MAX][LIMIT_HOST]; /* the dimension's value, zeros behind it; empty =
+	                                      * not pushed */
+	enum push_state state; /* PUSH_OK: nothing is held back; else OFF, STARTING or HELD */
+	char why[LIMIT_FACT_WHY];
+};
+
+/* `healthy`: /healthz has been 200 since boot. */
+void gate_decide(const struct conf_metrics *conf, const struct identity *identity, bool healthy,
+                 struct gate *ret);
+bool gate_open(const struct gate *gate);
+
+#endif
