@@ -1,12 +1,12 @@
 /*
  * wna-cloud: who this node is, its credentials, and the metric that its group
- * scales on. Resident, started by wnad as user wna-cloud. Blocks in loop.c's one
+ * scales on. Resident, started by wnad as user wna-cloud. Blocks in cloud_loop.c's one
  * wait; late names are left to libcurl's threads.
  */
 #include <malloc.h>
 #include <signal.h>
 
-#include "push.h"
+#include "cloud_push.h"
 
 static const struct loop_places places = {
 	.run_dir = CONF_RUN_DIR "/cloud",

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "creds.h"
+#include "cloud_creds.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "send.h"
+#include "cloud_send.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

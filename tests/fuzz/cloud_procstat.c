@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metric.h"
+#include "cloud_metric.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,7 +13,7 @@ def test_variables_for_others_are_in_the_manual() -> None:
     made = set(re.findall(r'"(WNA_[A-Z0-9_]+)"', (agent / "hook/environment.c").read_text()))
     names = dict(re.findall(r'\[(FACT_\w+)\] = \{ "([-a-z0-9]+)"', (agent / "base/names.c").read_text()))
     made |= {"WNA_" + names[fact].upper().replace("-", "_")
-             for fact in re.findall(r"ROW\((FACT_\w+)\)", (agent / "cloud/facts.c").read_text())}
+             for fact in re.findall(r"ROW\((FACT_\w+)\)", (agent / "cloud/cloud_facts.c").read_text())}
     manual = (ROOT / "packaging/man/web-node-agent.7").read_text()
     told = set(re.findall(r"\bEv (WNA_[A-Z0-9_]+)", manual))
     assert len(made) > 15 and told - {"WNA_RDS_"} == made

@@ -1,5 +1,5 @@
 /*
- * http.h without a network, for tests in virtual time: http_start keeps one
+ * cloud_http.h without a network, for tests in virtual time: http_start keeps one
  * request, fake_deliver answers it from what the test has laid out. It speaks
  * IMDSv2 like the service does, tokens included, and can be made ill.
  */
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http.h"
+#include "cloud_http.h"
 
 enum { FAKE_PATHS = 96 };
 

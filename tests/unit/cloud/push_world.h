@@ -1,7 +1,7 @@
 /*
  * A world for push in virtual time: two clocks, a /proc/stat that ticks, and a
  * CloudWatch that answers as the test says and remembers what it accepted. The
- * functions of http.h, creds.h and worker.h that push uses are replaced here, at
+ * functions of cloud_http.h, cloud_creds.h and worker.h that push uses are replaced here, at
  * link time. An hour takes milliseconds.
  */
 #ifndef TEST_PUSH_WORLD_H
@@ -25,10 +25,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cloud_creds.h"
+#include "cloud_push.h"
 #include "conf.h"
-#include "creds.h"
 #include "log.h"
-#include "push.h"
 #include "worker.h"
 
 #define UNUSED __attribute__((unused))
@@ -121,7 +121,7 @@ ssize_t getrandom(void *ret, size_t size, unsigned flags)
 	return (ssize_t)size;
 }
 
-/* http.h */
+/* cloud_http.h */
 
 static const char *header(const struct http_request *request, const char *name)
 {
@@ -297,7 +297,7 @@ void http_cancel(struct http *http, struct http_call *call)
 		w.pending = false;
 }
 
-/* creds.h */
+/* cloud_creds.h */
 
 const struct creds *creds_get(const struct creds_store *store)
 {

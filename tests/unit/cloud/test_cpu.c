@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "metric.h"
+#include "cloud_metric.h"
 
 #define NL "\ncpu0 1 2 3\n"
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "creds.h"
+#include "cloud_creds.h"
 #include "fake_http.h"
 #include "fake_worker.h"
 #include "log.h"

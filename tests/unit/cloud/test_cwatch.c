@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "send.h"
+#include "cloud_send.h"
 
 static const struct conf_metrics conf = { .name = "CPU", .resolution = 1 };
 

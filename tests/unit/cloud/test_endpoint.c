@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "send.h"
+#include "cloud_send.h"
 
 static struct conf_metrics conf;
 static struct {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "aws_name.h"
-#include "identity.h"
+#include "cloud_identity.h"
 
 static void test_shapes(void **state)
 {

@@ -1,4 +1,4 @@
-/* http.h against a scripted server on loopback, in real time, without a sleep. */
+/* cloud_http.h against a scripted server on loopback, in real time, without a sleep. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "http.h"
+#include "cloud_http.h"
 #include "server.h"
 
 struct got {

@@ -15,12 +15,12 @@
 
 #include "../own_net.h"
 #include "clock.h"
-#include "http.h"
-#include "http_call.h"
+#include "cloud_http.h"
+#include "cloud_http_call.h"
 #include "server.h"
 
 /* Half of what the metric's sampling could bear; a joined resolver thread costs five
- * seconds and more, or what http.c bounds it to. */
+ * seconds and more, or what cloud_http.c bounds it to. */
 enum { STALL_MAX_US = HTTP_LETS_RESOLVER_GO ? 250 * 1000 : 8000 * 1000 };
 
 static int black_hole = -1;

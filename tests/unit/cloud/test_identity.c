@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cloud_identity.h"
 #include "fake_http.h"
 #include "fake_worker.h"
-#include "identity.h"
 #include "log.h"
 
 #define META  "/latest/meta-data/"

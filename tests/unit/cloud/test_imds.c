@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "cloud_identity.h"
 #include "fake_http.h"
-#include "identity.h"
 #include "log.h"
 #include "str.h"
 

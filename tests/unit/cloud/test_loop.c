@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 
 #include "clock.h"
-#include "push.h"
+#include "cloud_push.h"
 #include "server.h"
 #include "str.h"
 #include "worker.h"

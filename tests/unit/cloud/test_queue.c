@@ -18,8 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cloud_send.h"
 #include "log.h"
-#include "send.h"
 
 static char dir[64], file[96];
 static struct queue *queue;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "metric.h"
+#include "cloud_metric.h"
 
 static void add(struct series *series, int64_t at_ms, unsigned permille, int64_t span_ms)
 {

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "send.h"
+#include "cloud_send.h"
 
 enum { HEADERS_MAX = 8 };
 
@@ -65,7 +65,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct http_header *)a)->name, ((const struct http_header *)b)->name);
 }
 
-/* As push_request.c makes it: names in lower case and sorted, with date and token. */
+/* As cloud_push_request.c makes it: names in lower case and sorted, with date and token. */
 static size_t take_headers(const cJSON *array, const char *date, const char *token,
                            struct http_header *ret, char names[HEADERS_MAX][64])
 {

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "identity.h"
+#include "cloud_identity.h"
 #include "log.h"
 
 #define TAGS_PATH "/latest/meta-data/tags/instance"

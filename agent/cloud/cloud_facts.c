@@ -5,7 +5,7 @@
 
 #include "aws_name.h"
 #include "clock.h"
-#include "identity.h"
+#include "cloud_identity.h"
 
 #define HEX   "([0-9a-f]{8}|[0-9a-f]{17})" /* of a resource's id */
 #define OCTET "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"

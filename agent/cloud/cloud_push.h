@@ -5,8 +5,8 @@
 #ifndef CLOUD_PUSH_H
 #define CLOUD_PUSH_H
 
-#include "creds.h"
-#include "send.h"
+#include "cloud_creds.h"
+#include "cloud_send.h"
 #include "worker.h"
 
 struct push;
@@ -48,14 +48,14 @@ void push_refresh(struct push *push);
 void push_free(struct push *push, int64_t now_ms);
 
 /*
- * loop.c: wna-cloud's one loop, apart from main() for a test that runs it whole. It runs
+ * cloud_loop.c: wna-cloud's one loop, apart from main() for a test that runs it whole. It runs
  * until SIGTERM or SIGINT, which the caller must have blocked before any thread is made. Returns
  * the process' exit code: 0, WORKER_EXIT_REOPEN, or 1 if there was not memory enough to begin.
  * The closing of fd 3 ends the process from within (worker.h).
  */
 int loop_run(const struct worker *worker, const struct loop_places *places);
 
-/* From here on: the inside, for push.c, push_send.c and push_request.c. */
+/* From here on: the inside, for cloud_push.c, cloud_push_send.c and cloud_push_request.c. */
 enum {
 	/* Data in one request: the newest always, older ones as long as that works.
 	 * Starts small, doubles with each success and falls back with each failure: a
@@ -114,10 +114,10 @@ struct push {
 	int64_t facts_ms; /* when all facts were last sent */
 };
 
-/* push.c: AWS's clock turned out to differ by this from what was believed. */
+/* cloud_push.c: AWS's clock turned out to differ by this from what was believed. */
 void push_shift(struct push *push, int64_t by_ms);
 
-/* push_send.c */
+/* cloud_push_send.c */
 void send_init(struct push_send *send);
 /* New data is queued: push it within `delay_ms`, unless a back-off is running. */
 void send_kick(struct push *push, int64_t now_ms, int64_t delay_ms);
@@ -126,7 +126,7 @@ bool send_busy(const struct push *push);
 void send_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
 int64_t send_deadline(const struct push *push);
 
-/* push_request.c: builds, signs and starts one request of the newest data. 0, with
+/* cloud_push_request.c: builds, signs and starts one request of the newest data. 0, with
  * send->call, ids and count set; -ENODATA if nothing could be put in; -errno. */
 int request_start(struct push *push, const struct endpoint *endpoint, const struct creds *creds,
                   int64_t wall_ms);

@@ -3,7 +3,7 @@
  * in the answer's bytes, both bounded. Blocks on nothing; owns the copies of
  * headers and answer, which may hold credentials and leave no trace in the heap.
  */
-#include "http_call.h"
+#include "cloud_http_call.h"
 
 #include <stdio.h>
 #include <stdlib.h>

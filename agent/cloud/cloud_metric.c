@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "metric.h"
+#include "cloud_metric.h"
 
 /* Windows are at most 60 s long and samples at least 250 ms apart, one a second. */
 _Static_assert(DATUM_VALUES_MAX >= 2 * 60, "a window of 60 s must fit twice");

@@ -5,10 +5,10 @@
 #ifndef CLOUD_METRIC_H
 #define CLOUD_METRIC_H
 
-#include "identity.h"
+#include "cloud_identity.h"
 
 /*
- * cpu.c: how busy the processors were, by the first line of /proc/stat, read once a second.
+ * cloud_cpu.c: how busy the processors were, by the first line of /proc/stat, read once a second.
  * The fields are those of proc(5) and of the kernel's fs/proc/stat.c.
  */
 
@@ -57,7 +57,7 @@ int64_t cpu_deadline(const struct cpu *cpu);
 int cpu_sample(struct cpu *cpu, int64_t now_ms, struct cpu_sample *ret);
 
 /*
- * metric.c, windows: the samples of one push window become the Values and Counts of one datum
+ * cloud_metric.c, windows: the samples of one push window become the Values and Counts of one datum
  * of CloudWatch's (API_MetricDatum: at most 150 unique values). Windows are aligned to
  * multiples of the push period on AWS's clock.
  */
@@ -93,7 +93,7 @@ void series_add(struct series *series, int64_t at_ms, const struct cpu_sample *s
 bool series_close(struct series *series, struct datum *ret);
 
 /*
- * metric.c, AWS's time. AWS refuses a request signed more than five minutes off (IAM User
+ * cloud_metric.c, AWS's time. AWS refuses a request signed more than five minutes off (IAM User
  * Guide, "Signing AWS API requests"), and believes a datum with a wrong timestamp. The Date
  * header of AWS's answers is the truth; the wall clock plus the skew learned from it signs
  * requests and stamps data.
@@ -131,7 +131,7 @@ bool skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms, uint32_t rand
 int64_t skew_learn(struct skew *skew, int64_t date_ms, int64_t sent_ms, int64_t took_ms);
 
 /*
- * metric.c, the gate: which series this node may push now. The Auto Scaling group scales on
+ * cloud_metric.c, the gate: which series this node may push now. The Auto Scaling group scales on
  * its series, and CloudWatch averages everything in it: a node writes only while it is in
  * service (target state InService) and if it has been healthy once since boot. Later ill
  * health does not stop it, since a group without data does not scale at all. An instance with

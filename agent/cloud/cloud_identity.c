@@ -2,7 +2,7 @@
  * Run by wna-cloud. Blocks on nothing but the writing of two small files in /run. Owns what is
  * known of this node, and keeps it while the metadata service is away (static stability).
  */
-#include "identity.h"
+#include "cloud_identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,14 +5,14 @@
 #ifndef CLOUD_IDENTITY_H
 #define CLOUD_IDENTITY_H
 
+#include "cloud_http.h"
 #include "conf.h"
 #include "fact.h"
-#include "http.h"
 #include "str.h"
 #include "worker.h"
 
 /*
- * imds_rules.c: the pure half of the session with the metadata service: where to ask, what an
+ * cloud_imds_rules.c: the pure half of the session with the metadata service: where to ask, what an
  * answer means, when to ask again. After "Use the Instance Metadata Service" and "IMDSv2" (EC2
  * User Guide) and the SDKs' reference guide for the variables' names.
  */
@@ -69,7 +69,7 @@ bool imds_token_valid(const char *body, size_t len);
 int64_t imds_renew_ms(int64_t ttl_s, uint32_t random);
 
 /*
- * imds.c: one session with the instance metadata service, version 2 only: a token, kept
+ * cloud_imds.c: one session with the instance metadata service, version 2 only: a token, kept
  * fresh, and one question at a time. It never gives up.
  */
 struct imds;
@@ -116,7 +116,7 @@ int64_t imds_deadline(const struct imds *imds); /* INT64_MAX: nothing to do */
 enum imds_state imds_state(const struct imds *imds, const char **ret_why);
 
 /*
- * facts.c: what the metadata service has said of this node. Plain memory, no pointers. Shapes
+ * cloud_facts.c: what the metadata service has said of this node. Plain memory, no pointers. Shapes
  * after the EC2 User Guide's "Instance metadata categories" and the patterns of the services'
  * API references; types and states are not named, since AWS may add some.
  */
@@ -186,7 +186,7 @@ bool shape_tag_key(const char *text); /* as allowed for tags in the metadata, 1.
 bool shape_text(const char *body, size_t len, char *ret, size_t size);
 
 /*
- * identity_report.c: two files for other programs on the node; the next wna-cloud starts from
+ * cloud_identity_report.c: two files for other programs on the node; the next wna-cloud starts from
  * the first one while the metadata service does not answer.
  *
  *	facts.json  {"instance-id": "i-0abc...", "public-ipv4": null, ...,
@@ -214,14 +214,14 @@ int facts_store(const char *dir, const struct facts *facts);
 int facts_load(const char *dir, struct facts *ret);
 
 /*
- * tagwalk.c: the instance's tags: the list of keys, then each key's value. A walk that fails
+ * cloud_tagwalk.c: the instance's tags: the list of keys, then each key's value. A walk that fails
  * leaves the tags as they were and starts anew later: the tags are always of one walk.
  */
 struct tagwalk {
 	struct imds *imds;
 	struct facts *facts; /* the tags are this file's; FACTS_TAGS is about whole walks */
 	int64_t refresh_ms;
-	bool changed; /* set here, taken back by identity.c */
+	bool changed; /* set here, taken back by cloud_identity.c */
 	/* the walk under way */
 	struct imds_ask ask;
 	char keys[IMDS_BODY_MAX + 1]; /* the listing, a key a line */
@@ -234,7 +234,7 @@ void tagwalk_init(struct tagwalk *walk, struct imds *imds, struct facts *facts, 
 void tagwalk_turn(struct tagwalk *walk, int64_t now_ms);
 int64_t tagwalk_deadline(const struct tagwalk *walk);
 
-/* identity.c: asks for one item after the other, each again at its own jittered time. */
+/* cloud_identity.c: asks for one item after the other, each again at its own jittered time. */
 
 /* What the metric needs of it. Texts are NULL until they are known, "" if there is none. */
 struct identity {
@@ -277,7 +277,7 @@ const struct identity *identity_get(const struct identity_job *job);
 /* Sends all facts of this job again (MSG_REFRESH). */
 void identity_refresh(struct identity_job *job);
 
-/* identity_report.c, too: sends one text fact, the tags, FACT_IMDS, unless unknown. */
+/* cloud_identity_report.c, too: sends one text fact, the tags, FACT_IMDS, unless unknown. */
 void identity_send_text(const struct identity_job *job, enum fact_id id);
 void identity_send_tags(const struct identity_job *job);
 void identity_send_state(struct identity_job *job, bool again); /* else only if it changed */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "send.h"
+#include "cloud_send.h"
 
 /* Each code between two blanks. */
 static const struct {

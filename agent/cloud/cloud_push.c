@@ -3,7 +3,7 @@
  * sent. Never waits; the queue may block on the local disk. Owns the queue and the descriptor
  * of /proc/stat.
  *
- * Data is stamped with AWS's time as far as it is known (metric.h), and moved when it turns
+ * Data is stamped with AWS's time as far as it is known (cloud_metric.h), and moved when it turns
  * out to be another. The first window of a series is closed after its first sample, and a new
  * node is seen at once; the rest of that window becomes a second datum with the same
  * timestamp and other samples.
@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "cloud_push.h"
 #include "log.h"
-#include "push.h"
 
 #define HEALTHY_FILE "healthy"
 

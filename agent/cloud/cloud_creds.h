@@ -9,7 +9,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "identity.h"
+#include "cloud_identity.h"
 
 struct creds {
 	char access_key[129];
@@ -18,7 +18,7 @@ struct creds {
 	int64_t expires_wall_ms; /* 0 = never */
 };
 
-/* creds.c: the chain, and the life of what it has found. */
+/* cloud_creds.c: the chain, and the life of what it has found. */
 struct creds_store;
 
 /*
@@ -52,7 +52,7 @@ void creds_refresh(struct creds_store *store);
  * WORKER_EXIT_REOPEN. */
 bool creds_want_reopen(const struct creds_store *store);
 
-/* creds_source.c: the places where they come from, for creds.c alone. */
+/* cloud_creds_source.c: the places where they come from, for cloud_creds.c alone. */
 
 /* What the environment says, read once: secrets in it are overwritten. */
 struct creds_env {
@@ -87,7 +87,7 @@ enum creds_file_look {
 enum creds_file_look creds_file_look(const struct creds_file *file);
 
 /*
- * creds_parse.c: credentials as texts: shapes, times, the JSON of the metadata service, the
+ * cloud_creds_parse.c: credentials as texts: shapes, times, the JSON of the metadata service, the
  * shared file. Pure; nothing is kept, and what was allocated on the way is wiped.
  */
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "send.h"
+#include "cloud_send.h"
 
 const char *cwatch_dimension_name(enum dimension dimension)
 {

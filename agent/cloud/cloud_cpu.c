@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "metric.h"
+#include "cloud_metric.h"
 
 enum {
 	SECOND_MS = 1000,

@@ -1,5 +1,5 @@
 /*
- * Run by wna-cloud. Blocks on nothing: requests go through http.h. Owns the
+ * Run by wna-cloud. Blocks on nothing: requests go through cloud_http.h. Owns the
  * session token, which is a secret and is wiped when it is replaced.
  */
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "identity.h"
+#include "cloud_identity.h"
 #include "log.h"
 
 struct imds {

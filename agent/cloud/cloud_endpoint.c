@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "send.h"
+#include "cloud_send.h"
 #include "url.h"
 
 static bool is_true(const char *value)

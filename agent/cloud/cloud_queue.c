@@ -1,5 +1,5 @@
 /*
- * Run by wna-cloud. May block on the local disk (see store.c). Owns the database and
+ * Run by wna-cloud. May block on the local disk (see cloud_store.c). Owns the database and
  * what waits in memory while the disk is in trouble.
  */
 #include <assert.h>
@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cloud_send.h"
 #include "log.h"
-#include "send.h"
 
 enum { PATH_SIZE = LIMIT_PATH + sizeof QUEUE_FILE };
 

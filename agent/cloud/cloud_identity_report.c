@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "identity.h"
+#include "cloud_identity.h"
 #include "log.h"
 
 #define ASG_SOURCE "asg-source" /* there only if the group is configured */

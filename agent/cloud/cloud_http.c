@@ -5,7 +5,7 @@
  * seconds at most), and every request has an end. Owns the multi handle, its
  * connections and TLS sessions.
  */
-#include "http.h"
+#include "cloud_http.h"
 
 #include <assert.h>
 #include <curl/curl.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "http_call.h"
+#include "cloud_http_call.h"
 #include "str.h"
 
 enum {

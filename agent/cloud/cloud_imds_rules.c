@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "clock.h"
-#include "identity.h"
+#include "cloud_identity.h"
 #include "url.h"
 
 /* A variable that is set and not empty, else NULL. */

@@ -56,7 +56,7 @@ struct http_result {
 
 typedef void http_done(void *arg, const struct http_result *result);
 
-/* http.c. NULL if curl fails. No call may be under way when it is freed. */
+/* cloud_http.c. NULL if curl fails. No call may be under way when it is freed. */
 struct http *http_new(void);
 void http_free(struct http *http);
 
@@ -72,7 +72,7 @@ void http_cancel(struct http *http, struct http_call *call);
  * and calls what is done. Returns true if a descriptor is readable or closed. */
 bool http_wait(struct http *http, struct pollfd *fds, unsigned count, int64_t timeout_ms);
 
-/* http_call.c: the few response headers that are read, line by line as they arrive
+/* cloud_http_call.c: the few response headers that are read, line by line as they arrive
  * (RFC 9110: names in any case, Date in any of its three forms). */
 
 /* Forgets all: a new status line came, and what was before it was a 1xx. */

@@ -18,8 +18,8 @@
 #include <string.h>
 
 #include "clock.h"
+#include "cloud_push.h"
 #include "log.h"
-#include "push.h"
 
 void send_init(struct push_send *send)
 {

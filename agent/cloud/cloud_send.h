@@ -5,14 +5,14 @@
 #ifndef CLOUD_SEND_H
 #define CLOUD_SEND_H
 
+#include "cloud_http.h"
+#include "cloud_identity.h"
+#include "cloud_metric.h"
 #include "conf.h"
-#include "http.h"
-#include "identity.h"
-#include "metric.h"
 #include "str.h"
 
 /*
- * endpoint.c: configured, from the SDKs' environment variables, or the region's own (AWS
+ * cloud_endpoint.c: configured, from the SDKs' environment variables, or the region's own (AWS
  * General Reference, "Amazon CloudWatch endpoints and quotas"; the partitions are those of
  * botocore's partitions.json).
  */
@@ -35,7 +35,7 @@ int endpoint_find(const struct conf_metrics *conf, char *(*env)(const char *name
                   size_t why_size);
 
 /*
- * cwatch.c: PutMetricData over AWS JSON 1.0 (API_PutMetricData, API_MetricDatum; on the wire
+ * cloud_cwatch.c: PutMetricData over AWS JSON 1.0 (API_PutMetricData, API_MetricDatum; on the wire
  * as botocore's model of cloudwatch/2010-08-01 and Smithy's awsJson1_0 have it).
  */
 #define CWATCH_TARGET "GraniteServiceVersion20100801.PutMetricData"
@@ -70,7 +70,7 @@ int cwatch_body_add(struct cwatch_body *body, const char *space, int64_t at_ms, 
 /* Closes the JSON text. The body has at least one datum. */
 void cwatch_body_end(struct cwatch_body *body);
 
-/* cwatch_answer.c: what to do about an answer. The table of error codes is there. */
+/* cloud_cwatch_answer.c: what to do about an answer. The table of error codes is there. */
 enum cwatch_verdict {
 	CWATCH_ACCEPTED,
 	CWATCH_RETRY,     /* throttled, their failure, no answer: back off */
@@ -95,7 +95,7 @@ struct cwatch_answer {
 void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret);
 
 /*
- * sigv4.c: AWS Signature Version 4, for the one form of request that is sent: POST, the path
+ * cloud_sigv4.c: AWS Signature Version 4, for the one form of request that is sent: POST, the path
  * "/", no query ("Create a signed AWS API request" of the IAM User Guide,
  * reference_sigv-create-signed-request). Time is an argument: AWS's, not the machine's.
  */
@@ -125,7 +125,7 @@ bool sigv4_date(int64_t wall_ms, char ret[SIGV4_DATE]);
 int sigv4_sign(const struct sigv4_request *request, char ret[SIGV4_AUTHORIZATION]);
 
 /*
- * queue.c: what CloudWatch has not accepted yet, on disk with its original timestamps.
+ * cloud_queue.c: what CloudWatch has not accepted yet, on disk with its original timestamps.
  * Delivery is at least once: a datum is removed only after a 2xx; one whose acceptance was
  * not heard of, or could not be noted, is sent again.
  *
@@ -195,7 +195,7 @@ void queue_claim(struct queue *queue, const char *instance_id);
 void queue_turn(struct queue *queue, int64_t now_ms);
 
 /*
- * store.c: the queue's SQLite database, for queue.c alone. A write-ahead log with
+ * cloud_store.c: the queue's SQLite database, for cloud_queue.c alone. A write-ahead log with
  * synchronous = NORMAL: a commit is then one append without an fsync. A power cut may lose the last
  * windows but never damages the file, and a slow disk delays the samples least. The lock is
  * exclusive, which keeps the log's index in memory too (no -shm file). Pages are small and

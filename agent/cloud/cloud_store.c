@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "send.h"
+#include "cloud_send.h"
 
 enum { DAMAGED_MAX = 16 }; /* bad rows removed per visit; the rest next time */
 

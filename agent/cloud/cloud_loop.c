@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "cloud_push.h"
 #include "log.h"
-#include "push.h"
 
 enum { ALIVE_MS = 1000 };
 

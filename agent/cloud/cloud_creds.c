@@ -3,7 +3,7 @@
  * wiped when others replace them and at the end, and never go to a log or a fact; the name of
  * their source does.
  */
-#include "creds.h"
+#include "cloud_creds.h"
 
 #include <errno.h>
 #include <stdio.h>

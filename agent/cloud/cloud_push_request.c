@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "push.h"
+#include "cloud_push.h"
 
 enum { HEADERS_MAX = 7, CONNECT_MS = 3000, ANSWER_MAX = 16 * 1024 };
 

@@ -1,5 +1,5 @@
 /*
- * One request under way. For http.c, which runs it, and http_call.c, which sets it
+ * One request under way. For cloud_http.c, which runs it, and cloud_http_call.c, which sets it
  * up and takes the answer in.
  */
 #ifndef CLOUD_HTTP_CALL_H
@@ -7,7 +7,7 @@
 
 #include <curl/curl.h>
 
-#include "http.h"
+#include "cloud_http.h"
 
 /*
  * EL 9's libcurl, 7.76, has neither of these, and the agent is built with it too:

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "creds.h"
+#include "cloud_creds.h"
 
 /* A line of the shared file: the longest token and its key. */
 enum { LINE_MAX_BYTES = 4096 + 128 };

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "creds.h"
+#include "cloud_creds.h"
 
 enum { FILE_MAX = 64 * 1024 };
 
