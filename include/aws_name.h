@@ -15,4 +15,8 @@ bool aws_is_region(const char *text);
  * colon in front; what CloudWatch takes as a dimension's value (API_Dimension). */
 bool aws_is_group(const char *text);
 
+/* The DNS suffix of one of AWS's partitions ("amazonaws.com.cn"; botocore's
+ * endpoints.json, "dnsSuffix"). */
+bool aws_is_domain(const char *text);
+
 #endif

@@ -1,9 +1,10 @@
 /*
- * The configuration: a pointer-free struct that wnad fills from the INI files
- * (agent/conf/conf_load.h) and hands to every child as a sealed memfd.
+ * The configuration: a pointer-free struct that `wnactl load` fills from the INI files
+ * and writes as a snapshot (snapshot.h), which every process maps. One table of keys
+ * gives the parser, `wnactl check`, `wnactl config` and the manual page.
  *
- * A role is restarted on reload only if a part that it uses changed: the
- * parts are the members of struct conf.
+ * A process restarts on reload only if a part that it depends on changed: the parts
+ * are the members of struct conf.
  */
 #ifndef WNA_CONF_H
 #define WNA_CONF_H
@@ -38,8 +39,6 @@ struct conf_health {
 	int32_t max_connections;      /* 16..LIMIT_CONNECTIONS */
 	int64_t request_timeout_ms;   /* first byte to last byte of a request */
 	int64_t idle_timeout_ms;      /* keep-alive */
-	int64_t start_grace_ms;       /* facts not yet heard of count as good after a
-	                               * restart of the core that was healthy before */
 };
 
 /* [imds] */
@@ -165,12 +164,5 @@ struct conf {
 	struct conf_hooks hooks;
 	struct conf_metrics metrics;
 };
-
-/* A sealed, read-only memfd with the struct; fd or -errno. Caller closes. */
-int conf_to_memfd(const struct conf *conf);
-
-/* Maps what conf_to_memfd made: checks seals, mark and size. NULL with errno: EPROTO
- * if a wnad of another version made it, EINVAL if it is nothing of ours. */
-const struct conf *conf_from_fd(int fd);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * The facts: what the workers find out and the core decides on. One table
- * says for each fact its name, whose it is and how many instances it has.
+ * The facts: what the finders find out and the core decides on. One table gives
+ * the name of each fact, the role that owns it and its number of instances.
  *
- * A fact is an integer, a text and a reason. The core stamps its arrival with
- * its own monotonic clock, or believes the worker that it is older than that;
- * past its maximum age a fact is unknown, whatever it said. Every worker sends
- * each of its facts again at least once per period of its job, and all of them
- * on MSG_REFRESH.
+ * A fact is integers, a text and a reason, with the instant at which it was found
+ * and the instant from which on it has been so. Past its maximum age a fact is
+ * unknown, whatever it said; age is the only spelling of unknown. A finder says a
+ * fact only after it has found it since its own start, says it again at least once
+ * per period of its job, and says all its facts whenever it connects (hub.h).
  */
 #ifndef WNA_FACT_H
 #define WNA_FACT_H
@@ -14,20 +14,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hub.h"
 #include "limits.h"
-#include "msg.h"
 #include "role.h"
 
 enum fact_id {
 	FACT_NONE,
-
-	/* wnad */
-	FACT_CONF,  /* value: times loaded; text: the file; why: what was wrong with the
-	             * last attempt, empty if it was taken */
-	FACT_CHILD, /* slot: enum role; value: enum child_state; text: "pid 812, 3 restarts";
-	             * why: last obituary ("killed by signal 9 after 60 s") */
-	FACT_TRIES, /* value: attempts to load the configuration, good or bad; sent after
-	             * the outcome (FACT_CONF), so that who sees it grow may read that */
 
 	/* cloud: who am I. For the texts: value 1 = present, 0 = absent (a 404) */
 	FACT_IMDS, /* value: enum imds_state; why */
@@ -63,26 +55,23 @@ enum fact_id {
 	FACT_RDS_DNS, /* value: TTL in s, -1 = not resolved; text: addresses, comma-separated; why */
 	FACT_RDS_RTT,     /* value: round trip of the last query in us, -1 unknown */
 	FACT_RDS_VERSION, /* text: the server's version */
-	FACT_RDS_CHANGE,  /* value: how often the address changed since start;
-	                   * text: "10.16.6.137 -> 10.16.5.149"; why: the outage as an interval */
+	FACT_RDS_CHANGE,  /* value: number of the last change of the writer, an event; counts on
+	                  * over restarts of wna-rds, 0 = none yet;
+	                  * text: "10.16.6.137 -> 10.16.5.149"; why: the outage as an interval;
+	                  * more: enum rds_change_more */
 
-	/* mount */
-	FACT_MOUNT,       /* value: enum mount_state; text: what is mounted; why */
-	FACT_MOUNT_ID,    /* value: mount id (mountinfo field 1) of the right mount, else 0;
-	                   * text: its mark (mountinfo_mark), for ids are given anew at once */
+	/* mount: presence and sign of life are one report */
+	FACT_MOUNT,       /* value: enum mount_state; more: enum mount_more; text: what is mounted;
+	                   * why: what is wrong, or what a right mount covers */
 	FACT_MOUNT_GUARD, /* value: 1 bare directory immutable, 0 not (why) */
 
-	/* probe */
-	FACT_PROBE,    /* value: us the file system took to answer, or -errno; why */
-	FACT_PROBE_ID, /* value: mount id now topmost on the path, 0 = nothing, -1 = something
-	                * that cannot be read; text: its mark, as in FACT_MOUNT_ID */
+	/* check: one for each [check NAME] */
+	FACT_CHECK, /* text: NAME; value: enum check_state; more: enum check_more; why: of the
+	             * last result that was bad */
 
-	/* check: slot = index of the [check] section */
-	FACT_CHECK, /* value: us it took, or -errno; why */
-
-	/* hook */
-	FACT_HOOK, /* value: exit status of the first script that failed, 0 = all well;
-	                   * text: event and script; why */
+	/* hooks */
+	FACT_HOOK, /* an event. value: exit status of the first script that failed, 0 = all well;
+	            * more[0]: number of the event that was acted on; text: event and script; why */
 	FACT_MAX
 };
 
@@ -123,17 +112,56 @@ enum rds_state {
 	RDS_STATE_MAX
 };
 
+/* Places in FACT_RDS_CHANGE's more[]. */
+enum rds_change_more {
+	RDS_CHANGE_MIN_MS, /* how long writes were out, at least */
+	RDS_CHANGE_MAX_MS, /* and at most; -1 unknown */
+};
+
 enum mount_state {
-	MOUNT_STARTING,   /* not looked yet */
-	MOUNT_RIGHT,      /* what is configured is the topmost mount on the path; why: what
-	                   * it covers there, "mounted twice: ..." */
-	MOUNT_MISSING,    /* nothing mounted, the last attempt failed: why */
-	MOUNT_WRONG,      /* something else is mounted there; never covered: why */
+	MOUNT_ABSENT,     /* nothing is mounted on the path. why: why the last attempt failed, or
+	                   * that a mount was lost; empty: the first attempt is under way */
+	MOUNT_RIGHT,      /* what is configured is the topmost mount on the path */
+	MOUNT_WRONG,      /* something else is mounted there; it is never covered: why */
 	MOUNT_UNVERIFIED, /* something plausible is mounted, but it could not be proved
 	                   * (the target's name did not resolve): why */
-	MOUNT_ABSENT,     /* looked, nothing mounted, an attempt begins: no news to a core that
-	                   * knows more: MISSING and why, or WRONG */
 	MOUNT_STATE_MAX
+};
+
+/* Places in FACT_MOUNT's more[]. */
+enum mount_more {
+	MOUNT_SIGN,    /* the last probe of the mount that is there now: us it took, -errno
+	                * (-ENODEV: the path leads to another mount), or one of the two below */
+	MOUNT_SIGN_MS, /* monotonic: when this mount last answered; 0: not yet */
+	MOUNT_DOING,   /* enum mount_doing */
+	MOUNT_DUE_MS,  /* monotonic: when the next attempt or probe is due; 0: not planned; of
+	                * what is stuck: since when */
+};
+#define MOUNT_NOT_PROBED INT64_MIN       /* not yet */
+#define MOUNT_CAME_BACK  (INT64_MIN + 1) /* not yet, and the mount before it was lost */
+
+enum mount_doing {
+	MOUNT_IDLE,         /* waits for the next probe */
+	MOUNT_MOUNTING,     /* an attempt runs */
+	MOUNT_WAITING,      /* waits for the next attempt */
+	MOUNT_PROBING,      /* a probe runs */
+	MOUNT_HELPER_STUCK, /* an attempt survived SIGKILL: no second one beside it */
+	MOUNT_PROBE_STUCK,  /* the probe survived SIGKILL */
+	MOUNT_DOING_MAX
+};
+
+enum check_state {
+	CHECK_BAD,
+	CHECK_GOOD,
+	CHECK_UNDECIDED, /* bad results, too few since wna-check started: no news to a core that
+	                  * knows better */
+	CHECK_STATE_MAX
+};
+
+/* Places in FACT_CHECK's more[]. */
+enum check_more {
+	CHECK_LAST, /* the last result: us it took, or -errno */
+	CHECK_RUN,  /* how many results in a row were like the last one, at most 32 */
 };
 
 /* Lower-case names for logs, pages and files: "ok", "disabled" ...; "?" outside. */
@@ -146,7 +174,7 @@ const char *mount_state_name(int64_t state);
 struct fact_info {
 	const char *name; /* "instance-id": in logs and in /status */
 	enum role owner;  /* the only role it is taken from */
-	uint16_t slots;   /* instances: 1, ROLE_MAX or LIMIT_CHECKS */
+	uint16_t slots;   /* instances: 1, or LIMIT_CHECKS (by name) */
 };
 
 /* NULL for FACT_NONE and outside the range. */

@@ -25,7 +25,7 @@ enum {
 	LIMIT_TIMELINE = 64,       /* remembered changes */
 	LIMIT_HTTP_REQUEST = 1024, /* request line and headers of one request */
 	LIMIT_CONNECTIONS = 4096,  /* upper bound of health.max_connections */
-	LIMIT_CONTROL = 16,        /* wnactl sessions at a time */
+	LIMIT_PEERS = 40,          /* connections to the hub at a time */
 };
 
 #endif

@@ -30,6 +30,9 @@ void log_nonblocking(int fd);
 /* Messages dropped since start because the sink would have blocked. */
 unsigned long log_dropped(void);
 
+/* A change that is told at every log level, with a priority of syslog(3): 3 err to 6 info. */
+__attribute__((format(printf, 2, 3))) void log_flip(int priority, const char *format, ...);
+
 __attribute__((format(printf, 1, 2))) void log_error(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void log_warning(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void log_info(const char *format, ...);

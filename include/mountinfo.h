@@ -25,6 +25,9 @@ struct mountinfo {
  * path does not fit. */
 bool mountinfo_parse_line(const char *line, size_t len, struct mountinfo *ret);
 
+/* The next line of *text that is one; both move on behind it. False at the end. */
+bool mountinfo_next(const char **text, size_t *len, struct mountinfo *ret);
+
 /*
  * The topmost mount on exactly `path` (absolute, no "..", shorter than 512) in
  * the text of a mountinfo file: the one that a walk along the path comes to.

@@ -1,4 +1,4 @@
-/* The few fields of /proc/PID/stat (proc_pid_stat(5)) that wnad and wna-mount look at. */
+/* The few fields of /proc/PID/stat (proc_pid_stat(5)) that are looked at. */
 #ifndef WNA_PIDSTAT_H
 #define WNA_PIDSTAT_H
 
@@ -15,8 +15,5 @@ struct pidstat {
 /* Reads the entry `pid` (decimal, or "self") below the directory `proc`. Reading
  * this file waits for nobody, unlike cmdline. False: there is no such process. */
 bool pidstat_read(int proc, const char *pid, struct pidstat *ret);
-
-/* The text of such a file. False if it is none. */
-bool pidstat_parse(const char *text, struct pidstat *ret);
 
 #endif

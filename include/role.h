@@ -1,6 +1,5 @@
 /*
- * The processes. wnad's messages, the core's tables and the logs all name a
- * process by its role.
+ * The processes. Messages, tables and logs name a process by its role.
  */
 #ifndef WNA_ROLE_H
 #define WNA_ROLE_H
@@ -9,36 +8,26 @@
 #include <stdint.h>
 
 enum role {
-	ROLE_WNAD,  /* root supervisor */
-	ROLE_CORE,  /* answers; user wna */
-	ROLE_MOUNT, /* one mount operation; root */
-	ROLE_PROBE, /* one probe of the mount; user wna-probe */
+	ROLE_CORE,  /* hub and answers; user wna */
+	ROLE_MOUNT, /* keeper of the mount; root */
 	ROLE_CHECK, /* this node's own checks; user wna-check */
 	ROLE_RDS,   /* the database; user wna-rds */
 	ROLE_CLOUD, /* AWS: metadata and metrics; user wna-cloud */
-	ROLE_HOOK,  /* one run of an operator's scripts; configured user */
+	ROLE_HOOKS, /* runs an operator's scripts; configured user */
+	ROLE_CTL,   /* wnactl, or anything else that listens and asks; any user */
 	ROLE_MAX
 };
 
-/* "wnad" "core" "mount" "probe" "check" "rds" "cloud" "hook"; "?" outside. */
-const char *role_name(enum role role);
-
-/*
- * The states of a child as wnad sees it; FACT_CHILD's value. A late child is
- * asked (TERM), then killed, then declared stuck: its slot stays taken until
- * the kernel gives it back, and no second one is started beside it.
- */
-enum child_state {
-	CHILD_OFF, /* not wanted (its job is not configured), or between one-shots */
-	CHILD_RUNNING,
-	CHILD_TERM,    /* asked to leave */
-	CHILD_KILL,    /* SIGKILL sent to its process group */
-	CHILD_STUCK,   /* survived SIGKILL: asleep in the kernel */
-	CHILD_BACKOFF, /* ended; will be started again after a delay */
-	CHILD_MAX
+struct role_name {
+	const char *name; /* "cloud": in logs, pages and names of folders */
+	const char *exe;  /* "wna-cloud" */
+	const char *user; /* NULL: root; "": a configured one, or any */
 };
 
-/* "off" "running" "term" "kill" "stuck" "back-off" */
-const char *child_state_name(enum child_state state);
+/* The table's line; one of question marks outside the range. */
+const struct role_name *role_of(int64_t role);
+
+/* role_of(role)->name. */
+const char *role_name(int64_t role);
 
 #endif

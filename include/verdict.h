@@ -1,17 +1,13 @@
 /*
  * The words in which the agent judges, and the shape of /status. Shared by the
- * core, which says it, by wnad, which composes STATUS= from it, and by wnactl,
- * which shows it.
+ * core, which says it, and by wnactl, which shows it.
  *
- * Control socket (CONTROL_SOCKET, SOCK_STREAM, 0660): the client sends one line
- * and reads until the end.
- *	"status\n"  one JSON object, the body of GET /status
- *	"reload\n"  root only: {"ok":true,"loads":N} (N = loads before this one), or
- *	            {"ok":false,"error":"..."}
+ * The hub (hub.h) gives this object as the answer to ASK_STATUS, and GET /status as its
+ * body:
  *
  * {
  *   "version": "0.1.0", "started": ISO8601, "now": ISO8601,
- *   "config": {"loads": 2, "error": ""},
+ *   "config": {"tries": 3, "loads": 2, "error": ""},
  *   "healthz": {"code": 200, "level": "ok", "since": ISO8601, "why": ""},
  *   "readyz":  {"code": 503, "level": "fail", "since": ISO8601, "why": "database: ..."},
  *   "jobs": [{"name": "identity", "level": "ok", "since": ISO8601,
@@ -22,8 +18,9 @@
  *               "since": ISO8601, "last_us": 812, "why": ""}],
  *   "processes": [{"role": "cloud", "state": "running", "what": "pid 812, 0 restarts",
  *                  "since": ISO8601, "why": ""}],
- *   "facts": {"instance-id": {"value": 1, "text": "i-0abc", "why": "", "age_ms": 1200}, ...},
- *                             names of fact_info(); with more slots: "check.0", "child.core"
+ *   "facts": {"instance-id": {"value": 1, "more": [0,0,0,0], "text": "i-0abc", "why": "",
+ *                             "age_ms": 1200}, ...},
+ *                             names of fact_info(); with instances: "check.web", "child.core"
  *   "timeline": [{"at": ISO8601, "what": "database: 10.16.6.137 -> 10.16.5.149, ..."}],
  *                             oldest first
  *   "counters": {"requests": 1, "evicted": 0, "refused_facts": 0, "log_dropped": 0, ...}
@@ -35,8 +32,7 @@
 #include <stdint.h>
 
 #include "conf.h"
-
-#define CONTROL_SOCKET CONF_RUN_DIR "/control.sock"
+#include "hub.h"
 
 enum verdict_level {
 	LEVEL_OFF,     /* not configured */

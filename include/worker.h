@@ -1,89 +1,82 @@
 /*
- * What every child has in common: the contract with wnad, and one call that
- * takes it up. A child is executed with
+ * What all processes of the agent have in common: one call that takes up the
+ * configuration, the log, systemd and the hub. Each is a systemd service; outside of
+ * systemd (a container, a debugger, a test) it runs in the foreground with
  *
- *	argv[1]  its slot or event, a small decimal number (one-shots only)
- *	fd 3     WORKER_FD_WNAD, its end of a SOCK_SEQPACKET socketpair to wnad
- *	fd 4     WORKER_FD_CONF, the parsed configuration, a sealed memfd with the mark
- *	         of this contract; a worker of another build refuses it
- *	fd 6     WORKER_FD_LOG, where its log lines go: a pipe that never blocks
- *	fd 5, 7  what its role alone gets (below)
+ *	--config FILE      the snapshot (SNAPSHOT_FILE)
+ *	--hub PATH         the hub (HUB_SOCKET)
+ *	--run-dir FOLDER   where its files for others go (CONF_RUN_DIR/ROLE)
+ *	--state-dir FOLDER its durable state (CONF_STATE_DIR/ROLE)
  *
- * as its own user and process group, with its bounding set cut, without new
- * privileges, without core dumps, an empty environment but for PATH, LANG,
- * NOTIFY-free, and (cloud only) the AWS SDKs' variables.
- * Resident workers leave when fd 3 reports the end; one-shots send their
- * facts and exit.
+ * Exit codes: 0 asked to leave, or its part of the configuration changed;
+ * WORKER_EXIT_OFF its job is not configured, so that it need not be started before
+ * the next reload; anything else a failure.
  *
- * Exit codes: 0 done, WORKER_EXIT_CONTRACT the contract was broken,
- * WORKER_EXIT_REOPEN hand me my secret files anew (they changed), anything
- * else a failure that wnad logs and backs off from.
+ * Signals: TERM ends; HUP takes up the configuration again (systemctl reload).
  */
 #ifndef WNA_WORKER_H
 #define WNA_WORKER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "conf.h"
 #include "fact.h"
+#include "peer.h"
+#include "snapshot.h"
 
 enum {
-	WORKER_FD_WNAD = 3,
-	WORKER_FD_CONF = 4,
-	WORKER_FD_LOG = 6, /* non-blocking pipe to wnad, which writes it on */
-	/* core */
-	CORE_FD_CONTROL = 5, /* listening Unix socket for wnactl; -1 if wnad could have none */
-	CORE_FD_LISTEN = 7,  /* listening TCP socket, health checks */
-	/* rds */
-	RDS_FD_PASSWORD = 5, /* rds.password_file, opened by wnad; read-only */
-	/* cloud */
-	CLOUD_FD_SHARED_CREDENTIALS = 5, /* metrics.credentials_file; -1 if not configured,
-	                                  * or if wnad could not open it */
-	/* all */
-	WORKER_FD_ENDS = 8, /* nothing above is inherited */
+	WORKER_EXIT_OFF = 77, /* RestartPreventExitStatus= and SuccessExitStatus= of the units */
 };
 
-enum {
-	WORKER_EXIT_CONTRACT = 64,
-	WORKER_EXIT_REOPEN = 65,
-};
+/* A message of worker_recv that comes from no peer: a reload, for which what waits for a
+ * back-off is tried again now. value: 1 if a part of the configuration that this role
+ * depends on changed, which it takes up by leaving with exit code 0 (wnactl load restarts
+ * its service then, hence that is seldom). */
+#define WORKER_RELOAD HUB_TYPE_MAX
 
 struct worker {
 	enum role role;
-	int fd;                  /* WORKER_FD_WNAD, non-blocking */
-	const struct conf *conf; /* mapped read-only */
-	unsigned arg;            /* argv[1] of a one-shot, else 0 */
+	int fd;                  /* readable when worker_recv has something to do; in the core,
+	                          * which opens no file, on SIGHUP: it leaves then */
+	const struct conf *conf; /* mapped read-only, for the life of the process */
+	const struct snapshot *snapshot;
+	struct peer *peer; /* to the hub; NULL in the core */
+	const char *hub;   /* path of the hub */
+	const char *run_dir, *state_dir;
 };
 
 /*
- * Takes up the contract: checks descriptors, maps the configuration, arms
- * PR_SET_PDEATHSIG and checks the parent, switches dumps off, starts the log
- * (without WORKER_FD_LOG, as in a test, on standard error).
- * Exits with WORKER_EXIT_CONTRACT and a message when run by hand; handles
- * --version and --help.
+ * Reads the command line (`extra` may take an option that is its own and return true;
+ * NULL: there are none), maps the configuration, switches dumps off, starts the log,
+ * takes SIGHUP as a message, and connects to the hub, but for the core. `wants`:
+ * HUB_WANTS bits. Tells systemd READY=1, but for the core. Exits with 2 and a message
+ * for a wrong command line, with 1 if there is no configuration of this build, with
+ * WORKER_EXIT_OFF if there is no work for the role.
  */
-void worker_init(struct worker *ret, enum role role, int argc, char **argv);
+void worker_init(struct worker *ret, enum role role, int64_t wants, int argc, char **argv,
+                 bool (*extra)(const char *name, const char *value));
 
-/*
- * Sends one fact; text and why may be NULL and are cleaned and cut. A full
- * socket loses it silently (it is sent again at the next period); a closed
- * one ends the process.
- */
-void worker_fact(const struct worker *worker, enum fact_id id, unsigned slot, int64_t value,
-                 const char *text, const char *why);
+/* Says one fact without more[] (peer_say); text and why may be NULL. */
+void worker_fact(const struct worker *worker, enum fact_id id, int64_t value, const char *text,
+                 const char *why);
 
-/* The same for what was found at `found_ms` (clock_ms; 1 or more), which may be a
- * while ago: a finding keeps its number when it is said again. */
-void worker_finding(const struct worker *worker, enum fact_id id, unsigned slot, int64_t value,
-                    const char *text, const char *why, int64_t found_ms);
+/* Says one fact (peer_say). */
+void worker_say(const struct worker *worker, const struct msg *msg);
 
-/* A sign of life, for a worker with nothing new to say. At least every 2 s. */
+/* All that this process can know has been said once since its start; call once. */
+void worker_spoken(const struct worker *worker);
+
+/* Tells systemd "READY=1", "STATUS=..." Never waits. */
+void worker_notify(const struct worker *worker, const char *text);
+
+/* A sign of life for systemd's watchdog, for which it may be called too often. At least
+ * every 2 s. */
 void worker_alive(const struct worker *worker);
 
-/*
- * Takes one message from wnad. True with *ret filled (MSG_TELL, MSG_REFRESH);
- * false when there is none. Ends the process when the socket is closed.
- */
+/* Takes one message: what the process wanted to hear from the hub, or WORKER_RELOAD.
+ * False when there is none. */
 bool worker_recv(const struct worker *worker, struct msg *ret);
 
 /* Opens `name` in `dir` for an atomic write: 0644, written as ".name.tmp",

@@ -2,8 +2,9 @@
 # User-data of a web server as a shell script: what user-data.yaml is for cloud-init, for launch
 # templates without a cloud-config and, run as root, for a node by hand. It may run again: what is
 # there already is written as it was, and what runs is not restarted: other values than before take
-# effect with `wnactl reload` and `systemctl reload httpd php-fpm`. Made of user-data.yaml by
-# tests/setup/make_user_data, which alone is to be changed.
+# effect with `systemctl reload web-node-agent httpd php-fpm`, another health check port with
+# `systemctl daemon-reload` and a stop and start of web-node-agent. tests/setup/make_user_data makes
+# this file of user-data.yaml: change that one.
 #
 # All that differs from stack to stack stands here, and is to be filled in:
 #   CloudFormation  Fn::Sub takes the whole script as it is: dollar and braces are nowhere else
@@ -112,8 +113,8 @@ path = /etc/web-node-agent/page.ini
 enabled = yes
 file_system = @FileSystem@
 iam = yes
-# user and password_file are given by web-node-agent-database.service as soon as there
-# are any (50-database.conf); until then the agent says that it has no password.
+# web-node-agent-database.service gives user and password_file (50-database.conf); until
+# then the agent says that there is no password file.
 [database]
 enabled = yes
 endpoint = @Database_Endpoint_Address@
@@ -126,6 +127,18 @@ user = root
 [metrics]
 namespace = @MetricNamespace@
 name = @MetricName@
+END-OF-FILE
+
+# What health.listen and hooks.user say: port and user belong to the units.
+put '/etc/systemd/system/web-node-agent-health.socket.d/10-stack.conf' 0644 << 'END-OF-FILE'
+[Socket]
+ListenStream=
+ListenStream=0.0.0.0:@HealthCheckPort@
+END-OF-FILE
+
+put '/etc/systemd/system/web-node-agent-hooks.service.d/10-stack.conf' 0644 << 'END-OF-FILE'
+[Service]
+User=root
 END-OF-FILE
 
 put '/etc/web-node-agent/stack.env' 0644 << 'END-OF-FILE'

@@ -1,4 +1,4 @@
-/* Needed by wnad and wna-cloud; pure. */
+/* Needed by wna-cloud, wna-mount and wnactl; pure. */
 #include "aws_name.h"
 
 #include <string.h>
@@ -24,4 +24,18 @@ bool aws_is_group(const char *text)
 		if (text[i] < ' ' || text[i] > '~')
 			return false;
 	return true;
+}
+
+bool aws_is_domain(const char *text)
+{
+	static const char *const suffixes[] = {
+		"amazonaws.com", "amazonaws.com.cn", "amazonaws.eu",   "c2s.ic.gov",
+		"sc2s.sgov.gov", "cloud.adc-e.uk",   "csp.hci.ic.gov",
+	};
+
+	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+		if (strcmp(text, suffixes[i]) == 0)
+			return true;
+	}
+	return false;
 }

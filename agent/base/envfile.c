@@ -1,4 +1,4 @@
-/* wna-rds and wna-hook; blocks on a local disk only; owns nothing. */
+/* wna-rds and wna-hooks; blocks on a local disk only; owns nothing. */
 #include "envfile.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /*
- * Needed by wnad and wna-check. May block on a local disk (readlink), never on
+ * Needed by wna-check, wna-rds and wnactl. May block on a local disk (readlink), never on
  * the network: see localpath.h. Owns nothing.
  */
 #include "localpath.h"

@@ -24,8 +24,6 @@ static struct {
 	unsigned long dropped;
 } sink = { .name = "wna", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
 
-static const char *const level_names[LOG_LEVEL_MAX] = { "error", "warning", "info", "debug" };
-
 /* syslog(3) levels, which journald reads from "<N>" at the start of a line. */
 static const int journal_levels[LOG_LEVEL_MAX] = { 3, 4, 6, 7 };
 
@@ -33,8 +31,7 @@ void log_init(const char *name, enum log_level level)
 {
 	sink.name = name;
 	sink.level = level;
-	/* Set by systemd for units whose standard error is the journal; wnad hands
-	 * it on to its children. */
+	/* Set by systemd for units whose standard error is the journal. */
 	sink.journal = getenv("JOURNAL_STREAM") != NULL;
 }
 
@@ -54,7 +51,15 @@ unsigned long log_dropped(void)
 	return sink.dropped;
 }
 
-__attribute__((format(printf, 2, 0))) static void log_line(enum log_level level, const char *format,
+static const char *priority_name(int priority)
+{
+	static const char *const names[] = { "emerg",   "alert",  "crit", "error",
+		                             "warning", "notice", "info", "debug" };
+
+	return priority >= 0 && priority < 8 ? names[priority] : "?";
+}
+
+__attribute__((format(printf, 2, 0))) static void log_line(int priority, const char *format,
                                                            va_list args)
 {
 	char line[1024], stamp[32];
@@ -62,14 +67,13 @@ __attribute__((format(printf, 2, 0))) static void log_line(enum log_level level,
 	size_t len;
 	ssize_t written;
 
-	if (level > sink.level)
-		return;
 	if (sink.journal)
-		head = snprintf(line, sizeof line, "<%d>%s: ", journal_levels[level], sink.name);
+		/* The journal names the process itself. */
+		head = snprintf(line, sizeof line, "<%d>", priority);
 	else
 		head = snprintf(line, sizeof line,
 		                "%s %s %s: ", clock_iso8601(clock_wall_ms(), stamp, sizeof stamp),
-		                sink.name, level_names[level]);
+		                sink.name, priority_name(priority));
 	body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, args);
 	if (body < 0)
 		goto out;
@@ -89,14 +93,24 @@ out:
 	errno = saved;
 }
 
-#define LOG_FUNCTION(function, level)                                                              \
+#define LOG_FUNCTION(function, severity)                                                           \
 	void function(const char *format, ...)                                                     \
 	{                                                                                          \
 		va_list args;                                                                      \
 		va_start(args, format);                                                            \
-		log_line(level, format, args);                                                     \
+		if ((severity) <= sink.level)                                                      \
+			log_line(journal_levels[severity], format, args);                          \
 		va_end(args);                                                                      \
 	}
+
+void log_flip(int priority, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_line(priority, format, args);
+	va_end(args);
+}
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
 LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)

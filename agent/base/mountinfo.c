@@ -1,5 +1,5 @@
 /*
- * wnad, wna-mount, wna-probe, wna-check. Reads /proc files only, which never
+ * wna-mount, wna-check, wna-rds, wnactl. Reads /proc files only, which never
  * wait for a server. Format: proc_pid_mountinfo(5).
  */
 #include "mountinfo.h"
@@ -126,6 +126,20 @@ bool mountinfo_parse_line(const char *line, size_t len, struct mountinfo *ret)
 		return false;
 	*ret = mi;
 	return true;
+}
+
+bool mountinfo_next(const char **text, size_t *len, struct mountinfo *ret)
+{
+	while (*len > 0) {
+		const char *line = *text, *end = memchr(line, '\n', *len);
+		size_t n = end ? (size_t)(end - line) : *len;
+
+		*text += n + (end ? 1 : 0);
+		*len -= n + (end ? 1 : 0);
+		if (mountinfo_parse_line(line, n, ret))
+			return true;
+	}
+	return false;
 }
 
 static bool lies_below(const char *path, const char *mount, size_t mount_len)

@@ -1,4 +1,4 @@
-/* wnad, wna-mount, wna-probe, wna-check. Pure. What a line of mountinfo says of its mount. */
+/* wna-mount, wna-check, wna-rds, wnactl. Pure. What a line of mountinfo says of its mount. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,7 @@
-/* Every process; the tables behind role.h, fact.h, msg.h and verdict.h. */
+/* Every process; the tables behind role.h, fact.h and verdict.h. */
 #include <stddef.h>
 
 #include "fact.h"
-#include "msg.h"
 #include "role.h"
 #include "verdict.h"
 
@@ -10,25 +9,25 @@
 	((value) >= 0 && (size_t)(value) < sizeof(table) / sizeof((table)[0]) ? (table)[value]     \
 	                                                                      : "?")
 
-const char *role_name(enum role role)
+const struct role_name *role_of(int64_t role)
 {
-	static const char *const names[ROLE_MAX] = { "wnad",  "core", "mount", "probe",
-		                                     "check", "rds",  "cloud", "hook" };
+	static const struct role_name unknown = { "?", "?", "?" };
+	static const struct role_name roles[ROLE_MAX] = {
+		[ROLE_CORE] = { "core", "wna-core", "wna" },
+		[ROLE_MOUNT] = { "mount", "wna-mount", NULL },
+		[ROLE_CHECK] = { "check", "wna-check", "wna-check" },
+		[ROLE_RDS] = { "rds", "wna-rds", "wna-rds" },
+		[ROLE_CLOUD] = { "cloud", "wna-cloud", "wna-cloud" },
+		[ROLE_HOOKS] = { "hooks", "wna-hooks", "" },
+		[ROLE_CTL] = { "ctl", "wnactl", "" },
+	};
 
-	return NAME_OF(names, (int)role);
+	return role >= 0 && role < ROLE_MAX ? &roles[role] : &unknown;
 }
 
-const char *child_state_name(enum child_state state)
+const char *role_name(int64_t role)
 {
-	static const char *const names[CHILD_MAX] = { "off",  "running", "term",
-		                                      "kill", "stuck",   "back-off" };
-
-	return NAME_OF(names, (int)state);
-}
-
-const char *hook_event_name(enum hook_event event)
-{
-	return event == HOOK_RDS_CHANGE ? "rds-change" : NULL;
+	return role_of(role)->name;
 }
 
 const char *imds_state_name(int64_t state)
@@ -64,8 +63,8 @@ const char *rds_state_name(int64_t state)
 
 const char *mount_state_name(int64_t state)
 {
-	static const char *const names[MOUNT_STATE_MAX] = { "starting", "right",      "missing",
-		                                            "wrong",    "unverified", "absent" };
+	static const char *const names[MOUNT_STATE_MAX] = { "absent", "right", "wrong",
+		                                            "unverified" };
 
 	return NAME_OF(names, state);
 }
@@ -80,9 +79,6 @@ const char *verdict_level_name(int64_t level)
 const struct fact_info *fact_info(uint16_t id)
 {
 	static const struct fact_info table[FACT_MAX] = {
-		[FACT_CONF] = { "conf", ROLE_WNAD, 1 },
-		[FACT_TRIES] = { "conf-tries", ROLE_WNAD, 1 },
-		[FACT_CHILD] = { "child", ROLE_WNAD, ROLE_MAX },
 		[FACT_IMDS] = { "imds", ROLE_CLOUD, 1 },
 		[FACT_INSTANCE_ID] = { "instance-id", ROLE_CLOUD, 1 },
 		[FACT_INSTANCE_TYPE] = { "instance-type", ROLE_CLOUD, 1 },
@@ -114,12 +110,9 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_RDS_VERSION] = { "rds-version", ROLE_RDS, 1 },
 		[FACT_RDS_CHANGE] = { "rds-change", ROLE_RDS, 1 },
 		[FACT_MOUNT] = { "mount", ROLE_MOUNT, 1 },
-		[FACT_MOUNT_ID] = { "mount-id", ROLE_MOUNT, 1 },
 		[FACT_MOUNT_GUARD] = { "mount-guard", ROLE_MOUNT, 1 },
-		[FACT_PROBE] = { "probe", ROLE_PROBE, 1 },
-		[FACT_PROBE_ID] = { "probe-id", ROLE_PROBE, 1 },
 		[FACT_CHECK] = { "check", ROLE_CHECK, LIMIT_CHECKS },
-		[FACT_HOOK] = { "hook", ROLE_HOOK, 1 },
+		[FACT_HOOK] = { "hook", ROLE_HOOKS, 1 },
 	};
 
 	return id > FACT_NONE && id < FACT_MAX ? &table[id] : NULL;

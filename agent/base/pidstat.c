@@ -1,4 +1,4 @@
-/* wnad and wna-mount; never blocks. */
+/* wna-mount and wna-check; never blocks. */
 #include "pidstat.h"
 
 #include <errno.h>
@@ -12,7 +12,8 @@
 /* After the state, counted from the file's fourth field. */
 enum { FIELD_PARENT, FIELD_GROUP, FIELD_SESSION, FIELD_START = 18, FIELDS };
 
-bool pidstat_parse(const char *text, struct pidstat *ret)
+/* The text of such a file. False if it is none. */
+static bool pidstat_parse(const char *text, struct pidstat *ret)
 {
 	/* The second field, the name in parentheses, may hold anything, also ')'. */
 	const char *at = strrchr(text, ')');

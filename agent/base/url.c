@@ -1,4 +1,4 @@
-/* Needed by wnad, wna-check and wna-cloud; pure. */
+/* Needed by wna-check, wna-cloud and wnactl; pure. */
 #include "url.h"
 
 #include <arpa/inet.h>

@@ -1,152 +1,224 @@
-/* Every child; blocks on local files in worker_write_file only. */
+/* Every process; blocks on local files in worker_write_file only. */
 #include "worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
+#include "notify.h"
 #include "str.h"
 
-static const char *const names[ROLE_MAX] = {
-	"wnad",      "wna-core", "wna-mount", "wna-probe",
-	"wna-check", "wna-rds",  "wna-cloud", "wna-hook",
-};
-
-static bool is_wnad_socket(int fd)
-{
-	int type = 0;
-	socklen_t len = sizeof type;
-
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
-}
-
-static bool is_pipe(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
-}
-
-/* A parent that died before PR_SET_PDEATHSIG was armed closed its end. */
-static bool is_orphan(int fd)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-
-	return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & (POLLHUP | POLLERR | POLLNVAL));
-}
+/* One of each per process. */
+static struct {
+	struct notify notify;
+	struct peer peer;
+	const char *config;
+	int64_t watchdog_due_ms;
+	int signal_fd;
+	char run_dir[LIMIT_PATH], state_dir[LIMIT_PATH];
+} self;
 
 static _Noreturn void refuse(const char *name, const char *what)
 {
-	fprintf(stderr,
-	        "%s: %s\nThis is a part of web-node-agent that wnad(8) starts; it does nothing by "
-	        "itself.\n",
-	        name, what);
-	exit(WORKER_EXIT_CONTRACT);
+	fprintf(stderr, "%s: %s\nTry %s --help.\n", name, what, name);
+	exit(2);
 }
 
-void worker_init(struct worker *ret, enum role role, int argc, char **argv)
+static _Noreturn void help(const char *name)
 {
-	const char *name = names[role];
-	int64_t arg = 0;
+	printf("usage: %s [--config FILE] [--hub PATH] [--run-dir FOLDER] [--state-dir FOLDER]\n"
+	       "A part of web-node-agent(7), run by systemd.\n",
+	       name);
+	exit(0);
+}
 
-	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		printf("%s %s\n", name, WNA_VERSION);
-		exit(0);
-	}
-	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-		printf("usage: %s [NUMBER]\nA part of web-node-agent, started by wnad(8) only.\n",
-		       name);
-		exit(0);
-	}
-	if (argc > 2 || (argc == 2 && !str_int64(argv[1], 0, UINT16_MAX, &arg)))
-		refuse(name, "expected at most one small number");
-	if (!is_wnad_socket(WORKER_FD_WNAD))
-		refuse(name, "descriptor 3 is no connection to wnad");
-	ret->conf = conf_from_fd(WORKER_FD_CONF);
-	if (!ret->conf)
-		refuse(name, errno == EPROTO ? "wnad is of another version and has to be restarted"
-		                             : "descriptor 4 holds no configuration");
-	close(WORKER_FD_CONF);
-	/* Executed by descriptor, it has that descriptor's number for a name (before
-	 * Linux 6.14). */
-	prctl(PR_SET_NAME, name);
-	/* execve has reset both. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
-		refuse(name, "prctl failed");
-	if (is_orphan(WORKER_FD_WNAD))
-		exit(0);
-	fcntl(WORKER_FD_WNAD, F_SETFL, fcntl(WORKER_FD_WNAD, F_GETFL) | O_NONBLOCK);
-	fcntl(WORKER_FD_WNAD, F_SETFD, FD_CLOEXEC);
-	for (int fd = WORKER_FD_CONF; fd < WORKER_FD_ENDS; fd++) {
-		int flags = fcntl(fd, F_GETFD);
+/* "--name VALUE" and nothing else. */
+static void read_options(struct worker *worker, int argc, char **argv,
+                         bool (*extra)(const char *name, const char *value))
+{
+	const char *exe = role_of(worker->role)->exe;
 
-		if (flags >= 0)
-			fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+	for (int i = 1; i < argc; i++) {
+		const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+		if (strcmp(name, "--version") == 0) {
+			printf("%s %s\n", exe, WNA_VERSION);
+			exit(0);
+		}
+		if (strcmp(name, "--help") == 0)
+			help(exe);
+		if (!value)
+			refuse(exe, "an option without its value, or no option");
+		if (strcmp(name, "--config") == 0)
+			self.config = value;
+		else if (strcmp(name, "--hub") == 0)
+			worker->hub = value;
+		else if (strcmp(name, "--run-dir") == 0)
+			worker->run_dir = value;
+		else if (strcmp(name, "--state-dir") == 0)
+			worker->state_dir = value;
+		else if (!extra || !extra(name, value))
+			refuse(exe, "no such option");
+		i++;
 	}
+}
+
+static void take_configuration(struct worker *worker)
+{
+	const char *exe = role_of(worker->role)->exe;
+
+	worker->snapshot = snapshot_map(self.config);
+	if (!worker->snapshot) {
+		log_error("%s: %s", self.config,
+		          errno == EPROTO ? "of another build; wnactl load writes it anew"
+		                          : strerror(errno));
+		exit(1);
+	}
+	worker->conf = &worker->snapshot->conf;
+	log_init(exe, (enum log_level)worker->conf->agent.log_level);
+	if (!snapshot_wants(worker->conf, worker->role) ||
+	    (worker->snapshot->why[0] && worker->role != ROLE_CORE)) {
+		log_debug("%s: not configured", role_name(worker->role));
+		notify_send(&self.notify, "READY=1\nSTATUS=not configured");
+		exit(WORKER_EXIT_OFF);
+	}
+}
+
+/* SIGHUP becomes a message; blocked, it cannot end the process at its start. */
+static int take_signal(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int both(int a, int b)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, a, &event) < 0 ||
+	    epoll_ctl(fd, EPOLL_CTL_ADD, b, &event) < 0)
+		return -errno;
+	return fd;
+}
+
+void worker_init(struct worker *ret, enum role role, int64_t wants, int argc, char **argv,
+                 bool (*extra)(const char *name, const char *value))
+{
+	const char *exe = role_of(role)->exe;
+
+	snprintf(self.run_dir, sizeof self.run_dir, CONF_RUN_DIR "/%s", role_name(role));
+	snprintf(self.state_dir, sizeof self.state_dir, CONF_STATE_DIR "/%s", role_name(role));
+	self.config = SNAPSHOT_FILE;
+	*ret = (struct worker){ .role = role,
+		                .hub = HUB_SOCKET,
+		                .run_dir = self.run_dir,
+		                .state_dir = self.state_dir };
+	read_options(ret, argc, argv, extra);
+	log_init(exe, LOG_LEVEL_INFO);
+	/* The stream to the journal is this service's alone: one that stalls costs lines and
+	 * not time. A terminal is waited for. */
+	if (getenv("JOURNAL_STREAM"))
+		log_nonblocking(-1);
 	signal(SIGPIPE, SIG_IGN);
-	log_init(name, (enum log_level)ret->conf->agent.log_level);
-	/* Whoever stops reading standard error must not stop us. */
-	if (is_pipe(WORKER_FD_LOG))
-		log_nonblocking(WORKER_FD_LOG);
-	ret->role = role;
-	ret->fd = WORKER_FD_WNAD;
-	ret->arg = (unsigned)arg;
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || notify_open(&self.notify) < 0)
+		log_warning("%s: started in a strange way: %s", exe, strerror(errno));
+	self.signal_fd = take_signal();
+	take_configuration(ret);
+	ret->fd = self.signal_fd;
+	if (self.signal_fd >= 0 && role != ROLE_CORE &&
+	    peer_init(&self.peer, ret->hub, role, ret->conf, wants) == 0) {
+		ret->peer = &self.peer;
+		ret->fd = both(self.peer.fd, self.signal_fd);
+	}
+	if (ret->fd < 0 || (role != ROLE_CORE && !ret->peer)) {
+		log_error("%s: no descriptors: %s", exe, strerror(errno));
+		exit(1);
+	}
+	if (role != ROLE_CORE)
+		worker_notify(ret, "READY=1");
 }
 
-static void send_or_end(const struct worker *worker, const struct msg *msg)
+void worker_say(const struct worker *worker, const struct msg *msg)
 {
-	/* Without wnad there is nobody to work for. */
-	if (msg_send(worker->fd, msg) == -EPIPE)
-		exit(0);
+	peer_say(worker->peer, msg);
 }
 
-void worker_finding(const struct worker *worker, enum fact_id id, unsigned slot, int64_t value,
-                    const char *text, const char *why, int64_t found_ms)
+void worker_fact(const struct worker *worker, enum fact_id id, int64_t value, const char *text,
+                 const char *why)
 {
-	struct msg msg = { .type = MSG_FACT };
+	struct msg msg = { .id = (uint16_t)id, .value = value };
 
-	msg.id = (uint16_t)id;
-	msg.slot = (uint16_t)slot;
-	msg.value = value;
-	msg.found_ms = found_ms;
-	if (text)
-		str_clean(msg.text, sizeof msg.text, text, strlen(text));
-	if (why)
-		str_clean(msg.why, sizeof msg.why, why, strlen(why));
-	send_or_end(worker, &msg);
+	str_copy(msg.text, sizeof msg.text, text ? text : "");
+	str_copy(msg.why, sizeof msg.why, why ? why : "");
+	peer_say(worker->peer, &msg);
 }
 
-void worker_fact(const struct worker *worker, enum fact_id id, unsigned slot, int64_t value,
-                 const char *text, const char *why)
+void worker_spoken(const struct worker *worker)
 {
-	worker_finding(worker, id, slot, value, text, why, 0);
+	peer_spoken(worker->peer);
+}
+
+void worker_notify(const struct worker *worker, const char *text)
+{
+	(void)worker;
+	notify_send(&self.notify, text);
 }
 
 void worker_alive(const struct worker *worker)
 {
-	struct msg msg = { .type = MSG_ALIVE };
+	int64_t now_ms = clock_ms();
 
-	send_or_end(worker, &msg);
+	if (self.notify.watchdog_ms == 0 || now_ms < self.watchdog_due_ms)
+		return;
+	self.watchdog_due_ms = now_ms + self.notify.watchdog_ms / 2;
+	worker_notify(worker, "WATCHDOG=1");
+}
+
+/* Also tells systemd that the reload is over, whatever it meant for this process. */
+static bool reloaded(const struct worker *worker, struct msg *ret)
+{
+	const struct snapshot *now = snapshot_map(self.config);
+	enum log_level level;
+
+	if (!now) {
+		log_warning("%s: %s; the configuration of before stays", self.config,
+		            strerror(errno));
+		return false;
+	}
+	level = (enum log_level)now->conf.agent.log_level;
+	log_init(role_of(worker->role)->exe, level);
+	*ret = (struct msg){ .type = WORKER_RELOAD };
+	ret->value = snapshot_differs(worker->conf, &now->conf, worker->role) ||
+	             strcmp(worker->snapshot->why, now->why) != 0;
+	snapshot_unmap(now);
+	if (ret->value)
+		log_info("%s: leaves for a new configuration", role_name(worker->role));
+	return true;
 }
 
 bool worker_recv(const struct worker *worker, struct msg *ret)
 {
-	int rc;
+	struct signalfd_siginfo info;
 
-	while ((rc = msg_recv(worker->fd, ret)) == -EBADMSG)
-		log_warning("wnad: dropped a malformed message");
-	if (rc == -EPIPE)
-		exit(0);
-	return rc == 0;
+	if (read(self.signal_fd, &info, sizeof info) == (ssize_t)sizeof info &&
+	    reloaded(worker, ret))
+		return true;
+	return worker->peer && peer_recv(worker->peer, ret);
 }
 
 static int write_all(int fd, const char *data, size_t len)

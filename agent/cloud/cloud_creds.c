@@ -27,7 +27,7 @@ enum {
 	REFUSAL_FIRST_MS = 30 * 1000,
 	REFUSAL_MAX_MS = 15 * 60 * 1000,
 	JITTER_PERCENT = 20,
-	/* Asking wnad for a file that was not seen to be replaced costs a restart: it is
+	/* Opening a file that was not seen to be replaced costs a restart: it is
 	 * done seldom, and only after this many refusals of the keys in it. */
 	BLIND_MS = 10 * 60 * 1000,
 	BLIND_REFUSALS = 6,
@@ -42,7 +42,7 @@ struct creds_store {
 	char role[65];       /* "" while its name is asked for */
 	bool fetching;       /* `ask` waits */
 	struct creds_file file;
-	int64_t blind_ms; /* when wnad is asked again for a file that it could not open */
+	int64_t blind_ms;            /* when a file that could not be opened is tried again */
 	enum creds_file_look looked; /* last */
 	char profile[LIMIT_NAME];
 	bool chosen; /* the profile was named, it is not the default */
@@ -195,7 +195,7 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 	lack(store, why, now_ms);
 }
 
-/* Whether the process should start anew, since only wnad can open the file. */
+/* Whether the process should start anew, and open the file again. */
 static void look_at_file(struct creds_store *store, int64_t now_ms)
 {
 	enum creds_file_look look = creds_file_look(&store->file);
@@ -205,7 +205,7 @@ static void look_at_file(struct creds_store *store, int64_t now_ms)
 	                                : look == CREDS_FILE_HIDDEN && store->refused &&
 	                                          store->refusals >= BLIND_REFUSALS;
 
-	/* Working keys are kept: wnad might refuse the new file. */
+	/* Keys that work are not given up for a file that might be refused. */
 	if (look == CREDS_FILE_MOVED && store->refused)
 		look = CREDS_FILE_OTHER;
 
@@ -216,7 +216,7 @@ static void look_at_file(struct creds_store *store, int64_t now_ms)
 		log_info("credentials: asking for %s once more", path);
 		store->reopen = true;
 	} else if (look != store->looked && store->file.fd >= 0 && look == CREDS_FILE_UNFIT) {
-		log_warning("credentials: what replaced %s is not root's alone (mode 0600): "
+		log_warning("credentials: what replaced %s is not root's and closed to others: "
 		            "the keys of the former go on being used",
 		            path);
 	}
@@ -235,7 +235,7 @@ static bool try_file(struct creds_store *store, int64_t now_ms)
 		return false;
 	look_at_file(store, now_ms);
 	if (store->file.fd < 0) {
-		lack(store, "shared file: wnad did not hand it over, its log says why", now_ms);
+		lack(store, "shared file: it cannot be read, the log says why", now_ms);
 		return true;
 	}
 	error = creds_file_read(&store->file, store->profile, &creds);
@@ -281,13 +281,12 @@ static enum cred_state state_now(const struct creds_store *store, int64_t wall_m
 	return CRED_OK;
 }
 
-void creds_refresh(struct creds_store *store)
+/* Sends FACT_CREDENTIALS. */
+static void report(const struct creds_store *store)
 {
 	const char *why = store->why, *imds_why = "";
 	char text[LIMIT_FACT_WHY];
 
-	if (!store->conf->enabled)
-		return;
 	/* A fetch that waits for the metadata service has no failure of its own. */
 	if (store->fetching && !why[0] && imds_state(store->imds, &imds_why) != IMDS_OK &&
 	    imds_why[0]) {
@@ -296,7 +295,7 @@ void creds_refresh(struct creds_store *store)
 	}
 	if (store->state == CRED_NONE && !why[0])
 		why = store->env.why;
-	worker_fact(store->worker, FACT_CREDENTIALS, 0, store->state,
+	worker_fact(store->worker, FACT_CREDENTIALS, store->state,
 	            store->have ? store->source : NULL, why);
 }
 
@@ -322,7 +321,7 @@ void creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms)
 		store->state = state;
 		store->changed = false;
 		store->report_ms = now_ms + REPORT_MS;
-		creds_refresh(store);
+		report(store);
 	}
 }
 

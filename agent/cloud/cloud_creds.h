@@ -23,7 +23,7 @@ struct creds_store;
 
 /*
  * Keeps all pointers. Nothing is fetched unless metrics are enabled. `file_fd` is that of
- * metrics.credentials_file, or -1: none, or wnad could not open it; it stays the caller's.
+ * metrics.credentials_file, or -1: none, or it could not be opened; it stays the caller's.
  * `env` is getenv; a variable that holds a secret is read once and overwritten in place. NULL
  * when out of memory. creds_free wipes.
  */
@@ -45,11 +45,8 @@ const struct creds *creds_get(const struct creds_store *store);
 void creds_refused(struct creds_store *store, int64_t now_ms, const char *why);
 void creds_accepted(struct creds_store *store);
 
-/* Sends FACT_CREDENTIALS again. */
-void creds_refresh(struct creds_store *store);
-
-/* The shared file was replaced by another that wnad would open: the process should end with
- * WORKER_EXIT_REOPEN. */
+/* The shared file was replaced by another that the process would open: it should end and be
+ * started anew. */
 bool creds_want_reopen(const struct creds_store *store);
 
 /* cloud_creds_source.c: the places where they come from, for cloud_creds.c alone. */
@@ -62,9 +59,9 @@ struct creds_env {
 };
 void creds_env_read(char *(*env)(const char *name), struct creds_env *ret);
 
-/* The shared file, which wnad opens and hands over. */
+/* The shared file, which is opened once, at the start of the process. */
 struct creds_file {
-	int fd;           /* -1: there is none, or wnad could not open it */
+	int fd;           /* -1: there is none, or it could not be opened */
 	const char *path; /* "" = none is configured */
 	dev_t dev;        /* of what was there at the start; */
 	ino_t inode;      /* 0 = nothing was seen */
@@ -77,9 +74,9 @@ int creds_file_read(const struct creds_file *file, const char *profile, struct c
 
 /* What stands at the path now, as far as it can be seen without opening it. */
 enum creds_file_look {
-	CREDS_FILE_SAME,   /* what was handed over; without that, what was there at the start */
-	CREDS_FILE_OTHER,  /* another that wnad would take */
-	CREDS_FILE_UNFIT,  /* another that it would not: no plain file, or not its owner's alone */
+	CREDS_FILE_SAME,   /* what was opened; without that, what was there at the start */
+	CREDS_FILE_OTHER,  /* another that a new process would take */
+	CREDS_FILE_UNFIT,  /* another that it would refuse */
 	CREDS_FILE_GONE,   /* nothing */
 	CREDS_FILE_MOVED,  /* what is held has no name any more, and the rest is hidden */
 	CREDS_FILE_HIDDEN, /* in a folder that this process may not search */

@@ -1,7 +1,7 @@
 /*
- * Run by wna-cloud. Blocks on reading the shared file alone, which wnad has opened: this
- * process can look at the path but not open it. Leaves no secret in the environment, where
- * /proc/self/environ would show it.
+ * Run by wna-cloud. Blocks on reading the shared file alone. It is opened once, at the start of
+ * the process; another one is taken by starting anew. Leaves no secret in the environment,
+ * where /proc/self/environ would show it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -67,7 +67,7 @@ int creds_file_read(const struct creds_file *file, const char *profile, struct c
 
 	if (!text)
 		return -ENOMEM;
-	/* From the beginning: a former process has read through the same open file. */
+	/* From the beginning: it is read more than once. */
 	while ((got = pread(file->fd, text + len, FILE_MAX - len, (off_t)len)) > 0)
 		len += (size_t)got;
 	if (got < 0)
@@ -113,9 +113,9 @@ enum creds_file_look creds_file_look(const struct creds_file *file)
 	if (file->fd >= 0 ? held.st_dev == there.st_dev && held.st_ino == there.st_ino
 	                  : is_first(file, &there))
 		return CREDS_FILE_SAME;
-	/* wnad's own rule; the present file has passed it. */
+	/* The rule of its opening; the present file has passed it. */
 	return S_ISREG(there.st_mode) && there.st_uid == held.st_uid &&
-	                       (there.st_mode & (S_IRWXG | S_IRWXO)) == 0
+	                       (there.st_mode & (S_IWGRP | S_IRWXO)) == 0
 	               ? CREDS_FILE_OTHER
 	               : CREDS_FILE_UNFIT;
 }

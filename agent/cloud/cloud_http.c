@@ -30,8 +30,8 @@ struct http {
 
 /*
  * libcurl's threads resolve names with libc, and one that a silent name server holds
- * must end by itself: before 7.87 it is joined, well within the time for which wnad lets
- * this process be silent; later it would be left behind. libc's own limit is 5 s a
+ * must end by itself: before 7.87 it is joined, well within the time for which the unit's
+ * watchdog lets this process be silent; later it would be left behind. libc's own limit is 5 s a
  * server, twice, and all of it once more for the search list. With these it is 3 s for
  * one server and 6 s for three, twice. They go before what resolv.conf and the
  * environment say; each new thread reads them.

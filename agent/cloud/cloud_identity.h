@@ -274,7 +274,7 @@ int64_t identity_deadline(const struct identity_job *job);
 /* Always current; valid for the job's life. */
 const struct identity *identity_get(const struct identity_job *job);
 
-/* Sends all facts of this job again (MSG_REFRESH). */
+/* Sends all facts of this job again. */
 void identity_refresh(struct identity_job *job);
 
 /* cloud_identity_report.c, too: sends one text fact, the tags, FACT_IMDS, unless unknown. */

@@ -157,7 +157,7 @@ void identity_send_text(const struct identity_job *job, enum fact_id id)
 	else if (id == FACT_ASG && item->absences > 0 && item->have == FACTS_PRESENT)
 		why = "its tag is gone; kept while there is a target state";
 	if (item->have != FACTS_UNKNOWN)
-		worker_fact(job->worker, id, 0, item->have == FACTS_PRESENT, item->text, why);
+		worker_fact(job->worker, id, item->have == FACTS_PRESENT, item->text, why);
 }
 
 void identity_send_tags(const struct identity_job *job)
@@ -165,7 +165,7 @@ void identity_send_tags(const struct identity_job *job)
 	const struct facts_item *item = FACTS_AT(&job->facts, FACTS_TAGS);
 
 	if (item->have != FACTS_UNKNOWN)
-		worker_fact(job->worker, FACT_TAGS, 0,
+		worker_fact(job->worker, FACT_TAGS,
 		            item->have == FACTS_PRESENT ? job->facts.tags.count : -1, NULL,
 		            item->why);
 }
@@ -197,7 +197,7 @@ void identity_send_state(struct identity_job *job, bool again)
 	enum imds_state state = state_now(job, why, sizeof why);
 
 	if (again || (int64_t)state != job->told_state)
-		worker_fact(job->worker, FACT_IMDS, 0, state, NULL, why);
+		worker_fact(job->worker, FACT_IMDS, state, NULL, why);
 	job->told_state = state;
 }
 

@@ -3,6 +3,7 @@
  * http_wait and on small local files. Owns all three.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -39,16 +40,23 @@ static int signals_new(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Called before any file is opened, which would take the number. */
+/* Opened anew by the process that follows after the credentials were refused. */
 static int shared_file_fd(const struct conf *conf)
 {
+	const char *path = conf->metrics.credentials_file;
 	struct stat st;
+	int fd;
 
-	if (!conf->metrics.credentials_file[0])
+	if (!path[0])
 		return -1;
-	if (fstat(CLOUD_FD_SHARED_CREDENTIALS, &st) == 0 && S_ISREG(st.st_mode))
-		return CLOUD_FD_SHARED_CREDENTIALS;
-	log_warning("credentials: no descriptor of metrics.credentials_file was handed over");
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
+	    !(st.st_mode & (S_IWGRP | S_IRWXO)))
+		return fd;
+	log_warning("credentials: %s: %s", path,
+	            fd < 0 ? strerror(errno) : "not a regular file of root's closed to others");
+	if (fd >= 0)
+		close(fd);
 	return -1;
 }
 
@@ -90,19 +98,25 @@ static void loop_free(struct loop *loop)
 		close(loop->signal_fd);
 }
 
+static bool is_in_trouble(const struct loop *loop)
+{
+	const char *why;
+
+	return imds_state(loop->imds, &why) != IMDS_OK || push_is_waiting(loop->push);
+}
+
 static void take_messages(struct loop *loop)
 {
 	struct signalfd_siginfo info;
 	struct msg msg;
 
 	while (worker_recv(loop->worker, &msg)) {
-		if (msg.type == MSG_TELL && msg.id == TELL_HEALTHY && msg.value == 1) {
+		if (msg.type == HUB_VERDICT && msg.more[1] == 1)
 			push_healthy(loop->push);
-		} else if (msg.type == MSG_REFRESH) {
-			identity_refresh(loop->identity);
-			creds_refresh(loop->creds);
-			push_refresh(loop->push);
-		}
+		/* A new process has no back-off to wait for; the queue is on the disk. What goes
+		 * well is left alone. */
+		if (msg.type == WORKER_RELOAD && (msg.value || is_in_trouble(loop)))
+			loop->end = true;
 	}
 	if (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
 		loop->end = true;
@@ -149,10 +163,9 @@ int loop_run(const struct worker *worker, const struct loop_places *places)
 		code = 1;
 		goto out;
 	}
+	worker_spoken(worker);
 	while (!loop.end && !creds_want_reopen(loop.creds))
 		turn(&loop);
-	if (!loop.end)
-		code = WORKER_EXIT_REOPEN;
 out:
 	loop_free(&loop);
 	return code;

@@ -66,9 +66,9 @@ static void facts_cpu(const struct push *push)
 	if (push->cpu_error != 0) {
 		snprintf(why, sizeof why, "%s: %s", push->deps.places->proc_stat,
 		         strerror(-push->cpu_error));
-		worker_fact(push->deps.worker, FACT_CPU, 0, -1, NULL, why);
+		worker_fact(push->deps.worker, FACT_CPU, -1, NULL, why);
 	} else if (push->cpu_permille >= 0) {
-		worker_fact(push->deps.worker, FACT_CPU, 0, push->cpu_permille, NULL, NULL);
+		worker_fact(push->deps.worker, FACT_CPU, push->cpu_permille, NULL, NULL);
 	} else {
 		worker_alive(push->deps.worker);
 	}
@@ -93,7 +93,7 @@ static void send_state(const struct push *push)
 		state = gate->state;
 		why = gate->why;
 	}
-	worker_fact(push->deps.worker, FACT_PUSH, 0, state, text, why);
+	worker_fact(push->deps.worker, FACT_PUSH, state, text, why);
 }
 
 static void send_skew(const struct push *push)
@@ -106,7 +106,7 @@ static void send_skew(const struct push *push)
 		snprintf(why, sizeof why, "our clock is %s %s, corrected",
 		         clock_span(llabs(push->skew.ms), span, sizeof span),
 		         push->skew.ms < 0 ? "ahead" : "behind");
-	worker_fact(push->deps.worker, FACT_SKEW, 0, push->skew.ms, NULL, why);
+	worker_fact(push->deps.worker, FACT_SKEW, push->skew.ms, NULL, why);
 }
 
 static void facts_send(struct push *push, int64_t now_ms)
@@ -124,10 +124,10 @@ static void facts_send(struct push *push, int64_t now_ms)
 	}
 	send_state(push);
 	send_skew(push);
-	worker_fact(worker, FACT_PUSH_SENT, 0, push->send.accepted, NULL, NULL);
-	worker_fact(worker, FACT_PUSH_QUEUED, 0, queued, NULL, trouble);
-	worker_fact(worker, FACT_PUSH_LOST, 0, lost, NULL, lost_why);
-	worker_fact(worker, FACT_PUSH_AT, 0, push->send.accepted_at_ms, NULL, NULL);
+	worker_fact(worker, FACT_PUSH_SENT, push->send.accepted, NULL, NULL);
+	worker_fact(worker, FACT_PUSH_QUEUED, queued, NULL, trouble);
+	worker_fact(worker, FACT_PUSH_LOST, lost, NULL, lost_why);
+	worker_fact(worker, FACT_PUSH_AT, push->send.accepted_at_ms, NULL, NULL);
 }
 
 /* Each node's own moment within the first fifth of a push period. */
@@ -319,10 +319,9 @@ void push_healthy(struct push *push)
 		            push->deps.places->run_dir, strerror(-r));
 }
 
-void push_refresh(struct push *push)
+bool push_is_waiting(const struct push *push)
 {
-	facts_cpu(push);
-	facts_send(push, push->facts_ms);
+	return push->send.state == PUSH_RETRYING || push->send.state == PUSH_DENIED;
 }
 
 void push_free(struct push *push, int64_t now_ms)

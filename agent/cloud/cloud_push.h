@@ -38,20 +38,20 @@ void push_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
 /* When push_turn is next needed, monotonic ms. */
 int64_t push_deadline(const struct push *push);
 
-/* TELL_HEALTHY came: /healthz has been 200 once since this boot. */
+/* /healthz has been 200 once since this boot (HUB_VERDICT). */
 void push_healthy(struct push *push);
 
-/* Sends all facts of the metric again. */
-void push_refresh(struct push *push);
+/* Whether a push failed and is tried again later. */
+bool push_is_waiting(const struct push *push);
 
 /* Commits what is sampled, cancels what is under way, frees. */
 void push_free(struct push *push, int64_t now_ms);
 
 /*
  * cloud_loop.c: wna-cloud's one loop, apart from main() for a test that runs it whole. It runs
- * until SIGTERM or SIGINT, which the caller must have blocked before any thread is made. Returns
- * the process' exit code: 0, WORKER_EXIT_REOPEN, or 1 if there was not memory enough to begin.
- * The closing of fd 3 ends the process from within (worker.h).
+ * until SIGTERM or SIGINT, which the caller must have blocked before any thread is made, or until
+ * a new process is wanted: after a reload, or for another file of credentials. Returns the
+ * process' exit code: 0, or 1 if there was not memory enough to begin.
  */
 int loop_run(const struct worker *worker, const struct loop_places *places);
 

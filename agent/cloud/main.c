@@ -1,18 +1,12 @@
 /*
  * wna-cloud: who this node is, its credentials, and the metric that its group
- * scales on. Resident, started by wnad as user wna-cloud. Blocks in cloud_loop.c's one
+ * scales on. A service of user wna-cloud. Blocks in cloud_loop.c's one
  * wait; late names are left to libcurl's threads.
  */
 #include <malloc.h>
 #include <signal.h>
 
 #include "cloud_push.h"
-
-static const struct loop_places places = {
-	.run_dir = CONF_RUN_DIR "/cloud",
-	.state_dir = CONF_STATE_DIR "/cloud",
-	.proc_stat = "/proc/stat",
-};
 
 int main(int argc, char **argv)
 {
@@ -21,10 +15,12 @@ int main(int argc, char **argv)
 
 	/* A resolver thread would otherwise bring a heap of its own, for life. */
 	mallopt(M_ARENA_MAX, 1);
-	worker_init(&worker, ROLE_CLOUD, argc, argv);
+	worker_init(&worker, ROLE_CLOUD, HUB_WANTS_VERDICT, argc, argv, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	return loop_run(&worker, &places);
+	return loop_run(&worker, &(struct loop_places){ .run_dir = worker.run_dir,
+	                                                .state_dir = worker.state_dir,
+	                                                .proc_stat = "/proc/stat" });
 }

@@ -1,4 +1,4 @@
-/* For wnad and wnactl; pure. What values say of each other. */
+/* For wnactl; pure. What values say of each other. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* For wnad and wnactl; never blocks. The table of keys, and the search in it. */
+/* For wnactl; never blocks. The table of keys, and the search in it. */
 #include <string.h>
 
 #include "conf_table.h"
@@ -51,7 +51,7 @@ const struct conf_key conf_keys[] = {
 	       "Highest level that is logged."),
 
 	WORDS("health", "listen", CONF_TYPE_ENDPOINT, health.listen, "0.0.0.0:8099",
-	      "Address and port of the health listener; [::]:8099 takes IPv6 and IPv4."),
+	      "Address and port of the health checks, as web-node-agent-health.socket has them."),
 	WORDS("health", "status_allow", CONF_TYPE_NETS, health.status_allow, "",
 	      "Networks that may read /status beside loopback, separated by blanks."),
 	NUMBER("health", "max_connections", health.max_connections, "512", 16, LIMIT_CONNECTIONS,
@@ -60,9 +60,6 @@ const struct conf_key conf_keys[] = {
 	     "From the first byte of a request to its last."),
 	SPAN("health", "idle_timeout", health.idle_timeout_ms, "75s", SECOND, HOUR,
 	     "How long a kept-alive connection may be silent; above the ALB's 60 s."),
-	SPAN("health", "start_grace", health.start_grace_ms, "5s", 0, 60 * SECOND,
-	     "After a restart of the answering process on a healthy node: how long what has not "
-	     "been heard of yet counts as good."),
 
 	WORDS("imds", "endpoint", CONF_TYPE_NAME, imds.endpoint, "",
 	      "URL of the instance metadata service; empty: the standard address."),
@@ -77,12 +74,14 @@ const struct conf_key conf_keys[] = {
 	      "Lifetime asked for the session token, in seconds."),
 	WORDS("imds", "auto_scaling_group", CONF_TYPE_TEXT, imds.asg, "",
 	      "Name of the Auto Scaling group; empty: from the instance's tags."),
-	/* What is known is told every 10 s, however seldom it is asked (identity.c). */
+	/* What is known is told every 10 s, however seldom it is asked (cloud_identity.c). */
 	SPAN("imds", "max_age", imds.max_age_ms, "5m", 15 * SECOND, DAY,
-	     "When what the metadata service said counts as unknown."),
+	     "When the answers of the metadata service count as unknown."),
 
 	BOOL("mount", "enabled", mount.enabled, "no", "Whether the shared file system is mounted."),
-	WORDS("mount", "path", CONF_TYPE_PATH, mount.path, "/var/www/html/efs", "Where."),
+	WORDS("mount", "path", CONF_TYPE_PATH, mount.path, "/var/www/html/efs",
+	      "The directory to mount on, below directories that only root can write, and no "
+	      "symbolic links."),
 	WORDS("mount", "type", CONF_TYPE_NAME, mount.type, "auto",
 	      "auto (efs if amazon-efs-utils is there, else nfs4), efs, nfs4, or any type that "
 	      "libmount knows."),
@@ -124,8 +123,8 @@ const struct conf_key conf_keys[] = {
 
 	CHECK_KEY("type", 0, CONF_TYPE_ENUM, type, "http", 0, 0, types, "Kind of check."),
 	CHECK_KEY("scope", 0, CONF_TYPE_ENUM, scope, "local", 0, 0, scopes,
-	          "local: only this node can have it, turns /healthz. shared: everyone has it at "
-	          "once, never does."),
+	          "local: a failure concerns this node alone, and turns /healthz. shared: all "
+	          "nodes have it at once, and it never does."),
 	CHECK_KEY("interval", 0, CONF_TYPE_DURATION, interval_ms, "5s", 100, HOUR, NULL,
 	          "Between two checks; until the first success 500 ms."),
 	CHECK_KEY("timeout", 0, CONF_TYPE_DURATION, timeout_ms, "2s", 50, MINUTE, NULL,
@@ -167,12 +166,12 @@ const struct conf_key conf_keys[] = {
 	NUMBER("database", "port", rds.port, "3306", 1, 65535, "Its port."),
 	WORDS("database", "user", CONF_TYPE_NAME, rds.user, "wna", "User to log in as."),
 	WORDS("database", "password_file", CONF_TYPE_PATH, rds.password_file, "",
-	      "File with the password in its first line; root's, mode 0600."),
+	      "File with the password in its first line; root:wna-rds, mode 0640."),
 	WORDS("database", "schema", CONF_TYPE_NAME, rds.schema, "",
 	      "Schema to select; may be empty."),
 	CHOICE("database", "tls", rds.tls, "verify", tls_modes,
 	       "verify: certificate must be valid for the endpoint's name; required: encrypted, "
-	       "with whoever it is, or no login; off."),
+	       "whatever the certificate, or no login; off."),
 	WORDS("database", "tls_ca", CONF_TYPE_PATH, rds.tls_ca, "",
 	      "File of CA certificates that user wna-rds can read; needed for verify."),
 	SPAN("database", "interval", rds.interval_ms, "2s", 200, HOUR,
@@ -193,7 +192,8 @@ const struct conf_key conf_keys[] = {
 	BOOL("hooks", "enabled", hooks.enabled, "no", "Whether hook scripts are run."),
 	WORDS("hooks", "directory", CONF_TYPE_PATH, hooks.directory, "/etc/web-node-agent/hooks.d",
 	      "Holds a folder per event (rds-change) with the scripts."),
-	WORDS("hooks", "user", CONF_TYPE_NAME, hooks.user, "nobody", "Whom the scripts run as."),
+	WORDS("hooks", "user", CONF_TYPE_NAME, hooks.user, "wna-hooks",
+	      "The scripts' user, as web-node-agent-hooks.service has it."),
 	SPAN("hooks", "timeout", hooks.timeout_ms, "30s", 100, HOUR,
 	     "All scripts of one event together."),
 
@@ -217,7 +217,7 @@ const struct conf_key conf_keys[] = {
 	WORDS("metrics", "ca_file", CONF_TYPE_PATH, metrics.ca_file, "",
 	      "File of CA certificates for AWS that user wna-cloud can read; empty: the system's."),
 	WORDS("metrics", "credentials_file", CONF_TYPE_PATH, metrics.credentials_file, "",
-	      "AWS shared credentials file; root's, mode 0600; empty: the role's."),
+	      "AWS shared credentials file; root:wna-cloud, mode 0640; empty: the role's."),
 	WORDS("metrics", "profile", CONF_TYPE_NAME, metrics.profile, "",
 	      "Profile that must be in that file; empty: AWS_PROFILE, or default if there."),
 	COUNT("metrics", "queue_max", metrics.queue_max, "20000", 10, 1000000,

@@ -1,5 +1,5 @@
 /*
- * Run by wnad and wnactl; reads local files and may wait for the local disk. Owns
+ * Run by wnactl; reads local files and may wait for the local disk. Owns
  * the draft until conf_read returns it.
  *
  * The loop over lines is our own: all problems are reported with their lines, and a

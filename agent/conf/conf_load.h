@@ -1,5 +1,5 @@
 /*
- * Reading and judging the configuration files, for wnad, wnactl and tests. All
+ * Reading and judging the configuration files, for wnactl and tests. All
  * other processes receive the finished struct conf.
  */
 #ifndef CONF_LOAD_H
@@ -9,7 +9,7 @@
 
 #include "conf.h"
 
-/* Exit codes of `wnactl check`, `wnactl config` and of a wnad that does not start. */
+/* Exit codes of `wnactl check`, `wnactl config` and `wnactl load`. */
 enum conf_error {
 	CONF_OK = 0,
 	CONF_UNREADABLE = 3, /* a file, or a file that it names, is missing or cannot be read */
@@ -87,8 +87,7 @@ void conf_draft_free(struct conf_draft *draft);
  * on, or lead by a link onto, a network file system or below mount.path
  * (mountinfo at `mountinfo_path`, normally /proc/self/mountinfo): what lies
  * there is not touched. `certs_fault` parses a file of certificates, and says what is
- * wrong with it and what is to be remarked; NULL for wnad, which links no library
- * for that.
+ * wrong with it and what is to be remarked; NULL: they are not parsed.
  */
 void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
                         const char *(*certs_fault)(const char *path, const char **ret_remark));

@@ -1,5 +1,5 @@
 /*
- * For wnad and wnactl. What the machine says of a configuration. Looks at local files, at
+ * For wnactl. What the machine says of a configuration. Looks at local files, at
  * mountinfo and at /etc/passwd, and touches nothing before it is known not to
  * lie on a network file system; only conf_check_users asks the name service.
  */
@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "conf_table.h"
 #include "localpath.h"
 #include "str.h"
+#include "trust.h"
 
 struct look {
 	struct conf_draft *draft;
@@ -41,33 +43,7 @@ static const char *reason(const struct look *look, const char *path)
 	return look->why;
 }
 
-static void check_secret(struct look *look, const char *section, const char *key, const char *path)
-{
-	const char *wrong = NULL;
-	char word[128];
-	struct stat st;
-
-	if (resolve(look, path) < 0)
-		wrong = reason(look, path);
-	else if (lstat(path, &st) < 0)
-		wrong = str_errno(errno, word, sizeof word);
-	else if (S_ISLNK(st.st_mode))
-		wrong = "it is a symbolic link";
-	else if (!S_ISREG(st.st_mode))
-		wrong = "it is not a regular file";
-	else if (st.st_uid != 0)
-		wrong = "it is not root's";
-	else if (st.st_mode & 077)
-		wrong = "it is open to group or others";
-	else if (st.st_size == 0)
-		wrong = "it is empty";
-	if (wrong)
-		conf_blame(look->draft, CONF_SECRET, section, -1, key,
-		           "expected a regular file of root's with mode 0600, got %s: %s", path,
-		           wrong);
-}
-
-/* The agent's own users are made by sysusers, so they are in this file, and no
+/* The agent's own users are made by sysusers, hence they are in this file, and no
  * directory server need be asked. */
 static bool local_user(const char *name, struct passwd *ret)
 {
@@ -84,6 +60,41 @@ static bool local_user(const char *name, struct passwd *ret)
 	}
 	fclose(file);
 	return found;
+}
+
+/* Root's, and the one group's to read in which only the user of its reader is. */
+static void check_secret(struct look *look, const char *section, const char *key, const char *path,
+                         const char *reader)
+{
+	const char *wrong = NULL;
+	char word[160];
+	struct passwd user;
+	struct stat st;
+
+	if (resolve(look, path) < 0)
+		wrong = reason(look, path);
+	else if (lstat(path, &st) < 0)
+		wrong = str_errno(errno, word, sizeof word);
+	else if (S_ISLNK(st.st_mode))
+		wrong = "it is a symbolic link";
+	else if (!S_ISREG(st.st_mode))
+		wrong = "it is not a regular file";
+	else if (st.st_uid != 0)
+		wrong = "it is not root's";
+	else if (st.st_mode & (S_IRWXO | S_IWGRP))
+		wrong = "it is open to others";
+	else if (st.st_size == 0)
+		wrong = "it is empty";
+	else if (local_user(reader, &user) &&
+	         (st.st_gid != user.pw_gid || !(st.st_mode & S_IRGRP))) {
+		snprintf(word, sizeof word, "%s cannot read it: chgrp %s FILE; chmod 0640 FILE",
+		         reader, reader);
+		wrong = word;
+	}
+	if (wrong)
+		conf_blame(look->draft, CONF_SECRET, section, -1, key,
+		           "expected a regular file root:%s with mode 0640, got %s: %s", reader,
+		           path, wrong);
 }
 
 /* `bit` is S_IROTH or S_IXOTH. */
@@ -153,6 +164,30 @@ static void check_local(struct look *look, int slot)
 	           check->path, look->why);
 }
 
+/* A user who may write a directory above the mount point can put a link there while it is
+ * mounted, and root would mount the shared files on any directory of the machine. */
+static void check_mount(struct look *look)
+{
+	const char *path = look->draft->conf.mount.path;
+	char dir[LIMIT_PATH], wrong[TRUST_PATH], how[160];
+	int fd, rc;
+
+	str_copy(dir, sizeof dir, path);
+	dir[strrchr(path, '/') > path ? strrchr(path, '/') - path : 1] = '\0';
+	rc = resolve(look, dir);
+	/* What is not there is made, and what lies on another machine is not waited for. */
+	if (rc < 0 && rc != -ENOENT)
+		return;
+	rc = trust_open_dir(dir, 0, &fd, wrong);
+	if (rc == 0)
+		close(fd);
+	else if (rc == -EPERM || rc == -ELOOP || rc == -ENOTDIR)
+		conf_blame(look->draft, CONF_VALUE, "mount", -1, "path",
+		           "expected a path below directories that root alone may write, got "
+		           "%s: %s %s",
+		           path, wrong, trust_explain_dir(wrong, rc, how, sizeof how));
+}
+
 void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
                         const char *(*certs_fault)(const char *path, const char **ret_remark))
 {
@@ -165,13 +200,16 @@ void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
 	};
 
 	if (rds->enabled && *rds->password_file)
-		check_secret(&look, "database", "password_file", rds->password_file);
+		check_secret(&look, "database", "password_file", rds->password_file, "wna-rds");
 	if (rds->enabled && rds->tls == DB_TLS_VERIFY && *rds->tls_ca)
 		check_readable(&look, "database", "tls_ca", rds->tls_ca, "wna-rds");
 	if (metrics->enabled && *metrics->credentials_file)
-		check_secret(&look, "metrics", "credentials_file", metrics->credentials_file);
+		check_secret(&look, "metrics", "credentials_file", metrics->credentials_file,
+		             "wna-cloud");
 	if (metrics->enabled && *metrics->ca_file)
 		check_readable(&look, "metrics", "ca_file", metrics->ca_file, "wna-cloud");
+	if (draft->conf.mount.enabled && draft->conf.mount.path[0] == '/')
+		check_mount(&look);
 	for (int i = 0; i < draft->conf.checks.count; i++)
 		check_local(&look, i);
 }

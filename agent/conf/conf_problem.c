@@ -1,4 +1,4 @@
-/* For wnad and wnactl; never blocks. Problems, and the lines that they are blamed on. */
+/* For wnactl; never blocks. Problems, and the lines that they are blamed on. */
 #include <assert.h>
 #include <stdarg.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* For wnad and wnactl; never blocks. Single values: text to struct and back. */
+/* For wnactl; never blocks. Single values: text to struct and back. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -7,12 +7,8 @@
 #include "facts.h"
 #include "timeline.h"
 
-/*
- * Compares the word before with the word now of one fact. True if there is a new
- * line that nobody has logged: a one-shot does not know what the one before it
- * said, so its changes are the core's to log.
- */
-bool events_note(struct timeline *timeline, enum fact_id id, unsigned slot,
-                 const struct fact *before, const struct fact *after, int64_t wall_ms);
+/* Compares the word before with the word now of one fact. */
+void events_note(struct timeline *timeline, enum fact_id id, const struct fact *before,
+                 const struct fact *after, int64_t wall_ms);
 
 #endif

@@ -18,69 +18,81 @@ static bool value_known(enum fact_id id, int64_t value)
 	int64_t max;
 
 	switch (id) {
-	case FACT_CHILD: max = CHILD_MAX; break;
 	case FACT_IMDS: max = IMDS_STATE_MAX; break;
 	case FACT_CREDENTIALS: max = CRED_STATE_MAX; break;
 	case FACT_PUSH: max = PUSH_STATE_MAX; break;
 	case FACT_RDS: max = RDS_STATE_MAX; break;
 	case FACT_MOUNT: max = MOUNT_STATE_MAX; break;
+	case FACT_CHECK: max = CHECK_STATE_MAX; break;
 	default: return true;
 	}
 	return value >= 0 && value < max;
 }
 
-static int refusal(const struct conf *conf, const struct envelope *envelope)
+/* Facts are told apart by name and not by place: a finder may run with the list of
+ * another configuration. */
+static int check_slot(const struct conf_checks *checks, const char *name, unsigned *ret_slot)
 {
-	const struct msg *msg = &envelope->msg;
+	for (int i = 0; i < checks->count; i++) {
+		if (strcmp(checks->item[i].name, name) == 0) {
+			*ret_slot = (unsigned)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int find(const struct conf *conf, enum role role, const struct msg *msg, unsigned *ret_slot)
+{
 	const struct fact_info *info = fact_info(msg->id);
 
-	if (msg->type != MSG_FACT || !info || msg->slot >= info->slots)
+	if (msg->type != HUB_FACT || !info || !value_known((enum fact_id)msg->id, msg->value))
 		return -EINVAL;
-	if (envelope->role != info->owner)
+	if (role != info->owner)
 		return -EPERM;
-	if (msg->id == FACT_CHECK && msg->slot >= conf->checks.count)
-		return -EINVAL;
-	return value_known(msg->id, msg->value) ? 0 : -EINVAL;
+	if (msg->id == FACT_CHECK)
+		return check_slot(&conf->checks, msg->text, ret_slot);
+	*ret_slot = 0;
+	return 0;
 }
 
 const struct fact *facts_get(const struct facts *facts, enum fact_id id, unsigned slot)
 {
-	assert(id < FACT_MAX && slot < (id == FACT_CHILD   ? (unsigned)ROLE_MAX
-	                                : id == FACT_CHECK ? (unsigned)LIMIT_CHECKS
-	                                                   : 1u));
-	if (id == FACT_CHILD)
-		return &facts->child[slot];
+	assert(id < FACT_MAX && slot < (id == FACT_CHECK ? (unsigned)LIMIT_CHECKS : 1u));
 	if (id == FACT_CHECK)
 		return &facts->check[slot];
 	return &facts->single[id];
 }
 
-int facts_take(struct facts *facts, const struct conf *conf, const struct envelope *envelope,
-               int64_t now_ms, int64_t wall_ms)
+static int64_t at_most(int64_t at_ms, int64_t now_ms)
 {
-	const struct msg *msg = &envelope->msg;
+	return at_ms > 0 && at_ms < now_ms ? at_ms : now_ms;
+}
+
+int facts_take(struct facts *facts, const struct conf *conf, enum role role, const struct msg *msg,
+               int64_t now_ms, int64_t wall_ms, unsigned *ret_slot)
+{
 	struct fact *fact;
-	int rc = refusal(conf, envelope);
+	unsigned slot = 0;
+	int rc = find(conf, role, msg, &slot);
 
 	if (rc < 0) {
 		facts->refused++;
 		return rc;
 	}
 	facts->taken++;
-	fact = (struct fact *)facts_get(facts, msg->id, msg->slot);
-	/* Why the last attempt failed says more than that another one begins. */
-	if (msg->id == FACT_MOUNT && msg->value == MOUNT_ABSENT && fact->seen &&
-	    (fact->value == MOUNT_MISSING || fact->value == MOUNT_WRONG))
+	fact = (struct fact *)facts_get(facts, (enum fact_id)msg->id, slot);
+	*ret_slot = slot;
+	/* A wna-check that has just started knows less than the one before it. */
+	if (msg->id == FACT_CHECK && msg->value == CHECK_UNDECIDED &&
+	    facts_fresh(facts, conf, FACT_CHECK, slot, now_ms))
 		return 0;
-	if (!fact->seen || fact->value != msg->value) {
-		fact->changed_ms = now_ms;
-		fact->changed_wall_ms = wall_ms;
-	}
-	fact->value = msg->value;
 	/* Older than its arrival, if its owner says so; never younger. */
-	fact->at_ms = msg->found_ms > 0 && msg->found_ms < now_ms ? msg->found_ms : now_ms;
-	fact->found_ms = msg->found_ms;
-	fact->seq = facts->taken;
+	fact->at_ms = at_most(msg->found_ms, now_ms);
+	fact->since_ms = at_most(msg->since_ms, fact->at_ms);
+	fact->since_wall_ms = wall_ms - (now_ms - fact->since_ms);
+	fact->value = msg->value;
+	memcpy(fact->more, msg->more, sizeof fact->more);
 	fact->seen = true;
 	str_clean(fact->text, sizeof fact->text, msg->text, strlen(msg->text));
 	str_clean(fact->why, sizeof fact->why, msg->why, strlen(msg->why));
@@ -91,14 +103,8 @@ int facts_take(struct facts *facts, const struct conf *conf, const struct envelo
 static int64_t facts_max_age_ms(const struct conf *conf, enum fact_id id, unsigned slot)
 {
 	switch (id) {
-	/* Told once by a one-shot, or kept true by wnad: these do not age. Whether
-	 * the mount still is what wna-mount saw is the probe's to say. */
+	/* Events, and what is said on change only. */
 	case FACT_NONE:
-	case FACT_CONF:
-	case FACT_TRIES:
-	case FACT_CHILD:
-	case FACT_MOUNT:
-	case FACT_MOUNT_ID:
 	case FACT_MOUNT_GUARD:
 	case FACT_HOOK:
 	case FACT_RDS_CHANGE:
@@ -132,8 +138,7 @@ static int64_t facts_max_age_ms(const struct conf *conf, enum fact_id id, unsign
 	case FACT_RDS_DNS:
 	case FACT_RDS_RTT:
 	case FACT_RDS_VERSION: return conf->rds.max_age_ms;
-	case FACT_PROBE:
-	case FACT_PROBE_ID: return conf->mount.max_age_ms;
+	case FACT_MOUNT: return conf->mount.max_age_ms;
 	case FACT_CHECK: return slot < LIMIT_CHECKS ? conf->checks.item[slot].max_age_ms : 0;
 	}
 	return 0;

@@ -1,5 +1,5 @@
 /*
- * The fact table: what the workers said last, and when. Pure; nothing here
+ * The fact table: the last word of each finder, and its age. Pure; nothing here
  * reads a clock or allocates.
  */
 #ifndef CORE_FACTS_H
@@ -10,40 +10,36 @@
 
 #include "conf.h"
 #include "fact.h"
-#include "msg.h"
+#include "hub.h"
 
 /* The age at which a fact never becomes unknown. */
 #define FACTS_AGELESS INT64_MAX
 
 struct fact {
-	int64_t value;
+	int64_t value, more[HUB_MORE];
 	char text[LIMIT_FACT_TEXT]; /* valid UTF-8 without control characters */
 	char why[LIMIT_FACT_WHY];   /* same */
 	int64_t at_ms;              /* monotonic, when it was found: at the latest on arrival */
-	int64_t found_ms;           /* msg.found_ms of the last word */
-	uint64_t seq;               /* the same in order of arrival: tells apart what came
-	                             * within one millisecond */
-	int64_t changed_ms;         /* monotonic, when value last became another */
-	int64_t changed_wall_ms;    /* the same instant as Unix time, for people */
+	int64_t since_ms;           /* monotonic, from when on value has been this */
+	int64_t since_wall_ms;      /* the same instant as Unix time, for people */
 	bool seen;
 };
 
 struct facts {
-	struct fact single[FACT_MAX]; /* all that have one instance */
-	struct fact child[ROLE_MAX];
-	struct fact check[LIMIT_CHECKS];
+	struct fact single[FACT_MAX];    /* all that have one instance */
+	struct fact check[LIMIT_CHECKS]; /* as in the configuration's list */
 	uint64_t taken, refused;
 };
 
 void facts_init(struct facts *facts);
 
 /*
- * Takes one fact. 0; refused and counted: -EPERM it is not the sender's to
- * tell, -EINVAL no such fact, slot or value (a state outside its enum, a check
- * that is not configured).
+ * Takes one fact that a peer of `role` says. 0 and *ret_slot, its instance; refused
+ * and counted: -EPERM it is not the role's to tell, -EINVAL no such fact, slot, name
+ * or value (a state outside its enum, a check that is not configured).
  */
-int facts_take(struct facts *facts, const struct conf *conf, const struct envelope *envelope,
-               int64_t now_ms, int64_t wall_ms);
+int facts_take(struct facts *facts, const struct conf *conf, enum role role, const struct msg *msg,
+               int64_t now_ms, int64_t wall_ms, unsigned *ret_slot);
 
 /* The last word, or one with seen == false. The slot must be in the fact's range. */
 const struct fact *facts_get(const struct facts *facts, enum fact_id id, unsigned slot);

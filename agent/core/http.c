@@ -1,6 +1,6 @@
 /*
  * wna-core. Never blocks. Owns the table of connections; the listener is
- * wnad's and outlives us.
+ * systemd's and outlives this process.
  */
 #include "http.h"
 
@@ -139,7 +139,8 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 			break;
 		}
 		if (errno == EINVAL) {
-			/* Shut down by wnad, which listens elsewhere now. */
+			/* Shut down by another process that holds it; a new start
+			 * of the socket unit makes another. */
 			log_info("health: this listener was given up");
 			http->accepting = false;
 			event_del(&http->accept_event);

@@ -53,27 +53,19 @@ bool judge_fresh(struct judge *judge, enum fact_id id, unsigned slot)
 	       judge_before(judge, facts_expiry_ms(judge->facts, judge->conf, id, slot));
 }
 
-bool judge_assume(struct judge *judge, bool assumed)
+/* Nothing decided yet: for as long as results may be under way, as configured. */
+static void judge_undecided(struct judge *judge, unsigned slot, struct finding *ret)
 {
-	judge->inherited |= assumed;
-	return assumed;
-}
-
-static bool was_healthy(const struct state *state)
-{
-	return state->resumed == LEVEL_OK || state->resumed == LEVEL_DEGRADED;
-}
-
-/* Nothing heard yet: good for as long as configuration or the past says so. */
-static void judge_unheard(struct judge *judge, const struct conf_check *check, struct finding *ret)
-{
+	const struct conf_check *check = &judge->conf->checks.item[slot];
+	const struct fact *fact = facts_get(judge->facts, FACT_CHECK, slot);
 	bool local = check->scope == SCOPE_LOCAL;
 	enum reach reach = local ? REACH_HEALTH : REACH_READY;
 	bool young = judge_before(judge, judge->state->start_ms + check->max_age_ms);
-	bool assumed = local ? judge->assume_local : judge->assume_shared;
 
-	if (judge_assume(judge, assumed) || (young && check->initial == INITIAL_GOOD))
+	if (young && check->initial == INITIAL_GOOD)
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
+	else if (fact->seen && judge_fresh(judge, FACT_CHECK, slot))
+		judge_find(ret, LEVEL_WAITING, reach, "no good result yet: %s", fact->why);
 	else if (young)
 		judge_find(ret, LEVEL_WAITING, reach, "no result yet");
 	else
@@ -85,27 +77,23 @@ static void judge_check(struct judge *judge, unsigned slot, struct finding *ret)
 {
 	const struct conf_check *check = &judge->conf->checks.item[slot];
 	const struct fact *fact = facts_get(judge->facts, FACT_CHECK, slot);
-	const struct window *window = &judge->state->window[slot];
 	bool local = check->scope == SCOPE_LOCAL;
 	enum reach reach = local ? REACH_HEALTH : REACH_READY;
 	enum verdict_level bad = local ? LEVEL_FAIL : LEVEL_DEGRADED;
 	char span[32];
 
-	if (!fact->seen) {
-		judge_unheard(judge, check, ret);
-	} else if (!judge_fresh(judge, FACT_CHECK, slot)) {
+	if (!fact->seen || fact->value == CHECK_UNDECIDED)
+		judge_undecided(judge, slot, ret);
+	else if (!judge_fresh(judge, FACT_CHECK, slot))
 		judge_find(ret, bad, reach, "unknown: no result for more than %s",
 		           clock_span(check->max_age_ms, span, sizeof span));
-	} else if (window->good) {
-		/* Without one good result yet it is the former core's window. */
-		judge_assume(judge, was_healthy(judge->state) && window->results == 0);
+	else if (fact->value == CHECK_GOOD)
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
-	} else if (fact->value < 0) {
+	else if (fact->more[CHECK_LAST] < 0)
 		judge_find(ret, bad, reach, "%s", fact->why[0] ? fact->why : "failed");
-	} else {
-		judge_find(ret, bad, reach, "good again, %u of %d results", window_run(window),
-		           check->rise);
-	}
+	else
+		judge_find(ret, bad, reach, "good again, %d of %d results",
+		           (int)fact->more[CHECK_RUN], check->rise);
 }
 
 static bool worse(const struct finding *a, const struct finding *b)
@@ -186,11 +174,6 @@ void judge_verdict(const struct state *state, int64_t now_ms, struct verdict *re
 		.until_ms = INT64_MAX,
 	};
 
-	if (was_healthy(state) &&
-	    judge_before(&judge, state->start_ms + state->conf->health.start_grace_ms)) {
-		judge.assume_local = true;
-		judge.assume_shared = state->resumed == LEVEL_OK;
-	}
 	for (int i = 0; i < JOB_MAX; i++)
 		ret->job[i].what[0] = ret->job[i].next[0] = '\0';
 	judge_identity(&judge, &ret->job[JOB_IDENTITY]);
@@ -199,6 +182,9 @@ void judge_verdict(const struct state *state, int64_t now_ms, struct verdict *re
 	judge_database(&judge, &ret->job[JOB_DATABASE]);
 	judge_metrics(&judge, &ret->job[JOB_METRICS]);
 	conclude(ret);
+	if (state->conf_why[0]) {
+		ret->health = ret->ready = LEVEL_FAIL;
+		snprintf(ret->why, sizeof ret->why, "configuration: %s", state->conf_why);
+	}
 	ret->until_ms = judge.until_ms;
-	ret->inherited = judge.inherited;
 }

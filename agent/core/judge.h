@@ -36,7 +36,6 @@ struct verdict {
 	struct finding check[LIMIT_CHECKS]; /* level and why only */
 	enum verdict_level health, ready;   /* never LEVEL_OFF */
 	char why[JUDGE_TEXT];               /* of the worst finding, with its job's name */
-	bool inherited;   /* it rests on a former core's word, not on what was heard since */
 	int64_t until_ms; /* ageing alone can change nothing before this; INT64_MAX: ever */
 };
 

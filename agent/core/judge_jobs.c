@@ -16,19 +16,14 @@ static const char *why_or(const struct fact *fact, const char *otherwise)
 	return fact->why[0] ? fact->why : otherwise;
 }
 
-/* A worker that has not spoken yet: since the start, or since a restart. */
+/* A finder that has not been heard since this core started. */
 static void find_unheard(struct judge *judge, struct finding *ret, enum role role)
 {
-	const struct fact *child = facts_get(judge->facts, FACT_CHILD, role);
-
-	if (judge_assume(judge, judge->assume_shared))
-		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
-	else if (child->seen && child->why[0] &&
-	         (child->value == CHILD_BACKOFF || child->value == CHILD_STUCK))
-		judge_find(ret, LEVEL_WAITING, REACH_READY, "wna-%s: %s", role_name(role),
-		           child->why);
-	else
+	if (judge->state->link[role].up)
 		judge_find(ret, LEVEL_WAITING, REACH_READY, "not known yet");
+	else
+		judge_find(ret, LEVEL_WAITING, REACH_READY, "not known yet: %s does not run",
+		           role_of(role)->exe);
 }
 
 static void find_silent(struct finding *ret, enum role role, int64_t max_age_ms)
@@ -174,7 +169,7 @@ void judge_metrics(struct judge *judge, struct finding *ret)
 	case PUSH_STARTING:
 		/* The first window takes its time; a node need not wait for it. What takes
 		 * longer than that does not come by waiting. */
-		if (judge_before(judge, push->changed_ms + judge->conf->metrics.max_age_ms))
+		if (judge_before(judge, push->since_ms + judge->conf->metrics.max_age_ms))
 			judge_find(ret, LEVEL_WAITING, REACH_NONE, "%s",
 			           why_or(push, "nothing to push yet"));
 		else

@@ -12,10 +12,6 @@ struct judge {
 	const struct facts *facts;
 	int64_t now_ms;
 	int64_t until_ms;
-	/* Within the grace after a restart: what is not heard of yet is as it was. */
-	bool assume_local;  /* nothing local was wrong */
-	bool assume_shared; /* nothing at all was wrong */
-	bool inherited;     /* something was taken from there */
 };
 
 /* How far a finding reaches. */
@@ -31,9 +27,6 @@ __attribute__((format(printf, 4, 5))) void judge_find(struct finding *ret, enum 
 
 /* facts_fresh, remembering when its answer will change by age. */
 bool judge_fresh(struct judge *judge, enum fact_id id, unsigned slot);
-
-/* judge->assume_local or _shared, remembering that the verdict rests on it. */
-bool judge_assume(struct judge *judge, bool assumed);
 
 /* Whether `at_ms` lies ahead; if so the verdict may change then. */
 bool judge_before(struct judge *judge, int64_t at_ms);

@@ -1,32 +1,38 @@
 /*
- * wna-core, started by wnad as user wna. Blocks on nothing: after start it
- * opens no file, resolves no name, forks no child. Owns the health responder,
- * the control sessions and the verdict; its sockets were opened by wnad.
+ * wna-core: user wna, no capabilities. Blocks on nothing: after its start it opens no
+ * file, resolves no name, forks no child. Owns the health responder, the hub and the
+ * verdict; its listeners are systemd's.
+ *
+ * Options beside the common ones (worker.h), for use outside of systemd:
+ *	--listen ADDRESS:PORT  opens the health listener itself
+ *	--roles-by-name yes    any user may claim any role
  */
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
-#include "control.h"
 #include "core.h"
+#include "core_hub.h"
+#include "core_listeners.h"
 #include "http.h"
+#include "journal.h"
 #include "log.h"
 #include "sandbox.h"
 #include "worker.h"
 
 enum {
-	MESSAGES = 16, /* taken per turn of the loop, so that answers come between */
-	/* At the end, for who has connected and not been answered: a successor is
-	 * there, and wnad asks (CHILDREN_DRAIN_MS) when that is too long. Once asked,
-	 * connects may be waiting for a successor: only for what is under way. */
-	DRAIN_MS = 4000,
-	DRAIN_ASKED_MS = 1000,
+	ALIVE_MS = 1000,
+	/* At the end, for connections that have not been answered. Connects wait in the
+	 * backlog for a successor meanwhile, hence only for what is under way. */
+	DRAIN_MS = 1000,
+	DRAIN_MUTE_MS = 100, /* for those that have not asked yet */
 	DRAIN_LOOK_MS = 20,
 };
 
@@ -35,8 +41,12 @@ static struct {
 	struct core core;
 	struct event_base *base;
 	struct http *http;
-	struct control *control;
-	struct event wnad_event, timer, term_event;
+	struct hub *hub;
+	struct event reload_event, timer, alive_timer, term_event;
+	struct core_listeners listeners;
+	struct net_endpoint listen; /* --listen */
+	bool roles_by_name;
+	char status[160]; /* as systemd was told */
 	int64_t armed_ms; /* when the timer fires */
 	int64_t end_ms;   /* not 0: leaving, at the latest then */
 } self;
@@ -61,19 +71,17 @@ static void settle(int64_t now_ms)
 		arm(next_ms, now_ms);
 }
 
-static void leave(const char *why, int64_t within_ms)
+static void leave(const char *why)
 {
 	int64_t now_ms = clock_ms();
 
-	if (self.end_ms == 0) {
-		log_info("core: leaving: %s", why);
-		self.end_ms = now_ms + within_ms;
-		event_del(&self.wnad_event);
-		control_stop(self.control);
-		http_drain(self.http);
-	} else if (now_ms + within_ms < self.end_ms) {
-		self.end_ms = now_ms + within_ms;
-	}
+	if (self.end_ms != 0)
+		return;
+	log_info("core: leaving: %s", why);
+	self.end_ms = now_ms + DRAIN_MS;
+	event_del(&self.reload_event);
+	hub_stop(self.hub);
+	http_drain(self.http);
 	arm(now_ms, now_ms);
 }
 
@@ -85,6 +93,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (self.end_ms != 0) {
+		if (now_ms >= self.end_ms - DRAIN_MS + DRAIN_MUTE_MS)
+			http_hurry(self.http);
 		if (http_connections(self.http) == 0 || now_ms >= self.end_ms)
 			event_base_loopbreak(self.base);
 		else
@@ -97,31 +107,24 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	settle(now_ms);
 }
 
-static void on_wnad(evutil_socket_t fd, short what, void *arg)
+static void on_alive(evutil_socket_t fd, short what, void *arg)
 {
-	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
-	struct envelope envelope;
-
+	(void)fd;
 	(void)what;
 	(void)arg;
-	for (int i = 0; i < MESSAGES; i++) {
-		int rc = envelope_recv(fd, &envelope);
+	worker_alive(&self.worker);
+	page_date(http_pages(self.http), clock_wall_ms());
+}
 
-		if (rc == -EAGAIN)
-			break;
-		if (rc == -EBADMSG) {
-			http_counters(self.http)->bad_messages++;
-			continue;
-		}
-		if (rc < 0) {
-			leave("wnad closed the line", DRAIN_MS);
-			return;
-		}
-		/* Others than facts are between wnad and its workers. */
-		if (envelope.msg.type == MSG_FACT)
-			core_take(&self.core, &envelope, now_ms, wall_ms);
-	}
-	settle(now_ms);
+/* It is sent only when the configuration of this process changed, which it cannot read
+ * itself: a new process takes it up. Connects wait in systemd's listener for the few
+ * milliseconds that it takes. */
+static void on_reload(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	leave("new configuration");
 }
 
 static void on_term(evutil_socket_t fd, short what, void *arg)
@@ -129,47 +132,49 @@ static void on_term(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	leave("asked to", DRAIN_ASKED_MS);
-	http_hurry(self.http);
+	leave("asked to");
 }
 
-static int send_order(void *ctx, const struct order *order)
+static void on_moved(void *ctx)
 {
 	(void)ctx;
-	return order_send(self.worker.fd, order);
+	settle(clock_ms());
+}
+
+/* The line of `systemctl status`. */
+static void tell_systemd(void)
+{
+	const struct verdict *verdict = &self.core.verdict;
+	char text[sizeof self.status];
+
+	snprintf(text, sizeof text, "STATUS=healthz %s, readyz %s%s%.100s",
+	         verdict_level_name(verdict->health), verdict_level_name(verdict->ready),
+	         verdict->why[0] ? ": " : "", verdict->why);
+	if (strcmp(text, self.status) != 0)
+		worker_notify(&self.worker, text);
+	memcpy(self.status, text, sizeof text);
 }
 
 static void on_changed(void *ctx)
 {
 	(void)ctx;
+	tell_systemd();
 	page_render(http_pages(self.http), self.core.verdict.health, self.core.verdict.ready,
 	            clock_wall_ms());
+	if (self.hub)
+		hub_tell_verdict(self.hub);
 }
 
 static size_t render_status(void *ctx, char *ret, size_t size)
 {
-	struct status_counters *counters = http_counters(self.http);
 	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
 
 	(void)ctx;
 	/* libevent's clock is a coarse one: a deadline may have passed whose timer has
-	 * not fired yet. Whoever reads the status and then the pages gets one story. */
+	 * not fired yet. Status and pages tell one story. */
 	if (now_ms >= core_next_ms(&self.core))
 		core_step(&self.core, now_ms, wall_ms);
-	counters->control = control_count(self.control);
-	return status_render(&self.core, counters, now_ms, wall_ms, ret, size);
-}
-
-static int order_reload(void *ctx, int64_t *ret_tries)
-{
-	const struct fact *tries = facts_get(&self.core.state.facts, FACT_TRIES, 0);
-
-	(void)ctx;
-	/* Without the number before it, the outcome could not be told from an older one. */
-	if (!tries->seen)
-		return -EAGAIN;
-	*ret_tries = tries->value;
-	return core_reload(&self.core);
+	return status_render(&self.core, http_counters(self.http), now_ms, wall_ms, ret, size);
 }
 
 static struct event_base *make_base(void)
@@ -207,50 +212,81 @@ static void grow_fd_map(int most)
 	close(pair[1]);
 }
 
+static int add_events(int64_t now_ms)
+{
+	struct timeval alive = { .tv_sec = ALIVE_MS / 1000, .tv_usec = ALIVE_MS % 1000 * 1000 };
+
+	event_assign(&self.reload_event, self.base, self.worker.fd, EV_READ | EV_PERSIST, on_reload,
+	             NULL);
+	event_assign(&self.timer, self.base, -1, 0, on_timer, NULL);
+	event_assign(&self.alive_timer, self.base, -1, EV_PERSIST, on_alive, NULL);
+	event_assign(&self.term_event, self.base, SIGTERM, EV_SIGNAL | EV_PERSIST, on_term, NULL);
+	if (event_add(&self.reload_event, NULL) < 0 || event_add(&self.term_event, NULL) < 0 ||
+	    event_add(&self.alive_timer, &alive) < 0)
+		return -ENOMEM;
+	arm(now_ms, now_ms);
+	return 0;
+}
+
 static int start(void)
 {
 	static const struct http_ops http_ops = { .status = render_status };
-	static const struct control_ops control_ops = { .status = render_status,
-		                                        .reload = order_reload };
-	static const struct core_ops core_ops = { .order = send_order, .changed = on_changed };
+	static const struct hub_ops hub_ops = { .moved = on_moved, .status = render_status };
+	static const struct core_ops core_ops = { .changed = on_changed };
 	const struct conf *conf = self.worker.conf;
 	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
-	/* wnad may have had no place for it. Asked before the number is somebody else's. */
-	bool control = fcntl(CORE_FD_CONTROL, F_GETFD) >= 0;
+	struct hub_users users;
 	int rc;
 
+	rc = core_listeners_open(&self.listeners, &self.listen,
+	                         self.listen.port != 0 ? self.worker.hub : NULL);
+	if (rc < 0)
+		return rc;
+	if (self.listeners.health < 0) {
+		log_error("core: no health listener was passed: web-node-agent-health.socket");
+		return -ENOTCONN;
+	}
 	sandbox_prepare();
+	journal_init();
+	hub_users_find(conf, &users);
+	users.by_name = self.roles_by_name;
 	self.base = make_base();
 	if (!self.base)
 		return -ENOMEM;
-	/* Below the limit that wnad sets: max_connections + 64. */
-	grow_fd_map(conf->health.max_connections + 48);
-	rc = http_init(&self.http, self.base, &conf->health, CORE_FD_LISTEN, &http_ops);
+	grow_fd_map(conf->health.max_connections + LIMIT_PEERS + 48);
+	rc = http_init(&self.http, self.base, &conf->health, self.listeners.health, &http_ops);
 	if (rc == 0)
-		rc = control_init(&self.control, self.base, control ? CORE_FD_CONTROL : -1,
-		                  &control_ops);
+		rc = hub_init(&self.hub, self.base, self.listeners.hub, &users, &self.core,
+		              &hub_ops, http_counters(self.http));
 	if (rc < 0)
 		return rc;
-	core_init(&self.core, conf, self.worker.arg, clock_random(), &core_ops, now_ms, wall_ms);
+	core_init(&self.core, self.worker.snapshot, &core_ops, now_ms, wall_ms);
 	/* Also reads /etc/localtime, which glibc does at the first conversion. */
 	on_changed(NULL);
-	event_assign(&self.wnad_event, self.base, self.worker.fd, EV_READ | EV_PERSIST, on_wnad,
-	             NULL);
-	event_assign(&self.timer, self.base, -1, 0, on_timer, NULL);
-	event_assign(&self.term_event, self.base, SIGTERM, EV_SIGNAL | EV_PERSIST, on_term, NULL);
-	if (event_add(&self.wnad_event, NULL) < 0 || event_add(&self.term_event, NULL) < 0)
-		return -ENOMEM;
-	arm(now_ms, now_ms);
-	if (self.core.accepting)
-		http_accept(self.http);
+	rc = add_events(now_ms);
+	if (rc < 0)
+		return rc;
+	worker_notify(&self.worker, "READY=1");
 	return sandbox_enter();
+}
+
+static bool take_option(const char *name, const char *value)
+{
+	if (strcmp(name, "--listen") == 0)
+		return net_endpoint_parse(value, &self.listen);
+	/* For tests that run as one user. */
+	if (strcmp(name, "--roles-by-name") == 0)
+		self.roles_by_name = strcmp(value, "yes") == 0;
+	return strcmp(name, "--roles-by-name") == 0;
 }
 
 int main(int argc, char **argv)
 {
 	int rc;
 
-	worker_init(&self.worker, ROLE_CORE, argc, argv);
+	/* First of all: what systemd passed has fixed numbers. */
+	core_listeners_take(&self.listeners);
+	worker_init(&self.worker, ROLE_CORE, 0, argc, argv, take_option);
 	rc = start();
 	if (rc < 0) {
 		log_error("core: cannot start: %s", strerror(-rc));

@@ -6,18 +6,24 @@
 
 #include "conf.h"
 #include "facts.h"
-#include "policy.h"
+#include "role.h"
 #include "verdict.h"
-#include "window.h"
+
+/* A finder's connection to the hub, as the page shows it. */
+struct link {
+	bool up;
+	bool other_conf;       /* it runs with another configuration than the core */
+	int pid;               /* of the last connection; 0: none yet */
+	int64_t since_wall_ms; /* of `up` */
+};
 
 struct state {
 	const struct conf *conf;
+	const char *conf_why; /* not empty: there is no valid configuration */
+	int64_t loaded_ms;    /* Unix time, when the configuration was loaded */
 	struct facts facts;
-	struct window window[LIMIT_CHECKS];
-	struct policy policy;
-	int64_t start_ms;           /* monotonic, when this core started */
-	enum verdict_level resumed; /* /healthz of the core before this one; LEVEL_OFF: the
-	                             * first since the agent started */
+	struct link link[ROLE_MAX];
+	int64_t start_ms; /* monotonic, when this core started */
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "clock.h"
+#include "journal.h"
 #include "log.h"
 #include "str.h"
 
@@ -72,28 +73,33 @@ static void put_checks(struct sb *sb, const struct core *core, const struct verd
 		          verdict_level_name(verdict->check[i].level));
 		put_time(sb, "since", core->check[i].wall_ms);
 		sb_printf(sb, ",\"last_us\":%" PRId64,
-		          fact->seen && fact->value >= 0 ? fact->value : (int64_t)-1);
+		          fact->seen && fact->more[CHECK_LAST] >= 0 ? fact->more[CHECK_LAST]
+		                                                    : (int64_t)-1);
 		put_text(sb, "why", verdict->check[i].why);
 		sb_char(sb, '}');
 	}
 	sb_char(sb, ']');
 }
 
+/* The finders whose job is on; the core is the one that answers. */
 static void put_processes(struct sb *sb, const struct core *core)
 {
 	bool first = true;
 
 	sb_put(sb, ",\"processes\":[");
-	for (unsigned role = 0; role < ROLE_MAX; role++) {
-		const struct fact *child = facts_get(&core->state.facts, FACT_CHILD, role);
+	for (int role = 0; role < ROLE_MAX; role++) {
+		const struct link *link = &core->state.link[role];
 
-		if (!child->seen)
+		if (role == ROLE_CORE || !snapshot_wants(core->state.conf, (enum role)role))
 			continue;
-		sb_printf(sb, "%s{\"role\":\"%s\",\"state\":\"%s\"", first ? "" : ",",
-		          role_name(role), child_state_name((enum child_state)child->value));
-		put_text(sb, "what", child->text);
-		put_time(sb, "since", child->changed_wall_ms);
-		put_text(sb, "why", child->why);
+		sb_printf(sb, "%s{\"role\":\"%s\",\"state\":\"%s\",\"what\":\"", first ? "" : ",",
+		          role_name(role), link->up ? "running" : "not connected");
+		if (link->pid)
+			sb_printf(sb, "pid %d", link->pid);
+		sb_char(sb, '"');
+		put_time(sb, "since",
+		         link->since_wall_ms ? link->since_wall_ms : core->started_wall_ms);
+		put_text(sb, "why", link->other_conf ? "runs with another configuration" : "");
 		sb_char(sb, '}');
 		first = false;
 	}
@@ -103,6 +109,10 @@ static void put_processes(struct sb *sb, const struct core *core)
 static void put_fact(struct sb *sb, const struct fact *fact, int64_t now_ms)
 {
 	sb_printf(sb, ":{\"value\":%" PRId64, fact->value);
+	sb_put(sb, ",\"more\":[");
+	for (int i = 0; i < HUB_MORE; i++)
+		sb_printf(sb, "%s%" PRId64, i > 0 ? "," : "", fact->more[i]);
+	sb_char(sb, ']');
 	put_text(sb, "text", fact->text);
 	put_text(sb, "why", fact->why);
 	sb_printf(sb, ",\"age_ms\":%" PRId64 "}", now_ms - fact->at_ms);
@@ -123,10 +133,8 @@ static void put_facts(struct sb *sb, const struct core *core, int64_t now_ms)
 			if (!fact->seen)
 				continue;
 			sb_printf(sb, "%s\"%s", first ? "" : ",", info->name);
-			if (id == FACT_CHILD)
-				sb_printf(sb, ".%s", role_name(slot));
-			else if (info->slots > 1)
-				sb_printf(sb, ".%u", slot);
+			if (id == FACT_CHECK)
+				sb_printf(sb, ".%s", core->state.conf->checks.item[slot].name);
 			sb_char(sb, '"');
 			put_fact(sb, fact, now_ms);
 			first = false;
@@ -159,18 +167,17 @@ static void put_counters(struct sb *sb, const struct core *core,
 	          ",\"evicted\":%" PRIu64 ",\"timed_out\":%" PRIu64 ",\"bad_requests\":%" PRIu64
 	          ",\"refused_status\":%" PRIu64 ",\"control\":%" PRIu64 ",\"facts\":%" PRIu64
 	          ",\"refused_facts\":%" PRIu64 ",\"bad_messages\":%" PRIu64
-	          ",\"orders_lost\":%" PRIu64 ",\"log_dropped\":%lu}",
+	          ",\"log_dropped\":%lu}",
 	          counters->requests, counters->accepted, counters->evicted, counters->timed_out,
 	          counters->bad_requests, counters->refused_status, counters->control,
 	          core->state.facts.taken, core->state.facts.refused, counters->bad_messages,
-	          core->orders_lost, log_dropped());
+	          log_dropped() + journal_dropped());
 }
 
 size_t status_render(const struct core *core, const struct status_counters *counters,
                      int64_t now_ms, int64_t wall_ms, char *ret, size_t size)
 {
 	static struct verdict verdict; /* large; the core has one thread */
-	const struct fact *conf = facts_get(&core->state.facts, FACT_CONF, 0);
 	struct sb sb;
 
 	judge_verdict(&core->state, now_ms, &verdict);
@@ -178,9 +185,9 @@ size_t status_render(const struct core *core, const struct status_counters *coun
 	sb_put(&sb, "{\"version\":\"" WNA_VERSION "\"");
 	put_time(&sb, "started", core->started_wall_ms);
 	put_time(&sb, "now", wall_ms);
-	sb_printf(&sb, ",\"config\":{\"tries\":%" PRId64 ",\"loads\":%" PRId64,
-	          facts_get(&core->state.facts, FACT_TRIES, 0)->value, conf->value);
-	put_text(&sb, "error", conf->why);
+	sb_put(&sb, ",\"config\":{\"error\":");
+	sb_json(&sb, core->state.conf_why);
+	put_time(&sb, "loaded", core->state.loaded_ms);
 	sb_char(&sb, '}');
 	put_endpoint(&sb, "healthz", &core->health, verdict.health,
 	             verdict.health == LEVEL_OK ? "" : verdict.why);

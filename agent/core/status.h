@@ -1,5 +1,5 @@
 /*
- * The body of /status and of the control socket's "status": the JSON object
+ * The body of /status and of the answer to ASK_STATUS: the JSON object
  * that include/verdict.h describes. Pure.
  */
 #ifndef CORE_STATUS_H

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "hub.h"
 #include "verdict.h"
 
 enum { WIDTH_DEFAULT = 100, WIDTH_MIN = 20, WIDTH_MAX = 500 };
@@ -23,7 +24,7 @@ void ctl_init(struct ctl *ret)
 
 	setlocale(LC_CTYPE, "");
 	memset(ret, 0, sizeof *ret);
-	ret->socket = CONTROL_SOCKET;
+	ret->socket = HUB_SOCKET;
 	ret->run_dir = CONF_RUN_DIR;
 	ret->out = stdout;
 	ret->err = stderr;

@@ -22,7 +22,7 @@ enum ctl_exit {
 };
 
 struct ctl {
-	const char *socket;  /* path of the control socket */
+	const char *socket;  /* path of the hub */
 	const char *run_dir; /* where facts.json and facts.env are */
 	FILE *out;           /* answers */
 	FILE *err;           /* progress and complaints */

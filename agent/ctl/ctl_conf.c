@@ -28,6 +28,12 @@ static void tell(const struct ctl *ctl, const struct conf_problems *list)
 		fprintf(ctl->err, "... and %d more\n", list->count - CONF_PROBLEMS_MAX);
 }
 
+void ctl_tell_problems(const struct ctl *ctl, const struct conf_draft *draft)
+{
+	tell(ctl, &draft->problems);
+	tell(ctl, &draft->remarks);
+}
+
 static struct conf_draft *read_files(const struct ctl *ctl, const char *file)
 {
 	struct conf_draft *draft = conf_read(file);
@@ -47,8 +53,7 @@ int ctl_check(const struct ctl *ctl, const char *file)
 	conf_check_machine(draft, "/proc/self/mountinfo", ctl_certs_fault);
 	conf_check_users(draft);
 	conf_check_meaning(draft);
-	tell(ctl, &draft->problems);
-	tell(ctl, &draft->remarks);
+	ctl_tell_problems(ctl, draft);
 	code = (int)draft->problems.item[0].error;
 	if (code == CONF_OK) {
 		fprintf(ctl->out, "%s: good\n", file);

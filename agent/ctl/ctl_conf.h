@@ -5,6 +5,7 @@
 #ifndef CTL_CONF_H
 #define CTL_CONF_H
 
+#include "conf_load.h"
 #include "ctl.h"
 
 /*
@@ -12,6 +13,9 @@
  * memory is short; otherwise the enum conf_error of the first problem, after all
  * problems have been written to err.
  */
+
+/* Writes all problems and remarks to err. */
+void ctl_tell_problems(const struct ctl *ctl, const struct conf_draft *draft);
 
 /* Reports all problems and remarks of the configuration in `file`. */
 int ctl_check(const struct ctl *ctl, const char *file);

@@ -12,8 +12,8 @@
 #include "conf.h"
 #include "ctl.h"
 #include "ctl_conf.h"
+#include "ctl_load.h"
 #include "factsfile.h"
-#include "reload.h"
 #include "status.h"
 #include "str.h"
 #include "wait.h"
@@ -29,15 +29,16 @@ static const char help[] =
         "                                  region, asg, tags.NAME ...\n"
         "  wait --for GOAL [--timeout T]   waits for ready, healthy, mounted, database, metrics\n"
         "                                  or identity; T: 90, 90s, 5m (default 5m)\n"
-        "  reload                          makes the agent read its configuration again (root)\n"
         "  check [FILE]                    all problems of the configuration, and of this machine\n"
         "                                  with it (" CONF_FILE_DEFAULT ")\n"
         "  config [FILE]                   the configuration with all defaults, and where each\n"
         "                                  value was given\n"
+        "  load [--apply] [FILE]           takes the configuration into force (root); run by the\n"
+        "                                  unit. By hand: systemctl reload web-node-agent\n"
         "  config --keys [--roff]          all keys; --roff: as in the manual page\n"
         "\n"
         "Options:\n"
-        "  --socket PATH   control socket (default: control.sock in the run directory)\n"
+        "  --socket PATH   socket of the agent (default: hub in the run directory)\n"
         "  --run DIR       run directory (default " CONF_RUN_DIR ")\n"
         "  --help, --version\n"
         "\n"
@@ -81,11 +82,12 @@ enum option_id {
 	OPT_TIMEOUT,
 	OPT_KEYS,
 	OPT_ROFF,
+	OPT_APPLY,
 	OPT_MAX
 };
 
 struct options {
-	bool json, env, watch, verbose, keys, roff;
+	bool json, env, watch, verbose, keys, roff, apply;
 	const char *goal, *timeout;
 };
 
@@ -136,6 +138,13 @@ static int run_check(struct ctl *ctl, int argc, char **argv)
 	return ctl_check(ctl, argc ? argv[0] : CONF_FILE_DEFAULT);
 }
 
+static int run_load(struct ctl *ctl, const struct options *options, int argc, char **argv)
+{
+	if (argc > 1)
+		return usage("load takes one file", "");
+	return ctl_load(ctl, argc ? argv[0] : CONF_FILE_DEFAULT, options->apply);
+}
+
 static int run_config(struct ctl *ctl, const struct options *options, int argc, char **argv)
 {
 	if (argc + options->keys > 1)
@@ -159,6 +168,7 @@ static bool option_fits(const char *command, int option)
 	case OPT_TIMEOUT: return strcmp(command, "wait") == 0;
 	case OPT_KEYS:
 	case OPT_ROFF: return strcmp(command, "config") == 0;
+	case OPT_APPLY: return strcmp(command, "load") == 0;
 	default: return true;
 	}
 }
@@ -176,6 +186,7 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "keys", no_argument, NULL, OPT_KEYS },
 	{ "roff", no_argument, NULL, OPT_ROFF },
+	{ "apply", no_argument, NULL, OPT_APPLY },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -188,8 +199,8 @@ static int dispatch(struct ctl *ctl, const struct options *options, const char *
 		return run_facts(ctl, options, argc, argv);
 	if (strcmp(command, "wait") == 0)
 		return run_wait(ctl, options, argc);
-	if (strcmp(command, "reload") == 0)
-		return argc > 0 ? usage("reload takes no arguments", "") : reload(ctl);
+	if (strcmp(command, "load") == 0)
+		return run_load(ctl, options, argc, argv);
 	if (strcmp(command, "check") == 0)
 		return run_check(ctl, argc, argv);
 	if (strcmp(command, "config") == 0)
@@ -211,6 +222,8 @@ static void take_option(struct options *options, int option, const char *value)
 		options->keys = true;
 	else if (option == OPT_ROFF)
 		options->roff = true;
+	else if (option == OPT_APPLY)
+		options->apply = true;
 	else if (option == OPT_FOR)
 		options->goal = value;
 	else if (option == OPT_TIMEOUT)
@@ -246,7 +259,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < OPT_MAX; i++)
 		if (seen[i] && !option_fits(argv[optind], i))
 			return usage("an option does not belong to ", argv[optind]);
-	snprintf(path, sizeof path, "%s/control.sock", ctl.run_dir);
+	snprintf(path, sizeof path, "%s/hub", ctl.run_dir);
 	ctl.socket = socket != NULL ? socket : path;
 	ret = dispatch(&ctl, &options, argv[optind], argc - optind - 1, argv + optind + 1);
 	/* A full disk or a closed pipe must not look like an answer. */

@@ -272,11 +272,13 @@ static void screen_events(struct page *page, const struct layout *layout, const 
 
 static void screen_counters(struct page *page, const struct view *view)
 {
+	char span[32];
+
 	page_end(page);
 	page_put(page, PAGE_DIM, "COUNTERS");
 	page_end(page);
-	page_printf(page, PAGE_PLAIN, "configuration loaded %" PRId64 "%s", view->loads,
-	            view->loads == 1 ? " time" : " times");
+	page_printf(page, PAGE_PLAIN, "configuration loaded %s ago",
+	            screen_span(view->loaded_ms, view->now_ms, span, sizeof span));
 	page_end(page);
 	for (int i = 0; i < view->counters; i++) {
 		page_put(page, PAGE_PLAIN, view->counter[i].name);

@@ -20,7 +20,7 @@ int status_ask(const struct ctl *ctl, struct view *ret, char *why, size_t why_si
 	int r;
 
 	why[0] = '\0';
-	r = talk(ctl->socket, "status\n", ctl->answer_ms, &text, &len);
+	r = talk(ctl->socket, ASK_STATUS, ctl->answer_ms, &text, &len);
 	if (r < 0)
 		return r;
 	r = view_parse(text, len, ret, why, why_size);

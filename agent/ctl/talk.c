@@ -39,7 +39,7 @@ static int talk_connect(const char *path, int *ret_fd)
 	if (strlen(path) >= sizeof address.sun_path)
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	/* Does not wait on Unix sockets: done, refused, or -EAGAIN when the
@@ -54,86 +54,42 @@ static int talk_connect(const char *path, int *ret_fd)
 	return 0;
 }
 
-static int talk_send(int fd, const char *request, int64_t deadline_ms)
-{
-	size_t len = strlen(request);
-
-	while (len > 0) {
-		ssize_t n = send(fd, request, len, MSG_NOSIGNAL);
-		int r;
-
-		if (n >= 0) {
-			request += n;
-			len -= (size_t)n;
-			continue;
-		}
-		if (errno != EAGAIN && errno != EINTR)
-			return -errno;
-		r = talk_wait(fd, POLLOUT, deadline_ms);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
+/* One datagram is the whole answer. */
 static int talk_receive(int fd, int64_t deadline_ms, char **ret_text, size_t *ret_len)
 {
-	size_t size = 64 * 1024, len = 0;
-	char *text = malloc(size);
-	int r = -ENOMEM;
+	char *text;
+	ssize_t len;
+	int r = talk_wait(fd, POLLIN, deadline_ms);
 
-	if (text == NULL)
+	if (r < 0)
 		return r;
-	for (;;) {
-		ssize_t n;
-
-		if (size - len < 2) {
-			char *larger = size < TALK_MAX ? realloc(text, size * 2) : NULL;
-
-			r = size < TALK_MAX ? -ENOMEM : -EMSGSIZE;
-			if (larger == NULL)
-				goto out;
-			text = larger;
-			size *= 2;
-		}
-		n = recv(fd, text + len, size - len - 1, 0);
-		if (n == 0)
-			break;
-		if (n > 0) {
-			len += (size_t)n;
-			continue;
-		}
-		r = -errno;
-		if (r != -EAGAIN && r != -EINTR)
-			goto out;
-		r = talk_wait(fd, POLLIN, deadline_ms);
-		if (r < 0)
-			goto out;
+	text = malloc(TALK_MAX);
+	if (!text)
+		return -ENOMEM;
+	len = recv(fd, text, TALK_MAX - 1, MSG_TRUNC);
+	if (len > 0 && len < TALK_MAX) {
+		text[len] = '\0';
+		*ret_text = text;
+		*ret_len = (size_t)len;
+		return 0;
 	}
-	r = -ECONNRESET;
-	if (len == 0)
-		goto out;
-	text[len] = '\0';
-	*ret_text = text;
-	*ret_len = len;
-	return 0;
-out:
+	r = len == 0 ? -ECONNRESET : len > 0 ? -EMSGSIZE : -errno;
 	free(text);
 	return r;
 }
 
-int talk(const char *path, const char *request, int64_t timeout_ms, char **ret_text,
-         size_t *ret_len)
+int talk(const char *path, enum hub_ask ask, int64_t timeout_ms, char **ret_text, size_t *ret_len)
 {
+	const struct msg request = { .type = HUB_ASK, .id = (uint16_t)ask };
 	int64_t deadline_ms = clock_ms() + timeout_ms;
 	int fd = -1, r;
 
 	r = talk_connect(path, &fd);
 	if (r < 0)
 		return r;
-	r = talk_send(fd, request, deadline_ms);
+	r = hub_send(fd, &request);
 	if (r == 0)
 		r = talk_receive(fd, deadline_ms, ret_text, ret_len);
 	close(fd);
-	return r;
+	return r == -EPIPE ? -ECONNRESET : r;
 }

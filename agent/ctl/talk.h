@@ -1,5 +1,5 @@
 /*
- * One question to the agent's control socket and its whole answer.
+ * One question to the agent's hub and its whole answer.
  */
 #ifndef CTL_TALK_H
 #define CTL_TALK_H
@@ -7,16 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TALK_MAX = 1024 * 1024 }; /* bytes of an answer; the agent's are below 100 KiB */
+#include "hub.h"
+
+enum { TALK_MAX = 256 * 1024 }; /* bytes of an answer; the agent's are below 128 KiB */
 
 /*
- * Connects to `path`, sends `request` (with its newline) and reads to the
- * end, all within timeout_ms. 0 with a malloc'd, NUL-terminated text; -ENOENT
- * and -ECONNREFUSED nobody there; -EACCES; -ETIMEDOUT; -ECONNRESET ended
- * without an answer; -EMSGSIZE longer than TALK_MAX; other -errno. The caller
- * frees *ret_text.
+ * Connects to `path`, asks and waits for the answer, all within timeout_ms. 0 with a
+ * malloc'd, NUL-terminated text; -ENOENT and -ECONNREFUSED no agent there; -EACCES;
+ * -EAGAIN its queue of connects is full; -ETIMEDOUT; -ECONNRESET ended without an
+ * answer; -EMSGSIZE longer than TALK_MAX; other -errno. The caller frees *ret_text.
  */
-int talk(const char *path, const char *request, int64_t timeout_ms, char **ret_text,
-         size_t *ret_len);
+int talk(const char *path, enum hub_ask ask, int64_t timeout_ms, char **ret_text, size_t *ret_len);
 
 #endif

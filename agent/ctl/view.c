@@ -235,8 +235,7 @@ static void take_root(struct reader *reader, const cJSON *root, struct view *ret
 
 	config = member(reader, root, "config", true);
 	snprintf(reader->at, sizeof reader->at, "config.");
-	take_integer(reader, config, "tries", true, &ret->tries);
-	take_integer(reader, config, "loads", true, &ret->loads);
+	take_time(reader, config, "loaded", &ret->loaded_ms);
 	take_text(reader, config, "error", false, ret->error, sizeof ret->error);
 
 	ret->push_sent = -1;
@@ -290,34 +289,6 @@ out:
 	free(view);
 	cJSON_Delete(root);
 	return r;
-}
-
-int view_parse_reload(const char *text, size_t len, bool *ret_ok, int64_t *ret_tries, char *error,
-                      size_t size)
-{
-	struct reader reader = { .why = error, .why_size = size };
-	cJSON *root = parse(text, len);
-	int64_t tries = 0;
-	const cJSON *ok;
-
-	if (root == NULL) {
-		snprintf(error, size, "not a JSON object");
-		return -EBADMSG;
-	}
-	error[0] = '\0';
-	ok = member(&reader, root, "ok", true);
-	if (!cJSON_IsBool(ok))
-		complain(&reader, "ok", "true or false");
-	else if (cJSON_IsTrue(ok))
-		take_integer(&reader, root, "tries", true, &tries);
-	else
-		take_text(&reader, root, "error", true, error, size);
-	if (!reader.bad) {
-		*ret_ok = cJSON_IsTrue(ok);
-		*ret_tries = tries;
-	}
-	cJSON_Delete(root);
-	return reader.bad ? -EBADMSG : 0;
 }
 
 const struct view_job *view_job(const struct view *view, const char *name)

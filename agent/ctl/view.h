@@ -44,7 +44,7 @@ struct view_check {
 };
 
 struct view_process {
-	char role[LIMIT_NAME], state[16];
+	char role[LIMIT_NAME], state[24];
 	int64_t since_ms;
 	char what[VIEW_TEXT], why[VIEW_TEXT];
 };
@@ -62,7 +62,7 @@ struct view_counter {
 struct view {
 	char version[32];
 	int64_t started_ms, now_ms;
-	int64_t tries, loads;  /* of the configuration; 0 = not known yet */
+	int64_t loaded_ms;     /* of the configuration, Unix time */
 	char error[VIEW_TEXT]; /* of the last attempt to load it */
 	struct view_page healthz, readyz;
 	int64_t push_sent; /* fact push-sent: data CloudWatch took; -1 = not known */
@@ -76,10 +76,6 @@ struct view {
 
 /* 0, or -EBADMSG with the reason in why[why_size] ("jobs[1].level: ..."). */
 int view_parse(const char *text, size_t len, struct view *ret, char *why, size_t why_size);
-
-/* The answer to "reload". 0 with *ret_ok and, if ok, *ret_tries, else error[size]. */
-int view_parse_reload(const char *text, size_t len, bool *ret_ok, int64_t *ret_tries, char *error,
-                      size_t size);
 
 /* NULL if there is no job of this name. */
 const struct view_job *view_job(const struct view *view, const char *name);

@@ -5,14 +5,13 @@
 #include "deadline.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-#include "worker.h"
 
 enum {
 	AGAIN_US = 100 * 1000,
@@ -21,17 +20,18 @@ enum {
 };
 
 static volatile sig_atomic_t strikes;
+static int first_fd = FD_ENDS; /* those below are not the client library's */
 
 static void on_alarm(int signal_number)
 {
 	int saved = errno;
 
 	(void)signal_number;
-	/* wnad then starts another one, which is better than to be silent. */
+	/* systemd then starts another process, which is better than a silent one. */
 	if (++strikes > STRIKES)
 		_exit(1);
-	/* What is no socket, such as the password file, is not affected. */
-	for (int fd = WORKER_FD_WNAD + 1; fd < FD_ENDS; fd++)
+	/* What is no socket is not affected; the hub is connected to again. */
+	for (int fd = first_fd; fd < FD_ENDS; fd++)
 		shutdown(fd, SHUT_RDWR);
 	errno = saved;
 }
@@ -40,6 +40,10 @@ int deadline_init(void)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
 
+	first_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (first_fd < 0)
+		return -errno;
+	close(first_fd);
 	sigemptyset(&action.sa_mask);
 	return sigaction(SIGALRM, &action, NULL) < 0 ? -errno : 0;
 }

@@ -1,7 +1,7 @@
 /*
  * A limit on a blocking call that has time-outs of its own, but per read, so
  * that a server sending a byte a second could keep it for ever. When time is
- * up, every socket that the process has beyond those wnad gave it is shut down,
+ * up, every socket that was opened after deadline_init is shut down,
  * again and again, until the call returns with an error. One at a time.
  */
 #ifndef WNA_RDS_DEADLINE_H

@@ -1,10 +1,10 @@
 /*
- * wna-rds: watches the database endpoint. Run by wnad as its own user, with the
- * password file open as RDS_FD_PASSWORD. Blocks on DNS, TCP, TLS and SQL, each
- * step under a time-out; wnad kills it if it is silent for 60 s. Owns one
- * session and RDS_DIR.
+ * wna-rds: watches the database endpoint. User wna-rds, no capabilities. Blocks on DNS,
+ * TCP, TLS and SQL, each step under a time-out; systemd's watchdog ends it if it is
+ * silent for 60 s. Owns one session and its folder in /run.
  */
 #include <poll.h>
+#include <string.h>
 
 #include "clock.h"
 #include "deadline.h"
@@ -32,8 +32,10 @@ struct rds {
 static void tell(struct rds *rds)
 {
 	rds->sent_ms = clock_ms();
-	report_send(&rds->report, rds->sent_ms);
+	/* On the disk before it is told: an event that was told keeps its number. */
+	report_note(&rds->report, rds->sent_ms);
 	memory_save(&rds->memory, &rds->watch, rds->sent_ms);
+	report_send(&rds->report);
 }
 
 static void resolve(struct rds *rds)
@@ -55,8 +57,8 @@ static void connect_to(struct rds *rds)
 	struct net_addr peer;
 
 	worker_alive(&rds->worker);
-	if (session_open(&rds->session, rds->conf, RDS_FD_PASSWORD, rds->watch.answer.count,
-	                 &sample, &peer) == 0)
+	secret_identify(rds->conf->password_file, rds->memory.secret, sizeof rds->memory.secret);
+	if (session_open(&rds->session, rds->conf, rds->watch.answer.count, &sample, &peer) == 0)
 		watch_connected(&rds->watch, sample.end_ms, &peer);
 	else
 		watch_failed(&rds->watch, &sample, clock_random());
@@ -98,10 +100,35 @@ static bool repeats(const struct rds *rds)
 	return rds->watch.state != RDS_WRITABLE && rds->watch.state != RDS_READ_ONLY;
 }
 
-static void wait_until(struct rds *rds, int64_t until)
+/* A refused password that has been replaced, whichever way, is another one. */
+static void look_at_secret(struct rds *rds)
+{
+	char id[SECRET_ID];
+
+	secret_identify(rds->conf->password_file, id, sizeof id);
+	watch_secret_seen(&rds->watch, strcmp(id, rds->memory.secret) != 0, clock_ms(),
+	                  clock_random());
+}
+
+/* False: leave. */
+static bool take_messages(struct rds *rds)
+{
+	struct msg msg;
+
+	while (worker_recv(&rds->worker, &msg)) {
+		if (msg.type != WORKER_RELOAD)
+			continue;
+		if (msg.value)
+			return false;
+		watch_retry(&rds->watch, clock_ms());
+	}
+	return true;
+}
+
+/* False: leave. */
+static bool wait_until(struct rds *rds, int64_t until)
 {
 	struct pollfd poll_fd = { .fd = rds->worker.fd, .events = POLLIN };
-	struct msg msg;
 
 	while (clock_ms() < until) {
 		int64_t left = until - clock_ms();
@@ -110,15 +137,16 @@ static void wait_until(struct rds *rds, int64_t until)
 			left = ALIVE_MS;
 		if (repeats(rds) && left > rds->conf->interval_ms)
 			left = rds->conf->interval_ms;
-		poll(&poll_fd, 1, left > 0 ? (int)left : 0);
-		while (worker_recv(&rds->worker, &msg)) {
-			if (msg.type == MSG_REFRESH)
-				tell(rds);
+		if (poll(&poll_fd, 1, left > 0 ? (int)left : 0) > 0) {
+			if (!take_messages(rds))
+				return false;
+			break; /* what is due may have changed */
 		}
 		if (repeats(rds) && clock_ms() - rds->sent_ms >= rds->conf->interval_ms)
 			tell(rds);
 		worker_alive(&rds->worker);
 	}
+	return true;
 }
 
 static void run(struct rds *rds)
@@ -139,9 +167,12 @@ static void run(struct rds *rds)
 			break;
 		case WATCH_ASK: ask(rds); break;
 		case WATCH_DROP: drop(rds); break;
-		case WATCH_LEAVE: tell(rds); return;
+		case WATCH_SECRET: look_at_secret(rds); break;
 		case WATCH_WAIT:
-		default: wait_until(rds, until); break;
+		default:
+			if (!wait_until(rds, until))
+				return;
+			break;
 		}
 	}
 }
@@ -152,7 +183,7 @@ int main(int argc, char **argv)
 	uint32_t random = clock_random();
 	int64_t now;
 
-	worker_init(&rds.worker, ROLE_RDS, argc, argv);
+	worker_init(&rds.worker, ROLE_RDS, 0, argc, argv, NULL);
 	rds.conf = &rds.worker.conf->rds;
 	if (deadline_init() < 0 || session_library() < 0 ||
 	    resolver_init(&rds.resolver, rds.conf) < 0) {
@@ -162,12 +193,11 @@ int main(int argc, char **argv)
 	now = clock_ms();
 	watch_init(&rds.watch, rds.conf, now);
 	report_init(&rds.report, &rds.worker, &rds.watch);
-	report_restore(&rds.report, &rds.watch.outage);
 	memory_restore(&rds.memory, &rds.watch, now, random);
-	tell(&rds);
+	report_restore(&rds.report, &rds.watch.outage);
+	worker_spoken(&rds.worker);
 	run(&rds);
-	log_info("database: asking for the password file anew");
 	session_close(&rds.session);
 	resolver_fini(&rds.resolver);
-	return WORKER_EXIT_REOPEN;
+	return 0;
 }

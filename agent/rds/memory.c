@@ -24,13 +24,17 @@ static bool get_number(const char *text, const char *key, int64_t max, int64_t *
 void memory_restore(struct memory *ret, struct watch *watch, int64_t now, uint32_t random)
 {
 	char text[sizeof ret->text], value[LIMIT_HOST];
-	int64_t good_ms = -1, attempts, login_ms;
+	int64_t good_ms = -1, attempts, login_ms, changes;
 	struct net_addr writer;
 
 	memset(ret, 0, sizeof *ret);
-	secret_identify(RDS_FD_PASSWORD, ret->secret, sizeof ret->secret);
-	if (envfile_read(RDS_DIR "/" FILE_NAME, text, sizeof text) < 0 ||
-	    !envfile_get(text, "ENDPOINT", value, sizeof value) ||
+	secret_identify(watch->conf->password_file, ret->secret, sizeof ret->secret);
+	if (envfile_read(RDS_DIR "/" FILE_NAME, text, sizeof text) < 0)
+		return;
+	/* Events are counted on, be it of another endpoint. */
+	if (get_number(text, "CHANGES", INT32_MAX, &changes))
+		watch->outage.changes = changes;
+	if (!envfile_get(text, "ENDPOINT", value, sizeof value) ||
 	    strcmp(value, watch->conf->endpoint) != 0)
 		return;
 	/* A time in the future is one of another boot. */
@@ -53,7 +57,8 @@ void memory_save(struct memory *memory, const struct watch *watch, int64_t now)
 	size_t same;
 
 	sb_init(&sb, text, sizeof text);
-	sb_printf(&sb, "ENDPOINT=%s\n", watch->conf->endpoint);
+	sb_printf(&sb, "ENDPOINT=%s\nCHANGES=%" PRId64 "\n", watch->conf->endpoint,
+	          watch->outage.changes);
 	if (watch->outage.writer.family != 0)
 		sb_printf(&sb, "WRITER=%s\n",
 		          net_addr_text(&watch->outage.writer, writer, sizeof writer));

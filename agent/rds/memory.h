@@ -1,8 +1,9 @@
 /*
- * What must outlive the process, in RDS_DIR/state.env: who the writer was, so
- * that a failover during a restart is still seen as one; and that a password
- * was refused, so that a restart is no reason to try it again. Monotonic times
- * are good for this boot, and so is the folder, which is on a tmpfs.
+ * The durable state of wna-rds, in RDS_DIR/state.env: the last writer, with which a
+ * failover during a restart is still seen as one; the number of the last event, so
+ * that listeners act on each once; and a refused password, which a restart is no
+ * reason to try again. Monotonic times are good for this boot, and the folder is on a
+ * tmpfs.
  */
 #ifndef WNA_RDS_MEMORY_H
 #define WNA_RDS_MEMORY_H

@@ -34,7 +34,7 @@ struct outage {
 	bool out;                 /* a bad question came after it */
 	int64_t bad_first_ms;     /* end of the first bad one */
 	int64_t bad_last_ms;      /* start of the last bad one */
-	int64_t changes;          /* moves seen by this process */
+	int64_t changes;          /* moves seen since the boot: the number of the last event */
 	struct rds_change last;   /* the last move, maybe an earlier process's; to.family 0: none */
 };
 

@@ -50,7 +50,7 @@ char *report_outage(const struct rds_change *change, int64_t last_good_wall_ms,
 	return ret;
 }
 
-static void note_times(struct report *report, int64_t now)
+void report_note(struct report *report, int64_t now)
 {
 	const struct outage *outage = &report->watch->outage;
 	int64_t wall_ms = clock_wall_ms();
@@ -124,31 +124,39 @@ static void send_facts(const struct report *report)
 	const struct watch *watch = report->watch;
 	const struct worker *worker = report->worker;
 	const struct outage *outage = &watch->outage;
-	char text[LIMIT_FACT_TEXT] = "", why[LIMIT_FACT_WHY] = "";
+	struct msg change = {
+		.id = FACT_RDS_CHANGE,
+		.value = outage->changes,
+		.more = { [RDS_CHANGE_MIN_MS] = outage->last.min_ms,
+		          [RDS_CHANGE_MAX_MS] = outage->last.max_ms },
+	};
+	char text[LIMIT_FACT_TEXT] = "";
 	char from[NET_ADDR_TEXT], to[NET_ADDR_TEXT];
 
 	if (watch->open)
 		net_addr_text(&watch->peer, text, sizeof text);
-	worker_fact(worker, FACT_RDS, 0, watch->state, text, watch->why);
+	/* Said when it has been found: the word of the process before is better than none. */
+	if (watch->state != RDS_STARTING) {
+		worker_fact(worker, FACT_RDS, watch->state, text, watch->why);
+		worker_fact(worker, FACT_RDS_RTT, watch->rtt_us, NULL, NULL);
+		worker_fact(worker, FACT_RDS_VERSION, watch->version[0] != '\0', watch->version,
+		            NULL);
+	}
 	answer_text(&watch->answer, text, sizeof text);
-	worker_fact(worker, FACT_RDS_DNS, 0, watch->name_ok ? watch->answer.ttl_s : -1, text,
+	worker_fact(worker, FACT_RDS_DNS, watch->name_ok ? watch->answer.ttl_s : -1, text,
 	            watch->name_why);
-	worker_fact(worker, FACT_RDS_RTT, 0, watch->rtt_us, NULL, NULL);
-	worker_fact(worker, FACT_RDS_VERSION, 0, watch->version[0] != '\0', watch->version, NULL);
-	text[0] = '\0';
 	if (outage->last.to.family != 0) {
 		net_addr_text(&outage->last.from, from, sizeof from);
 		net_addr_text(&outage->last.to, to, sizeof to);
-		snprintf(text, sizeof text, "%.45s -> %.45s", from, to);
+		snprintf(change.text, sizeof change.text, "%.45s -> %.45s", from, to);
 		report_outage(&outage->last, report->last_good_wall_ms, report->first_good_wall_ms,
-		              why, sizeof why);
+		              change.why, sizeof change.why);
 	}
-	worker_fact(worker, FACT_RDS_CHANGE, 0, outage->changes, text, why);
+	worker_say(worker, &change);
 }
 
-void report_send(struct report *report, int64_t now)
+void report_send(struct report *report)
 {
-	note_times(report, now);
 	report_write_json(report);
 	log_name(report);
 	log_state(report);

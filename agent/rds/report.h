@@ -4,7 +4,7 @@
  *
  *	rds.json  all that is known of the database (README, "Files"); ttl_s is that of
  *	          the last writing, since a TTL alone is no reason for one
- *	rds.env   KEY=value lines of the last change of the writer, for hooks:
+ *	rds.env   KEY=value lines of the last change of the writer, for the next wna-rds:
  *	          WNA_RDS_ENDPOINT WNA_RDS_FROM WNA_RDS_TO WNA_RDS_OUTAGE_MIN_MS
  *	          WNA_RDS_OUTAGE_MAX_MS (absent if unknown) WNA_RDS_LAST_GOOD_MS
  *	          WNA_RDS_FIRST_GOOD_MS (Unix time, ms) WNA_RDS_PERIOD_MS;
@@ -45,14 +45,16 @@ void report_init(struct report *ret, const struct worker *worker, const struct w
 
 /*
  * Takes up rds.env of an earlier process for the same endpoint: from, to and
- * times of the last change, into *ret_outage too. The count stays 0: the core
- * runs hooks when it grows, and that change had its turn. No file is fine.
+ * times of the last change, into *ret_outage too. After memory_restore, which gives
+ * the number of that change. No file is fine.
  */
 void report_restore(struct report *report, struct outage *ret_outage);
 
-/* Files first, then facts: a hook that the core starts must find its file.
- * Blocks on a local disk. */
-void report_send(struct report *report, int64_t now);
+/* Takes the times of a change down, and writes rds.env. Blocks on a local disk. */
+void report_note(struct report *report, int64_t now);
+
+/* rds.json, then the log, then the facts. After report_note. Blocks on a local disk. */
+void report_send(struct report *report);
 
 /* Logs how an outage ended. */
 void report_end(const struct report *report, enum outage_end end, const struct rds_change *change);

@@ -176,6 +176,7 @@ void report_restore(struct report *report, struct outage *ret_outage)
 	char text[1024], endpoint[LIMIT_HOST], from[NET_ADDR_TEXT], to[NET_ADDR_TEXT];
 	struct rds_change change = { .last_good_ms = -1 };
 
+	report->changes = ret_outage->changes;
 	if (envfile_read(RDS_DIR "/rds.env", text, sizeof text) < 0 ||
 	    !envfile_get(text, "WNA_RDS_ENDPOINT", endpoint, sizeof endpoint) ||
 	    strcmp(endpoint, report->watch->conf->endpoint) != 0 ||

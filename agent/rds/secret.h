@@ -1,8 +1,7 @@
 /*
- * The password, from the descriptor that wnad handed over (RDS_FD_PASSWORD).
- * It is read anew for every login and wiped after it. In-place edits of the
- * file are seen; for a file that was replaced the process has to be started
- * anew, because wnad opens it.
+ * The password file: root's, its group's to read, which is this process's own, and
+ * nobody else's. It is read anew for every login and the password wiped after it, hence
+ * a new password needs no restart.
  */
 #ifndef WNA_RDS_SECRET_H
 #define WNA_RDS_SECRET_H
@@ -17,18 +16,19 @@ enum {
 
 /*
  * The file's first line without its end ("\n", "\r\n"). 0; -ENODATA empty;
- * -EMSGSIZE longer than size - 1; -EINVAL a NUL byte in it; -errno unreadable.
+ * -EMSGSIZE longer than size - 1; -EINVAL a NUL byte in it, or no regular file;
+ * -EPERM not root's, or open to others; -errno unreadable.
  * `ret` is wiped on failure. The caller wipes it (explicit_bzero) after use.
  */
-int secret_read(int fd, char *ret, size_t size);
+int secret_read(const char *path, char *ret, size_t size);
 
 /* For people: "the password file is empty". */
 const char *secret_explain(int rc);
 
 /*
- * Which file, in which state, was handed over: device, inode, size and time of
+ * Which file it is, in which state: device, inode, size and time of
  * change as "a:b:c:d"; empty if there is none. Says nothing of its content.
  */
-void secret_identify(int fd, char *ret, size_t size);
+void secret_identify(const char *path, char *ret, size_t size);
 
 #endif

@@ -22,7 +22,7 @@
 #define QUESTION "SELECT @@global.read_only, @@global.innodb_read_only, VERSION()"
 
 enum {
-	LONGEST_MS = 40000,       /* wnad ends who is silent for 60 s */
+	LONGEST_MS = 40000,       /* the unit's watchdog ends a process that is silent for 60 s */
 	PACKET_BYTES = 64 * 1024, /* our answers have less than a hundred */
 };
 
@@ -154,7 +154,7 @@ static bool peer_of(int fd, struct net_addr *ret)
 	return ret->family != 0;
 }
 
-int session_open(struct session *session, const struct conf_rds *conf, int secret_fd, int addresses,
+int session_open(struct session *session, const struct conf_rds *conf, int addresses,
                  struct watch_sample *ret_sample, struct net_addr *ret_peer)
 {
 	char password[SECRET_SIZE];
@@ -164,7 +164,7 @@ int session_open(struct session *session, const struct conf_rds *conf, int secre
 
 	memset(ret_sample, 0, sizeof *ret_sample);
 	ret_sample->start_ms = ret_sample->end_ms = clock_ms();
-	rc = secret_read(secret_fd, password, sizeof password);
+	rc = secret_read(conf->password_file, password, sizeof password);
 	if (rc < 0) {
 		complain(ret_sample, TROUBLE_SECRET, secret_explain(rc));
 		goto out;

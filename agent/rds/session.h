@@ -21,12 +21,12 @@ int session_library(void);
 
 /*
  * Logs in by the endpoint's name, so that TLS can verify it, and takes the
- * peer's address from the socket. The password is read from `secret_fd` and
+ * peer's address from the socket. The password is read from its file and
  * wiped. `addresses`: how many the name has; they share conf.timeout_ms.
  * Blocks for at most twice conf.timeout_ms, 40 s. Fills the sample's times,
  * trouble and why. 0 with the session open and *ret_peer, or -1.
  */
-int session_open(struct session *session, const struct conf_rds *conf, int secret_fd, int addresses,
+int session_open(struct session *session, const struct conf_rds *conf, int addresses,
                  struct watch_sample *ret_sample, struct net_addr *ret_peer);
 
 /*

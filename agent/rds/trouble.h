@@ -55,7 +55,7 @@ int64_t trouble_backoff(enum rds_trouble trouble, unsigned attempt, uint32_t ran
  */
 bool trouble_is_of_server(enum rds_trouble trouble);
 
-/* Whether only a fresh password file can help: wnad opens it for a new process. */
+/* Whether only another password can help: the file is read again at each login. */
 bool trouble_is_secret(enum rds_trouble trouble);
 
 #endif

@@ -12,7 +12,7 @@ enum {
 	STEADY_MS = 30000,      /* a session this old was a good one: back-off starts anew */
 	RECENT_MS = 300 * 1000, /* after losing the writer a read-only answer counts as
 	                         * a failover under way */
-	LEAVE_MS = 30000,       /* from a refused password to asking for a fresh file */
+	SECRET_MS = 30000,      /* from a refused password to a look whether it has been replaced */
 };
 
 void watch_init(struct watch *ret, const struct conf_rds *conf, int64_t now)
@@ -20,7 +20,7 @@ void watch_init(struct watch *ret, const struct conf_rds *conf, int64_t now)
 	memset(ret, 0, sizeof *ret);
 	ret->conf = conf;
 	ret->resolve_ms = ret->connect_ms = ret->ask_ms = now;
-	ret->leave_ms = INT64_MAX;
+	ret->secret_ms = INT64_MAX;
 	ret->state = RDS_STARTING;
 	ret->since_ms = now;
 	ret->writable_ms = INT64_MIN;
@@ -84,16 +84,16 @@ enum watch_action watch_next(const struct watch *watch, int64_t now, int64_t *re
 {
 	int64_t until = watch->resolve_ms;
 
-	if (watch->leave_ms < until)
-		until = watch->leave_ms;
+	if (watch->secret_ms < until)
+		until = watch->secret_ms;
 	if (watch->open && watch->ask_ms < until)
 		until = watch->ask_ms;
 	if (!watch->open && watch->name_ok && watch->connect_ms < until)
 		until = watch->connect_ms;
 	*ret_until_ms = until;
 
-	if (!watch->open && watch->leave_ms <= now)
-		return WATCH_LEAVE;
+	if (!watch->open && watch->secret_ms <= now)
+		return WATCH_SECRET;
 	if (peer_left(watch)) {
 		int64_t at = drop_ms(watch, now);
 
@@ -198,7 +198,7 @@ void watch_connected(struct watch *watch, int64_t now, const struct net_addr *pe
 	watch->asked = false;
 	watch->peer = *peer;
 	watch->opened_ms = watch->ask_ms = now;
-	watch->leave_ms = INT64_MAX;
+	watch->secret_ms = INT64_MAX;
 	watch->count.logins++;
 }
 
@@ -268,7 +268,7 @@ void watch_failed(struct watch *watch, const struct watch_sample *sample, uint32
 	if (left && trouble_is_of_server(sample->trouble))
 		aim(watch, now, random);
 	if (trouble_is_secret(sample->trouble))
-		watch->leave_ms = now + clock_jitter(LEAVE_MS, 20, random);
+		watch->secret_ms = now + clock_jitter(SECRET_MS, 20, random);
 	/* Has it moved? The first failure asks at once, the others in the fast rhythm. */
 	resolve_by(watch, watch->attempt == 1
 	                          ? now
@@ -311,6 +311,22 @@ void watch_restore_denied(struct watch *watch, int64_t now, unsigned attempt, in
 	watch->attempt = attempt;
 	watch->connect_ms = connect_ms;
 	set_state(watch, now, RDS_DOWN, "login refused with this password; it is not tried often");
-	if (connect_ms - now > LEAVE_MS)
-		watch->leave_ms = now + clock_jitter(LEAVE_MS, 20, random);
+	if (connect_ms - now > SECRET_MS)
+		watch->secret_ms = now + clock_jitter(SECRET_MS, 20, random);
+}
+
+void watch_secret_seen(struct watch *watch, bool replaced, int64_t now, uint32_t random)
+{
+	watch->secret_ms = now + clock_jitter(SECRET_MS, 20, random);
+	if (replaced)
+		watch_retry(watch, now);
+}
+
+void watch_retry(struct watch *watch, int64_t now)
+{
+	if (watch->open)
+		return;
+	watch->attempt = 0;
+	watch->connect_ms = watch->resolve_ms = now;
+	watch->secret_ms = INT64_MAX;
 }

@@ -34,7 +34,7 @@ enum watch_action {
 	WATCH_CONNECT, /* log in, then watch_connected or watch_failed */
 	WATCH_ASK,     /* ask the session, then watch_answered or watch_failed */
 	WATCH_DROP,    /* close the session, then watch_dropped */
-	WATCH_LEAVE,   /* end with WORKER_EXIT_REOPEN: a fresh password file is needed */
+	WATCH_SECRET,  /* see whether the refused password has been replaced */
 	WATCH_ACTION_MAX
 };
 
@@ -68,7 +68,7 @@ struct watch {
 	int64_t connect_ms;
 	unsigned attempt;         /* failures of the kind `trouble` in a row */
 	enum rds_trouble trouble; /* the last one; none while the session answers */
-	int64_t leave_ms;         /* INT64_MAX: no reason to leave */
+	int64_t secret_ms;        /* when to look at it again; INT64_MAX: it is not to blame */
 	struct places places;
 
 	/* what is known */
@@ -88,11 +88,17 @@ struct watch {
 void watch_init(struct watch *ret, const struct conf_rds *conf, int64_t now);
 
 /*
- * An earlier process of ours was refused with the very password that we were
- * handed: no login before `connect_ms`, and out again after a while for another.
+ * An earlier process was refused with the very password that is in the file: no login
+ * before `connect_ms`, unless it is replaced.
  */
 void watch_restore_denied(struct watch *watch, int64_t now, unsigned attempt, int64_t connect_ms,
                           uint32_t random);
+
+/* Answer to WATCH_SECRET. `replaced`: a login is tried at once. */
+void watch_secret_seen(struct watch *watch, bool replaced, int64_t now, uint32_t random);
+
+/* What waits for its turn after a failure is tried now. */
+void watch_retry(struct watch *watch, int64_t now);
 
 /* *ret_until_ms is set in any case: when to ask again if nothing happens. */
 enum watch_action watch_next(const struct watch *watch, int64_t now, int64_t *ret_until_ms);

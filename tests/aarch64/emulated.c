@@ -23,25 +23,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { ARGUMENTS = 64, OWN = 4, LEVEL_KILL_PROCESS = 3, FD_PARKED = 64 };
-
-/* wnad's child has no descriptor left: one that it loses by executing goes before. */
-static int open_at_any_cost(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	for (int old = STDERR_FILENO + 1; fd < 0 && errno == EMFILE && old < FD_PARKED; old++) {
-		if (fcntl(old, F_GETFD) == FD_CLOEXEC) {
-			close(old);
-			fd = open(path, O_RDONLY | O_CLOEXEC);
-		}
-	}
-	return fd;
-}
+enum { ARGUMENTS = 64, OWN = 4, LEVEL_KILL_PROCESS = 3 };
 
 static bool is_ours(const char *path)
 {
-	int fd = open_at_any_cost(path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	Elf64_Ehdr head = { 0 };
 	ssize_t n;
 
@@ -94,7 +80,7 @@ int seccomp_load(const void *filter)
 	return 0;
 }
 
-/* Only as wnad calls it: of an open file, by the name which that had. */
+/* Only as fexecve(3) calls it: of an open file, by the name which that had. */
 int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
 	char link[32];

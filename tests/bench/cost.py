@@ -14,10 +14,10 @@ from parts.node import CA
 from parts.shared import MOUNT_POINT
 from parts.wait import wait_until
 
-from .ground import CLOUDWATCH, FLOORS, Ground, median
+from .ground import CLOUDWATCH, Ground, median
 
-FLOOR_OF = {"wnad": "floor_event", "core": "floor_core", "check": "floor_check",
-            "rds": "floor_mysql", "cloud": "floor_curl"}
+FLOOR_OF = {"mount": "floor_event", "probe": "floor_probe", "core": "floor_core",
+            "check": "floor_check", "rds": "floor_mysql", "cloud": "floor_curl"}
 
 
 def rollup(pid: int) -> dict[str, int]:
@@ -76,7 +76,8 @@ def _agent(ground: Ground, seconds: float) -> dict[str, Any]:
 
 def _floors(ground: Ground, seconds: float) -> dict[str, Any]:
     """The file system that the agent has mounted is still there to be probed."""
-    ground.floor("floor_event", f"{FLOORS}/floor_probe", MOUNT_POINT)
+    ground.floor("floor_event")
+    ground.floor("floor_probe", MOUNT_POINT, "5")
     ground.floor("floor_core")
     ground.floor("floor_check", "127.0.0.1", "80", "/health.html")
     ground.floor("floor_mysql", names.DATABASE_HOST, "3306", mariadb.AGENT_USER, CA,

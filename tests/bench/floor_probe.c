@@ -1,7 +1,6 @@
-/* Floor for wna-probe: one question to a file system. With a second argument it
- * then says "ready" and waits; so it is wna-hook's floor, too, which has libc only.
- *	floor_probe PATH [stay] */
-#include <stdio.h>
+/* Floor for wna-probe: a question to a file system, again and again.
+ *	floor_probe PATH SECONDS */
+#include <stdlib.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -9,12 +8,9 @@ int main(int argc, char **argv)
 {
 	struct statfs found;
 
-	if (argc < 2 || statfs(argv[1], &found) < 0)
-		return 1;
-	if (argc > 2) {
-		puts("ready");
-		fflush(stdout);
-		pause();
-	}
-	return 0;
+	if (argc != 3)
+		return 2;
+	while (statfs(argv[1], &found) == 0)
+		sleep((unsigned)strtoul(argv[2], NULL, 10));
+	return 1;
 }

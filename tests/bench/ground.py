@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -17,7 +18,9 @@ from parts.wait import wait_until
 from parts.world import World
 
 FLOORS = "/opt/floors"
-CONTROL = "/run/web-node-agent/control.sock"
+HUB = "/run/web-node-agent/hub"
+# include/hub.h: a struct msg of type HUB_ASK with id ASK_STATUS, all else 0.
+ASK_STATUS = struct.pack("=4H7q256x", 5, 1, 0, 0, *[0] * 7)
 
 
 class Ground:
@@ -80,15 +83,12 @@ class Ground:
         wait_until(up, f"port {port} listens", 5)
 
     def status(self) -> dict[str, Any]:
-        """/status over the control socket, without starting a command."""
-        with socket.socket(socket.AF_UNIX) as link:
+        """/status over the hub, without starting a command."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
             link.settimeout(5)
-            link.connect(str(self.node.host.path(CONTROL)))
-            link.sendall(b"status\n")
-            text = b""
-            while part := link.recv(65536):
-                text += part
-        return dict(json.loads(text))
+            link.connect(str(self.node.host.path(HUB)))
+            link.sendall(ASK_STATUS)
+            return dict(json.loads(link.recv(1 << 20)))
 
     def pinned(self, pid: int, core: int) -> None:
         subprocess.run(["taskset", "-a", "-p", "-c", str(core), str(pid)], check=True,

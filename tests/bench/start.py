@@ -1,11 +1,10 @@
-"""From exec to the first answer, and to the first datum that AWS took."""
+"""From the command that starts it to the first answer, and to the first datum that AWS took."""
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
-from parts.agent import PORT, WNAD
+from parts.agent import PORT, UMBRELLA
 from parts.process import Process
 from parts.wait import wait_until
 
@@ -35,20 +34,19 @@ def _once(ground: Ground) -> dict[str, float]:
     scripted = ground.world.use_scripted()
     scripted.know(node.credentials)
     mark = scripted.mark()
-    # As on a new instance: no listener kept by systemd, no queue, nothing remembered.
-    for _, fd in node.agent.notify.stored:
-        os.close(fd)
-    node.agent.notify.stored.clear()
-    node.host.sh("umount -l /var/www/html/efs 2>/dev/null; "
-                 "rm -rf /run/web-node-agent /var/lib/web-node-agent/cloud", check=False)
-    process = node.host.spawn(f"{FLOORS}/first", str(PORT), "/healthz",
-                              WNAD, log="first")
+    # As on a new instance: no queue, nothing mounted, nothing in force.
+    node.host.sh("umount -l /var/www/html/efs 2>/dev/null; rm -rf /run/web-node-agent/* "
+                 "/var/lib/web-node-agent/cloud; systemd-tmpfiles --create web-node-agent.conf",
+                 check=False)
+    process = node.host.spawn(f"{FLOORS}/first", str(PORT), "/healthz", "/usr/bin/systemctl",
+                              "start", UMBRELLA, log="first")
     first = _figures(process)
     def accepted() -> float | None:
         taken = [e["at"] for e in scripted.log(mark) if e.get("accepted")]
         return taken[0] if taken else None
     at = wait_until(accepted, "a datum is accepted", 30)
     process.stop()
+    node.agent.stop()
     return {"answer_ms": first["first_answer_us"] / 1000,
             "healthy_ms": first["first_200_us"] / 1000,
             "metric_ms": at * 1000 - first["exec_wall_us"] / 1000}

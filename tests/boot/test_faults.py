@@ -136,8 +136,7 @@ def keep_evidence(file: Path, machine: Machine, done: list[Probed]) -> None:
     slow = [f"{datetime.fromtimestamp(p.at, timezone.utc):%H:%M:%S.%f} {p.status} after {p.took_s:.2f} s\n"
             for p in done if p.took_s > 0.5]
     file.write_text("".join(slow) + machine.sh(
-        "journalctl -b --utc --no-pager -n 300 -o short-precise "
-        "_SYSTEMD_UNIT=web-node-agent.service + UNIT=web-node-agent.service"))
+        "journalctl -b --utc --no-pager -n 300 -o short-precise -u 'web-node-agent*'"))
 
 
 def mounted(machine: Machine) -> str:

@@ -34,7 +34,7 @@ SAID = {
 class Timeline:
     userspace: float = 0.0       # the kernel and its first process are done
     booted: float = 0.0          # systemd: all of the boot's jobs are done, or now
-    agent: float = 0.0           # the agent's process was started
+    agent: float = 0.0           # its first command, wnactl load, was started
     bars: list[tuple[str, float, float]] = field(default_factory=list)
     events: dict[str, float] = field(default_factory=dict)
 
@@ -86,7 +86,7 @@ def read(machine: Machine) -> Timeline:
         if begin and end > begin:
             found.bars.append((name, begin, end))
     if ready:
-        found.events["agent started (systemd: ready)"] = ready
+        found.events["agent started, its configuration loaded"] = ready
     journal = machine.sh("journalctl -b --no-pager -o json --output-fields=MESSAGE "
                          "-u 'web-node-agent*'", timeout=120)
     for line in journal.splitlines():

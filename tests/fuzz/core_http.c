@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.h"
 #include "limits.h"
 #include "page.h"
 #include "request.h"
@@ -56,7 +55,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t used, used_slow;
 	struct request request, slow;
 
-	control_parse(text, size < 32 ? size : 32, 32);
 	for (int requests = 0; size > 0 && requests < 64; requests++) {
 		enum request_state state = parse(text, size, SIZE_MAX, &used, &request);
 

@@ -1,9 +1,11 @@
 /*
- * Messages from workers, in any order, at any time: the table takes or refuses
- * them, the verdict is total, and /status stays JSON that fits.
+ * Messages from finders, in any order, at any time: the table takes or refuses
+ * them, the verdict is total, what listeners hear is valid, and /status stays JSON
+ * that fits.
  *
- * Input: records of a role, a fact, a slot, a time step, a kind of value, and
- * a text. The first bytes are also tried as a raw datagram.
+ * Input: records of a role, a fact (0: all is said), an unused byte, a time step, a kind
+ * and a byte for the integers, an age, the length of a text, and the text. The
+ * first bytes are also tried as a raw datagram.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -15,22 +17,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { RECORD = 7 };
-
-static int take_order(void *ctx, const struct order *order)
-{
-	unsigned *orders = ctx;
-
-	if (!order_valid(order))
-		abort();
-	++*orders;
-	return 0;
-}
+enum { RECORD = 8, STEP_MS = 250 };
 
 static void configure(struct conf *conf)
 {
 	memset(conf, 0, sizeof *conf);
-	conf->health.start_grace_ms = 5000;
 	conf->imds.max_age_ms = 60000;
 	conf->mount.enabled = true;
 	conf->mount.guard = true;
@@ -50,6 +41,21 @@ static void configure(struct conf *conf)
 		check->scope = i;
 		check->rise = check->fall = 2;
 		check->max_age_ms = 10000;
+	}
+}
+
+static void check_told(const struct core *core)
+{
+	struct msg msg;
+
+	core_verdict(core, &msg);
+	if (!hub_valid(&msg))
+		abort();
+	for (uint16_t id = FACT_NONE + 1; id < FACT_MAX; id++) {
+		for (unsigned slot = 0; slot < fact_info(id)->slots; slot++) {
+			if (core_fact(core, (enum fact_id)id, slot, &msg) && !hub_valid(&msg))
+				abort();
+		}
 	}
 }
 
@@ -84,46 +90,58 @@ static int64_t value_of(uint8_t kind, uint8_t byte)
 	}
 }
 
+static void take(struct core *core, enum role role, const struct msg *msg, int64_t now_ms)
+{
+	unsigned slot;
+
+	if (!hub_valid(msg))
+		return;
+	if (core_take(core, role, msg, now_ms, now_ms, &slot) == 0) {
+		if (slot >= fact_info(msg->id)->slots)
+			abort();
+	} else if (core_next_ms(core) <= now_ms) {
+		core_step(core, now_ms, now_ms);
+	}
+	check_verdict(core, now_ms);
+	check_told(core);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct core_ops ops;
 	static struct core core;
-	static struct conf conf;
-	unsigned orders = 0;
-	struct core_ops ops = { .order = take_order, .ctx = &orders };
+	static struct snapshot snapshot;
 	int64_t now_ms = 1000;
-	struct envelope raw;
+	struct msg raw;
 
-	configure(&conf);
-	core_init(&core, &conf, size > 0 ? data[0] % 8u : 0, 1, &ops, now_ms, now_ms);
+	configure(&snapshot.conf);
+	core_init(&core, &snapshot, &ops, now_ms, now_ms);
 	core_step(&core, now_ms, now_ms);
-	if (size >= sizeof raw) {
+	for (int role = 0; size >= sizeof raw && role < ROLE_MAX; role++) {
 		memcpy(&raw, data, sizeof raw);
-		if (envelope_valid(&raw))
-			core_take(&core, &raw, now_ms, now_ms);
+		take(&core, (enum role)role, &raw, now_ms);
 	}
 	while (size >= RECORD) {
-		struct envelope envelope = { .role = data[0] % ROLE_MAX };
-		struct msg *msg = &envelope.msg;
-		size_t text = data[6];
+		enum role role = data[0] % ROLE_MAX;
+		struct msg msg = { .type = HUB_FACT, .id = data[1] };
+		size_t text = data[7];
 
-		msg->type = MSG_FACT;
-		msg->id = data[1];
-		msg->slot = data[2] % 20;
-		now_ms += (int64_t)data[3] * 250;
-		msg->value = value_of(data[4], data[5]);
+		now_ms += (int64_t)data[3] * STEP_MS;
+		msg.value = value_of(data[4], data[5]);
+		for (int i = 0; i < HUB_MORE; i++)
+			msg.more[i] = value_of(data[4] >> (2 * (i % 3 + 1)), data[5]);
+		msg.found_ms = msg.since_ms = now_ms - data[6] * STEP_MS;
 		data += RECORD;
 		size -= RECORD;
 		text = text < size ? text : size;
-		memcpy(msg->why, data, text < sizeof msg->why ? text : sizeof msg->why - 1);
-		memcpy(msg->text, data, text < sizeof msg->text ? text : sizeof msg->text - 1);
+		memcpy(msg.why, data, text < sizeof msg.why ? text : sizeof msg.why - 1);
+		memcpy(msg.text, data, text < sizeof msg.text ? text : sizeof msg.text - 1);
 		data += text;
 		size -= text;
-		if (!envelope_valid(&envelope))
-			continue;
-		if (core_take(&core, &envelope, now_ms, now_ms) < 0 &&
-		    core_next_ms(&core) <= now_ms)
-			core_step(&core, now_ms, now_ms);
-		check_verdict(&core, now_ms);
+		if (msg.id == FACT_NONE)
+			core_spoken(&core, role, now_ms, now_ms);
+		else
+			take(&core, role, &msg, now_ms);
 	}
 	return 0;
 }

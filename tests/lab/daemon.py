@@ -78,7 +78,7 @@ class Daemon:
                 for line in lacking:
                     say(f"failed this machine lacks {line}")
                 return 1
-            self.world = World(self.build, Path(os.environ["WNA_LAB_STAGE"]),
+            self.world = World(self.build, Path(os.environ["WNA_LAB_PACKAGES"]),
                                Path(os.environ["WNA_LAB_TEMPLATE"]), parameters, say)
             threading.Thread(target=control.serve, daemon=True,
                              args=(str(client.socket(self.build)), self.do)).start()

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Callable
 
 from parts.host import ENVIRONMENT
-from parts.shared import kernel_has_nfs
+from rig.machine import unified
 
-from .instance import cgroup_tree
+from .instance import cgroup
 from .network.netns import Netns
 
 
@@ -50,7 +50,7 @@ def _rule(what: str, why: str, how: str, chain: str, rule: str) -> Need:
 
 PROGRAMS = [_program("ip", "iproute2"), _program("nft", "nftables"),
             *(_program(name, "util-linux") for name in ("nsenter", "unshare")),
-            _program("mount", "mount")]
+            _program("mount", "mount"), _program("systemd-nspawn", "systemd-container")]
 NAMESPACES = [
     _namespace("net", "CONFIG_NET_NS; root of the machine, or a privileged container"),
     _namespace("mount", "CONFIG_NAMESPACES; root of the machine, or a privileged container"),
@@ -114,10 +114,11 @@ def _failing(needs: list[Need], attempt: Try) -> list[str]:
 
 
 def control_groups(build: Path) -> str:
-    """Why no processor can be shared out; "" if one can: an instance's group is made, in the
-    lab's own family, which the next one sweeps should this be killed."""
+    """Why no processor can be shared out, or no systemd be run; "" if they can: an instance's group
+    is made, in the lab's own family, which the next one sweeps should this be killed."""
     try:
-        control = cgroup_tree.Control(build)
+        unified()
+        control = cgroup.Control(build)
         try:
             group = control.group("trial")
             try:
@@ -126,13 +127,9 @@ def control_groups(build: Path) -> str:
                 group.remove()
         finally:
             control.close()
-    except (cgroup_tree.NoControlGroups, OSError) as error:
+    except (RuntimeError, OSError) as error:
         return str(error).removeprefix("control groups: ")
     return ""
-
-
-def _fuse_is_needed() -> bool:
-    return not kernel_has_nfs() or "cpu" in cgroup_tree.mounts()
 
 
 def missing(build: Path, attempt: Try = alone, groups: Callable[[Path], str] = control_groups,
@@ -144,11 +141,11 @@ def missing(build: Path, attempt: Try = alone, groups: Callable[[Path], str] = c
     lacking = _failing(NAMESPACES, attempt)
     if lacking:  # nowhere to try the rest in
         return lacking
-    lacking = _failing([OVERLAY] + ([FUSE] if _fuse_is_needed() else []), attempt)
+    lacking = _failing([OVERLAY, FUSE], attempt)
     reason = groups(build)
     if reason:
         lacking.append(_line(Need(
-            "control groups with a processor's quota", "the instances' share of the processor",
+            "control groups", "the instances' share of the processor (version 1) and systemd (2)",
             "CONFIG_CFS_BANDWIDTH; mounted below /sys/fs/cgroup and writable"), reason))
     try:
         space = Netns("trial")

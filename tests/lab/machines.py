@@ -26,8 +26,9 @@ class Machines:
         self._closed = False
         self._names: dict[str, str] = {}
         self._around = Surroundings(
-            model=lambda: world.model, fabric=world.fabric, metadata=world.metadata,
-            cgroups=world.cgroups, ca=world.authority.pem, resolver=world.model.resolver,
+            build=world.build, model=lambda: world.model, fabric=world.fabric,
+            metadata=world.metadata, control=world.control, figures=world.figures,
+            ca=world.authority.pem, resolver=world.model.resolver,
             public_key=world.public_key, drop_in=world.services.efs.drop_in())
         self._renewer = threading.Thread(target=self._renew, name="role credentials", daemon=True)
         self._renewer.start()
@@ -113,7 +114,7 @@ class Machines:
 
     def stopped(self) -> set[str]:
         """Those that EC2 would not call running any more: their machine has ended by itself."""
-        return {machine.id for machine in self.all() if not machine.runs()}
+        return {machine.id for machine in self.all() if not machine.host.runs()}
 
     def name(self, instance_id: str) -> str:
         """The host's; also of one that is gone."""

@@ -28,9 +28,9 @@ STAND_INS = """What is what
   CloudWatch, Auto Scaling, Secrets Manager   moto, signatures and policies verified; the
               alarms, target tracking and life cycles are the lab's own, as AWS documents them
   metadata    a stand-in, by IMDSv2's rules, known by its link
-  instances   real httpd, php-fpm, sshd and the installed agent; cloud-init, dnf and systemd are
-              stand-ins that do what user-data.yaml asks of them
-  /proc/stat  {figures}"""
+  instances   real systemd, cloud-init, dnf, httpd, php-fpm, sshd and the installed agent, in
+              containers of Debian's
+  /proc/stat  real: lxcfs, against the group's quota"""
 
 
 class Orders:
@@ -80,16 +80,16 @@ class Orders:
         world = self.world
         found: dict[str, Any] = {}
 
-        def add(host: Any, kind: str, zone: str = "", public: str | None = None,
-                cgroups: list[str] | None = None) -> None:
-            found[host.name] = {"pid": host.pid, "address": host.address, "kind": kind,
-                                "zone": zone, "public": public, "cgroups": cgroups or []}
+        def add(host: Any, kind: str, zone: str = "", public: str | None = None) -> None:
+            found[host.name] = {"pid": host.pid, "enter": host.enter(), "address": host.address,
+                                "kind": kind, "zone": zone, "public": public}
         for host in (world.internet.admin, world.internet.client, world.internet.stranger):
             add(host, "internet")
         for bastion in world.bastions:
             add(bastion.host, "bastion", bastion.zone, bastion.eni.public)
         for machine in world.machines.all():
-            add(machine.host, "web", machine.zone, None, machine.cgroups())
+            if machine.host.runs():
+                add(machine.host, "web", machine.zone)
         for host in world.services.hosts:
             spot = world.services.spots.get(host.name)
             kind = host.name.split("-")[0]
@@ -123,8 +123,7 @@ class Orders:
             "elsewhere_url": f"https://{ELSEWHERE}/",
             "repository_url": world.given["RepositoryUrl"] + "/",
             "repository_addresses": list(REPOSITORY),
-            "stand_ins": STAND_INS.format(
-                files=services.efs.label, figures=world.cgroups.label),
+            "stand_ins": STAND_INS.format(files=services.efs.label),
             "troubles": world.troubles.all(),
         }
 

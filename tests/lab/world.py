@@ -2,8 +2,8 @@
 does what is in the modules that this one calls; how to read them is in README.md."""
 from __future__ import annotations
 
+import shutil
 import sys
-import tarfile
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,9 @@ from parts.wait import wait_until
 from .aws.controller import Controller
 from .aws.efs import FileSystem
 from .aws.metadata import Metadata
-from .instance.cgroup import Cgroups
+from .instance.cgroup import Control
+from .instance.image import BASE
+from .instance.procstat import Lxcfs
 from .machines import Machines
 from .model import own_parameters as parameters
 from .model import updating
@@ -36,12 +38,12 @@ HEALTHY_S = 90.0
 
 
 class World:
-    """`say`: shows a line to whoever waits. `folder`: what is written goes there (a folder of
+    """`packages`: a repository as packaging/repo makes it. `say`: shows a line to whoever waits. `folder`: what is written goes there (a folder of
     the build folder's)."""
 
-    def __init__(self, build: Path, stage: Path, template_path: Path, given: dict[str, str],
+    def __init__(self, build: Path, packages: Path, template_path: Path, given: dict[str, str],
                  say: Callable[[str], None], folder: str = "lab") -> None:
-        self.build, self.stage, self.say = build, stage, say
+        self.build, self.packages, self.say = build, packages, say
         self.folder = build / folder
         self.logs = self.folder / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -84,8 +86,10 @@ class World:
         self.services.start_aws()
         self.resolver = Resolver(self.fabric, self.model)
         self._later(self.resolver.close)
-        self.cgroups = Cgroups(self.build)
-        self._later(self.cgroups.close)
+        self.control = Control(self.build)
+        self._later(self.control.close)
+        self.figures = Lxcfs(self.folder)
+        self._later(self.figures.close)
         self.metadata = Metadata(self.fabric)
         self._later(self.metadata.close)
         with self.fabric.batch():
@@ -101,6 +105,7 @@ class World:
         self.services.efs.start()
         self.services.start_alb()
         self.services.names(self.resolver, self.internet)
+        self._administrator()
         self._bastions()
         self.services.aws.wait_ready()
         self.services.aws.build()
@@ -120,21 +125,22 @@ class World:
         return FileSystem(host, name)
 
     def _repository(self) -> Path:
-        """What whoever deploys the stack puts into the bucket: the package (here the installed
-        files; the RPM is made elsewhere), its key, the database's CA."""
+        """What is in the buckets: the agent's packages, signed, as whoever deploys the stack puts
+        them there with the database's CA; and Amazon Linux's."""
         folder = self.folder / "repository"
-        folder.mkdir()
-        with tarfile.open(folder / "web-node-agent.tar.gz", "w:gz", compresslevel=1) as archive:
-            archive.add(self.stage, ".", filter=lambda info: _owned_by_root(info))
+        shutil.copytree(self.packages, folder)
+        shutil.copytree(self.build / BASE / "srv/amazonlinux", folder / "amazonlinux")
         (folder / "rds-ca.pem").write_bytes(self.authority.pem)
         return folder
 
-    def _bastions(self) -> None:
+    def _administrator(self) -> None:
         admin = self.internet.admin
         # Its own home, not that of this machine's root, who may have a key there.
         admin.sh("mount -t tmpfs -o mode=700 root /root; mkdir -m 700 /root/.ssh")
         admin.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/id_ed25519")
         self.public_key = admin.read("/root/.ssh/id_ed25519.pub").strip()
+
+    def _bastions(self) -> None:
         self.bastions = [Bastion(self, bastion) for bastion in self.model.bastions]
         for bastion in self.bastions:
             self._later(bastion.close)
@@ -152,6 +158,8 @@ class World:
         self.controller.start()
         self.say(f"instances: {self.model.group.desired} are launched")
         self._wait_healthy()
+        for bastion in self.bastions:
+            bastion.wait_booted()
 
     def _wait_healthy(self) -> None:
         wanted = self.model.group.desired
@@ -195,10 +203,3 @@ class World:
                 close()
             except Exception:
                 traceback.print_exc()
-
-
-def _owned_by_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
-    info.uid = info.gid = 0
-    info.uname = info.gname = "root"
-    return info
-

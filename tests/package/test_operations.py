@@ -105,13 +105,17 @@ def test_each_state_of_a_worker_that_is_a_reason_is_on_the_page() -> None:
         bad = names(f"{kind}_state") - WELL[kind]
         assert bad
         assert [name for name in sorted(bad) if f'"{name}: …"' not in page] == [], kind
-    ends = names("child_state") - {"off", "running"}
-    assert len(ends) == 4 and ends <= set(quoted(page))
+
+
+def test_each_state_of_a_process_is_on_the_page() -> None:
+    status = (CORE / "status.c").read_text()
+    found = set(re.findall(r'"(not connected|runs with another configuration)"', status))
+    assert len(found) == 2 and found <= set(quoted(PAGE.read_text()))
 
 
 @pytest.mark.parametrize("quote", [
     "unknown: no word from", "the mount operation is stuck", "mounted again, not yet probed",
-    "directory not guarded", "mounted, not yet probed", "not looked yet", "no credentials",
+    "directory not guarded", "mounted, not yet probed", "no credentials", "no good result yet",
     "the group's series is not pushed"])
 def test_a_row_that_is_missing_is_missed(quote: str) -> None:
     page = PAGE.read_text()

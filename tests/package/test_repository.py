@@ -142,7 +142,7 @@ def test_a_client_installs_upgrades_and_downgrades(packages: Packages, repositor
     assert dnf.installed() == after
     dnf("downgrade", NAME)
     assert dnf.installed() == this
-    assert (dnf.root / "usr" / "sbin" / "wnad").stat().st_mode & 0o7777 == 0o755
+    assert (dnf.root / "usr" / "bin" / "wnactl").stat().st_mode & 0o7777 == 0o755
     dnf("remove", NAME)
     assert dnf.installed() == ""
 

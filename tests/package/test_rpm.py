@@ -73,7 +73,7 @@ def test_each_program_has_its_manual(packages: Packages):
     found = files(packages)
     manuals = {match[1] for match in map(MAN.match, found) if match}
     programs = {os.path.basename(path) for path in found if re.match(r"/usr/s?bin/", path)}
-    assert programs == {"wnad", "wnactl"}
+    assert programs == {"wnactl"}
     assert programs <= manuals
 
 
@@ -81,7 +81,7 @@ def test_no_symbol_newer_than_amazon_linux(unpacked: Path):
     """AL2023 and EL 9 have glibc 2.34."""
     elves = [path for path in unpacked.rglob("*")
              if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"]
-    assert len(elves) == 9
+    assert len(elves) == 8
     newer = {elf.name: newer_than_glibc_2_34(elf) for elf in elves}
     assert newer == {elf.name: set() for elf in elves}
     # The twin: Debian 12's own library has newer ones, and they are seen.
@@ -117,53 +117,88 @@ def test_sizes(packages: Packages):
     assert installed <= 1500 * KB
 
 
-def test_scriptlets_never_block_nor_fail(packages: Packages, tmp_path):
-    """What waits for a job of systemd's waits for ever if that hangs. Only a removal waits, for
-    what it removes to end, which takes 15 seconds at most (TimeoutStopSec=)."""
-    scripts = {
-        tag: "\n".join(packages.query(packages.one(), "--qf", f"%{{{tag}}}"))
-        for tag in ("PREIN", "POSTIN", "PREUN", "POSTUN")
-    }
-    assert all(text and text != "(none)" for text in scripts.values())
-    for tag, text in scripts.items():
-        script = tmp_path / tag
-        script.write_text(text)
-        run("dash", "-n", str(script))
-        calls = re.findall(r"(?<![-\w./])systemctl ([^;|\n]*)", text)
-        for call in calls:
-            never_waits = "--no-block" in call or call.split()[0] in ("daemon-reload", "disable")
-            preset = call.startswith("--no-reload preset ")
-            stops = tag == "PREUN" and call.startswith("--no-reload disable --now ")
-            assert never_waits or preset or stops, f"{tag}: systemctl {call}"
-        # Each may fail, and the transaction goes on.
-        assert len(re.findall(r"systemctl [^;|\n]*\|\| :", text)) == len(calls)
-        assert not re.search(r"\b(sleep|wait|curl|dnf|yum)\b", text)
-    assert "--no-block try-restart web-node-agent.service " in scripts["POSTUN"]
-    assert "try-reload-or-restart web-node-agent-guard.service" in scripts["POSTUN"]
-    assert "guard" not in re.search(r"try-restart [^|]*", scripts["POSTUN"])[0]
-    # Between stop and start it would keep health checks waiting for as long as it takes.
-    assert "daemon-reload" not in scripts["POSTUN"].partition("try-restart")[2]
-    assert re.search(r"if \[ \$1 -eq 0 \]; then\n.*\n? *.*/usr/sbin/wnad --purge \|\| :",
-                     scripts["PREUN"])
+# The scriptlets of a transaction, in its order: what they call of systemctl, and whether they wait.
+RUN = {
+    "install": [("POSTIN", "1")], "upgrade": [("POSTIN", "2"), ("PREUN", "1"), ("POSTUN", "1")],
+    "removal": [("PREUN", "0"), ("POSTUN", "0")],
+}
+UPGRADE = """\
+daemon-reload
+try-restart web-node-agent.service web-node-agent-core.service
+--no-block try-restart web-node-agent-database.path web-node-agent-database.timer
+--no-block try-reload-or-restart web-node-agent-guard.service
+"""
 
 
-@pytest.mark.parametrize("remains, purges", [("0", True), ("1", False)])
-def test_only_a_removal_purges(packages: Packages, tmp_path, remains, purges):
-    script = "\n".join(packages.query(packages.one(), "--qf", "%{PREUN}"))
-    called = tmp_path / "called"
-    script = script.replace("/usr/sbin/wnad", f"{tmp_path}/wnad")
-    stub = f'#!/bin/sh\necho "$0 $*" >> {called}\nexit 1\n'
-    for name in ("wnad", "systemctl"):
-        (tmp_path / name).write_text(stub)
-        (tmp_path / name).chmod(0o755)
-    run("sh", "-e", "-c", script, "preun", remains, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
-    text = called.read_text() if called.exists() else ""
-    assert ("wnad --purge" in text) is purges
+def transaction(packages: Packages, folder: Path, what: str, fails: bool = False) -> list[str]:
+    """What the scriptlets call, on a machine with systemd."""
+    called = folder / "called"
+    stub = f'#!/bin/sh\necho "${{0##*/}} $*" >> {called}\n' + ("exit 1\n" if fails else "")
+    for name in ("systemctl", "systemd-tmpfiles", "wna-mount", "wna-database"):
+        (folder / name).write_text(stub)
+        (folder / name).chmod(0o755)
+    for name in ("run", "var/lib"):
+        (folder / name / "web-node-agent").mkdir(parents=True)
+    for tag, count in RUN[what]:
+        text = "\n".join(packages.query(packages.one(), "--qf", f"%{{{tag}}}"))
+        text = text.replace("/run/systemd/system", str(folder)).replace("database/wna-", "wna-")
+        text = text.replace("/usr/libexec/web-node-agent", str(folder))
+        text = re.sub(r"(?<= )(/run|/var/lib)(?=/web-node-agent\b)", rf"{folder}\1", text)
+        run("dash", "-e", "-c", text, tag, count, env={"PATH": f"{folder}:/usr/bin:/bin"})
+    return called.read_text().splitlines()
+
+
+def test_an_install_starts_nothing(packages: Packages, tmp_path):
+    calls = transaction(packages, tmp_path, "install")
+    assert calls[0].startswith("systemd-tmpfiles --create ")
+    assert [call.partition(" web-node")[0] for call in calls[1:]] == [
+        "systemctl daemon-reload", "systemctl --no-reload preset"]
+
+
+def test_an_upgrade_restarts_the_agent_and_no_socket(packages: Packages, tmp_path):
+    """Once its files are there; a socket that is restarted would refuse connections meanwhile."""
+    calls = [call.removeprefix("systemctl ") for call in transaction(packages, tmp_path, "upgrade")]
+    # What comes before is of macros.deb12, and so is what comes after.
+    begin = calls.index("daemon-reload", 2)
+    assert "".join(f"{call}\n" for call in calls[begin:begin + 4]) == UPGRADE
+    assert set(calls[1:begin] + calls[begin + 4:]) == {"daemon-reload"}
+    assert (tmp_path / "var/lib/web-node-agent").exists()
+
+
+def test_a_removal_takes_everything_back(packages: Packages, tmp_path):
+    calls = transaction(packages, tmp_path, "removal")
+    # The web server requires the guard, and is not to stop with it.
+    assert calls[0] == "systemctl disable web-node-agent-guard.service"
+    assert calls[1].startswith("systemctl --no-reload disable --now web-node-agent.service ")
+    assert calls[2:] == ["wna-mount --release", "wna-database --remove", "systemctl daemon-reload"]
+    for name in ("run", "var/lib"):
+        assert list((tmp_path / name).iterdir()) == []
+
+
+@pytest.mark.parametrize("what", RUN)
+def test_scriptlets_never_fail(packages: Packages, tmp_path, what):
+    """And the list of immutable directories stays if they could not all be released."""
+    transaction(packages, tmp_path, what, fails=True)
+    assert (tmp_path / "var/lib/web-node-agent").exists()
+
+
+def test_scriptlets_wait_for_nothing_for_ever(packages: Packages):
+    """What waits for a job of systemd's waits for ever if that hangs. A removal waits for what it
+    removes to end, which takes 35 seconds at most (TimeoutStopSec=)."""
+    for tag in ("PREIN", "POSTIN", "PREUN", "POSTUN"):
+        text = "\n".join(packages.query(packages.one(), "--qf", f"%{{{tag}}}"))
+        assert text and text != "(none)"
+        for before, call in re.findall(r"(timeout \S+ )?(?<![-\w./])systemctl ([^;|\n]*)", text):
+            bounded = before or "--no-block" in call
+            bounded = bounded or call.split()[0] in ("daemon-reload", "disable")
+            bounded = bounded or call.startswith("--no-reload preset ")
+            assert bounded or tag == "PREUN" and call.startswith("--no-reload disable --now "), call
+        assert not re.search(r"\b(sleep|wait|curl|dnf|yum)\b", re.sub("#.*", "", text))
 
 
 def test_every_unit_is_known_to_the_scriptlets(packages: Packages):
     units = {os.path.basename(path) for path in files(packages)
-             if re.match(r"/usr/lib/systemd/system/[^/]+\.(service|path|timer)$", path)}
+             if re.match(r"/usr/lib/systemd/system/[^/]+\.(service|socket|path|timer)$", path)}
     named = set(" ".join(packages.query(packages.one(), "--qf", "%{PREUN}")).split())
     assert units and units <= named
 
@@ -179,9 +214,9 @@ def test_no_path_of_the_build_is_in_it(unpacked: Path, packages: Packages):
 
 def test_debuginfo_is_of_these_programs(packages: Packages, unpacked: Path):
     debug = packages.query(packages.one("-debuginfo"), "-l")
-    wnad = unpacked / "usr" / "sbin" / "wnad"
-    assert any(re.match(r"/usr/lib/debug/usr/sbin/wnad-.*\.debug$", path) for path in debug)
-    sections = run("readelf", "-SW", str(wnad)).stdout
+    wnactl = unpacked / "usr" / "bin" / "wnactl"
+    assert any(re.match(r"/usr/lib/debug/usr/bin/wnactl-.*\.debug$", path) for path in debug)
+    sections = run("readelf", "-SW", str(wnactl)).stdout
     assert ".gnu_debuglink" in sections and ".debug_info" not in sections
 
 
@@ -204,17 +239,21 @@ def test_twice_the_same(packages: Packages, tmp_path):
     assert sums(again) == sums(packages.this)
 
 
-def test_the_next_version_is_the_next(packages: Packages):
+def test_the_next_version_is_the_next(packages: Packages, tmp_path):
     this, after = (packages.query(packages.one(folder=folder), "--qf", "%{VERSION}")[0]
                    for folder in (packages.this, packages.next))
     head, last = this.rsplit(".", 1)
     assert after == f"{head}.{int(last) + 1}"
-    wnad = packages.next / "unpacked"
-    wnad.mkdir()
-    run("bash", "-c", 'rpm2cpio "$0" | cpio -idm --quiet ./usr/sbin/wnad',
-        str(packages.one(folder=packages.next)), cwd=wnad)
-    assert after.encode() in (wnad / "usr" / "sbin" / "wnad").read_bytes()
-    shutil.rmtree(wnad)
+    contracts = set()
+    for folder, version in ((packages.this, this), (packages.next, after)):
+        run("bash", "-c", 'rpm2cpio "$0" | cpio -idm --quiet ./usr/bin/wnactl',
+            str(packages.one(folder=folder)), cwd=tmp_path)
+        wnactl = (tmp_path / "usr" / "bin" / "wnactl").read_bytes()
+        assert version.encode() in wnactl
+        contracts |= set(re.findall(b"web-node-agent contract [0-9a-f]{32}", wnactl))
+        shutil.rmtree(tmp_path / "usr")
+    # Its processes do not work with those of this version, as after a change of include/.
+    assert len(contracts) == 2
 
 
 def rpmlint(config: Path, packages: Packages) -> list[str]:

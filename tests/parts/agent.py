@@ -1,26 +1,31 @@
-"""The agent on one node, as systemd would run it."""
+"""The agent on one node: the installed units under the node's systemd."""
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-from typing import Any, Mapping
+from typing import TYPE_CHECKING, Any, Mapping
 
-from .host import Host
 from .http import Answer, Connection, request
-from .notify import NotifySocket
-from .process import Process
 from .wait import wait_until
+
+if TYPE_CHECKING:
+    from rig.machine import Machine
+
+    from .host import Host
 
 PORT = 8099
 CONF = "/etc/web-node-agent/agent.conf"
-NOTIFY = "/run/notify.sock"
-WNAD = "/usr/sbin/wnad"
 LIBEXEC = "/usr/libexec/web-node-agent"
-ROLES = ("core", "mount", "probe", "check", "rds", "cloud", "hook")
+UMBRELLA = "web-node-agent.service"
+ROLES = ("core", "mount", "check", "rds", "cloud", "hooks")
 JOBS = ("identity", "mount", "checks", "database", "metrics")
 
 Settings = Mapping[str, Mapping[str, Any]]
+
+
+def unit(role: str) -> str:
+    return f"web-node-agent-{role}.service"
 
 
 def ini(settings: Settings) -> str:
@@ -37,11 +42,14 @@ def ini(settings: Settings) -> str:
 
 
 class Agent:
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Machine) -> None:
         self.host = host
-        self.notify = NotifySocket(host.path(NOTIFY))
-        self.process: Process | None = None
         self.settings: dict[str, dict[str, Any]] = {}
+        self._mark = ""
+
+    def install(self) -> None:
+        """What a package does after its files are there."""
+        self.host.run("systemd-sysusers")
 
     # configuration and life
 
@@ -59,58 +67,57 @@ class Agent:
                 own[key] = value
         self.host.write(CONF, ini(self.settings))
 
-    def start(self, wait: bool = True, environment: Mapping[str, str] | None = None,
-              watchdog_s: float = 0, stderr: str = "") -> None:
-        """Starts wnad with what its unit gives it: the notification socket and the
-        descriptors it stored. `stderr`: a pipe of the host's to log into."""
-        self._mark = len(self.notify.since())
-        stored = list(self.notify.stored)
-        words = [f"NOTIFY_SOCKET={NOTIFY}", *(f"{k}={v}" for k, v in (environment or {}).items())]
-        if watchdog_s:
-            words.append(f"WATCHDOG_USEC={int(watchdog_s * 1e6)}")
-        script = ""
-        if stored:
-            # sd_listen_fds(3): from 3 on, and LISTEN_PID is the receiver's.
-            script += "".join(f"exec {3 + i}<&{fd}; " for i, (_, fd) in enumerate(stored))
-            script += "".join(f"exec {fd}<&-; " for _, fd in stored if fd >= 3 + len(stored))
-            script += "export LISTEN_PID=$$; "
-            words += [f"LISTEN_FDS={len(stored)}",
-                      "LISTEN_FDNAMES=" + ":".join(name for name, _ in stored)]
-        script += f"exec {WNAD}" + (f" 2<>{stderr}" if stderr else "")
-        self.process = self.host.spawn(*words, "bash", "-c", script, log="wnad",
-                                       pass_fds=tuple(fd for _, fd in stored))
+    def drop_in(self, role: str, text: str) -> None:
+        """What an operator writes with `systemctl edit`; "" for the umbrella."""
+        name = unit(role) if role else UMBRELLA
+        self.host.write(f"/etc/systemd/system/{name}.d/test.conf", text)
+        self.host.systemctl("daemon-reload")
+
+    def start(self, wait: bool = True, environment: Mapping[str, str] | None = None) -> None:
+        """`environment`: of wna-cloud. Waits until the health port is answered. log()
+        begins here."""
+        self._mark = self.host.cursor()
+        if environment:
+            self.drop_in("cloud", "[Service]\n" + "".join(
+                f'Environment="{k}={v}"\n' for k, v in environment.items()))
+        self.host.systemctl("start", *([] if wait else ["--no-block"]), UMBRELLA)
         if wait:
-            wait_until(lambda: self.ready() or self._gone(), "wnad says READY=1", 15)
+            wait_until(lambda: self.get("/livez").status == 200, "the agent answers", 15)
 
-    def _gone(self) -> bool:
-        assert self.process
-        if not self.process.running():
-            raise AssertionError(f"wnad ended ({self.process.wait()}): {self.process.output()}")
-        return False
+    def stop(self, timeout: float = 60.0) -> int:
+        """0, or 1 if a service failed, or had to be killed, in leaving."""
+        self.host.systemctl("stop", UMBRELLA, timeout=timeout)
+        failed = [role for role in ROLES if self.state(role) == "failed"]
+        return len(failed)
 
-    def ready(self) -> bool:
-        return self.notify.said("READY", "1", self._mark)
+    def restart(self, role: str = "") -> None:
+        self.host.systemctl("restart", unit(role) if role else UMBRELLA)
 
-    def stop(self, timeout: float = 20.0) -> int:
-        return self.process.stop(timeout=timeout) if self.process else 0
+    def state(self, role: str) -> str:
+        """"active", "inactive", "failed", "activating" ..."""
+        return self.host.show(unit(role), "ActiveState")
 
     def running(self) -> bool:
-        return self.process is not None and self.process.running()
+        return self.host.show(UMBRELLA, "ActiveState") == "active"
 
-    def log(self) -> str:
-        return self.process.output() if self.process else ""
+    def log(self, role: str = "") -> str:
+        """What the journal has of the agent, or of one of its services, since start()."""
+        entries = self.host.journal("-u", unit(role) if role else "web-node-agent*", after=self._mark)
+        return "".join(f"{entry['SYSLOG_IDENTIFIER']}: {entry['MESSAGE']}\n" for entry in entries)
+
+    def restarts(self, role: str) -> int:
+        """How often systemd has started it anew by itself."""
+        return int(self.host.show(unit(role), "NRestarts"))
 
     def pids(self, role: str) -> list[int]:
-        """Outside pids of a role's processes; "wnad" is the supervisor."""
-        name = role if role == "wnad" else f"wna-{role}"
-        return sorted(self.host.ps(name))
+        """Outside pids of a role's processes."""
+        return sorted(self.host.ps(f"wna-{role}"))
 
     def pid(self, role: str) -> int:
         return wait_until(lambda: self.pids(role), f"a {role} process", 10)[0]
 
     def all_pids(self) -> dict[int, str]:
-        return {pid: exe for pid, exe in self.host.ps().items()
-                if exe == WNAD or exe.startswith(LIBEXEC)}
+        return {pid: exe for pid, exe in self.host.ps().items() if exe.startswith(LIBEXEC)}
 
     # the pages
 
@@ -185,7 +192,7 @@ class Agent:
         wait_until(reached, f"{self.host.name}: facts are {expected}", timeout)
 
     def reload(self) -> subprocess.CompletedProcess[str]:
-        return self.ctl("reload", check=False)
+        return self.host.run("systemctl", "reload", UMBRELLA, check=False)
 
     def proc(self, pid: int, file: str) -> str:
         return open(f"/proc/{pid}/{file}").read()
@@ -194,4 +201,4 @@ class Agent:
         return os.stat(f"/proc/{pid}").st_uid
 
     def close(self) -> None:
-        self.notify.close()
+        pass

@@ -1,6 +1,6 @@
 """tests/demo: the agent's whole job on one screen.
 
-    demo.py up [--once]     stage and venv from the environment, as the system suite
+    demo.py up [--once]     stage, venv and cache from the environment, as the system suite
     demo.py failover [HOW]  to the one that runs: kill, freeze, cut or demote
     demo.py status|facts|page|shell [ARGUMENT...]
 """
@@ -61,7 +61,7 @@ class Demo:
         subprocess.run(["rm", "-rf", str(folder), str(SOCKET)], check=True)
         say("demo: resolver, databases and CloudWatch start")
         world = self.world = World(Path(os.environ["WNA_STAGE"]), Path(os.environ["WNA_VENV"]),
-                                   BUILD / "cache" / "demo", folder, nfs=True)
+                                   Path(os.environ["WNA_CACHE"]), folder, nfs=True)
         say(LEGEND.format(shared=world.shared.label))
         say("demo: a web instance starts")
         node = self.node = world.add_node()

@@ -300,35 +300,3 @@ class Switch:
 
     def close(self) -> None:
         self.host.close()
-
-
-def add_users(host: Host, sysusers: Path) -> dict[str, int]:
-    """Makes the users of a sysusers.d file in the host's /etc, as
-    systemd-sysusers(8) would. Returns their numbers."""
-    passwd, group = host.read("/etc/passwd"), host.read("/etc/group")
-    users: dict[str, int] = {}
-    members: list[tuple[str, str]] = []
-    number = 700
-    for line in sysusers.read_text().splitlines():
-        fields = re.findall(r'"[^"]*"|\S+', line)
-        if not fields or fields[0].startswith("#"):
-            continue
-        name = fields[1]
-        if fields[0] in ("u", "u!", "g"):
-            if f"\n{name}:" not in "\n" + group:
-                number += 1
-                group += f"{name}:x:{number}:\n"
-                if fields[0] != "g":
-                    passwd += f"{name}:x:{number}:{number}::/:/usr/sbin/nologin\n"
-            if fields[0] != "g":
-                found = re.search(rf"^{name}:[^:]*:(\d+)", passwd, re.M)
-                assert found
-                users[name] = int(found.group(1))
-        elif fields[0] == "m":
-            members.append((name, fields[2]))
-    for user, name in members:
-        group = re.sub(rf"^({name}:[^:]*:\d+:)(.*)$",
-                       lambda m: m[1] + ",".join(filter(None, [m[2], user])), group, flags=re.M)
-    host.write("/etc/passwd", passwd)
-    host.write("/etc/group", group)
-    return users

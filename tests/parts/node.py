@@ -1,4 +1,4 @@
-"""One web instance: a host with its metadata service, its web server, its share
+"""One web instance: a machine with its metadata service, its web server, its share
 of the file system and, when started, the agent."""
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rig.machine import Machine
+
 from . import imds, mariadb, names
 from .agent import Agent
 from .cloudwatch import Credentials
-from .host import Host, add_users
+from .host import Host
 from .imds import Imds
 from .shared import MOUNT_POINT
 from .web import Web
@@ -30,8 +32,9 @@ class Node:
         self.zone = names.ZONES[side]
         self.subnet_address = names.WEB[side].rsplit(".", 1)[0] + f".{10 + number // 2}"
         tests = Path(__file__).parent.parent
-        self.host = Host(f"web-{number}", world.logs, copies=[world.stage],
-                         binds=world.shared.binds)
+        self.host = Machine(f"web-{number}", world.logs, world.cache / "rig-base",
+                            copies=[world.stage],
+                            binds=[(tests, "/lab", "ro"), *world.shared.binds])
         meta = Host(f"metadata-{number}", world.logs, binds=[(tests, "/lab", "ro")])
         self.imds = Imds(meta)
         self.shared = world.shared
@@ -48,14 +51,20 @@ class Node:
         self.imds.start(names.METADATA, METADATA6)
         host.write("/etc/resolv.conf", f"nameserver {names.RESOLVER}\noptions timeout:1\n")
         host.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
-        self.users = add_users(
-            host, self.world.stage / "usr/lib/sysusers.d/web-node-agent.conf")
+        host.run("systemd-sysusers")
+        self.users = {fields[0]: int(fields[2]) for fields in
+                      (line.split(":") for line in host.read("/etc/passwd").splitlines())}
         host.write(CA, self.world.authority.pem)
-        host.write(PASSWORD, mariadb.AGENT_PASSWORD + "\n", 0o600)
+        self.write_password(mariadb.AGENT_PASSWORD)
         host.sh(f"rm -rf /var/www/html; mkdir -p {MOUNT_POINT}")
         self.imds.set(self.instance)
         self.agent = Agent(host)
         self.agent.configure(self.settings())
+        host.boot()
+
+    def write_password(self, password: str) -> None:
+        self.host.write(PASSWORD, f"{password}\n", 0o640)
+        self.host.run("chgrp", "wna-rds", PASSWORD)
 
     def _wire6(self) -> None:
         mine = f"fd00:16::{self.number + 0x10:x}"

@@ -26,7 +26,7 @@ class World:
 
     def __init__(self, stage: Path, venv: Path, cache: Path, folder: Path,
                  nfs: bool = False) -> None:
-        self.stage, self.venv, self.folder = stage, venv, folder
+        self.stage, self.venv, self.cache, self.folder = stage, venv, cache, folder
         self.logs = folder / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.hosts: list[Host] = []

@@ -116,14 +116,18 @@ class Machine(Host):
         """One property of a unit."""
         return self.systemctl("show", "--value", "-p", name, unit).strip()
 
-    def journal(self, *args: str) -> list[dict[str, Any]]:
-        """Entries, the oldest first; what has been said until now is among them."""
+    def journal(self, *args: str, after: str = "") -> list[dict[str, Any]]:
+        """Entries, the oldest first; what has been said until now is among them. `after`: a cursor.
+        (With matches, journalctl 252's --after-cursor omits the first entry after a cursor that
+        does not match.)"""
         self.run("journalctl", "--sync")
-        text = self.run("journalctl", "--no-pager", "-o", "json", *args).stdout
-        return [json.loads(line) for line in text.splitlines()]
+        since = [f"--cursor={after}"] if after else []
+        text = self.run("journalctl", "--no-pager", "-o", "json", *since, *args).stdout
+        entries: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+        return [entry for entry in entries if entry["__CURSOR"] != after]
 
     def cursor(self) -> str:
-        """Where the journal ends now: `--after-cursor`."""
+        """Where the journal ends now."""
         entries = self.journal("-n", "1")
         return str(entries[0]["__CURSOR"]) if entries else ""
 

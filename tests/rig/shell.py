@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 
-from .installed import UNIT, InstalledAgent
+from parts.agent import UMBRELLA, Agent
+
 from .machine import BUILD, ROOT, Machine
 
 HINTS = """\
@@ -17,9 +18,9 @@ rig: Into the machine from a second terminal: {enter}
 
 
 def run(machine: Machine, command: list[str]) -> int:
-    agent = InstalledAgent(machine)
+    agent = Agent(machine)
     agent.install()
-    machine.systemctl("enable", UNIT)
+    machine.systemctl("enable", UMBRELLA)
     machine.boot()
     enter = [*machine.enter(), f"TERM={os.environ.get('TERM', 'dumb')}"]
     if not command:

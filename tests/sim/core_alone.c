@@ -2,7 +2,6 @@
  * Measurements only: a wna-core by itself, healthy, on 127.0.0.1:PORT, until
  * standard input ends. Usage: core_alone WNA-CORE PORT
  */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,7 +13,6 @@ int main(int argc, char **argv)
 {
 	struct harness harness;
 	static struct conf conf;
-	struct order order;
 	char byte;
 
 	if (argc != 3) {
@@ -24,23 +22,13 @@ int main(int argc, char **argv)
 	conf_defaults(&conf);
 	conf.metrics.enabled = false;
 	harness_open(&harness, (uint16_t)strtoul(argv[2], NULL, 10));
-	harness_start(&harness, argv[1], &conf, 0);
-	harness_fact(&harness, ROLE_CLOUD, FACT_IMDS, 0, IMDS_OK, "", "");
-	harness_fact(&harness, ROLE_CLOUD, FACT_INSTANCE_ID, 0, 1, "i-0123456789abcdef0", "");
+	harness_start(&harness, argv[1], &conf);
+	harness_fact(&harness, ROLE_CLOUD, FACT_IMDS, IMDS_OK, "", "");
+	harness_fact(&harness, ROLE_CLOUD, FACT_INSTANCE_ID, 1, "i-0123456789abcdef0", "");
 	printf("%d\n", (int)harness.pid);
 	fflush(stdout);
-	for (;;) {
-		struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN },
-			                 { .fd = harness.wnad, .events = POLLIN } };
-
-		poll(fds, 2, -1);
-		if (fds[0].revents && read(STDIN_FILENO, &byte, 1) <= 0)
-			break;
-		if (fds[1].revents & POLLHUP)
-			break;
-		while (order_recv(harness.wnad, &order) == 0)
-			;
-	}
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
 	harness_stop(&harness);
 	harness_close(&harness);
 	return 0;

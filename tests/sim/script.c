@@ -170,7 +170,6 @@ void script_fact_name(struct script *script, enum fact_id *ret_id, unsigned *ret
 static const char *state_name(enum fact_id id, int64_t value)
 {
 	switch (id) {
-	case FACT_CHILD: return child_state_name((enum child_state)value);
 	case FACT_IMDS: return imds_state_name(value);
 	case FACT_CREDENTIALS: return cred_state_name(value);
 	case FACT_PUSH: return push_state_name(value);
@@ -199,35 +198,8 @@ enum role script_role(struct script *script)
 	const char *word = script_next(script);
 
 	for (int role = 0; role < ROLE_MAX; role++) {
-		if (strcmp(role_name((enum role)role), word) == 0)
+		if (strcmp(role_name(role), word) == 0)
 			return (enum role)role;
 	}
 	script_fail(script, "no role is called \"%s\"", word);
-}
-
-enum order_verb script_verb(struct script *script)
-{
-	static const char *const names[ORDER_VERB_MAX] = {
-		[ORDER_BEAT] = "beat",     [ORDER_MOUNT] = "mount",     [ORDER_PROBE] = "probe",
-		[ORDER_HOOK] = "hook",     [ORDER_TELL] = "tell",       [ORDER_REFRESH] = "refresh",
-		[ORDER_RELOAD] = "reload", [ORDER_VERDICT] = "verdict",
-	};
-	const char *word = script_next(script);
-
-	for (int verb = ORDER_BEAT; verb < ORDER_VERB_MAX; verb++) {
-		if (strcmp(names[verb], word) == 0)
-			return (enum order_verb)verb;
-	}
-	script_fail(script, "no order is called \"%s\"", word);
-}
-
-unsigned script_level(struct script *script)
-{
-	const char *word = script_next(script);
-
-	for (unsigned level = 0; level < LEVEL_MAX; level++) {
-		if (strcmp(verdict_level_name(level), word) == 0)
-			return level;
-	}
-	script_fail(script, "no level is called \"%s\"", word);
 }

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "fact.h"
-#include "msg.h"
+#include "hub.h"
 #include "verdict.h"
 
 enum { SCRIPT_WORDS = 16, SCRIPT_LINE = 512, SCRIPT_CONF = 8192 };
@@ -51,7 +51,5 @@ void script_fact_name(struct script *script, enum fact_id *ret_id, unsigned *ret
 int64_t script_state(const struct script *script, const char *word, enum fact_id id);
 int64_t script_value(struct script *script, enum fact_id id);
 enum role script_role(struct script *script);
-enum order_verb script_verb(struct script *script);
-unsigned script_level(struct script *script);
 
 #endif

@@ -3,7 +3,6 @@
  *
  *	# a comment
  *	conf LINE                        one line of agent.conf
- *	resume LEVEL                     a core before this one ended with this /healthz
  *	answer ...                       as below, from the start
  *	at T COMMAND                     T from the start (12s, 500ms), or +T from the last
  *
@@ -11,14 +10,20 @@
  *	fact NAME[.SLOT] VALUE ["text" ["why"]]          a worker says it once
  *	every PERIOD fact ...                            and goes on saying it
  *	silence NAME[.SLOT]                              stops that
- *	again NAME.SLOT                                  the last result of a check once more
- *	child ROLE STATE ["why"]                         wnad says it
- *	answer mount STATE ID ["why" ["mark"]] | none | dies | hangs | stuck
- *	answer probe MICROSECONDS|-ERRNO ID ["why" ["mark"]] | none | dies | hangs | stuck
+ *	restart core                     another starts, and all finders connect to it
+ *	restart core silent              the same, and no finder connects
+ *	restart check                    another wna-check starts, with new windows
+ *	restart mount                    another wna-mount starts
+ *	stop mount                       wna-mount says nothing any more
+ *	path STATE [ID ["why" ["mark"]]] what is on the mount point from now on; also from the start
+ *	answer mount STATE ID ["why" ["mark"]] | dies | hangs | stuck
+ *	                                 what attempts to mount end with from now on
+ *	answer probe MICROSECONDS|-ERRNO ID ["why"] | dies | hangs | stuck
+ *	                                 what probes end with; ID: of the mount that they come to
+ *	unstick                          the stuck attempt or probe ends
  *	expect healthz|readyz CODE [LEVEL] [why "part"]
  *	expect job|check NAME LEVEL [why "part"]
- *	expect orders VERB N             since this was last asked
- *	expect order VERB ARG KEY VALUE  the last one of that verb
+ *	expect attempts|probes N         begun since last asked
  *	expect flips healthz|readyz N    changes of its code since last asked
  *	expect timeline N "part"         so many of its lines have this part
  *	expect accepting yes|no
@@ -42,7 +47,7 @@
 static struct world world;
 static struct script script;
 
-static void start_world(unsigned resumed)
+static void start_world(void)
 {
 	static struct conf conf;
 	struct conf_draft *draft;
@@ -59,44 +64,54 @@ static void start_world(unsigned resumed)
 	conf = draft->conf;
 	conf_draft_free(draft);
 	close(fd);
-	world_init(&world, &conf, resumed);
+	world_init(&world, &conf);
 }
 
-static struct envelope read_fact(struct script *s)
+static struct msg read_name(struct script *s)
 {
 	enum fact_id id;
 	unsigned slot;
-	int64_t value;
-	const char *text;
 
 	script_fact_name(s, &id, &slot);
-	value = script_value(s, id);
+	return world_msg(id, 0, id == FACT_CHECK ? world_check_name(&world, slot) : "", "");
+}
+
+static struct msg read_fact(struct script *s)
+{
+	struct msg msg = read_name(s);
+	const char *text;
+
+	/* Of a check it is a result, and no state. */
+	msg.value = msg.id == FACT_CHECK ? script_number(s, script_next(s))
+	                                 : script_value(s, (enum fact_id)msg.id);
 	text = script_optional(s);
-	return world_envelope(id, slot, value, text, script_optional(s));
+	if (msg.id != FACT_CHECK)
+		str_copy(msg.text, sizeof msg.text, text);
+	str_copy(msg.why, sizeof msg.why, script_optional(s));
+	return msg;
 }
 
 static void do_fact(struct script *s, int64_t period_ms)
 {
-	struct envelope envelope;
+	struct msg msg;
 
 	script_word(s, "fact");
-	envelope = read_fact(s);
+	msg = read_fact(s);
 	if (period_ms > 0)
-		world_repeat(&world, &envelope, period_ms);
-	else if (world_say(&world, &envelope) < 0)
+		world_repeat(&world, &msg, period_ms);
+	else if (world_say(&world, &msg) < 0)
 		script_fail(s, "the fact was refused");
 }
 
 static void do_refused(struct script *s)
 {
-	struct envelope envelope;
+	struct msg msg;
 	enum role role;
 
 	script_word(s, "fact");
 	role = script_role(s);
-	envelope = read_fact(s);
-	envelope.role = (uint16_t)role;
-	if (world_say(&world, &envelope) == 0)
+	msg = read_fact(s);
+	if (world_say_as(&world, role, &msg) == 0)
 		script_fail(s, "the fact was taken");
 }
 
@@ -104,13 +119,11 @@ static void do_answer(struct script *s)
 {
 	const char *which = script_next(s), *how = script_next(s);
 	bool mount = strcmp(which, "mount") == 0;
-	struct world_oneshot *shot = mount ? &world.mount : &world.probe;
+	struct world_oneshot *shot = mount ? &world.mount.mount : &world.mount.probe;
 
 	if (!mount && strcmp(which, "probe") != 0)
 		script_fail(s, "expected mount or probe");
 	memset(shot, 0, sizeof *shot);
-	if (strcmp(how, "none") == 0)
-		return;
 	if (strcmp(how, "dies") == 0) {
 		shot->answer = ANSWER_DIES;
 	} else if (strcmp(how, "hangs") == 0) {
@@ -118,8 +131,8 @@ static void do_answer(struct script *s)
 	} else if (strcmp(how, "stuck") == 0) {
 		shot->answer = ANSWER_STUCK;
 	} else {
-		shot->answer = ANSWER_FACTS;
-		shot->value = script_state(s, how, mount ? FACT_MOUNT : FACT_PROBE);
+		shot->answer = ANSWER_GIVEN;
+		shot->value = script_state(s, how, mount ? FACT_MOUNT : FACT_NONE);
 		shot->id = script_number(s, script_next(s));
 		str_copy(shot->why, sizeof shot->why, script_optional(s));
 		str_copy(shot->mark, sizeof shot->mark, script_optional(s));
@@ -185,15 +198,6 @@ static void expect_number(struct script *s, const char *what, int64_t is)
 		script_fail(s, "%s: expected %lld, is %lld", what, (long long)want, (long long)is);
 }
 
-static void expect_order(struct script *s)
-{
-	const struct order *order = &world.last[script_verb(s)];
-
-	expect_number(s, "arg", order->arg);
-	expect_number(s, "key", order->key);
-	expect_number(s, "value", order->value);
-}
-
 static void expect_timeline(struct script *s)
 {
 	int64_t want = script_number(s, script_next(s)), is = 0;
@@ -218,7 +222,6 @@ static void expect_flips(struct script *s)
 static void do_expect(struct script *s)
 {
 	const char *what = script_next(s);
-	enum order_verb verb;
 
 	if (strcmp(what, "healthz") == 0) {
 		expect_endpoint(s, world.core.verdict.health);
@@ -226,12 +229,12 @@ static void do_expect(struct script *s)
 		expect_endpoint(s, world.core.verdict.ready);
 	} else if (strcmp(what, "job") == 0 || strcmp(what, "check") == 0) {
 		expect_finding(s, strcmp(what, "job") == 0);
-	} else if (strcmp(what, "orders") == 0) {
-		verb = script_verb(s);
-		expect_number(s, "orders", world.orders[verb]);
-		world.orders[verb] = 0;
-	} else if (strcmp(what, "order") == 0) {
-		expect_order(s);
+	} else if (strcmp(what, "attempts") == 0) {
+		expect_number(s, "attempts", world.mount.attempts);
+		world.mount.attempts = 0;
+	} else if (strcmp(what, "probes") == 0) {
+		expect_number(s, "probes", world.mount.probes);
+		world.mount.probes = 0;
 	} else if (strcmp(what, "flips") == 0) {
 		expect_flips(s);
 	} else if (strcmp(what, "timeline") == 0) {
@@ -244,31 +247,44 @@ static void do_expect(struct script *s)
 	}
 }
 
-static void do_child(struct script *s)
-{
-	enum role role = script_role(s);
-	enum child_state state = (enum child_state)script_value(s, FACT_CHILD);
-
-	world_child(&world, role, state, script_optional(s));
-}
-
 static void do_silence(struct script *s)
 {
-	enum fact_id id;
-	unsigned slot;
+	struct msg msg = read_name(s);
 
-	script_fact_name(s, &id, &slot);
-	world_silence(&world, id, slot);
+	world_silence(&world, &msg);
 }
 
-static void do_again(struct script *s)
+static void do_path(struct script *s)
 {
-	enum fact_id id;
-	unsigned slot;
+	struct keeper_look look = { 0 };
 
-	script_fact_name(s, &id, &slot);
-	if (id != FACT_CHECK || !world_again(&world, slot))
-		script_fail(s, "no result that could be said again");
+	look.state = (enum mount_state)script_state(s, script_next(s), FACT_MOUNT);
+	if (look.state != MOUNT_ABSENT) {
+		look.id = script_number(s, script_next(s));
+		str_copy(look.why, sizeof look.why, script_optional(s));
+		str_copy(look.mark, sizeof look.mark, script_optional(s));
+	}
+	world_mount_put(&world, &look);
+}
+
+static void do_restart(struct script *s)
+{
+	const char *what = script_next(s);
+
+	if (strcmp(what, "check") == 0)
+		world_restart_check(&world);
+	else if (strcmp(what, "mount") == 0)
+		world_mount_start(&world);
+	else if (strcmp(what, "core") != 0)
+		script_fail(s, "expected core, check or mount");
+	else
+		world_restart_core(&world, strcmp(script_optional(s), "silent") != 0);
+}
+
+static void do_stop(struct script *s)
+{
+	script_word(s, "mount");
+	world.mount.lives = false;
 }
 
 static void do_command(struct script *s)
@@ -284,10 +300,14 @@ static void do_command(struct script *s)
 		do_fact(s, script_duration(s));
 	else if (strcmp(command, "silence") == 0)
 		do_silence(s);
-	else if (strcmp(command, "again") == 0)
-		do_again(s);
-	else if (strcmp(command, "child") == 0)
-		do_child(s);
+	else if (strcmp(command, "restart") == 0)
+		do_restart(s);
+	else if (strcmp(command, "stop") == 0)
+		do_stop(s);
+	else if (strcmp(command, "path") == 0)
+		do_path(s);
+	else if (strcmp(command, "unstick") == 0)
+		world_mount_free(&world);
 	else if (strcmp(command, "answer") == 0)
 		do_answer(s);
 	else if (strcmp(command, "expect") == 0)
@@ -300,7 +320,6 @@ static void do_command(struct script *s)
 
 int main(int argc, char **argv)
 {
-	unsigned resumed = 0;
 	bool started = false;
 	const char *word;
 
@@ -316,18 +335,14 @@ int main(int argc, char **argv)
 			script_conf(&script);
 			continue;
 		}
-		if (strcmp(word, "resume") == 0) {
-			resumed = 1 + script_level(&script);
-			continue;
-		}
-		if (strcmp(word, "answer") == 0) {
-			do_answer(&script);
+		if (strcmp(word, "answer") == 0 || strcmp(word, "path") == 0) {
+			(word[0] == 'a' ? do_answer : do_path)(&script);
 			continue;
 		}
 		if (strcmp(word, "at") != 0)
-			script_fail(&script, "expected conf, resume, answer or at");
+			script_fail(&script, "expected conf, answer or at");
 		if (!started)
-			start_world(resumed);
+			start_world();
 		started = true;
 		world_run(&world, script_time(&script, world.now_ms));
 		do_command(&script);

@@ -1,7 +1,6 @@
 /* The simulator. Never blocks, reads no clock. Owns the virtual one. */
 #include "world.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +8,7 @@
 #include "str.h"
 
 enum {
-	ONESHOT_MS = 50,
-	LADDER_MS = 4000, /* TERM, KILL, then stuck */
-	SPIN = 10000,     /* more turns than this at one instant is a loop that spins */
+	SPIN = 10000, /* more turns than this at one instant is a loop that spins */
 };
 
 static int64_t wall(int64_t now_ms)
@@ -19,20 +16,14 @@ static int64_t wall(int64_t now_ms)
 	return (int64_t)WORLD_WALL_MS * 1000 + now_ms;
 }
 
-struct envelope world_envelope(enum fact_id id, unsigned slot, int64_t value, const char *text,
-                               const char *why)
+struct msg world_msg(enum fact_id id, int64_t value, const char *text, const char *why)
 {
-	struct envelope envelope = {
-		.role = (uint16_t)fact_info((uint16_t)id)->owner,
-		.msg = { .type = MSG_FACT,
-		         .id = (uint16_t)id,
-		         .slot = (uint16_t)slot,
-		         .value = value },
-	};
+	struct msg msg = { .type = HUB_FACT, .id = (uint16_t)id };
 
-	str_copy(envelope.msg.text, sizeof envelope.msg.text, text);
-	str_copy(envelope.msg.why, sizeof envelope.msg.why, why);
-	return envelope;
+	msg.value = value;
+	str_copy(msg.text, sizeof msg.text, text);
+	str_copy(msg.why, sizeof msg.why, why);
+	return msg;
 }
 
 static void count_flips(struct world *world)
@@ -48,164 +39,122 @@ static void count_flips(struct world *world)
 	world->ready_code = ready;
 }
 
-static int deliver(struct world *world, const struct envelope *envelope)
+static int deliver(struct world *world, enum role role, const struct msg *msg)
 {
-	int rc = core_take(&world->core, envelope, world->now_ms, wall(world->now_ms));
+	unsigned slot;
+	int rc = core_take(&world->core, role, msg, world->now_ms, wall(world->now_ms), &slot);
 
 	count_flips(world);
 	return rc;
 }
 
-/* wna-check's numbers: no two results have the same. */
-static void number(struct world *world, struct envelope *envelope)
+static struct msg *place_of(struct world *world, const struct msg *msg)
 {
-	struct envelope *last = &world->checked[envelope->msg.slot];
+	for (unsigned i = 0; i < world->count; i++) {
+		struct msg *said = &world->said[i];
 
-	envelope->msg.found_ms = last->msg.found_ms + 1;
-	if (world->now_ms > envelope->msg.found_ms)
-		envelope->msg.found_ms = world->now_ms;
-	*last = *envelope;
-}
-
-int world_say(struct world *world, const struct envelope *envelope)
-{
-	struct envelope said = *envelope;
-
-	if (said.msg.id == FACT_CHECK && said.msg.slot < LIMIT_CHECKS)
-		number(world, &said);
-	return deliver(world, &said);
-}
-
-bool world_again(struct world *world, unsigned slot)
-{
-	if (slot >= LIMIT_CHECKS || world->checked[slot].msg.found_ms == 0)
-		return false;
-	return deliver(world, &world->checked[slot]) == 0;
-}
-
-static void later(struct world *world, int64_t after_ms, struct envelope envelope)
-{
-	if (world->queued == WORLD_QUEUE) {
-		fprintf(stderr, "sim: too many messages under way\n");
-		exit(2);
+		if (said->id == msg->id &&
+		    (msg->id != FACT_CHECK || strcmp(said->text, msg->text) == 0))
+			return said;
 	}
-	world->queue[world->queued++] = (struct world_message){
-		.at_ms = world->now_ms + after_ms,
-		.envelope = envelope,
-	};
+	return world->count < WORLD_SAID ? &world->said[world->count++] : NULL;
 }
 
-static struct envelope child(enum role role, enum child_state state, const char *why)
+const char *world_check_name(const struct world *world, unsigned slot)
 {
-	return world_envelope(FACT_CHILD, role, state, "", why);
+	return slot < (unsigned)world->conf->checks.count ? world->conf->checks.item[slot].name
+	                                                  : "not configured";
 }
 
-void world_child(struct world *world, enum role role, enum child_state state, const char *why)
+/* What wna-check makes of a result: the check's name is its text. */
+static void from_window(struct world *world, const struct msg *result, struct msg *ret)
 {
-	struct envelope envelope = child(role, state, why);
+	for (int i = 0; i < world->conf->checks.count; i++) {
+		const struct conf_check *check = &world->conf->checks.item[i];
+		struct check_slot *slot = &world->check[i];
 
-	world_say(world, &envelope);
-}
-
-/* In the order of the real ones: a probe tells what is there before it touches it,
- * and a right mount is never told before its id. */
-static void say_facts(struct world *world, enum role role, const struct world_oneshot *shot,
-                      enum fact_id fact, enum fact_id fact_of_id)
-{
-	bool nothing = role == ROLE_PROBE && shot->id == 0;
-	struct envelope id = world_envelope(fact_of_id, 0, shot->id, shot->mark, "");
-	struct envelope what =
-	        world_envelope(fact, 0, nothing ? -ENODEV : shot->value, "", shot->why);
-	bool id_first = role == ROLE_PROBE || shot->value == MOUNT_RIGHT;
-
-	later(world, ONESHOT_MS, id_first ? id : what);
-	later(world, ONESHOT_MS, id_first ? what : id);
-}
-
-/* The messages that one run of a one-shot makes. Queued, since orders are given
- * in the middle of a step. */
-static void run_oneshot(struct world *world, enum role role, const struct world_oneshot *shot,
-                        enum fact_id fact, enum fact_id fact_of_id, int64_t timeout_ms)
-{
-	if (shot->answer == ANSWER_NONE)
-		return;
-	later(world, 0, child(role, CHILD_RUNNING, ""));
-	switch (shot->answer) {
-	case ANSWER_NONE: return;
-	case ANSWER_FACTS:
-		say_facts(world, role, shot, fact, fact_of_id);
-		later(world, ONESHOT_MS, child(role, CHILD_OFF, ""));
-		return;
-	case ANSWER_DIES:
-		later(world, ONESHOT_MS, child(role, CHILD_OFF, "killed by signal 11"));
-		return;
-	case ANSWER_HANGS:
-		later(world, timeout_ms, child(role, CHILD_TERM, ""));
-		later(world, timeout_ms + LADDER_MS / 2, child(role, CHILD_KILL, ""));
-		later(world, timeout_ms + LADDER_MS / 2 + ONESHOT_MS,
-		      child(role, CHILD_OFF, "killed by signal 9"));
-		return;
-	case ANSWER_STUCK:
-		later(world, timeout_ms, child(role, CHILD_TERM, ""));
-		later(world, timeout_ms + LADDER_MS / 2, child(role, CHILD_KILL, ""));
-		later(world, timeout_ms + LADDER_MS, child(role, CHILD_STUCK, ""));
+		if (strcmp(check->name, result->text) != 0)
+			continue;
+		slot->last.value = result->value;
+		str_copy(slot->last.text, sizeof slot->last.text, result->why);
+		check_window_put(&slot->window, result->value >= 0, check->rise, check->fall);
+		check_fact(slot, world->now_ms, ret);
 		return;
 	}
 }
 
-static int on_order(void *ctx, const struct order *order)
+int world_say_as(struct world *world, enum role role, const struct msg *msg)
 {
-	struct world *world = ctx;
+	struct msg said = *msg, *place;
 
-	if (!order_valid(order))
-		return -1;
-	world->orders[order->verb]++;
-	world->last[order->verb] = *order;
-	if (order->verb == ORDER_MOUNT)
-		run_oneshot(world, ROLE_MOUNT, &world->mount, FACT_MOUNT, FACT_MOUNT_ID,
-		            world->conf->mount.timeout_ms);
-	else if (order->verb == ORDER_PROBE)
-		run_oneshot(world, ROLE_PROBE, &world->probe, FACT_PROBE, FACT_PROBE_ID,
-		            world->conf->mount.probe_timeout_ms);
-	return 0;
+	if (said.id == FACT_CHECK && role == ROLE_CHECK)
+		from_window(world, msg, &said);
+	said.type = HUB_FACT;
+	said.found_ms = world->now_ms;
+	said.since_ms = world->now_ms;
+	if (fact_info(said.id) && role == fact_info(said.id)->owner) {
+		place = place_of(world, &said);
+		if (place && place->type && place->value == said.value)
+			said.since_ms = place->since_ms;
+		if (place)
+			*place = said;
+	}
+	return deliver(world, role, &said);
 }
 
-void world_init(struct world *world, const struct conf *conf, unsigned resumed)
+int world_say(struct world *world, const struct msg *msg)
 {
-	struct core_ops ops = { .order = on_order, .ctx = world };
+	return world_say_as(world, fact_info(msg->id)->owner, msg);
+}
 
-	world->conf = conf;
-	core_init(&world->core, conf, resumed, 1, &ops, 0, wall(0));
+static void start_core(struct world *world)
+{
+	static const struct core_ops ops;
+
+	core_init(&world->core, &world->snapshot, &ops, world->now_ms, wall(world->now_ms));
+	core_step(&world->core, world->now_ms, wall(world->now_ms));
+}
+
+static void start_check(struct world *world)
+{
+	memset(world->check, 0, sizeof world->check);
+	for (int i = 0; i < world->conf->checks.count; i++)
+		world->check[i].run.conf = &world->conf->checks.item[i];
+}
+
+void world_restart_core(struct world *world, bool finders)
+{
+	start_core(world);
+	if (!finders) {
+		count_flips(world);
+		return;
+	}
+	for (unsigned i = 0; i < world->count; i++) {
+		unsigned slot;
+
+		core_take(&world->core, fact_info(world->said[i].id)->owner, &world->said[i],
+		          world->now_ms, wall(world->now_ms), &slot);
+	}
+	/* Until now it does not answer, hence these were no flips. */
+	for (enum role role = 0; role < ROLE_MAX; role++)
+		core_spoken(&world->core, role, world->now_ms, wall(world->now_ms));
+	count_flips(world);
+}
+
+void world_restart_check(struct world *world)
+{
+	start_check(world);
+}
+
+void world_init(struct world *world, const struct conf *conf)
+{
+	world->snapshot.conf = *conf;
+	world->conf = &world->snapshot.conf;
+	start_check(world);
+	start_core(world);
+	world_mount_start(world);
 	world->health_code = judge_code(world->core.verdict.health);
 	world->ready_code = judge_code(world->core.verdict.ready);
-	core_step(&world->core, 0, wall(0));
-}
-
-static struct world_message *first_queued(struct world *world)
-{
-	struct world_message *first = NULL;
-
-	for (unsigned i = 0; i < world->queued; i++) {
-		if (!first || world->queue[i].at_ms < first->at_ms)
-			first = &world->queue[i];
-	}
-	return first;
-}
-
-static bool deliver_queued(struct world *world)
-{
-	struct world_message *first = first_queued(world);
-	struct envelope envelope;
-	size_t after;
-
-	if (!first || first->at_ms > world->now_ms)
-		return false;
-	envelope = first->envelope;
-	after = world->queued - (size_t)(first - world->queue) - 1;
-	memmove(first, first + 1, after * sizeof *first);
-	world->queued--;
-	world_say(world, &envelope);
-	return true;
 }
 
 static bool deliver_repeated(struct world *world)
@@ -216,7 +165,7 @@ static bool deliver_repeated(struct world *world)
 		if (repeat->period_ms == 0 || repeat->due_ms > world->now_ms)
 			continue;
 		repeat->due_ms += repeat->period_ms;
-		world_say(world, &repeat->envelope);
+		world_say(world, &repeat->msg);
 		return true;
 	}
 	return false;
@@ -224,11 +173,9 @@ static bool deliver_repeated(struct world *world)
 
 static int64_t next_ms(struct world *world)
 {
-	struct world_message *first = first_queued(world);
-	int64_t next = core_next_ms(&world->core);
+	int64_t next = core_next_ms(&world->core), mount = world_mount_next_ms(world);
 
-	if (first && first->at_ms < next)
-		next = first->at_ms;
+	next = mount < next ? mount : next;
 	for (int i = 0; i < WORLD_REPEATS; i++) {
 		if (world->repeat[i].period_ms > 0 && world->repeat[i].due_ms < next)
 			next = world->repeat[i].due_ms;
@@ -247,12 +194,12 @@ void world_run(struct world *world, int64_t until_ms)
 			break;
 		turns = next > world->now_ms ? 0 : turns + 1;
 		if (turns > SPIN) {
-			fprintf(stderr, "sim: the core spins at %lld ms\n", (long long)next);
+			fprintf(stderr, "sim: something spins at %lld ms\n", (long long)next);
 			exit(2);
 		}
 		if (next > world->now_ms)
 			world->now_ms = next;
-		if (deliver_queued(world) || deliver_repeated(world))
+		if (deliver_repeated(world) || world_mount_run(world))
 			continue;
 		core_step(&world->core, world->now_ms, wall(world->now_ms));
 		count_flips(world);
@@ -260,16 +207,16 @@ void world_run(struct world *world, int64_t until_ms)
 	world->now_ms = until_ms;
 }
 
-void world_repeat(struct world *world, const struct envelope *envelope, int64_t period_ms)
+void world_repeat(struct world *world, const struct msg *msg, int64_t period_ms)
 {
-	world_silence(world, envelope->msg.id, envelope->msg.slot);
+	world_silence(world, msg);
 	for (int i = 0; i < WORLD_REPEATS; i++) {
 		if (world->repeat[i].period_ms != 0)
 			continue;
 		world->repeat[i] = (struct world_repeat){
 			.due_ms = world->now_ms,
 			.period_ms = period_ms,
-			.envelope = *envelope,
+			.msg = *msg,
 		};
 		return;
 	}
@@ -277,12 +224,13 @@ void world_repeat(struct world *world, const struct envelope *envelope, int64_t 
 	exit(2);
 }
 
-void world_silence(struct world *world, enum fact_id id, unsigned slot)
+void world_silence(struct world *world, const struct msg *like)
 {
 	for (int i = 0; i < WORLD_REPEATS; i++) {
-		const struct msg *msg = &world->repeat[i].envelope.msg;
+		const struct msg *msg = &world->repeat[i].msg;
 
-		if (msg->id == id && msg->slot == slot)
+		if (msg->id == like->id &&
+		    (like->id != FACT_CHECK || strcmp(msg->text, like->text) == 0))
 			world->repeat[i].period_ms = 0;
 	}
 }

@@ -1,4 +1,4 @@
-"""The agent's own units, judged by systemd's tools, and the figure that the README gives."""
+"""The agent's own units, judged by systemd's tools, and the figures that the papers give."""
 from __future__ import annotations
 
 import re
@@ -10,11 +10,12 @@ import pytest
 from reading import ROOT
 
 SYSTEMD = ROOT / "packaging" / "systemd"
-AGENT, WAIT, TARGET = ("web-node-agent.service", "web-node-agent-ready.service",
-                       "web-node-agent-ready.target")
-UNITS = (AGENT, WAIT, TARGET)
+UNITS = sorted(path.name for path in SYSTEMD.iterdir())
+AGENT, KEEPER, WAIT, TARGET = ("web-node-agent.service", "web-node-agent-mount.service",
+                               "web-node-agent-ready.service", "web-node-agent-ready.target")
+SERVICES = [name for name in UNITS if name.endswith(".service")]
 DROP_IN = "[Unit]\nWants=web-node-agent-ready.target\nAfter=web-node-agent-ready.target\n"
-# See the unit's last comment.
+# See the last comment of the keeper's unit.
 HARMFUL = ("PrivateTmp=yes", "ProtectSystem=full", "ProtectKernelLogs=yes", "NoNewPrivileges=yes",
            "SystemCallFilter=@system-service")
 INHERITED = ("SystemCall", "Restrict", "LockPersonality", "MemoryDeny", "Device", "Private", "Protect",
@@ -28,10 +29,10 @@ def units(tmp_path: Path) -> Path:
     folder.mkdir()
     for name in UNITS:
         text = (SYSTEMD / name).read_text(encoding="utf-8")
-        for program in ("/usr/sbin/wnad", "/usr/bin/wnactl"):
-            text = text.replace(program, "/bin/true")
-        # Users are made by sysusers; here is none of them.
-        (folder / name).write_text(text.replace("User=wna", "User=root"), encoding="utf-8")
+        text = re.sub(r"(?<=[=-])/usr/(bin/wnactl|libexec/web-node-agent/wna-\w+)", "/bin/true", text)
+        # sysusers makes the users; here is none of them.
+        text = re.sub(r"(User|Group|Groups)=wna.*", r"\1=root", text)
+        (folder / name).write_text(text, encoding="utf-8")
     (folder / "waits.service").write_text(f"{DROP_IN}[Service]\nExecStart=/bin/true\n")
     return folder
 
@@ -68,8 +69,9 @@ def test_systemd_takes_the_units(units: Path) -> None:
 
 
 @pytest.mark.parametrize("name, old, new, words", [
-    (AGENT, "RestartSec", "RestartSecs", "Unknown key"),
-    (AGENT, "ExecStart=/bin/true", "ExecStart=/absent", "not executable"),
+    (KEEPER, "RestartSec", "RestartSecs", "Unknown key"),
+    (KEEPER, "ExecStart=/bin/true", "ExecStart=/absent", "not executable"),
+    ("web-node-agent-hub.socket", "SocketGroup", "SocketGrp", "Unknown key"),
     (WAIT, "oneshot", "onceshot", "onceshot"),
     (WAIT, "[Service]", "Before=web-node-agent.service\n[Service]", "cycle"),
     (TARGET, "Requires=web-node-agent-ready.service", "Requires=absent.service", "absent.service"),
@@ -89,7 +91,7 @@ def test_waiting_holds_up_nobody_else() -> None:
         assert not {"WantedBy", "RequiredBy", "Before", "BindsTo", "PartOf"} & set(found), name
         assert "[Install]" not in (SYSTEMD / name).read_text().splitlines()
     for name in UNITS:
-        order = " ".join(settings(name)["After"])
+        order = " ".join(settings(name).get("After", []))
         assert not re.search(r"cloud|online|multi-user", order), order
     assert not {"Requires", "Requisite"} & set(settings(WAIT)), "a restart would end the wait"
     assert settings(WAIT)["TimeoutStartSec"] == ["infinity"]
@@ -103,20 +105,32 @@ def test_others_wait_as_the_papers_say() -> None:
     assert DROP_IN in re.sub(r"^#\s?", "", (SYSTEMD / TARGET).read_text(), flags=re.M)
 
 
-def test_the_readme_has_the_figure_of_the_tool() -> None:
-    """Each systemd reckons in its own way: Debian 12's and 13's are named."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    figures = {version: float(figure) for figure, version in re.findall(
-        r"([0-9]+\.[0-9])\s\(systemd ([0-9]+)", readme)}
+def test_the_papers_have_the_figures_of_the_tool() -> None:
+    text = (ROOT / "packaging/doc/security.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| `(web-node-agent[\w.-]*)` \|.*\| ([0-9]+\.[0-9]) \|$", text, re.M)
+    assert {name for name, _ in found} == set(SERVICES)
     tool = subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True,
                           timeout=60, check=True).stdout.split()[1]
-    assert set(figures) == {"252", "257"}
-    assert figures[tool] == exposure(SYSTEMD / AGENT)
+    slack = 0 if tool == "252" else 0.3  # the papers name 252's; others reckon a little differently
+    for name, figure in found:
+        assert abs(float(figure) - exposure(SYSTEMD / name)) <= slack + 0.01, name
+
+
+def test_what_a_sandbox_lets_execute() -> None:
+    """systemd executes ExecReload= in the sandbox as well, unless it begins with "+"."""
+    confined = [name for name in SERVICES if "NoExecPaths" in settings(name)]
+    assert len(confined) == 4
+    for name in confined:
+        found = settings(name)
+        paths = " ".join(found["ExecPaths"]).split()
+        for key in ("ExecStart", "ExecReload", "ExecStop", "ExecStartPre", "ExecStartPost"):
+            for line in found.get(key, []):
+                assert line.startswith("+") or line.split()[0] in paths, f"{name}: {key}={line}"
 
 
 def test_nothing_that_the_proxy_would_inherit() -> None:
-    """The mount helper, EFS's proxy and hooks live in this control group, below this unit."""
-    found = settings(AGENT)
+    """The mount helper and EFS's proxy live in this control group, below this unit."""
+    found = settings(KEEPER)
     assert not [key for key in found if key.startswith(INHERITED)]
     assert found["KillMode"] == ["process"]
 
@@ -124,7 +138,7 @@ def test_nothing_that_the_proxy_would_inherit() -> None:
 @pytest.mark.parametrize("line", HARMFUL)
 def test_what_is_left_out_counts(tmp_path: Path, line: str) -> None:
     """Each would lower the figure: it is not that they were forgotten."""
-    text = (SYSTEMD / AGENT).read_text(encoding="utf-8")
-    assert line.partition("=")[0] not in settings(AGENT)
-    (tmp_path / AGENT).write_text(text.replace("[Service]\n", f"[Service]\n{line}\n"))
-    assert exposure(tmp_path / AGENT) < exposure(SYSTEMD / AGENT)
+    text = (SYSTEMD / KEEPER).read_text(encoding="utf-8")
+    assert line.partition("=")[0] not in settings(KEEPER)
+    (tmp_path / KEEPER).write_text(text.replace("[Service]\n", f"[Service]\n{line}\n"))
+    assert exposure(tmp_path / KEEPER) < exposure(SYSTEMD / KEEPER)

@@ -19,7 +19,7 @@ from parts.scripted import ScriptedAws
 from parts.world import World
 
 BUILD = Path(__file__).parent.parent.parent / "build" / "check"
-LOG_LINES = {True: 60, False: 6}  # the agents', all others'
+LOG_LINES = {True: 60, False: 6}  # the machines', all others'
 
 
 def place(variable: str, default: str) -> Path:
@@ -62,7 +62,7 @@ def new_node(world: World) -> Iterator[Callable[[], Node]]:
             if node.agent.running():
                 status = node.agent.stop()
                 if status != 0:
-                    failures.append(f"{node.host.name}: wnad ended with {status} on SIGTERM")
+                    failures.append(f"{node.host.name}: {status} services failed in leaving")
                 elif left := node.agent.all_pids():
                     failures.append(f"{node.host.name}: left after stop: {left}")
         finally:
@@ -106,5 +106,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]
         for log in sorted(folder.glob("*.log")) if folder.is_dir() else []:
             if log.stat().st_mtime > since and log.stat().st_size:
                 lines = log.read_text(errors="replace").splitlines()
-                report.sections.append((log.name, "\n".join(lines[-LOG_LINES["wnad" in log.name]:])))
+                report.sections.append((log.name, "\n".join(lines[-LOG_LINES[log.name.startswith("web-")]:])))
     return report

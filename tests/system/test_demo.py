@@ -22,7 +22,8 @@ TESTS = Path(__file__).parent.parent
 
 def environment(world: World, build: Path) -> dict[str, str]:
     return {**os.environ, "WNA_DEMO_BUILD": str(build), "WNA_STAGE": str(world.stage),
-            "WNA_VENV": str(world.venv), "PYTHONPATH": str(TESTS), "TERM": "xterm"}
+            "WNA_VENV": str(world.venv), "WNA_CACHE": str(world.cache),
+            "PYTHONPATH": str(TESTS), "TERM": "xterm"}
 
 
 def children(pid: int) -> list[int]:

@@ -157,13 +157,13 @@ def test_descriptors_do_not_leak(world: World, agent: Agent) -> None:
     wait_until(lambda: descriptors() <= before + 1, "closed connections are closed")
 
 
-def test_control_socket_under_pressure(agent: Agent) -> None:
+def test_hub_under_pressure(agent: Agent) -> None:
     held = []
     for _ in range(40):
-        peer = socket.socket(socket.AF_UNIX)
+        peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         peer.settimeout(2)
         try:
-            peer.connect(str(agent.host.path("/run/web-node-agent/control.sock")))
+            peer.connect(str(agent.host.path("/run/web-node-agent/hub")))
         except OSError:
             pass
         held.append(peer)
@@ -173,22 +173,3 @@ def test_control_socket_under_pressure(agent: Agent) -> None:
     wait_until(lambda: agent.status()["jobs"], "wnactl is served again")
 
 
-def test_no_place_for_the_control_socket(node: Node) -> None:
-    """An operator is left without wnactl; the load balancer gets its answer."""
-    node.host.sh("mkdir -p /run/web-node-agent/control.sock")
-    node.only("check web")
-    node.agent.change("check web", type="file", path="/etc/hosts", url=None)
-    node.agent.start()
-    node.agent.wait_page("/healthz", 200)
-    node.agent.wait_page("/readyz", 200)
-    assert "/run/web-node-agent/control.sock: Is a directory; it goes on without" in node.agent.log()
-    assert node.agent.ctl("status", check=False).returncode != 0
-    node.agent.change("check web", path="/etc/passwd")
-    node.host.kill(node.agent.pid("wnad"), signal.SIGHUP)
-    wait_until(lambda: node.agent.log().count("is in charge") == 2, "another core")
-    node.agent.wait_page("/healthz", 200)
-    # Looked for again at each reload, also of a configuration that is the same.
-    node.host.sh("rmdir /run/web-node-agent/control.sock")
-    node.host.kill(node.agent.pid("wnad"), signal.SIGHUP)
-    wait_until(lambda: node.agent.ctl("status", check=False).returncode == 0, "wnactl is answered")
-    assert node.agent.stop() == 0

@@ -14,11 +14,19 @@ usr/bin/wnactl
 usr/lib/sysusers.d/web-node-agent-database.conf
 usr/lib/sysusers.d/web-node-agent.conf
 usr/lib/systemd/system/nftables.service.d/web-node-agent.conf
+usr/lib/systemd/system/web-node-agent-check.service
+usr/lib/systemd/system/web-node-agent-cloud.service
+usr/lib/systemd/system/web-node-agent-core.service
 usr/lib/systemd/system/web-node-agent-database-look.service
 usr/lib/systemd/system/web-node-agent-database.path
 usr/lib/systemd/system/web-node-agent-database.service
 usr/lib/systemd/system/web-node-agent-database.timer
 usr/lib/systemd/system/web-node-agent-guard.service
+usr/lib/systemd/system/web-node-agent-health.socket
+usr/lib/systemd/system/web-node-agent-hooks.service
+usr/lib/systemd/system/web-node-agent-hub.socket
+usr/lib/systemd/system/web-node-agent-mount.service
+usr/lib/systemd/system/web-node-agent-rds.service
 usr/lib/systemd/system/web-node-agent-ready.service
 usr/lib/systemd/system/web-node-agent-ready.target
 usr/lib/systemd/system/web-node-agent.service
@@ -33,11 +41,10 @@ usr/libexec/web-node-agent/database/wna-database
 usr/libexec/web-node-agent/wna-check
 usr/libexec/web-node-agent/wna-cloud
 usr/libexec/web-node-agent/wna-core
-usr/libexec/web-node-agent/wna-hook
+usr/libexec/web-node-agent/wna-hooks
 usr/libexec/web-node-agent/wna-mount
 usr/libexec/web-node-agent/wna-probe
 usr/libexec/web-node-agent/wna-rds
-usr/sbin/wnad
 usr/share/bash-completion/completions/wnactl
 usr/share/doc/web-node-agent/LICENSE
 usr/share/doc/web-node-agent/existing-fleet.md
@@ -48,7 +55,6 @@ usr/share/doc/web-node-agent/security.md
 usr/share/man/man1/wnactl.1
 usr/share/man/man5/agent.conf.5
 usr/share/man/man7/web-node-agent.7
-usr/share/man/man8/wnad.8
 """.split()
 EMPTY_FOLDERS = ["etc/web-node-agent/agent.conf.d"]
 
@@ -78,19 +84,9 @@ SONAMES = {
 def test_link_table(world: World) -> None:
     text = (Path(__file__).parent.parent.parent / "HACKING.md").read_text()
     rows = re.findall(r"^\| `(wna[-\w]*)` \|.*\| ([^|]+) \|$", text, re.M)
-    assert len(rows) == 9
+    assert len(rows) == 8
     for name, cell in rows:
         names = [] if cell.strip() == "–" else [w.strip() for w in cell.split(",")]
         path = next(p for p in (world.stage / "usr").rglob(name)
                     if p.is_file() and p.read_bytes()[:4] == b"\x7fELF")
         assert linked(path) - {"libc.so.6"} == {SONAMES[n] for n in names}, name
-
-
-def test_unit_tries_for_ever_and_not_too_often(world: World) -> None:
-    """A refused configuration ends wnad at once, and a mended one must be taken by
-    itself; the load balancer's checks time out after 2 s at the earliest."""
-    unit = (world.stage / "usr/lib/systemd/system/web-node-agent.service").read_text()
-    keys = dict(re.findall(r"^(\w+)=(.*)$", unit, re.M))
-    assert keys["Restart"] == "always" and keys["StartLimitIntervalSec"] == "0"
-    assert keys["RestartSec"] == "1s"
-    assert "RestartPreventExitStatus" not in keys

@@ -131,7 +131,7 @@ def test_unknown_authority_is_refused(node: Node, agent: Agent) -> None:
 
 
 def test_wrong_password(world: World, node: Node, agent: Agent) -> None:
-    node.host.write(PASSWORD, "wrong\n", 0o600)
+    node.write_password("wrong")
     agent.start()
     fact = agent.wait_fact("rds", DOWN)
     assert "denied" in fact["why"].lower() or "1045" in fact["why"]
@@ -140,7 +140,7 @@ def test_wrong_password(world: World, node: Node, agent: Agent) -> None:
     first = server.count("Access_denied_errors")
     hold_true(lambda: server.count("Access_denied_errors") == first,
               "no other login for half a minute at least", 5)
-    node.host.write(PASSWORD, mariadb.AGENT_PASSWORD + "\n", 0o600)
+    node.write_password(mariadb.AGENT_PASSWORD)
     agent.reload()
     agent.wait_fact("rds", WRITABLE, timeout=40)
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent.parent
 def test_variables_for_others_are_in_the_manual() -> None:
     """Those of facts.env and those of a hook, in web-node-agent(7)."""
     agent = ROOT / "agent"
-    made = set(re.findall(r'"(WNA_[A-Z0-9_]+)"', (agent / "hook/environment.c").read_text()))
+    made = set(re.findall(r'"(WNA_[A-Z0-9_]+)"', (agent / "hooks/hooks_environment.c").read_text()))
     names = dict(re.findall(r'\[(FACT_\w+)\] = \{ "([-a-z0-9]+)"', (agent / "base/names.c").read_text()))
     made |= {"WNA_" + names[fact].upper().replace("-", "_")
              for fact in re.findall(r"ROW\((FACT_\w+)\)", (agent / "cloud/cloud_facts.c").read_text())}

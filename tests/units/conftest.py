@@ -13,7 +13,7 @@ from typing import Callable, Iterable, Iterator
 
 import pytest
 
-from rig.installed import InstalledAgent
+from parts.agent import Agent
 from rig.machine import BUILD, Machine
 from setting import three_jobs
 
@@ -61,13 +61,13 @@ def new_machine(request: pytest.FixtureRequest) -> Iterator[Callable[..., Machin
 def machine(new_machine: Callable[..., Machine], stage: Path) -> Machine:
     """Booted, with the agent installed and neither configured nor started."""
     machine = new_machine(stage)
-    InstalledAgent(machine).install()
+    Agent(machine).install()
     machine.boot()
     return machine
 
 
 @pytest.fixture
-def agent(machine: Machine) -> InstalledAgent:
+def agent(machine: Machine) -> Agent:
     """Three jobs, started; /readyz is 200."""
     agent = three_jobs(machine)
     agent.start()

@@ -10,11 +10,11 @@ from typing import Callable
 
 import pytest
 
+from parts.agent import Agent
 from conftest import TESTS, place
 from parts.host import Switch, strays
 from parts.http import request
 from parts.wait import wait_until
-from rig.installed import InstalledAgent
 from rig.machine import Machine
 
 OWNER = """
@@ -58,7 +58,7 @@ def test_machines_on_a_switch(new_machine: Callable[..., Machine], stage: Path, 
         one.boot()
         two.boot()
         switch.attach(two, "10.16.3.11")
-        agent = InstalledAgent(one)
+        agent = Agent(one)
         agent.install()
         agent.start()
         assert request(two, one.address, 8099, "/livez").status == 200

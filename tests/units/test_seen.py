@@ -5,56 +5,79 @@ import re
 
 import pytest
 
+from parts.agent import ROLES, UMBRELLA, Agent, unit
 from parts.http import request
 from parts.wait import wait_until
-from rig.installed import UNIT, InstalledAgent
 from rig.machine import Machine
 from setting import GOOD, MOUNT, PATH, SHARED
 
 # The highest exposure that systemd-analyze may give to each unit; lower is better.
-EXPOSURE = {UNIT: 8.5, "web-node-agent-ready.service": 1.6}
-INFO, ERR = "6", "3"
+EXPOSURE = {**{unit(role): 2.0 for role in ("core", "cloud", "rds", "check")},
+            unit("hooks"): 2.6, unit("mount"): 8.4, "web-node-agent-ready.service": 1.6}
+ERR, WARNING, NOTICE = "3", "4", "5"
+FLIP = "6f3a1c0de4b94f0c9a5b7d2e81c6f417"
 
 
-def test_status_says_the_verdict(agent: InstalledAgent) -> None:
+def test_status_says_the_verdict(agent: Agent) -> None:
+    """`systemctl status 'web-node-agent*'` is the product's table of contents."""
     machine = agent.host
-    wait_until(lambda: agent.state() == "healthz ok, readyz ok", "all is well")
-    seen = machine.systemctl("status", "--no-pager", UNIT)
-    assert 'Status: "healthz ok, readyz ok"' in seen
+
+    def text() -> str:
+        return machine.show(unit("core"), "StatusText")
+    wait_until(lambda: text() == "healthz ok, readyz ok", "all is well")
+    seen = machine.systemctl("status", "--no-pager", "web-node-agent*")
+    for name in (UMBRELLA, *(unit(role) for role in ("core", "cloud", "check", "mount")),
+                 "web-node-agent-health.socket", "web-node-agent-hub.socket"):
+        assert f" {name} - Web node agent" in seen
     machine.path(GOOD).unlink()
     agent.wait_page("/healthz", 503)
-    wait_until(lambda: agent.state().startswith("healthz fail"), "systemd has heard of it")
+    wait_until(lambda: text().startswith("healthz fail, readyz fail: checks: web:"), "the reason")
     machine.write(GOOD, "")
     agent.wait_page("/healthz", 200)
-    wait_until(lambda: agent.state() == "healthz ok, readyz ok", "all is well again")
+    wait_until(lambda: text() == "healthz ok, readyz ok", "all is well again")
 
 
-def test_journal(agent: InstalledAgent) -> None:
-    """Each process's lines, with their priority as a field and not as text."""
+def test_journal_of_a_change(agent: Agent) -> None:
+    """A change of the verdict is an entry with fields of its own and the priority of its
+    consequence, whatever the log level; each service writes for itself."""
     machine = agent.host
+    agent.change("agent", log_level="error")
+    assert agent.reload().returncode == 0
+    agent.wait_page("/readyz", 200)
+    mark = machine.cursor()
     machine.path(GOOD).unlink()
     agent.wait_page("/healthz", 503)
-    said: dict[str, set[str]] = {}
-    for entry in machine.journal("-u", UNIT, "_TRANSPORT=stdout"):
-        assert re.match(r"(wnad|wna-\w+): ", entry["MESSAGE"]), entry
-        said.setdefault(entry["MESSAGE"].partition(":")[0], set()).add(entry["PRIORITY"])
-    assert {"wnad", "wna-core", "wna-cloud", "wna-mount"} <= set(said)
-    assert all(INFO in priorities for priorities in said.values()), said
-    agent.change("check web", typ="file")
-    machine.systemctl("restart", UNIT, check=False)
-    grave = machine.journal("-u", UNIT, "-p", "err", "_TRANSPORT=stdout")
-    assert grave and {entry["PRIORITY"] for entry in grave} == {ERR}
+    machine.write(GOOD, "")
+    agent.wait_page("/healthz", 200)
+    entries = machine.journal(f"MESSAGE_ID={FLIP}", "WNA_JOB=healthz", after=mark)
+    assert [(e["WNA_FROM"], e["WNA_TO"], e["PRIORITY"]) for e in entries] == [
+        ("ok", "fail", ERR), ("fail", "ok", NOTICE)]
+    assert "web" in entries[0]["WNA_WHY"] and entries[0]["MESSAGE"].startswith("healthz: ok -> fail")
+    assert {e["_SYSTEMD_UNIT"] for e in entries} == {unit("core")}
 
 
-@pytest.mark.parametrize("unit", EXPOSURE)
-def test_exposure(machine: Machine, unit: str) -> None:
+@pytest.mark.parametrize("how", ["F_SETFL", "F_SETPIPE_SZ", "shutdown"])
+def test_nobody_touches_anothers_log(agent: Agent, how: str) -> None:
+    """Descriptors 1 and 2 are a stream of the service's own: whatever a taken-over process does to
+    them blocks, silences and forges no other."""
+    machine = agent.host
+    pid = machine.show(unit("check"), "MainPID")
+    machine.python("parts.intruder", pid, how, log="intruder").wait(20)
+    machine.path(GOOD).unlink()
+    agent.wait_page("/healthz", 503)
+    wait_until(lambda: "healthz: ok -> fail" in agent.log("core"), "the core's line")
+    assert "forged" not in agent.log("core") + agent.log("cloud")
+
+
+@pytest.mark.parametrize("name", EXPOSURE)
+def test_exposure(machine: Machine, name: str) -> None:
     """Of the unit as systemd has loaded it; tests/stack has the file's."""
     found = re.search(r"Overall exposure level for \S+: ([0-9.]+)",
-                      machine.run("systemd-analyze", "security", "--no-pager", unit).stdout)
-    assert found and float(found[1]) <= EXPOSURE[unit]
+                      machine.run("systemd-analyze", "security", "--no-pager", name).stdout)
+    assert found and float(found[1]) <= EXPOSURE[name]
 
 
-def test_shared_files_in_another_sandbox(agent: InstalledAgent) -> None:
+def test_shared_files_in_another_sandbox(agent: Agent) -> None:
     """The web server has a mount namespace of its own (PrivateTmp=): what others unmount disappears
     from it, and what the agent mounts after the web server's start appears in it."""
     machine = agent.host
@@ -78,7 +101,7 @@ def test_shared_files_in_another_sandbox(agent: InstalledAgent) -> None:
 def test_mount_made_by_others(machine: Machine) -> None:
     """As an operator's fstab would make it: adopted, not covered by a second one."""
     machine.sh(f"mkdir -p {SHARED} {PATH}; bindfs {SHARED} {PATH}")
-    agent = InstalledAgent(machine)
+    agent = Agent(machine)
     agent.configure({"mount": MOUNT})
     agent.start()
     agent.wait_job("mount", "ok")

@@ -6,8 +6,9 @@ NAME=$FS.efs.ap-northeast-2.amazonaws.com
 SERVER=10.99.0.2    # the mount target; also the far end of the tunnel
 OTHER=10.99.0.3     # another file server
 EFS=/var/www/html/efs
-LIBEXEC=/usr/libexec/web-node-agent
 CONF=/etc/web-node-agent/agent.conf
+# shellcheck source=tests/vm/services.sh
+. "$wna_here/services.sh"
 
 # --- results ---------------------------------------------------------------
 
@@ -30,9 +31,9 @@ refuse() {
 	if "$@"; then die "$what"; fi
 }
 
-# nap: a tenth of a second without a process, which is dear in an emulated machine.
+# nap: a fifth of a second without a process, which is dear in an emulated machine.
 exec {NAP}<> <(:)
-nap() { read -r -t 0.1 -u "$NAP" || true; }
+nap() { read -r -t 0.2 -u "$NAP" || true; }
 
 # within SECONDS WHAT COMMAND...: waits for the command to succeed.
 within() {
@@ -60,7 +61,9 @@ scenario() {
 	else
 		echo "FAIL $name: $(tr '\n' ' ' < /run/why 2> /dev/null) ($took)" >> "$RESULTS"
 		echo "--- $name failed"
-		cat /run/why /run/facts
+		cat /run/why
+		get /status
+		echo "$BODY"
 		grep -E 'nfs|efs' /proc/self/mountinfo
 	fi 2> /dev/null
 	clean_up
@@ -135,16 +138,24 @@ unsilence() {
 	fi
 }
 
-# --- the workers by themselves ----------------------------------------------
+# --- the agent ---------------------------------------------------------------
 
 # conf KEY=VALUE...: the [mount] section, with short times.
 conf() {
+	local pair
 	{
 		echo '[agent]'
 		echo 'log_level = debug'
+		echo '[health]'
+		echo 'listen = 0.0.0.0:8099'
+		echo '[metrics]'
+		echo 'enabled = no'
 		echo '[mount]'
 		echo 'enabled = yes'
-		[[ " $*" == *" path="* ]] || echo "path = $EFS"
+		for pair in path=$EFS timeout=15s probe_interval=1s probe_timeout=1s max_age=2500ms \
+			retry_min=500ms retry_max=1s; do
+			[[ " $*" == *" ${pair%%=*}="* ]] || echo "$pair"
+		done
 		printf '%s\n' "$@"
 	} > $CONF
 }
@@ -153,30 +164,93 @@ plain() { # KEY=VALUE...: the plain NFS configuration and more
 	conf type=nfs4 tls=no file_system=$FS region=ap-northeast-2 "$@"
 }
 
-# worker [-t MS] NAME: runs it; its facts can be asked by value, text and why.
-declare -A VALUES TEXTS WHYS
-worker() {
-	local limit=() line rest
-	if [ "$1" = -t ]; then limit=(-t "$2"); shift 2; fi
-	"$wna_vm/play_wnad" "${limit[@]}" $CONF "$LIBEXEC/$1" 0 > /run/facts 2>> $OUT/workers.log
-	VALUES=() TEXTS=() WHYS=()
-	while read -r line; do
-		echo "$1: $line"
-		[[ $line == "fact "* ]] || continue
-		read -r _ name rest <<< "$line"
-		VALUES[$name]=${rest%%|*} rest=${rest#*|}
-		TEXTS[$name]=${rest%%|*} WHYS[$name]=${rest#*|}
-	done < /run/facts
+agent_start() { # [ROLE...]: all that have work here, or these
+	local roles=("$@")
+	if [ $# = 0 ]; then roles=(core cloud mount); fi
+	services_start $OUT/agent.log "${roles[@]}" || die "the configuration is refused"
 }
-value() { echo "${VALUES[$1]:-}"; }
-why() { echo "${WHYS[$1]:-}"; }
+agent_stop() {
+	services_stop
+	within 15 "the agent does not stop" services_gone
+}
 
-RIGHT=1 MISSING=2 WRONG=3 UNVERIFIED=4 # enum mount_state
+# keeper: the core and the keeper start anew, as on a node that has just booted.
+keeper() {
+	services_kill
+	if [ $CONF -nt $RUN/config ]; then rm -f $RUN/config; fi
+	agent_start core mount
+}
 
-# mount_is STATE [PATTERN]: wna-mount says so, and its reason matches.
+# get PATH: sets CODE and BODY. By the shell alone: /readyz has to be asked often.
+get() {
+	local answer
+	CODE=none BODY=
+	{ exec {HTTP}<> /dev/tcp/127.0.0.1/8099; } 2> /dev/null || return 1
+	printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&"$HTTP"
+	# Up to a number of characters it is read in pieces, else in single bytes.
+	IFS= read -r -t 2 -N 262144 -u "$HTTP" answer
+	exec {HTTP}>&-
+	if [[ $answer == HTTP/* ]]; then
+		CODE=${answer:9:3}
+		BODY=${answer#*$'\r\n\r\n'}
+	fi
+}
+
+# status_fact NAME: sets VALUE, MORE, TEXT and WHY from /status.
+status_fact() {
+	VALUE='' MORE=() TEXT='' WHY=''
+	get /status || return 1
+	[[ $BODY =~ \"$1\":\{\"value\":(-?[0-9]+),\"more\":\[([-0-9,]*)\],\"text\":\"([^\"]*)\",\"why\":\"([^\"]*)\" ]] ||
+		return 1
+	VALUE=${BASH_REMATCH[1]} TEXT=${BASH_REMATCH[3]} WHY=${BASH_REMATCH[4]}
+	IFS=, read -ra MORE <<< "${BASH_REMATCH[2]}"
+}
+fact_is() { status_fact "$1" && [ "$VALUE" = "$2" ]; }
+fact_says() { status_fact "$1" && [[ $WHY =~ $2 ]]; }
+
+ABSENT=0 RIGHT=1 WRONG=2 UNVERIFIED=3 # enum mount_state
+SIGN=0 DUE=3                          # enum mount_more
+
+# mount_is STATE [PATTERN]: the keeper comes to say so, with a reason that matches.
 mount_is() {
-	[ "${VALUES[mount]:-}" = "$1" ] || die "mount is ${VALUES[mount]:-}, not $1: ${WHYS[mount]:-}"
-	[ $# = 1 ] || [[ ${WHYS[mount]} =~ $2 ]] || die "reason: ${WHYS[mount]}, not $2"
+	local end=$((${EPOCHREALTIME/./} + 20000000))
+	until fact_is mount "$1" && [[ $WHY =~ ${2:-} ]]; do
+		[ "${EPOCHREALTIME/./}" -lt $end ] ||
+			die "mount is ${VALUE:-unknown}, not $1${2:+ $2}: $WHY"
+		nap
+	done
+}
+
+# sign_is VALUE: what the last probe says: "yes" for any time that it took, or -errno.
+sign_is() {
+	status_fact mount || return 1
+	if [ "$1" = yes ]; then [ "${MORE[SIGN]}" -gt 0 ]; else [ "${MORE[SIGN]}" = "$1" ]; fi
+}
+sign_comes() { within 20 "the probe's result does not become $1" sign_is "$1"; }
+
+guard_is() { fact_is mount-guard "$1" && [[ $WHY =~ ${2:-} ]]; }
+
+# The node's metadata: the lab's stand-in, at the true address, which leads nowhere in
+# this machine. So /readyz has nothing but the mount to complain of.
+metadata_start() {
+	ip addr add 169.254.169.254/32 dev lo
+	export PYTHONPATH=$wna_here/.. PYTHONDONTWRITEBYTECODE=1
+	python3 -m parts.imds_server /run/imds.sock 169.254.169.254 > $OUT/imds.log 2>&1 &
+	metadata_region ap-northeast-2
+}
+metadata_region() {
+	python3 - "$1" << 'PYTHON'
+import sys
+from pathlib import Path
+from parts import control, imds, names
+values = imds.instance(1, "10.99.0.1", "ap-northeast-2a")
+control.ask(Path("/run/imds.sock"), {
+    "op": "set",
+    "values": {key: value.replace(f'"{names.REGION}"', f'"{sys.argv[1]}"')
+               if key.endswith("/document")
+               else sys.argv[1] if key.endswith("/placement/region") else value
+               for key, value in values.items()}})
+PYTHON
 }
 
 # What mountinfo says of the path: TOP_ID, TOP_DEVICE, TOP_TYPE, TOP_SOURCE,
@@ -197,12 +271,12 @@ count_mounts() { look && echo $TOP_COUNT; }
 # After each scenario: nothing mounted, nothing running, nothing dropped.
 clean_up() {
 	unsilence
-	if declare -F agent_kill > /dev/null; then agent_kill; fi
+	services_kill
 	while look && [ $TOP_COUNT -gt 0 ]; do
 		umount -f -l $EFS || break
 	done
 	umount /etc/hosts 2> /dev/null
 	if [ -e /run/efs ]; then tunnels_stop; fi
-	# The next one's node has just booted: nobody's last verdict is there to go on from.
-	rm -rf /run/efs /sbin/mount.efs /run/web-node-agent/lock
+	# The next one's node has just booted.
+	rm -rf /run/efs /sbin/mount.efs "${RUN:?}"/{config,hub,*/*}
 }

@@ -11,33 +11,41 @@ protocol in between.
 """
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any, Mapping
 
 from parts import imds_server
 
+from lab.model.model import Model
 from lab.network.fabric import Eni, Fabric
 from lab.network.fabric_text import METADATA
 from lab.network.serving import Server
 
 META = "/latest/meta-data"
-KEY = f"{META}/public-keys/0/openssh-key"
+IMAGE = "ami-0abcdef1234567890"  # of which nothing is asked but that it has a name
 
 
-def common_values(instance_id: str, instance_type: str, eni: Eni, zone: str, region: str,
+def common_values(model: Model, instance_id: str, instance_type: str, eni: Eni,
                   public_key: str) -> dict[str, str]:
     """What is said of any instance (EC2 User Guide, "Instance metadata categories"). A
     public address is said only of one that has it: without it the answer is 404."""
+    zone = model.subnets[eni.subnet].zone
     return {
         f"{META}/instance-id": instance_id,
         f"{META}/instance-type": instance_type,
+        f"{META}/ami-id": IMAGE,
         f"{META}/mac": eni.mac,
         f"{META}/local-ipv4": eni.address,
         **({f"{META}/public-ipv4": eni.public} if eni.public else {}),
         f"{META}/placement/availability-zone": zone,
-        f"{META}/placement/region": region,
+        f"{META}/placement/region": model.region,
         f"{META}/public-keys/": "0=lab",
-        KEY: public_key,
+        f"{META}/public-keys/0/openssh-key": public_key,
+        "/latest/dynamic/instance-identity/document": json.dumps({
+            "accountId": model.account, "architecture": "x86_64", "availabilityZone": zone,
+            "imageId": IMAGE, "instanceId": instance_id, "instanceType": instance_type,
+            "privateIp": eni.address, "region": model.region, "version": "2017-09-30"}),
     }
 
 

@@ -42,13 +42,14 @@ class Inside(Host):
     """A host of the daemon's, entered from this process. It ends with the daemon, not
     with us."""
 
-    def __init__(self, name: str, pid: int, address: str, logs: Path,
-                 cgroups: list[str]) -> None:
+    def __init__(self, name: str, pid: int, address: str, logs: Path, enter: list[str]) -> None:
         self.name, self.address, self.logs = name, address, logs
         self.processes = []
-        self.cgroups = [Path(group) for group in cgroups]
-        self._pid = pid
+        self._pid, self._enter = pid, enter
         self._held = []
+
+    def enter(self, *args: str) -> list[str]:
+        return [*self._enter, *args]
 
     def write_inside(self, path: str, text: str) -> None:
         """By a process of the host's own: what is mounted there may be seen by it only."""
@@ -81,14 +82,14 @@ class Lab:
     # what there is
 
     def hosts(self) -> dict[str, dict[str, Any]]:
-        """Name → pid, address, public (or None), zone, kind, cgroups."""
+        """Name → pid, address, public (or None), zone, kind, enter (a command line)."""
         return dict(self.ask("hosts"))
 
     def host(self, name: str) -> Inside:
         info = self.hosts()[name]
         host = self._hosts.get(info["pid"])
         if host is None:
-            host = Inside(name, info["pid"], info["address"], self.logs, info["cgroups"])
+            host = Inside(name, info["pid"], info["address"], self.logs, info["enter"])
             self._hosts[info["pid"]] = host
         return host
 

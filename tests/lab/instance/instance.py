@@ -1,10 +1,10 @@
 """A web instance of the Auto Scaling group: a host with the machine image's contents, an ENI, a
 metadata service and a processor of its own, and whatever its user-data then makes of it.
 
-Real: the packets, the user-data and what it installs and starts: httpd, php-fpm, sshd and the
-agent as packaged. Stand-ins: cloud-init (model/cloudconfig.py), dnf (dnf.py), systemd (systemctl.py).
-The lab's own and no AMI's: one drop-in of the agent's configuration, which says how the lab
-mounts its file system.
+Real: the packets, systemd, cloud-init, dnf, the user-data and what it installs and starts: httpd,
+php-fpm, and the agent as packaged. The lab's own and no AMI's: a drop-in of the agent's
+configuration, which says how the lab mounts its file system, and one of wna-cloud's unit, for its
+processor's figures.
 
 At launch an instance has a whole processor until it is healthy or has booted, and its share of it
 from then on: as a T instance has it by its launch credits (EC2 User Guide, "Burstable
@@ -12,8 +12,6 @@ performance instances"). A boot within the share would take most of a minute.
 """
 from __future__ import annotations
 
-import json
-import subprocess
 import threading
 import time
 from contextlib import ExitStack
@@ -21,20 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Mapping
 
-from parts.host import Host
 from parts.wait import Late, wait_until
 
-from lab.aws.metadata import KEY, META, Metadata, common_values
-from lab.model.cloudconfig import BadConfig, CloudInit
+from lab.aws.metadata import META, Metadata, common_values
 from lab.model.model import Model
 from lab.network.fabric import Eni, Fabric
-from . import image
-from .cgroup import Cgroups, CpuGroup
+from .cgroup import Control, CpuGroup
+from .image import Ec2
+from .procstat import FOR_SERVICES, Lxcfs
 
-IMAGE = "ami-0abcdef1234567890"  # of which nothing is asked but that it has a name
 DROP_IN = "/etc/web-node-agent/agent.conf.d/90-lab.conf"
+UNIT_DROP_IN = "/etc/systemd/system/web-node-agent-cloud.service.d/90-lab.conf"
 SHARE = 0.25  # of a processor
 GRACE_S = 120.0
+BOOT_S = 900.0
 
 
 def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -> dict[str, str]:
@@ -43,9 +41,7 @@ def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -
     launch, subnet = model.launch, model.subnets[eni.subnet]
     interface = f"{META}/network/interfaces/macs/{eni.mac}"
     values = {
-        **common_values(instance_id, launch.instance_type, eni, subnet.zone, model.region,
-                        public_key),
-        f"{META}/ami-id": IMAGE,
+        **common_values(model, instance_id, launch.instance_type, eni, public_key),
         f"{META}/instance-life-cycle": "on-demand",
         # The mapping of names to zones is each account's own; this is one of them.
         f"{META}/placement/availability-zone-id": f"apne2-az{'abcd'.find(subnet.zone[-1]) + 1}",
@@ -55,11 +51,6 @@ def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -
         f"{interface}/subnet-id": subnet.id,
         f"{interface}/local-ipv4s": eni.address,
         "/latest/user-data": launch.user_data,
-        "/latest/dynamic/instance-identity/document": json.dumps({
-            "accountId": model.account, "architecture": "x86_64",
-            "availabilityZone": subnet.zone, "imageId": IMAGE,
-            "instanceId": instance_id, "instanceType": launch.instance_type,
-            "privateIp": eni.address, "region": model.region, "version": "2017-09-30"}),
     }
     if launch.tags_enabled:
         tags = {**launch.tags, **model.group.tags, "aws:autoscaling:groupName": model.group.id}
@@ -71,10 +62,12 @@ def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -
 class Surroundings:
     """What all instances have in common. `drop_in`: the agent's [mount] section of the lab."""
 
+    build: Path
     model: Callable[[], Model]  # the stack may be updated
     fabric: Fabric
     metadata: Metadata
-    cgroups: Cgroups
+    control: Control
+    figures: Lxcfs
     ca: bytes
     resolver: str
     public_key: str
@@ -97,7 +90,7 @@ class WebInstance:
         self.booted_s: float | None = None    # ... to the end of user-data
         self.boot_failed = ""                 # why cloud-init did not do it all
         self.booted = threading.Event()
-        self.host: Host
+        self.host: Ec2
         self.eni: Eni | None = None
         self.group: CpuGroup | None = None
         self._more = dict(more)
@@ -123,29 +116,25 @@ class WebInstance:
             raise
 
     def _make(self) -> None:
-        around, logs = self.around, self.around.fabric.logs
-        self.host = Host(self.name, logs, binds=image.binds(logs, self.name)
-                         + around.cgroups.binds(self.name))
-        self.group = around.cgroups.give(self.host)
-        self.host.cgroups = self.group.folders
+        around = self.around
+        self.group = around.control.group(self.name)
+        self.host = Ec2(self.name, around.fabric.logs, around.build, self.group.folders,
+                        [around.figures.bind])
         self.eni = around.fabric.attach(self.host, self.subnet, self.name,
                                         self.model.launch.groups, self._address)
         self.host.address = self.eni.address
         around.metadata.serve(self.eni, {
             **metadata_values(self.model, self.id, self.eni, around.public_key), **self._more},
             self.model.launch.hop_limit)
-        image.prepare(self.host, around.resolver, around.ca)
-        image.start(self.host)
+        self.host.launch(around.resolver, around.ca,
+                         {DROP_IN: around.drop_in, UNIT_DROP_IN: FOR_SERVICES})
 
     def _first_boot(self, booted: Callable[["WebInstance"], None]) -> None:
         watch = threading.Thread(target=self._watch_health, daemon=True)
         watch.start()
         try:
-            init = CloudInit(self.host)
-            image.let_in(self.host, init.fetch(KEY))
-            if not init.boot(init.fetch(), lambda: self.host.write(DROP_IN, self.around.drop_in)):
-                self.boot_failed = "user-data failed: " + init.words()[-400:]
-        except (BadConfig, RuntimeError, OSError, Late, subprocess.SubprocessError) as error:
+            self.boot_failed = self.host.booted(BOOT_S, self._ending.is_set)
+        except (OSError, Late, ValueError) as error:
             self.boot_failed = f"{type(error).__name__}: {error}"
         if self._ending.is_set():
             return
@@ -177,12 +166,9 @@ class WebInstance:
             pass  # it is being terminated
 
     def terminate(self) -> None:
-        """EC2 shuts an instance down: its services are asked to stop."""
+        """EC2 shuts an instance down."""
         self._ending.set()
-        try:
-            self.host.run("systemctl", "stop", "web-node-agent", "httpd", check=False, timeout=30)
-        except (OSError, subprocess.SubprocessError):
-            pass  # it is ended anyway
+        self.host.shut_down()
         self.close()
 
     def close(self) -> None:
@@ -193,7 +179,7 @@ class WebInstance:
             around, eni, group = self.around, self.eni, self.group
             self.eni = self.group = None
             if group:
-                steps.callback(around.cgroups.take, group)
+                steps.callback(group.remove)
             if eni:
                 steps.callback(around.fabric.detach, eni)
             if self._boot and self._boot is not threading.current_thread():
@@ -215,11 +201,3 @@ class WebInstance:
                 return int(peer.recv(256).split()[1])
         except (OSError, IndexError, ValueError):
             return 0
-
-    def runs(self) -> bool:
-        """Its first process lives; the others end with that."""
-        return Path(f"/proc/{self.host.pid}/ns/pid").exists()
-
-    def cgroups(self) -> list[str]:
-        """The groups' folders, for whoever enters the host from elsewhere (parts.host.joining)."""
-        return [str(folder) for folder in self.host.cgroups]

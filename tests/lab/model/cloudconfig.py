@@ -1,29 +1,20 @@
-"""A stand-in for cloud-init: fetches an instance's user-data from its metadata service, over
-the wire and with a token, and does what the cloud-config in it asks for.
+"""A cloud-config as instances of the lab take it: read and refused with its line before anything
+is built, where cloud-init itself would warn at an instance's boot. Known are the keys of KEYS, whose
+modules the image has (instance/base).
 
-Real: what is done, in cloud-init's order (bootcmd and write_files in the Network stage, runcmd
-prepared in the Config stage, packages, then what runcmd asked for in the Final stage), as root,
-output to /var/log/cloud-init-output.log. Not as cloud-init does it: only the keys of KEYS are
-known, and any other is an error instead of a warning; write_files' owner may be given by names
-that exist; packages are one `dnf -y install` and a failure of it ends nothing, as there.
-
-Source: cloud-init's documentation, "Boot stages", "Module reference" (22.2).
+Source: cloud-init's documentation, "Module reference" (22.2).
 """
 from __future__ import annotations
 
 import base64
 import gzip
-import json
 import re
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
 from lab.template import reader as template_reader
 from lab.template.tree import List, Map, TemplateError
-
-if TYPE_CHECKING:
-    from parts.host import Host
 
 KEYS = {"write_files", "packages", "bootcmd", "runcmd"}
 FILE_KEYS = {"path", "content", "encoding", "permissions", "owner", "append", "defer"}
@@ -31,27 +22,9 @@ ENCODINGS = {"", "text/plain", "b64", "base64", "gz", "gzip", "gz+b64", "gz+base
              "gzip+base64"}
 LIMIT = 16 << 10  # EC2 User Guide, "Run commands when you launch an EC2 instance with user data"
 
-LOG = "/var/log/cloud-init-output.log"
-FOLDER = "/var/lib/cloud/instance"
-METADATA = "http://169.254.169.254"
-# curl's words as an operator would type them (EC2 User Guide, "Use IMDSv2").
-FETCH = f"""
-token=$(curl -sS -f --retry 20 --retry-delay 1 --retry-all-errors -m 2 -X PUT \
-  -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' {METADATA}/latest/api/token)
-curl -sS -f --retry 5 --retry-delay 1 -m 5 -H "X-aws-ec2-metadata-token: $token" "{METADATA}$1"
-"""
-
-# Path, "append" or not, mode, owner; the content on standard input.
-WRITE = """
-mkdir -p "$(dirname "$1")"
-if [ "$2" = append ]; then base64 -d >> "$1"; else base64 -d > "$1"; fi
-chmod "$3" "$1"
-chown "$4" "$1"
-"""
-
 
 class BadConfig(Exception):
-    """What cloud-init would not have taken, or this stand-in does not know. `line`: of the
+    """What cloud-init would not take, or the lab's image has no module for. `line`: of the
     user-data; 0: of none in particular."""
 
     def __init__(self, what: str, line: int = 0) -> None:
@@ -170,59 +143,3 @@ def script(commands: list[Any]) -> str:
         lines.append(command if isinstance(command, str) else
                      " ".join("'" + str(word).replace("'", "'\\''") + "'" for word in command))
     return "\n".join(lines) + "\n"
-
-
-class CloudInit:
-    """One instance's first boot."""
-
-    def __init__(self, host: "Host", timeout: float = 900.0) -> None:
-        self.host = host
-        self._timeout = timeout
-
-    def fetch(self, path: str = "/latest/user-data") -> str:
-        """From the metadata service, by the instance itself. RuntimeError if it is silent."""
-        return self.host.run("sh", "-euc", FETCH, "sh", path, timeout=120).stdout
-
-    def boot(self, text: str, between: Callable[[], None] = lambda: None) -> bool:
-        """All stages; whether all that was asked for succeeded. `between`: called when the
-        files are there and nothing of Config and Final has begun."""
-        config = parse(text)
-        self.host.write(f"{FOLDER}/user-data.txt", text, 0o600)
-        good = self._script(f"{FOLDER}/bootcmd", config.bootcmd)
-        for file in config.files:
-            if not file.defer:
-                self._write(file)
-        between()
-        if config.packages:
-            good &= self._run("dnf", "-y", "install", *config.packages)
-        for file in config.files:  # whose owners packages bring
-            if file.defer:
-                self._write(file)
-        good &= self._script(f"{FOLDER}/scripts/runcmd", config.runcmd)
-        result = {"v1": {"datasource": "DataSourceEc2Local",
-                         "errors": [] if good else [f"see {LOG}"]}}
-        self.host.write("/run/cloud-init/result.json", json.dumps(result))
-        return good
-
-    def _script(self, path: str, commands: list[Any]) -> bool:
-        if not commands:
-            return True
-        self.host.write(path, script(commands), 0o700)
-        return self._run(path)
-
-    def _run(self, *words: str) -> bool:
-        """As root; what it says goes to LOG."""
-        done = self.host.run("sh", "-c", f'exec >> {LOG} 2>&1 < /dev/null; exec "$@"', "sh",
-                             *words, check=False, timeout=self._timeout)
-        return done.returncode == 0
-
-    def _write(self, file: File) -> None:
-        done = self.host.run("sh", "-euc", WRITE, "sh", file.path,
-                             "append" if file.append else "write", f"{file.mode:o}", file.owner,
-                             check=False, stdin=base64.b64encode(file.content).decode())
-        if done.returncode != 0:
-            raise BadConfig(f"write_files: {file.path}: {done.stderr.strip()}")
-
-    def words(self) -> str:
-        """What was said so far."""
-        return self.host.run("cat", LOG, check=False).stdout

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from parts.host import Host
-
 from lab.aws.metadata import common_values
-from lab.instance import image
+from lab.instance.image import Ec2
 from lab.model.model import Bastion as Plan
 
 if TYPE_CHECKING:
     from lab.world import World
 
 
+BOOT_S = 60.0
+
+
 class Bastion:
     def __init__(self, world: "World", plan: Plan) -> None:
         self.world, self.plan = world, plan
         self.zone = world.model.subnets[plan.subnet].zone
-        name = f"bastion-{self.zone[-1]}"
-        self.host = Host(name, world.logs, binds=image.binds(world.logs, name))
+        self.host = Ec2(f"bastion-{self.zone[-1]}", world.logs, world.build)
 
     def start(self) -> None:
         world, plan = self.world, self.plan
@@ -28,11 +28,13 @@ class Bastion:
             plan.public_address or False, plan.source_check)
         self.host.address = self.eni.address
         world.metadata.serve(self.eni, common_values(
-            plan.id, plan.instance_type, self.eni, self.zone, world.model.region,
-            world.public_key), plan.hop_limit)
-        image.prepare(self.host, world.model.resolver, world.authority.pem)
-        image.start(self.host)
-        image.let_in(self.host, world.public_key)
+            world.model, plan.id, plan.instance_type, self.eni, world.public_key), plan.hop_limit)
+        self.host.launch(world.model.resolver, world.authority.pem)
+
+    def wait_booted(self) -> None:
+        said = self.host.booted(BOOT_S)
+        if said:
+            raise RuntimeError(f"{self.host.name}: {said}")
 
     def close(self) -> None:
         self.host.close()

@@ -13,10 +13,12 @@ from typing import Iterator
 import pytest
 
 from parts import mariadb
-from parts.host import Host, Switch, add_users
+from parts.host import Host, Switch
 from parts.pki import Authority
 
 DATABASE = Path(__file__).parents[3] / "userdata/database"
+SYSUSERS = (DATABASE / "sysusers.conf",
+            DATABASE.parents[1] / "packaging/sysusers.d/web-node-agent.conf")
 PLACE = "/usr/libexec/web-node-agent/database"
 ENDPOINT = "practice.c9akciq32rrw.ap-northeast-2.rds.amazonaws.com"
 SERVER = "10.16.5.149"
@@ -43,9 +45,15 @@ WNACTL = f"""#!/bin/sh
 echo "$*" >> /tmp/wnactl.log
 case $1 in
 wait) grep -q ' {EFS} ' /proc/self/mounts || exit 4 ;;
-reload) ! test -e /tmp/unwilling ;;
 esac
 """
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >> /tmp/systemctl.log
+case $1 in
+try-reload-or-restart) ! test -e /tmp/unwilling ;;
+esac
+"""
+RELOAD = "try-reload-or-restart web-node-agent.service\n"
 STACK = f"""WNA_REGION=ap-northeast-2
 WNA_SECRET_ARN=arn:aws:secretsmanager:ap-northeast-2:123456789012:secret:rds!db-0a1b-AbCdEf
 WNA_DATABASE_ENDPOINT={ENDPOINT}
@@ -66,13 +74,14 @@ class Node:
         for file in DATABASE.iterdir():
             host.write(f"{PLACE}/{file.name}", file.read_bytes(),
                        0o755 if file.name == "wna-database" else 0o644)
-        add_users(host, DATABASE / "sysusers.conf")
+        host.write("/etc/sysusers.d/agent.conf", "".join(file.read_text() for file in SYSUSERS))
+        host.run("systemd-sysusers", "/etc/sysusers.d/agent.conf")
         host.write("/etc/hosts", f"127.0.0.1 localhost\n{SERVER} {ENDPOINT}\n")
         host.write("/etc/web-node-agent/rds-ca.pem", rig.authority.pem)
         host.write("/etc/web-node-agent/stack.env", STACK)
         host.write("/usr/bin/aws", AWS, 0o755)
         host.write("/usr/bin/wnactl", WNACTL, 0o755)
-        host.write("/usr/bin/systemctl", '#!/bin/sh\necho "$*" >> /tmp/systemctl.log\n', 0o755)
+        host.write("/usr/bin/systemctl", SYSTEMCTL, 0o755)
         self.secret(AWSCURRENT=("v1", MASTER))
         host.sh(f"bindfs /srv/efs {EFS} -o allow_other")
 

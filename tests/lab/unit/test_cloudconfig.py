@@ -1,17 +1,14 @@
-"""The stand-in for cloud-init: what it reads, and what it does in a host."""
+"""What is read of a cloud-config, and what is refused with its line."""
 from __future__ import annotations
 
 import base64
 import gzip
-import os
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
 from lab.model import cloudconfig
-from lab.model.cloudconfig import BadConfig, CloudInit, parse, script
-from parts.host import Host
+from lab.model.cloudconfig import BadConfig, parse, script
 
 USER_DATA = Path(__file__).parents[3] / "userdata/user-data.yaml"
 
@@ -97,51 +94,3 @@ def test_permissions_quoted_and_not() -> None:
 def test_a_list_is_quoted_and_a_text_is_the_shells() -> None:
     assert script([["echo", "a b", "it's", 1], "echo a && echo b"]) == \
         "#!/bin/sh\n'echo' 'a b' 'it'\\''s' '1'\necho a && echo b\n"
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    found = Host("cloud-init", tmp_path)
-    yield found
-    found.close()
-
-
-TEXT = """#cloud-config
-bootcmd:
-  - test ! -e /srv/a && echo first > /srv/order
-write_files:
-  - {path: /srv/a/b/file, content: "one\\n", permissions: '0640', owner: 'root:www-data'}
-  - {path: /srv/a/b/file, content: "two\\n", append: true}
-  - {path: /srv/late, content: "late\\n", defer: true}
-packages: [tools]
-runcmd:
-  - [sh, -c, 'echo "$1" >> /srv/order', sh, 'it''s   third']
-  - echo words; echo more >&2; test -e /srv/late
-"""
-
-
-def test_all_stages_in_order(host: Host) -> None:
-    host.write("/usr/bin/dnf", "#!/bin/sh\necho dnf $* >> /srv/order\ntest ! -e /srv/late\n", 0o755)
-    between: list[str] = []
-    boot = CloudInit(host)
-    assert boot.boot(TEXT, lambda: between.append(host.read("/srv/a/b/file")))
-    assert between == ["one\ntwo\n"]
-    assert host.read("/srv/order") == "first\ndnf -y install tools\nit's   third\n"
-    assert host.sh("stat -c '%a %U %G' /srv/a/b/file") == "644 root root\n"
-    assert boot.words() == "words\nmore\n"
-    assert '"errors": []' in host.read("/run/cloud-init/result.json")
-
-
-def test_a_failure_ends_nothing_and_is_told(host: Host) -> None:
-    boot = CloudInit(host)
-    host.write("/usr/bin/dnf", "#!/bin/sh\nexit 1\n", 0o755)
-    assert not boot.boot("#cloud-config\npackages: [a]\nruncmd: [echo on]\n")
-    assert boot.words() == "on\n"
-    assert cloudconfig.LOG in host.read("/run/cloud-init/result.json")
-
-
-def test_an_owner_that_is_not_there(host: Host) -> None:
-    with pytest.raises(BadConfig, match="/srv/a: .*nobody-such"):
-        CloudInit(host).boot("#cloud-config\nwrite_files: [{path: /srv/a, owner: nobody-such}]\n")

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lab.unit.database_rig import (AWS, EFS, ENDPOINT, MASTER, SERVER, STACK, Rig, pair,
-                                   rig, template)
+from lab.unit.database_rig import (AWS, EFS, ENDPOINT, MASTER, PLACE, RELOAD, SERVER, STACK, Rig,
+                                   pair, rig, template)
 from parts.pki import Authority
 
 __all__ = ["rig", "template"]
@@ -26,7 +26,7 @@ def test_two_nodes_at_once(rig: Rig) -> None:
     for node in nodes:
         modes = node.host.sh(f"stat -c '%a %U %G' /etc/web-node-agent/page.ini "
                              f"/etc/web-node-agent/db.password.{gen}")
-        assert re.fullmatch(r"640 root (apache|www-data)\n600 root root\n", modes), modes
+        assert re.fullmatch(r"640 root (apache|www-data)\n640 root wna-rds\n", modes), modes
 
 
 def test_the_users_may_do_no_more_than_they_need(rig: Rig) -> None:
@@ -72,16 +72,15 @@ def test_a_reload_that_failed_is_owed(rig: Rig) -> None:
     node = rig.node()
     node.host.write("/tmp/unwilling", "")
     status, said = node.run()
-    assert status == 75 and "wnactl reload" in said
+    assert status == 75 and "reload of web-node-agent" in said
     assert node.run()[0] == 75
-    node.host.run("rm", "/tmp/unwilling", "/tmp/wnactl.log")
+    node.host.run("rm", "/tmp/unwilling")
+    node.host.write("/tmp/systemctl.log", "")
     node.good()
-    assert "reload" in node.host.read("/tmp/wnactl.log").split("\n")
-    node.host.run("rm", "/tmp/wnactl.log")
+    assert node.host.read("/tmp/systemctl.log") == RELOAD
     node.later(1)
     node.good()
-    log = node.host.path("/tmp/wnactl.log")
-    assert not log.exists() or "reload" not in log.read_text().split("\n")
+    assert node.host.read("/tmp/systemctl.log") == RELOAD
 
 
 def test_an_old_password_outlives_the_new_one_for_a_while(rig: Rig) -> None:
@@ -140,6 +139,24 @@ def test_a_secret_rotated_meanwhile_drops_nobody(rig: Rig) -> None:
     status, said = node.run()
     assert status == 75 and "rotated meanwhile" in said
     assert pair("00000000") < rig.users()
+
+
+def test_the_package_s_removal(rig: Rig) -> None:
+    """What has been edited, and what others have written, stays."""
+    node = rig.node()
+    node.good()
+    gen = node.generation()
+    folder = "/etc/web-node-agent"
+    node.host.write(f"{folder}/db.password", "an admin's\n")
+    node.host.write(f"{folder}/agent.conf.d/50-database.conf.new-17", "half of it")
+    node.host.write(f"{folder}/db.password.00000000", "an admin's\n")
+    said = node.host.run(f"{PLACE}/wna-database", "--remove").stdout
+    assert said == f"{folder}/db.password.00000000 stays: it has been edited\n"
+    left = node.host.sh(f"cd {folder}; find . -type f | sort").split()
+    assert left == ["./db.password", "./db.password.00000000", "./rds-ca.pem", "./stack.env"]
+    assert not node.host.path("/run/web-node-agent-database").exists()
+    node.good()
+    assert node.generation() == gen
 
 
 def test_a_row_that_was_deleted_stays_so(rig: Rig) -> None:

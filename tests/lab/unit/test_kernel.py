@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab import kernel
-from lab.instance import cgroup_tree
+from lab.instance import cgroup
 from lab.kernel import Need
 
 ALL = [*kernel.NAMESPACES, kernel.OVERLAY, kernel.FUSE, *kernel.NETWORK]
@@ -15,11 +15,6 @@ BUILD = Path("/nowhere/build")
 
 def works(_: Need) -> str:
     return ""
-
-
-@pytest.fixture(autouse=True)
-def without_nfs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "kernel_has_nfs", lambda: False)
 
 
 @pytest.mark.parametrize("need", ALL, ids=lambda need: need.what)
@@ -56,7 +51,7 @@ def test_a_network_that_cannot_be_set_up(monkeypatch: pytest.MonkeyPatch) -> Non
     assert said.startswith("a network's own settings") and said.endswith("Read-only file system")
 
 
-@pytest.mark.parametrize("name", ["ip", "nft", "nsenter", "unshare", "mount"])
+@pytest.mark.parametrize("name", ["ip", "nft", "nsenter", "unshare", "mount", "systemd-nspawn"])
 def test_programs(name: str) -> None:
     said = kernel.missing(BUILD, works, lambda _: "", lambda program: None if program == name else "/there")
     assert len(said) == 1 and said[0].startswith(f"the program {name}, for ") and "package" in said[0]
@@ -67,28 +62,27 @@ def test_control_groups_are_named() -> None:
     assert said.startswith("control groups") and said.endswith(": not mounted")
 
 
-def test_fuse_is_not_needed_with_nfs_and_control_groups_of_version_2(
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "kernel_has_nfs", lambda: True)
-    monkeypatch.setattr(cgroup_tree, "mounts", lambda: {"unified": Path("/there")})
-    assert kernel.missing(BUILD, lambda need: "no" if need is kernel.FUSE else "", lambda _: "") == []
-
-
 @pytest.mark.parametrize("there, said", [
-    ({}, "neither"), ({"cpu"}, "cpuacct"), ({"unified"}, "no controller cpu")])
+    ((), "not mounted in version 1: cpu, cpuacct, cpuset"), (("cpu", "cpuset"), "version 1: cpuacct")])
 def test_control_groups_that_are_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-                                           there: set[str], said: str) -> None:
-    (tmp_path / "cgroup.controllers").write_text("memory pids\n")
-    monkeypatch.setattr(cgroup_tree, "mounts", lambda: dict.fromkeys(there, tmp_path))
-    assert said in kernel.control_groups(BUILD)
-    assert [path.name for path in tmp_path.iterdir()] == ["cgroup.controllers"]
+                                           there: tuple[str, ...], said: str) -> None:
+    monkeypatch.setattr(cgroup, "mounts", lambda: dict.fromkeys(there, tmp_path))
+    assert kernel.control_groups(BUILD).endswith(said)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_version_2_no_systemd_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Path:
+        raise RuntimeError("this machine has no control groups of version 2")
+    monkeypatch.setattr(kernel, "unified", missing)
+    assert kernel.control_groups(BUILD) == "this machine has no control groups of version 2"
 
 
 def test_a_control_group_is_made_and_goes_again(tmp_path: Path) -> None:
     """On the machine's own."""
     assert kernel.control_groups(tmp_path) == ""
-    for place in set(cgroup_tree.mounts().values()):
-        assert not (place / cgroup_tree.family(tmp_path)).exists()
+    for place in set(cgroup.mounts().values()):
+        assert not (place / cgroup.family(tmp_path)).exists()
 
 
 def test_what_fails_gives_its_own_words() -> None:

@@ -1,5 +1,5 @@
 """What is taken back and taken down is so whatever becomes of a part of it: control groups
-(lab/instance/cgroup_tree.py), an instance (lab/instance.py), orders (lab/orders.py)."""
+(lab/instance/cgroup.py), an instance (lab/instance.py), orders (lab/orders.py)."""
 from __future__ import annotations
 
 import threading
@@ -9,7 +9,7 @@ from typing import Any, Callable, cast
 
 import pytest
 
-from lab.instance import cgroup_tree
+from lab.instance import cgroup
 from lab.instance.instance import WebInstance
 from lab.orders import Orders
 from parts.wait import Late
@@ -23,9 +23,9 @@ class Group:
         self.seen_empty = False
         folder.mkdir()
         (folder / "all").mkdir()
-        monkeypatch.setattr(cgroup_tree, "members", self._members)
-        monkeypatch.setattr("lab.instance.cgroup_tree.os.kill", self._kill)
-        monkeypatch.setattr(cgroup_tree, "END_S", 0.2)
+        monkeypatch.setattr(cgroup, "members", self._members)
+        monkeypatch.setattr("lab.instance.cgroup.os.kill", self._kill)
+        monkeypatch.setattr(cgroup, "END_S", 0.2)
 
     def _members(self, folder: Path) -> list[int]:
         assert folder.is_dir(), "removed before it was empty"
@@ -40,21 +40,21 @@ class Group:
 def test_a_group_is_removed_when_its_last_process_has_ended(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     group = Group(monkeypatch, tmp_path / "g", looks=3)
-    cgroup_tree.remove(tmp_path / "g")
+    cgroup.remove(tmp_path / "g")
     assert not (tmp_path / "g").exists() and not group.killed and group.looks <= 0
 
 
 def test_a_process_that_stays_is_killed_and_the_group_goes(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     group = Group(monkeypatch, tmp_path / "g", looks=1 << 30)
-    cgroup_tree.remove(tmp_path / "g")
+    cgroup.remove(tmp_path / "g")
     assert group.killed and not (tmp_path / "g").exists()
 
 
 def test_before_an_up_nobody_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     group = Group(monkeypatch, tmp_path / "g", looks=1 << 30)
     with pytest.raises(Late, match="has no process any more"):
-        cgroup_tree.remove(tmp_path / "g", kill=False)
+        cgroup.remove(tmp_path / "g", kill=False)
     assert not group.killed and (tmp_path / "g").exists()
 
 
@@ -66,13 +66,13 @@ def test_one_hierarchy_that_stays_keeps_none_of_the_others(
         removed.append(folder)
         if folder.name != "b":
             raise OSError("busy")
-    monkeypatch.setattr(cgroup_tree, "remove", remove)
+    monkeypatch.setattr(cgroup, "remove", remove)
     with pytest.raises(OSError, match="busy"):
-        cgroup_tree.remove_all([tmp_path / name for name in "abc"])
+        cgroup.remove_all([tmp_path / name for name in "abc"])
     assert sorted(folder.name for folder in removed) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("broken", ["", "withdraw", "host", "detach", "take"])
+@pytest.mark.parametrize("broken", ["", "withdraw", "host", "detach", "remove"])
 def test_every_step_of_an_instances_end_is_made(broken: str) -> None:
     made: list[str] = []
 
@@ -85,8 +85,9 @@ def test_every_step_of_an_instances_end_is_made(broken: str) -> None:
     machine: Any = WebInstance.__new__(WebInstance)
     machine.around = SimpleNamespace(
         metadata=SimpleNamespace(withdraw=step("withdraw")),
-        fabric=SimpleNamespace(detach=step("detach")), cgroups=SimpleNamespace(take=step("take")))
-    machine.host, machine.eni, machine.group = SimpleNamespace(close=step("host")), "eni", "group"
+        fabric=SimpleNamespace(detach=step("detach")))
+    machine.host, machine.eni = SimpleNamespace(close=step("host")), "eni"
+    machine.group = SimpleNamespace(remove=step("remove"))
     machine.closed, machine._boot = False, None
     machine._ending, machine._closing = threading.Event(), threading.Lock()
     if broken:
@@ -94,7 +95,7 @@ def test_every_step_of_an_instances_end_is_made(broken: str) -> None:
             machine.close()
     else:
         machine.close()
-    assert made == ["withdraw", "host", "detach", "take"]
+    assert made == ["withdraw", "host", "detach", "remove"]
     machine.close()
     assert len(made) == 4
 

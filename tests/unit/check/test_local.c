@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "check.h"
 #include "clock.h"
-#include "local.h"
 #include "str.h"
 #include "tree.h"
 
@@ -27,15 +27,14 @@ static void file_good(void **state)
 	struct conf_check conf = on(tree, "f");
 
 	tree_file(tree, "f", "hello", 5);
-	local_file(&tree->env, &conf, clock_wall_ms(), &result);
+	check_file(&tree->env, &conf, clock_wall_ms(), &result);
 	assert_true(result.value >= 0);
-	assert_string_equal(result.why, "");
 	assert_non_null(strstr(result.text, "5 bytes"));
 	/* Any age, also from before and after our time. */
-	local_file(&tree->env, &conf, clock_wall_ms() + 86400000, &result);
+	check_file(&tree->env, &conf, clock_wall_ms() + 86400000, &result);
 	assert_true(result.value >= 0);
 	conf.file_max_age_ms = 1000;
-	local_file(&tree->env, &conf, clock_wall_ms() - 86400000, &result);
+	check_file(&tree->env, &conf, clock_wall_ms() - 86400000, &result);
 	assert_true(result.value >= 0);
 }
 
@@ -44,22 +43,22 @@ static void file_bad(void **state)
 	struct tree *tree = *state;
 	struct conf_check conf = on(tree, "f");
 
-	local_file(&tree->env, &conf, clock_wall_ms(), &result);
+	check_file(&tree->env, &conf, clock_wall_ms(), &result);
 	assert_int_equal(result.value, -ENOENT);
 	tree_file(tree, "f", "", 0);
 	conf.file_max_age_ms = 60000;
-	local_file(&tree->env, &conf, clock_wall_ms() + 59000, &result);
+	check_file(&tree->env, &conf, clock_wall_ms() + 59000, &result);
 	assert_true(result.value >= 0);
-	local_file(&tree->env, &conf, clock_wall_ms() + 125000, &result);
+	check_file(&tree->env, &conf, clock_wall_ms() + 125000, &result);
 	assert_int_equal(result.value, -ESTALE);
-	assert_non_null(strstr(result.why, "old, at most 1 min"));
+	assert_non_null(strstr(result.text, "old, at most 1 min"));
 	tree_dir(tree, "d");
 	conf = on(tree, "d");
-	local_file(&tree->env, &conf, clock_wall_ms(), &result);
+	check_file(&tree->env, &conf, clock_wall_ms(), &result);
 	assert_int_equal(result.value, -EINVAL);
-	assert_non_null(strstr(result.why, "not a regular file"));
+	assert_non_null(strstr(result.text, "not a regular file"));
 	tree_mounts(tree, "30 21 0:40 / @/d rw - nfs4 127.0.0.1:/ rw\n");
-	local_file(&tree->env, &conf, clock_wall_ms(), &result);
+	check_file(&tree->env, &conf, clock_wall_ms(), &result);
 	assert_int_equal(result.value, -EREMOTE);
 }
 
@@ -69,35 +68,35 @@ static void disk_free(void **state)
 	struct conf_check conf = on(tree, ".");
 
 	conf.min_free_bytes = 1;
-	local_disk(&tree->env, &conf, &result);
+	check_disk(&tree->env, &conf, &result);
 	assert_true(result.value >= 0);
 	assert_non_null(strstr(result.text, "free"));
 	conf.min_free_bytes = INT64_MAX;
-	local_disk(&tree->env, &conf, &result);
+	check_disk(&tree->env, &conf, &result);
 	assert_int_equal(result.value, -ENOSPC);
-	assert_non_null(strstr(result.why, "wanted 8192.0 PiB"));
+	assert_non_null(strstr(result.text, "wanted 8192.0 PiB"));
 	conf.min_free_bytes = 0;
 	conf.min_free_percent = 101;
-	local_disk(&tree->env, &conf, &result);
+	check_disk(&tree->env, &conf, &result);
 	assert_int_equal(result.value, -ENOSPC);
 	conf.min_free_percent = 0;
 	conf.min_free_inodes_percent = 101;
-	local_disk(&tree->env, &conf, &result);
+	check_disk(&tree->env, &conf, &result);
 	assert_int_equal(result.value, -ENOSPC);
-	assert_non_null(strstr(result.why, "inodes"));
+	assert_non_null(strstr(result.text, "inodes"));
 	conf.min_free_inodes_percent = 0;
-	local_disk(&tree->env, &conf, &result);
+	check_disk(&tree->env, &conf, &result);
 	assert_true(result.value >= 0);
 }
 
 static void percent(void **state)
 {
 	(void)state;
-	assert_int_equal(local_percent(0, 0), 100); /* not counted: btrfs's inodes */
-	assert_int_equal(local_percent(0, 10), 0);
-	assert_int_equal(local_percent(10, 0), 100);
-	assert_int_equal(local_percent(199, 801), 19);
-	assert_int_equal(local_percent(UINT64_MAX / 4, UINT64_MAX / 4), 50);
+	assert_int_equal(check_percent(0, 0), 100); /* not counted: btrfs's inodes */
+	assert_int_equal(check_percent(0, 10), 0);
+	assert_int_equal(check_percent(10, 0), 100);
+	assert_int_equal(check_percent(199, 801), 19);
+	assert_int_equal(check_percent(UINT64_MAX / 4, UINT64_MAX / 4), 50);
 }
 
 static void bytes(void **state)
@@ -105,11 +104,14 @@ static void bytes(void **state)
 	char text[32];
 
 	(void)state;
-	assert_string_equal(local_bytes(0, text, sizeof text), "0 B");
-	assert_string_equal(local_bytes(1023, text, sizeof text), "1023 B");
-	assert_string_equal(local_bytes(1536, text, sizeof text), "1.5 KiB");
-	assert_string_equal(local_bytes(UINT64_MAX, text, sizeof text), "16384.0 PiB");
+	assert_string_equal(check_bytes(0, text, sizeof text), "0 B");
+	assert_string_equal(check_bytes(1023, text, sizeof text), "1023 B");
+	assert_string_equal(check_bytes(1536, text, sizeof text), "1.5 KiB");
+	assert_string_equal(check_bytes(UINT64_MAX, text, sizeof text), "16384.0 PiB");
 }
+
+/* proc_pid_stat(5), from the state on. */
+#define REST "%c 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0"
 
 static void add_process(const struct tree *tree, int pid, const char *comm, const char *cmdline,
                         size_t cmdline_len, char state)
@@ -124,7 +126,7 @@ static void add_process(const struct tree *tree, int pid, const char *comm, cons
 	snprintf(name, sizeof name, "proc/%d/cmdline", pid);
 	tree_file(tree, name, cmdline, cmdline_len);
 	snprintf(name, sizeof name, "proc/%d/stat", pid);
-	snprintf(text, sizeof text, "%d (%s) %c 1 1 1 0 -1", pid, comm, state);
+	snprintf(text, sizeof text, "%d (%s) " REST, pid, comm, state);
 	tree_file(tree, name, text, strlen(text));
 }
 
@@ -163,10 +165,10 @@ static int proc_remove(void **state)
 static int64_t look(const struct tree *tree, const char *name, int min_count)
 {
 	struct conf_check conf = { .type = CHECK_PROCESS, .min_count = min_count };
-	struct local_memo memo = { .count = 0 };
+	struct check_memo memo = { .count = 0 };
 
 	snprintf(conf.process, sizeof conf.process, "%s", name);
-	local_process(&tree->env, &conf, &memo, &result);
+	check_process(&tree->env, &conf, &memo, &result);
 	return result.value;
 }
 
@@ -176,7 +178,7 @@ static void process_names(void **state)
 
 	assert_true(look(tree, "httpd", 2) >= 0);
 	assert_int_equal(look(tree, "httpd", 3), -ESRCH); /* the third is a zombie */
-	assert_string_equal(result.why, "2 of 3 processes named httpd");
+	assert_string_equal(result.text, "2 of 3 processes named httpd");
 	assert_true(look(tree, "php-fpm", 1) >= 0);
 	assert_true(look(tree, "python3", 1) >= 0);
 	assert_true(look(tree, "a-very-long-name-indeed", 1) >= 0);
@@ -184,37 +186,39 @@ static void process_names(void **state)
 	assert_true(look(tree, "odd) Z (name", 1) >= 0);
 	assert_true(look(tree, "kthreadd", 1) >= 0);
 	assert_int_equal(look(tree, "http", 1), -ESRCH);
-	assert_string_equal(result.why, "no process named http");
+	assert_string_equal(result.text, "no process named http");
 	assert_int_equal(look(tree, "self", 1), -ESRCH);
 }
 
 static void process_memo(void **state)
 {
 	struct conf_check conf = { .type = CHECK_PROCESS, .min_count = 2, .process = "httpd" };
-	struct local_memo memo = { .count = 0 };
+	struct check_memo memo = { .count = 0 };
 	struct tree *tree = *state;
+	char zombie[128];
 
-	local_process(&tree->env, &conf, &memo, &result);
+	snprintf(zombie, sizeof zombie, "101 (httpd) " REST, 'Z');
+	check_process(&tree->env, &conf, &memo, &result);
 	assert_true(result.value >= 0);
 	assert_int_equal(memo.count, 2);
 	/* One of the two becomes a zombie; a stale memo must not hide it. */
-	tree_file(tree, "proc/101/stat", "101 (httpd) Z 1", 15);
-	local_process(&tree->env, &conf, &memo, &result);
+	tree_file(tree, "proc/101/stat", zombie, strlen(zombie));
+	check_process(&tree->env, &conf, &memo, &result);
 	assert_int_equal(result.value, -ESRCH);
 	/* A new one is found although it is not in the memo. */
 	add_process(tree, 900, "httpd", "", 0, 'S');
-	local_process(&tree->env, &conf, &memo, &result);
+	check_process(&tree->env, &conf, &memo, &result);
 	assert_true(result.value >= 0);
 	/* What is remembered is looked at first: without the directory it is enough. */
 	assert_int_equal(memo.count, 2);
-	local_process(&tree->env, &conf, &memo, &result);
+	check_process(&tree->env, &conf, &memo, &result);
 	assert_true(result.value >= 0);
 }
 
 static void process_real(void **state)
 {
 	struct conf_check conf = { .type = CHECK_PROCESS, .min_count = 1 };
-	struct local_memo memo = { .count = 0 };
+	struct check_memo memo = { .count = 0 };
 	struct check_env env = { .proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 	FILE *file = fopen("/proc/self/comm", "re");
 
@@ -223,10 +227,10 @@ static void process_real(void **state)
 	assert_non_null(fgets(conf.process, sizeof conf.process, file));
 	fclose(file);
 	conf.process[strcspn(conf.process, "\n")] = '\0';
-	local_process(&env, &conf, &memo, &result);
+	check_process(&env, &conf, &memo, &result);
 	assert_true(result.value >= 0);
 	close(env.proc);
-	local_process(&env, &conf, &memo, &result);
+	check_process(&env, &conf, &memo, &result);
 	assert_int_equal(result.value, -EBADF);
 }
 

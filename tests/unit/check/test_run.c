@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "run.h"
+#include "check.h"
 #include "server.h"
 
 enum { LONG_MS = 20000, SHORT_MS = 60 };
@@ -34,7 +34,7 @@ static int free_base(void **state)
 	return 0;
 }
 
-static void on_done(struct run *run, const struct check_result *got, void *arg)
+static void on_done(struct check_run *run, const struct check_result *got, void *arg)
 {
 	(void)run;
 	(void)arg;
@@ -43,28 +43,22 @@ static void on_done(struct run *run, const struct check_result *got, void *arg)
 	event_base_loopbreak(base);
 }
 
-static void end(struct run *run)
-{
-	run_cancel(run);
-	event_free(run->timer);
-}
-
 static void run_conf(const struct conf_check *conf)
 {
-	struct run run;
+	struct check_run run;
 
 	reports = 0;
 	memset(&result, 0, sizeof result);
-	assert_int_equal(run_init(&run, conf, &env, base, on_done, NULL), 0);
-	run_start(&run, 0);
-	assert_int_equal(reports, 0); /* never from within run_start */
+	assert_int_equal(check_run_init(&run, conf, &env, base, on_done, NULL), 0);
+	check_run_start(&run, 0);
+	assert_int_equal(reports, 0); /* never from within check_run_start */
 	event_base_dispatch(base);
 	assert_int_equal(reports, 1);
 	assert_false(run.active);
 	/* Nothing of it is left in the loop to report a second time. */
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_int_equal(reports, 1);
-	end(&run);
+	event_free(run.timer);
 }
 
 static struct conf_check http(uint16_t port, int64_t timeout_ms)
@@ -90,18 +84,16 @@ static void against(struct server *server, int64_t timeout_ms)
 
 static void expect_bad(int error, const char *why)
 {
-	if (result.value != -error || strstr(result.why, why) == NULL)
+	if (result.value != -error || strstr(result.text, why) == NULL)
 		fail_msg("expected %d \"%s\", got %lld \"%s\"", -error, why,
-		         (long long)result.value, result.why);
-	assert_string_equal(result.text, "");
+		         (long long)result.value, result.text);
 }
 
 static void expect_good(const char *text)
 {
 	if (result.value < 0 || strcmp(result.text, text) != 0)
-		fail_msg("expected \"%s\", got %lld \"%s\" \"%s\"", text, (long long)result.value,
-		         result.text, result.why);
-	assert_string_equal(result.why, "");
+		fail_msg("expected \"%s\", got %lld \"%s\"", text, (long long)result.value,
+		         result.text);
 }
 
 static void http_good(void **state)
@@ -241,8 +233,9 @@ static void http_garbage(void **state)
 
 		against(&server, LONG_MS);
 		if (result.value != -forms[i].error)
-			fail_msg("%s: %lld %s", forms[i].text, (long long)result.value, result.why);
-		assert_string_not_equal(result.why, "");
+			fail_msg("%s: %lld %s", forms[i].text, (long long)result.value,
+			         result.text);
+		assert_string_not_equal(result.text, "");
 	}
 }
 
@@ -303,7 +296,7 @@ static void http_bounded(void **state)
 static void http_large_body_is_good(void **state)
 {
 	struct server server = { .way = SERVER_KEEP };
-	size_t size = RUN_BODY_MAX - 1;
+	size_t size = CHECK_BODY_MAX - 1;
 	char *text = malloc(size + 128);
 	int n;
 
@@ -409,24 +402,25 @@ static void cancelled_run_is_silent(void **state)
 {
 	struct server server = { .way = SERVER_SILENT };
 	struct conf_check conf;
-	struct run run;
+	struct check_run run;
 
 	(void)state;
 	server_start(&server, base, AF_INET);
 	conf = http(server.port, LONG_MS);
 	reports = 0;
-	assert_int_equal(run_init(&run, &conf, &env, base, on_done, NULL), 0);
-	run_start(&run, 0);
-	assert_true(run_waits(&run));
+	assert_int_equal(check_run_init(&run, &conf, &env, base, on_done, NULL), 0);
+	check_run_start(&run, 0);
+	assert_true(check_run_waits(&run));
 	while (server.accepted == 0)
 		event_base_loop(base, EVLOOP_ONCE);
-	run_cancel(&run);
-	run_cancel(&run);
+	check_run_cancel(&run);
+	check_run_cancel(&run);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_int_equal(reports, 0);
 	/* And can be started again. */
-	run_start(&run, 0);
-	end(&run);
+	check_run_start(&run, 0);
+	check_run_cancel(&run);
+	event_free(run.timer);
 	server_stop(&server);
 }
 

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "check.h"
 #include "clock.h"
-#include "sched.h"
 
 enum { T0 = 1000000 };
 
@@ -28,36 +28,36 @@ static struct conf_checks conf_of(int count, int64_t interval_ms, int64_t timeou
 static void starts_at_once(void **state)
 {
 	struct conf_checks conf = conf_of(3, 5000, 1000);
-	struct sched sched;
+	struct check_sched sched;
 
 	(void)state;
-	sched_init(&sched, &conf, T0);
-	assert_int_equal(sched_next(&sched), T0);
+	check_sched_init(&sched, &conf, T0);
+	assert_int_equal(check_sched_next(&sched), T0);
 	for (int i = 0; i < 3; i++) {
-		int due = sched_due(&sched, T0);
+		int due = check_sched_due(&sched, T0);
 
 		assert_int_equal(due, i);
-		sched_start(&sched, due, T0);
+		check_sched_start(&sched, due, T0);
 	}
-	assert_int_equal(sched_due(&sched, T0), -1);
-	assert_true(sched_next(&sched) == INT64_MAX);
+	assert_int_equal(check_sched_due(&sched, T0), -1);
+	assert_true(check_sched_next(&sched) == INT64_MAX);
 }
 
 /* Runs one check for `span_ms`; each run takes 5 ms and ends as good(nth) says. */
-static int runs_in(struct sched *sched, int64_t *now, int64_t span_ms, bool good)
+static int runs_in(struct check_sched *sched, int64_t *now, int64_t span_ms, bool good)
 {
 	int64_t end = *now + span_ms;
 	int runs = 0;
 
-	while (sched_next(sched) <= end) {
+	while (check_sched_next(sched) <= end) {
 		int64_t before = *now;
 
-		*now = sched_next(sched) > *now ? sched_next(sched) : *now;
+		*now = check_sched_next(sched) > *now ? check_sched_next(sched) : *now;
 		assert_true(*now >= before);
-		assert_int_equal(sched_due(sched, *now), 0);
-		sched_start(sched, 0, *now);
+		assert_int_equal(check_sched_due(sched, *now), 0);
+		check_sched_start(sched, 0, *now);
 		*now += 5;
-		sched_done(sched, 0, good, *now, (uint32_t)(runs * 2654435761u));
+		check_sched_done(sched, 0, good, *now, (uint32_t)(runs * 2654435761u));
 		runs++;
 	}
 	*now = end;
@@ -67,12 +67,12 @@ static int runs_in(struct sched *sched, int64_t *now, int64_t span_ms, bool good
 static void fast_until_first_success(void **state)
 {
 	struct conf_checks conf = conf_of(1, 10000, 1000);
-	struct sched sched;
+	struct check_sched sched;
 	int64_t now = T0;
 	int runs;
 
 	(void)state;
-	sched_init(&sched, &conf, now);
+	check_sched_init(&sched, &conf, now);
 	runs = runs_in(&sched, &now, 60000, false);
 	assert_in_range(runs, 110, 134); /* every 500 ms, a tenth either way */
 	runs = runs_in(&sched, &now, 3600000, true);
@@ -85,11 +85,11 @@ static void fast_until_first_success(void **state)
 static void short_interval_is_not_slowed(void **state)
 {
 	struct conf_checks conf = conf_of(1, 200, 100);
-	struct sched sched;
+	struct check_sched sched;
 	int64_t now = T0;
 
 	(void)state;
-	sched_init(&sched, &conf, now);
+	check_sched_init(&sched, &conf, now);
 	assert_in_range(runs_in(&sched, &now, 60000, false), 270, 340);
 }
 
@@ -97,16 +97,16 @@ static void jitter_is_within_a_tenth(void **state)
 {
 	struct conf_checks conf = conf_of(1, 10000, 1000);
 	int64_t least = INT64_MAX, most = 0;
-	struct sched sched;
+	struct check_sched sched;
 
 	(void)state;
 	for (uint32_t i = 0; i < 1000; i++) {
 		int64_t period;
 
-		sched_init(&sched, &conf, T0);
-		sched_start(&sched, 0, T0);
-		sched_done(&sched, 0, true, T0 + 3, i * 4294967u);
-		period = sched_next(&sched) - T0;
+		check_sched_init(&sched, &conf, T0);
+		check_sched_start(&sched, 0, T0);
+		check_sched_done(&sched, 0, true, T0 + 3, i * 4294967u);
+		period = check_sched_next(&sched) - T0;
 		least = period < least ? period : least;
 		most = period > most ? period : most;
 	}
@@ -117,46 +117,46 @@ static void jitter_is_within_a_tenth(void **state)
 static void missed_turns_are_not_made_up_for(void **state)
 {
 	struct conf_checks conf = conf_of(1, 1000, 60000);
-	struct sched sched;
+	struct check_sched sched;
 
 	(void)state;
-	sched_init(&sched, &conf, T0);
-	sched_start(&sched, 0, T0);
-	sched_done(&sched, 0, true, T0 + 30000, RANDOM_MIDDLE);
-	assert_int_equal(sched_next(&sched), T0 + 30000);
-	sched_start(&sched, 0, T0 + 30000);
-	sched_done(&sched, 0, true, T0 + 30001, RANDOM_MIDDLE);
-	assert_true(sched_next(&sched) > T0 + 30001 + 800);
+	check_sched_init(&sched, &conf, T0);
+	check_sched_start(&sched, 0, T0);
+	check_sched_done(&sched, 0, true, T0 + 30000, RANDOM_MIDDLE);
+	assert_int_equal(check_sched_next(&sched), T0 + 30000);
+	check_sched_start(&sched, 0, T0 + 30000);
+	check_sched_done(&sched, 0, true, T0 + 30001, RANDOM_MIDDLE);
+	assert_true(check_sched_next(&sched) > T0 + 30001 + 800);
 }
 
 static void most_overdue_first(void **state)
 {
 	struct conf_checks conf = conf_of(2, 1000, 100);
-	struct sched sched;
+	struct check_sched sched;
 
 	(void)state;
-	sched_init(&sched, &conf, T0);
+	check_sched_init(&sched, &conf, T0);
 	sched.item[0].next_ms = T0 + 20;
 	sched.item[1].next_ms = T0 + 10;
-	assert_int_equal(sched_due(&sched, T0 + 9), -1);
-	assert_int_equal(sched_due(&sched, T0 + 10), 1);
-	assert_int_equal(sched_due(&sched, T0 + 100), 1);
+	assert_int_equal(check_sched_due(&sched, T0 + 9), -1);
+	assert_int_equal(check_sched_due(&sched, T0 + 10), 1);
+	assert_int_equal(check_sched_due(&sched, T0 + 100), 1);
 }
 
 static void late_means_that_we_slept(void **state)
 {
 	struct conf_checks conf = conf_of(1, 10000, 1000);
-	struct sched sched;
+	struct check_sched sched;
 
 	(void)state;
-	sched_init(&sched, &conf, T0);
-	sched_start(&sched, 0, T0);
-	assert_false(sched_late(&sched, 0, T0 + 1000));
-	assert_false(sched_late(&sched, 0, T0 + 1000 + SCHED_LATE_MS));
-	assert_true(sched_late(&sched, 0, T0 + 1001 + SCHED_LATE_MS));
+	check_sched_init(&sched, &conf, T0);
+	check_sched_start(&sched, 0, T0);
+	assert_false(check_sched_late(&sched, 0, T0 + 1000));
+	assert_false(check_sched_late(&sched, 0, T0 + 1000 + CHECK_LATE_MS));
+	assert_true(check_sched_late(&sched, 0, T0 + 1001 + CHECK_LATE_MS));
 	/* Void: no success, no failure, again now. */
-	sched_void(&sched, 0, T0 + 9000);
-	assert_int_equal(sched_due(&sched, T0 + 9000), 0);
+	check_sched_void(&sched, 0, T0 + 9000);
+	assert_int_equal(check_sched_due(&sched, T0 + 9000), 0);
 	assert_false(sched.item[0].succeeded);
 }
 

@@ -1,5 +1,5 @@
 /* A connection that met itself is not a server that answers. */
-#include "run_tcp.c"
+#include "check_tcp.c"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

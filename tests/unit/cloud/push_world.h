@@ -320,11 +320,10 @@ void creds_refused(struct creds_store *store, int64_t now_ms, const char *why)
 
 /* worker.h */
 
-void worker_fact(const struct worker *worker, enum fact_id id, unsigned slot, int64_t value,
-                 const char *text, const char *why)
+void worker_fact(const struct worker *worker, enum fact_id id, int64_t value, const char *text,
+                 const char *why)
 {
 	assert_ptr_equal(worker, &w.worker);
-	assert_int_equal(slot, 0);
 	w.fact_value[id] = value;
 	w.fact_count[id]++;
 	snprintf(w.fact_text[id], LIMIT_FACT_TEXT, "%s", text != NULL ? text : "");

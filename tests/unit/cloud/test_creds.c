@@ -375,7 +375,7 @@ static void file_write(const char *path, const char *key, mode_t mode)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* Another file is wnad's to open; but only one that it would take. */
+/* Another file is a new process' to open; but only one that it would take. */
 static void test_file_replaced(void **state)
 {
 	struct world world;
@@ -414,7 +414,7 @@ static void test_file_replaced(void **state)
 	rmdir(dir);
 }
 
-/* wnad could not open it: said, no other identity instead, and asked for when it
+/* It could not be opened: said, no other identity instead, and asked for when it
  * looks right. */
 static void test_file_not_handed_over(void **state)
 {
@@ -432,8 +432,7 @@ static void test_file_not_handed_over(void **state)
 	fake_set(ROLES, 200, "web-node");
 	start(&world);
 	pass(&world, 5 * MINUTE);
-	assert_state(&world, CRED_NONE, "",
-	             "shared file: wnad did not hand it over, its log says why");
+	assert_state(&world, CRED_NONE, "", "shared file: it cannot be read, the log says why");
 	assert_int_equal(fake.puts, 0);
 	assert_false(creds_want_reopen(world.store));
 	assert_int_equal(chmod(path, 0600), 0);

@@ -188,7 +188,7 @@ static void test_file_on_disk(void **state)
 	assert_int_equal(chmod(other, 0644), 0);
 	assert_int_equal(rename(other, path), 0);
 	assert_int_equal(creds_file_look(&keys), CREDS_FILE_UNFIT);
-	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(chmod(path, 0640), 0);
 	assert_int_equal(creds_file_look(&keys), CREDS_FILE_OTHER);
 	unlink(path);
 	assert_int_equal(creds_file_look(&keys), CREDS_FILE_GONE);

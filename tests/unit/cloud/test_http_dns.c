@@ -1,7 +1,7 @@
 /*
  * A DNS server that takes every question and answers none, in a network and
  * mount namespace of the test's own: the loop must not notice. (With a libcurl
- * before 7.87 it does, and must come back long before wnad calls it silent.)
+ * before 7.87 it does, and must come back long before the watchdog calls it silent.)
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * wna-cloud whole, as wnad would start it: descriptors 3 and 4, a process of its
- * own, real time, and a metadata service on loopback.
+ * wna-cloud whole, as its unit starts it: a process of its own, real time, a metadata
+ * service on loopback, and the hub where it belongs, in a /run of the test's own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,9 +9,13 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "clock.h"
@@ -22,12 +26,13 @@
 
 struct child {
 	pid_t pid;
-	int fd; /* wnad's end */
+	int hub; /* the core's end */
 	struct msg last[FACT_MAX];
-	int alive;
+	bool spoken;
 };
 
 static char dir[64];
+static int listener; /* the hub's */
 
 static bool metadata(struct server *server, int fd, const char *head)
 {
@@ -76,47 +81,44 @@ static bool metadata(struct server *server, int fd, const char *head)
 
 /* The child's half, in a fresh image: a copy of a process with threads (the server
  * is one) may have inherited a lock that nobody will give back. */
-static int run_child(void)
+static int run_child(char *config)
 {
-	char *argv[] = { (char *)"wna-cloud", NULL };
+	char exe[] = "wna-cloud", name[] = "--config", *argv[] = { exe, name, config, NULL };
 	struct loop_places places = { dir, dir, "/proc/stat" };
 	struct worker worker;
 	sigset_t set;
 
-	worker_init(&worker, ROLE_CLOUD, 1, argv);
+	worker_init(&worker, ROLE_CLOUD, HUB_WANTS_VERDICT, 3, argv, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return loop_run(&worker, &places);
 }
 
-static _Noreturn void exec_child(int socket_fd, int conf_fd)
-{
-	dup2(conf_fd, 20);
-	dup2(socket_fd, 21);
-	dup2(20, WORKER_FD_CONF);
-	dup2(21, WORKER_FD_WNAD);
-	for (int fd = WORKER_FD_CONF + 1; fd < 64; fd++)
-		close(fd);
-	execl("/proc/self/exe", "wna-cloud", "child", dir, (char *)NULL);
-	_exit(1);
-}
-
 static void child_start(struct child *child, const struct conf *conf)
 {
-	int pair[2], conf_fd = conf_to_memfd(conf);
+	static struct snapshot snapshot;
+	char config[128];
 
 	memset(child, 0, sizeof(*child));
-	assert_true(conf_fd >= 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	snapshot.conf = *conf;
+	snprintf(config, sizeof config, "%s/config", dir);
+	assert_int_equal(snapshot_write(config, &snapshot), 0);
 	child->pid = fork();
 	assert_true(child->pid >= 0);
 	if (child->pid == 0) {
-		exec_child(pair[1], conf_fd);
+		for (int fd = 3; fd < 64; fd++)
+			close(fd);
+		execl("/proc/self/exe", "wna-cloud", "child", dir, config, (char *)NULL);
+		_exit(1);
 	}
-	close(pair[1]);
-	close(conf_fd);
-	child->fd = pair[0];
+	child->hub = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(child->hub >= 0);
+}
+
+static void child_close(struct child *child)
+{
+	close(child->hub);
 }
 
 /* Takes messages until what was last said of `id` is `value`. */
@@ -125,19 +127,16 @@ static void await(struct child *child, enum fact_id id, int64_t value)
 	int64_t end = clock_ms() + 30000;
 
 	while (clock_ms() < end) {
-		if (child->last[id].type == MSG_FACT && child->last[id].value == value)
-			return;
-		struct pollfd wait = { .fd = child->fd, .events = POLLIN };
+		struct pollfd wait = { .fd = child->hub, .events = POLLIN };
 		struct msg msg;
 
+		if (child->last[id].type == HUB_FACT && child->last[id].value == value)
+			return;
 		if (poll(&wait, 1, 1000) <= 0)
 			continue;
-		int rc = msg_recv(child->fd, &msg);
-
-		assert_int_equal(rc, 0);
-		if (msg.type == MSG_ALIVE)
-			child->alive++;
-		if (msg.type != MSG_FACT)
+		assert_int_equal(hub_recv(child->hub, &msg), 0);
+		child->spoken = child->spoken || msg.type == HUB_SPOKEN;
+		if (msg.type != HUB_FACT)
 			continue;
 		child->last[msg.id] = msg;
 		assert_null(strstr(msg.text, "s3cr3t"));
@@ -186,44 +185,31 @@ static void test_life(void **state)
 	struct server *server = server_new(metadata);
 	static struct conf conf;
 	struct child child;
-	struct msg refresh = { .type = MSG_REFRESH };
-	struct msg healthy = { .type = MSG_TELL, .id = TELL_HEALTHY, .value = 1 };
+	struct msg healthy = { .type = HUB_VERDICT, .more = { 0, 1 } };
 
 	(void)state;
 	configure(&conf, server);
 	child_start(&child, &conf);
-	assert_int_equal(msg_send(child.fd, &healthy), 0);
+	assert_int_equal(hub_send(child.hub, &healthy), 0);
 	await(&child, FACT_TAGS, 2);
 	await(&child, FACT_TARGET_STATE, 1);
 	await(&child, FACT_CREDENTIALS, CRED_OK);
 	assert_string_equal(child.last[FACT_CREDENTIALS].text, "instance role web-node");
 	assert_string_equal(child.last[FACT_TARGET_STATE].text, "InService");
 	assert_string_equal(child.last[FACT_INSTANCE_ID].text, "i-0123456789abcdef0");
-	assert_int_equal(msg_send(child.fd, &refresh), 0);
+	assert_true(child.spoken);
+	/* A new core is told all of it again, unasked. */
+	close(child.hub);
 	memset(child.last, 0, sizeof(child.last));
+	child.hub = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(child.hub >= 0);
 	await(&child, FACT_IMDS, IMDS_OK);
 	await(&child, FACT_ASG, 1);
 	await(&child, FACT_TAGS, 2);
 	assert_string_equal(child.last[FACT_ASG].text, "web");
-	assert_true(child.alive > 0);
 	assert_int_equal(kill(child.pid, SIGTERM), 0);
 	assert_int_equal(child_end(&child), 0);
-	close(child.fd);
-	server_free(server);
-}
-
-static void test_wnad_gone(void **state)
-{
-	struct server *server = server_new(metadata);
-	static struct conf conf;
-	struct child child;
-
-	(void)state;
-	configure(&conf, server);
-	child_start(&child, &conf);
-	await(&child, FACT_IMDS, IMDS_OK);
-	close(child.fd);
-	assert_int_equal(child_end(&child), 0);
+	child_close(&child);
 	server_free(server);
 }
 
@@ -242,12 +228,22 @@ static void test_no_service(void **state)
 	assert_non_null(strstr(child.last[FACT_IMDS].why, "127.0.0.1"));
 	assert_int_equal(kill(child.pid, SIGTERM), 0);
 	assert_int_equal(child_end(&child), 0);
-	close(child.fd);
+	child_close(&child);
 }
 
 static int setup(void **state)
 {
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = HUB_SOCKET };
+
 	(void)state;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 ||
+	    mkdir("/run/web-node-agent", 0755) < 0)
+		return -1;
+	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, 8) < 0)
+		return -1;
 	str_copy(dir, sizeof(dir), "/tmp/wna-loop-XXXXXX");
 	return mkdtemp(dir) == NULL;
 }
@@ -261,17 +257,26 @@ static int teardown(void **state)
 	return system(command);
 }
 
+static void test_needs_root(void **state)
+{
+	(void)state;
+	print_message("a mount namespace needs root\n");
+	skip();
+}
+
 int main(int argc, char **argv)
 {
+	const struct CMUnitTest unprivileged[] = { cmocka_unit_test(test_needs_root) };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
-		cmocka_unit_test(test_wnad_gone),
 		cmocka_unit_test(test_no_service),
 	};
 
-	if (argc == 3 && strcmp(argv[1], "child") == 0) {
+	if (argc == 4 && strcmp(argv[1], "child") == 0) {
 		str_copy(dir, sizeof(dir), argv[2]);
-		return run_child();
+		return run_child(argv[3]);
 	}
+	if (geteuid() != 0)
+		return cmocka_run_group_tests(unprivileged, NULL, NULL);
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -275,17 +275,6 @@ static void test_proc_stat_lost(void **state)
 	assert_string_equal(w.fact_why[FACT_CPU], "");
 }
 
-static void test_refresh(void **state)
-{
-	unsigned before;
-
-	(void)state;
-	begin();
-	before = w.fact_count[FACT_PUSH_LOST];
-	push_refresh(w.push);
-	assert_int_equal(w.fact_count[FACT_PUSH_LOST], before + 1);
-}
-
 /* A thousand nodes do not push in the same moment: each has its own. */
 static void test_spread(void **state)
 {
@@ -331,7 +320,6 @@ int main(void)
 		push_test(test_minute_windows),
 		push_test(test_late_sample),
 		push_test(test_proc_stat_lost),
-		push_test(test_refresh),
 		push_test(test_spread),
 	};
 

@@ -144,7 +144,7 @@ static void a_printed_value_names_its_line(void **state)
 	snprintf(wanted, sizeof wanted,
 	         "[health]\n# default\nlisten = 0.0.0.0:8099\nstatus_allow = \n# %s/10-a.conf:5\n"
 	         "max_connections = 60\n# default\nrequest_timeout = 5s\n# %s:4\n"
-	         "idle_timeout = 9s\n# default\nstart_grace = 5s\n\n[imds]\n# default\n",
+	         "idle_timeout = 9s\n\n[imds]\n# default\n",
 	         drop_dir, main_file);
 	assert_non_null(strstr(text, wanted));
 	snprintf(wanted, sizeof wanted, "\n# %s/10-a.conf:3\nrise = 1\n# default\nfall = 3\n",
@@ -606,72 +606,6 @@ static void the_nearest_word(void **state)
 	}
 }
 
-static void the_memfd_is_sealed(void **state)
-{
-	const struct conf *mapped;
-	struct conf conf;
-	int fd;
-
-	(void)state;
-	conf_defaults(&conf);
-	fd = conf_to_memfd(&conf);
-	assert_true(fd >= 0);
-	mapped = conf_from_fd(fd);
-	assert_non_null(mapped);
-	assert_memory_equal(mapped, &conf, sizeof conf);
-	assert_true(write(fd, "x", 1) < 0);
-	assert_true(ftruncate(fd, 0) < 0);
-	close(fd);
-	fd = memfd_create("other", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-	assert_int_equal(ftruncate(fd, sizeof conf), 0);
-	assert_null(conf_from_fd(fd));
-	close(fd);
-}
-
-/* What conf_to_memfd would have made, with one byte changed; -1: none. */
-static int changed_memfd(int at)
-{
-	static char data[sizeof(struct conf) + 4096];
-	struct conf conf;
-	int fd;
-	ssize_t len;
-
-	conf_defaults(&conf);
-	fd = conf_to_memfd(&conf);
-	len = pread(fd, data, sizeof data, 0);
-	assert_true(len > (ssize_t)sizeof conf && len < (ssize_t)sizeof data);
-	close(fd);
-	if (at >= 0)
-		data[at] ^= 1;
-	fd = memfd_create("other", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-	assert_int_equal(write(fd, data, (size_t)len), len);
-	assert_int_equal(
-	        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
-	        0);
-	return fd;
-}
-
-/* A wnad of another version: its struct may have our size and not our meaning. */
-static void another_version_is_refused(void **state)
-{
-	int fd = changed_memfd(-1);
-
-	(void)state;
-	assert_non_null(conf_from_fd(fd));
-	close(fd);
-	/* The last digit of the mark: 24 bytes of words before 32 of hash. */
-	fd = changed_memfd(24 + 31);
-	errno = 0;
-	assert_null(conf_from_fd(fd));
-	assert_int_equal(errno, EPROTO);
-	close(fd);
-	fd = memfd_create("other", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-	errno = 0;
-	assert_null(conf_from_fd(fd));
-	assert_int_equal(errno, EINVAL);
-	close(fd);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -693,8 +627,6 @@ int main(void)
 		cmocka_unit_test(all_problems_at_once),
 		cmocka_unit_test(more_problems_than_are_kept),
 		cmocka_unit_test(the_nearest_word),
-		cmocka_unit_test(the_memfd_is_sealed),
-		cmocka_unit_test(another_version_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -81,11 +81,8 @@ static void secrets_must_be_closed(void **state)
 	static const struct {
 		mode_t mode;
 		enum conf_error error;
-	} table[] = { { 0600, CONF_OK },
-		      { 0400, CONF_OK },
-		      { 0640, CONF_SECRET },
-		      { 0604, CONF_SECRET },
-		      { 0666, CONF_SECRET } };
+	} table[] = { { 0600, CONF_OK },     { 0400, CONF_OK },     { 0640, CONF_OK },
+		      { 0660, CONF_SECRET }, { 0604, CONF_SECRET }, { 0666, CONF_SECRET } };
 	char path[128];
 
 	(void)state;
@@ -100,7 +97,8 @@ static void secrets_must_be_closed(void **state)
 		assert_int_equal(chmod(path, table[i].mode), 0);
 		assert_int_equal(look(DATABASE), table[i].error);
 	}
-	says(4, "database.password_file: expected a regular file of root's with mode 0600, got ");
+	says(4,
+	     "database.password_file: expected a regular file root:wna-rds with mode 0640, got ");
 	assert_int_equal(chmod(path, 0600), 0);
 	assert_int_equal(chown(path, 65534, 0), 0);
 	assert_int_equal(look(DATABASE), CONF_SECRET);
@@ -219,6 +217,42 @@ static void the_origin_is_the_last_file(void **state)
 	assert_non_null(strstr(problem.text, "/agent.conf.d/10-a.conf:4: check d.path: "));
 	assert_int_equal(unlink(in_dir("@/agent.conf.d/10-a.conf")), 0);
 	put_mounts("");
+}
+
+#define MOUNT "[mount]\nenabled = yes\nfile_system = fs-01234567\ntype = nfs4\ntls = no\n"
+
+/* AWS's tutorial makes /var/www writable for the web server's group. */
+static void the_way_to_the_mount_is_roots(void **state)
+{
+	char path[128], link[160];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(path, sizeof path, "%s/www", dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(look(MOUNT "path = @/www/html/efs\n"), CONF_OK);
+	assert_int_equal(chmod(path, 02775), 0);
+	assert_int_equal(chown(path, 0, 1), 0);
+	assert_int_equal(look(MOUNT "path = @/www/html/efs\n"), CONF_VALUE);
+	says(6, "/www is of user root, group daemon, mode 2775: it must be root's and writable by "
+	        "nobody else");
+	assert_int_equal(look(MOUNT "path = @/www\n"), CONF_OK);
+	/* What lies on another machine is not looked at, nor is what is switched off. */
+	put_mounts(in_dir("27 26 0:9 / @/www rw - nfs4 s:/ rw\n"));
+	assert_int_equal(look(MOUNT "path = @/www/html/efs\n"), CONF_OK);
+	put_mounts("");
+	assert_int_equal(look("[mount]\nenabled = no\npath = @/www/html/efs\n"), CONF_OK);
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	assert_int_equal(chmod(path, 0755), 0);
+	assert_int_equal(look(MOUNT "path = @/www/html/efs\n"), CONF_VALUE);
+	assert_int_equal(chown(path, 0, 0), 0);
+	snprintf(link, sizeof link, "%s/site", dir);
+	assert_int_equal(symlink("www", link), 0);
+	assert_int_equal(look(MOUNT "path = @/site/efs\n"), CONF_VALUE);
+	says(6, "/site is or is below a symbolic link");
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(rmdir(path), 0);
 }
 
 static void hooks_need_their_user(void **state)
@@ -340,6 +374,7 @@ int main(void)
 		cmocka_unit_test(certificates_must_be_readable),
 		cmocka_unit_test(checks_must_be_local),
 		cmocka_unit_test(the_origin_is_the_last_file),
+		cmocka_unit_test(the_way_to_the_mount_is_roots),
 		cmocka_unit_test(hooks_need_their_user),
 		cmocka_unit_test(what_is_hardly_meant),
 		cmocka_unit_test(tls_needs_the_helper),

@@ -20,27 +20,27 @@ static int setup(void **state)
 	facts_init(&facts);
 	memset(&conf, 0, sizeof conf);
 	conf.checks.count = 2;
+	strcpy(conf.checks.item[0].name, "web");
+	strcpy(conf.checks.item[1].name, "disk");
 	conf.checks.item[1].max_age_ms = 1000;
 	conf.imds.max_age_ms = 2000;
 	return 0;
 }
 
-static struct envelope fact(enum role role, unsigned id, unsigned slot, int64_t value)
+static struct msg fact(unsigned id, int64_t value)
 {
-	struct envelope envelope = {
-		.role = (uint16_t)role,
-		.msg = { .type = MSG_FACT,
-		         .id = (uint16_t)id,
-		         .slot = (uint16_t)slot,
-		         .value = value },
-	};
+	struct msg msg = { .type = HUB_FACT, .id = (uint16_t)id, .value = value };
 
-	return envelope;
+	if (id == FACT_CHECK)
+		strcpy(msg.text, "disk");
+	return msg;
 }
 
-static int take(struct envelope envelope, int64_t now_ms)
+static int take(enum role role, struct msg msg, int64_t now_ms)
 {
-	return facts_take(&facts, &conf, &envelope, now_ms, now_ms + 1000000);
+	unsigned slot;
+
+	return facts_take(&facts, &conf, role, &msg, now_ms, now_ms + 1000000, &slot);
 }
 
 /* Every fact from every role: taken from its owner, refused from all others. */
@@ -51,11 +51,11 @@ static void only_its_owner_may_tell_a_fact(void **state)
 	(void)state;
 	for (uint16_t id = FACT_NONE + 1; id < FACT_MAX; id++) {
 		for (int role = 0; role < ROLE_MAX; role++) {
-			int rc = take(fact((enum role)role, id, 0, 1), 5);
+			int rc = take((enum role)role, fact(id, 1), 5);
 
 			if (role == (int)fact_info(id)->owner) {
 				assert_int_equal(rc, 0);
-				assert_true(facts_get(&facts, id, 0)->seen);
+				assert_true(facts_get(&facts, id, id == FACT_CHECK)->seen);
 			} else {
 				assert_int_equal(rc, -EPERM);
 				assert_int_equal(facts.refused, ++refused);
@@ -66,21 +66,19 @@ static void only_its_owner_may_tell_a_fact(void **state)
 
 static void what_is_no_fact_is_refused(void **state)
 {
-	struct envelope tell = fact(ROLE_CLOUD, FACT_CPU, 0, 1);
+	struct msg check = fact(FACT_CHECK, CHECK_GOOD), hello = fact(FACT_CPU, 1);
 
 	(void)state;
-	assert_int_equal(take(fact(ROLE_CLOUD, FACT_NONE, 0, 1), 5), -EINVAL);
-	assert_int_equal(take(fact(ROLE_CLOUD, FACT_MAX, 0, 1), 5), -EINVAL);
-	assert_int_equal(take(fact(ROLE_CLOUD, 65535, 0, 1), 5), -EINVAL);
-	assert_int_equal(take(fact(ROLE_CLOUD, FACT_CPU, 1, 1), 5), -EINVAL);
-	assert_int_equal(take(fact(ROLE_CHECK, FACT_CHECK, 2, 1), 5), -EINVAL);
-	assert_int_equal(take(fact(ROLE_CHECK, FACT_CHECK, 1, 1), 5), 0);
-	assert_int_equal(take(fact(ROLE_WNAD, FACT_CHILD, ROLE_MAX, 1), 5), -EINVAL);
-	assert_int_equal(take(fact(ROLE_WNAD, FACT_CHILD, ROLE_MAX - 1, 1), 5), 0);
-	tell.msg.type = MSG_TELL;
-	assert_int_equal(take(tell, 5), -EINVAL);
-	tell.msg.type = MSG_FACT;
-	assert_int_equal(take(tell, 5), 0);
+	assert_int_equal(take(ROLE_CLOUD, fact(FACT_NONE, 1), 5), -EINVAL);
+	assert_int_equal(take(ROLE_CLOUD, fact(FACT_MAX, 1), 5), -EINVAL);
+	assert_int_equal(take(ROLE_CLOUD, fact(65535, 1), 5), -EINVAL);
+	assert_int_equal(take(ROLE_CHECK, check, 5), 0);
+	strcpy(check.text, "another configuration's");
+	assert_int_equal(take(ROLE_CHECK, check, 5), -EINVAL);
+	hello.type = HUB_HELLO;
+	assert_int_equal(take(ROLE_CLOUD, hello, 5), -EINVAL);
+	hello.type = HUB_FACT;
+	assert_int_equal(take(ROLE_CLOUD, hello, 5), 0);
 }
 
 static void states_outside_their_enum_are_refused(void **state)
@@ -90,21 +88,20 @@ static void states_outside_their_enum_are_refused(void **state)
 		enum fact_id id;
 		int64_t max;
 	} enums[] = {
-		{ ROLE_WNAD, FACT_CHILD, CHILD_MAX },
 		{ ROLE_CLOUD, FACT_IMDS, IMDS_STATE_MAX },
 		{ ROLE_CLOUD, FACT_CREDENTIALS, CRED_STATE_MAX },
 		{ ROLE_CLOUD, FACT_PUSH, PUSH_STATE_MAX },
 		{ ROLE_RDS, FACT_RDS, RDS_STATE_MAX },
 		{ ROLE_MOUNT, FACT_MOUNT, MOUNT_STATE_MAX },
+		{ ROLE_CHECK, FACT_CHECK, CHECK_STATE_MAX },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof enums / sizeof enums[0]; i++) {
-		assert_int_equal(take(fact(enums[i].role, enums[i].id, 0, -1), 5), -EINVAL);
-		assert_int_equal(take(fact(enums[i].role, enums[i].id, 0, enums[i].max), 5),
-		                 -EINVAL);
+		assert_int_equal(take(enums[i].role, fact(enums[i].id, -1), 5), -EINVAL);
+		assert_int_equal(take(enums[i].role, fact(enums[i].id, enums[i].max), 5), -EINVAL);
 		for (int64_t value = 0; value < enums[i].max; value++)
-			assert_int_equal(take(fact(enums[i].role, enums[i].id, 0, value), 5), 0);
+			assert_int_equal(take(enums[i].role, fact(enums[i].id, value), 5), 0);
 	}
 }
 
@@ -112,39 +109,62 @@ static void age_makes_unknown(void **state)
 {
 	(void)state;
 	assert_false(facts_fresh(&facts, &conf, FACT_CHECK, 1, 100));
-	take(fact(ROLE_CHECK, FACT_CHECK, 1, 7), 100);
+	take(ROLE_CHECK, fact(FACT_CHECK, CHECK_GOOD), 100);
 	assert_true(facts_fresh(&facts, &conf, FACT_CHECK, 1, 1100));
 	assert_false(facts_fresh(&facts, &conf, FACT_CHECK, 1, 1101));
 	assert_int_equal(facts_expiry_ms(&facts, &conf, FACT_CHECK, 1), 1101);
-	take(fact(ROLE_CLOUD, FACT_INSTANCE_ID, 0, 1), 100);
+	take(ROLE_CLOUD, fact(FACT_INSTANCE_ID, 1), 100);
 	assert_true(facts_fresh(&facts, &conf, FACT_INSTANCE_ID, 0, 2100));
 	assert_false(facts_fresh(&facts, &conf, FACT_INSTANCE_ID, 0, 2101));
-	take(fact(ROLE_MOUNT, FACT_MOUNT, 0, MOUNT_RIGHT), 100);
-	assert_true(facts_fresh(&facts, &conf, FACT_MOUNT, 0, INT64_MAX - 1));
-	assert_int_equal(facts_expiry_ms(&facts, &conf, FACT_MOUNT, 0), INT64_MAX);
+	take(ROLE_RDS, fact(FACT_RDS_CHANGE, 1), 100);
+	assert_true(facts_fresh(&facts, &conf, FACT_RDS_CHANGE, 0, INT64_MAX - 1));
+	assert_int_equal(facts_expiry_ms(&facts, &conf, FACT_RDS_CHANGE, 0), INT64_MAX);
 }
 
-static void remembers_when_the_value_changed(void **state)
+/* A fact that is said again after a reconnect is as old as it was, and never younger
+ * than its arrival. */
+static void age_is_its_owners(void **state)
 {
-	const struct fact *check = facts_get(&facts, FACT_CHECK, 0);
+	const struct fact *check = facts_get(&facts, FACT_CHECK, 1);
+	struct msg msg = fact(FACT_CHECK, CHECK_GOOD);
 
 	(void)state;
-	take(fact(ROLE_CHECK, FACT_CHECK, 0, 7), 100);
-	take(fact(ROLE_CHECK, FACT_CHECK, 0, 7), 200);
-	assert_int_equal(check->changed_ms, 100);
+	msg.found_ms = 700;
+	msg.since_ms = 200;
+	take(ROLE_CHECK, msg, 1000);
+	assert_int_equal(check->at_ms, 700);
+	assert_int_equal(check->since_ms, 200);
+	assert_int_equal(check->since_wall_ms, 1000200);
+	msg.found_ms = 5000;
+	msg.since_ms = 6000;
+	take(ROLE_CHECK, msg, 1000);
+	assert_int_equal(check->at_ms, 1000);
+	assert_int_equal(check->since_ms, 1000);
+}
+
+/* A wna-check that has just started knows less than the one before it. */
+static void undecided_is_no_news(void **state)
+{
+	const struct fact *check = facts_get(&facts, FACT_CHECK, 1);
+
+	(void)state;
+	take(ROLE_CHECK, fact(FACT_CHECK, CHECK_UNDECIDED), 100);
+	assert_int_equal(check->value, CHECK_UNDECIDED);
+	take(ROLE_CHECK, fact(FACT_CHECK, CHECK_GOOD), 200);
+	take(ROLE_CHECK, fact(FACT_CHECK, CHECK_UNDECIDED), 1200);
+	assert_int_equal(check->value, CHECK_GOOD);
 	assert_int_equal(check->at_ms, 200);
-	take(fact(ROLE_CHECK, FACT_CHECK, 0, 8), 300);
-	assert_int_equal(check->changed_ms, 300);
-	assert_int_equal(check->changed_wall_ms, 1000300);
+	take(ROLE_CHECK, fact(FACT_CHECK, CHECK_UNDECIDED), 1201);
+	assert_int_equal(check->value, CHECK_UNDECIDED);
 }
 
 static void texts_become_valid(void **state)
 {
-	struct envelope envelope = fact(ROLE_CLOUD, FACT_ASG, 0, 1);
+	struct msg msg = fact(FACT_ASG, 1);
 
 	(void)state;
-	strcpy(envelope.msg.text, "web\xff\xfe");
-	assert_int_equal(take(envelope, 1), 0);
+	strcpy(msg.text, "web\xff\xfe");
+	assert_int_equal(take(ROLE_CLOUD, msg, 1), 0);
 	assert_string_equal(facts_get(&facts, FACT_ASG, 0)->text, "web??");
 }
 
@@ -155,7 +175,8 @@ int main(void)
 		cmocka_unit_test_setup(what_is_no_fact_is_refused, setup),
 		cmocka_unit_test_setup(states_outside_their_enum_are_refused, setup),
 		cmocka_unit_test_setup(age_makes_unknown, setup),
-		cmocka_unit_test_setup(remembers_when_the_value_changed, setup),
+		cmocka_unit_test_setup(age_is_its_owners, setup),
+		cmocka_unit_test_setup(undecided_is_no_news, setup),
 		cmocka_unit_test_setup(texts_become_valid, setup),
 	};
 

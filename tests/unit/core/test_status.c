@@ -12,31 +12,27 @@
 #include "status.h"
 
 static struct core core;
-static struct conf conf;
+static struct snapshot snapshot;
 static char page[STATUS_BYTES];
-
-static int swallow(void *ctx, const struct order *order)
-{
-	(void)ctx;
-	(void)order;
-	return 0;
-}
 
 static int setup(void **state)
 {
-	static const struct core_ops ops = { .order = swallow };
+	static const struct core_ops ops;
+
+	struct conf *conf = &snapshot.conf;
 
 	(void)state;
-	memset(&conf, 0, sizeof conf);
-	conf.checks.count = LIMIT_CHECKS;
-	conf.mount.enabled = conf.rds.enabled = conf.metrics.enabled = true;
-	memset(conf.mount.path, '"', sizeof conf.mount.path - 1);
+	memset(&snapshot, 0, sizeof snapshot);
+	snapshot.loaded_ms = 500;
+	conf->checks.count = LIMIT_CHECKS;
+	conf->mount.enabled = conf->rds.enabled = conf->metrics.enabled = true;
+	memset(conf->mount.path, '"', sizeof conf->mount.path - 1);
 	for (int i = 0; i < LIMIT_CHECKS; i++) {
-		memset(conf.checks.item[i].name, '"', sizeof conf.checks.item[i].name - 1);
-		conf.checks.item[i].max_age_ms = 10000;
-		conf.checks.item[i].rise = conf.checks.item[i].fall = 1;
+		memset(conf->checks.item[i].name, 'a' + i, sizeof conf->checks.item[i].name - 1);
+		conf->checks.item[i].max_age_ms = 10000;
+		conf->checks.item[i].rise = conf->checks.item[i].fall = 1;
 	}
-	core_init(&core, &conf, 0, 1, &ops, 1000, 1000);
+	core_init(&core, &snapshot, &ops, 1000, 1000);
 	return 0;
 }
 
@@ -104,21 +100,23 @@ static void render(void)
 static void the_worst_fits(void **state)
 {
 	(void)state;
+	memset(snapshot.why, '"', sizeof snapshot.why - 1);
 	for (uint16_t id = FACT_NONE + 1; id < FACT_MAX; id++) {
 		for (unsigned slot = 0; slot < fact_info(id)->slots; slot++) {
-			struct envelope envelope = {
-				.role = (uint16_t)fact_info(id)->owner,
-				.msg = { .type = MSG_FACT,
-				         .id = id,
-				         .slot = (uint16_t)slot,
-				         .value = 1 },
-			};
+			struct msg msg = { .type = HUB_FACT, .id = id, .value = 1 };
+			unsigned taken;
 
-			memset(envelope.msg.text, '"', sizeof envelope.msg.text - 1);
-			memset(envelope.msg.why, '\\', sizeof envelope.msg.why - 1);
-			if (id == FACT_CPU || id == FACT_SKEW || id == FACT_CHECK)
-				envelope.msg.value = INT64_MIN;
-			assert_int_equal(core_take(&core, &envelope, 1500, 1500), 0);
+			memset(msg.text, '"', sizeof msg.text - 1);
+			memset(msg.why, '\\', sizeof msg.why - 1);
+			for (int i = 0; i < HUB_MORE; i++)
+				msg.more[i] = INT64_MIN;
+			if (id == FACT_CPU || id == FACT_SKEW)
+				msg.value = INT64_MIN;
+			if (id == FACT_CHECK)
+				strcpy(msg.text, snapshot.conf.checks.item[slot].name);
+			assert_int_equal(
+			        core_take(&core, fact_info(id)->owner, &msg, 1500, 1500, &taken),
+			        0);
 		}
 	}
 	for (int i = 0; i < LIMIT_TIMELINE; i++) {
@@ -134,17 +132,17 @@ static void the_worst_fits(void **state)
 
 static void it_says_what_is(void **state)
 {
-	struct envelope envelope = {
-		.role = ROLE_CLOUD,
-		.msg = { .type = MSG_FACT, .id = FACT_INSTANCE_ID, .value = 1, .text = "i-0abc" },
-	};
+	struct msg msg = { .type = HUB_FACT, .id = FACT_INSTANCE_ID, .value = 1 };
+	unsigned slot;
 
 	(void)state;
-	core_take(&core, &envelope, 1500, 1500);
+	strcpy(msg.text, "i-0abc");
+	core_take(&core, ROLE_CLOUD, &msg, 1500, 1500, &slot);
 	render();
-	assert_non_null(strstr(page,
-	                       "\"instance-id\":{\"value\":1,\"text\":\"i-0abc\",\"why\":\"\","
-	                       "\"age_ms\":500}"));
+	assert_non_null(strstr(
+	        page,
+	        "\"instance-id\":{\"value\":1,\"more\":[0,0,0,0],\"text\":\"i-0abc\",\"why\":\"\","
+	        "\"age_ms\":500}"));
 	assert_non_null(strstr(page, "\"healthz\":{\"code\":503,\"level\":\"waiting\",\"since\":"
 	                             "\"1970-01-01T00:00:01Z\""));
 	assert_non_null(strstr(page, "\"jobs\":[{\"name\":\"identity\""));

@@ -1,6 +1,6 @@
 /*
- * A stand-in for the core's control socket: a thread that gives each question
- * its answer, in a directory of its own.
+ * A stand-in for the core's hub: a thread that gives each question its answer, in a
+ * directory of its own.
  */
 #ifndef TEST_CTL_FAKE_H
 #define TEST_CTL_FAKE_H
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "hub.h"
 
 enum { FAKE_ANSWERS = 16 };
 
@@ -25,48 +26,36 @@ struct fake {
 	char dir[64], path[96];
 	int listener;
 	pthread_t thread;
-	/* Answers to "status", one a question, the last one for ever. An empty one
+	/* Answers to ASK_STATUS, one a question, the last one for ever. An empty one
 	 * hangs up; NULL never answers. */
 	const char *status[FAKE_ANSWERS];
 	int statuses;
-	const char *reload;
-	atomic_int asked; /* "status" so far */
-	atomic_int reloaded;
-	int signal_at;   /* sends this process SIGINT with that answer, 0 = never */
-	struct ctl ctl;  /* leads here; writes to out and err */
-	char *out, *err; /* what was written, after fake_words */
+	atomic_int asked; /* ASK_STATUS so far */
+	int signal_at;    /* sends this process SIGINT with that answer, 0 = never */
+	struct ctl ctl;   /* leads here; writes to out and err */
+	char *out, *err;  /* what was written, after fake_words */
 	size_t out_len, err_len;
 };
 
-static void fake_answer(struct fake *fake, int fd, const char *question)
+static void fake_answer(struct fake *fake, int fd, const struct msg *question)
 {
 	const char *answer = NULL;
+	int size = 1 << 20;
+	char rest[16];
 
-	if (strcmp(question, "status\n") == 0) {
+	if (question->type == HUB_ASK && question->id == ASK_STATUS) {
 		int i = atomic_fetch_add(&fake->asked, 1);
 
 		if (fake->signal_at == i + 1)
 			kill(getpid(), SIGINT);
 		answer = fake->status[i < fake->statuses ? i : fake->statuses - 1];
-	} else if (strcmp(question, "reload\n") == 0) {
-		atomic_fetch_add(&fake->reloaded, 1);
-		answer = fake->reload;
 	}
-	if (answer == NULL) {
-		char rest[16];
-
-		while (read(fd, rest, sizeof rest) > 0)
-			; /* until the other side gives up */
-		return;
-	}
-	for (size_t len = strlen(answer); len > 0;) {
-		ssize_t n = send(fd, answer, len, MSG_NOSIGNAL);
-
-		if (n <= 0)
-			return;
-		answer += n;
-		len -= (size_t)n;
-	}
+	/* Room for more than an answer may be long. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	if (answer == NULL)
+		(void)!read(fd, rest, sizeof rest); /* until the other side gives up */
+	else if (answer[0] != '\0')
+		send(fd, answer, strlen(answer), MSG_NOSIGNAL);
 }
 
 static void *fake_serve(void *arg)
@@ -75,18 +64,11 @@ static void *fake_serve(void *arg)
 	int fd;
 
 	while ((fd = accept(fake->listener, NULL, NULL)) >= 0) {
-		char question[64];
-		size_t len = 0;
+		struct msg question;
 
-		while (len < sizeof question - 1 && (len == 0 || question[len - 1] != '\n')) {
-			ssize_t n = read(fd, question + len, sizeof question - 1 - len);
-
-			if (n <= 0)
-				break;
-			len += (size_t)n;
-		}
-		question[len] = '\0';
-		fake_answer(fake, fd, question);
+		if (recv(fd, &question, sizeof question, MSG_TRUNC) == (ssize_t)sizeof question &&
+		    hub_valid(&question))
+			fake_answer(fake, fd, &question);
 		close(fd);
 	}
 	return NULL;
@@ -127,7 +109,7 @@ __attribute__((unused)) static void fake_prepare(struct fake *fake)
 	memset(fake, 0, sizeof *fake);
 	snprintf(fake->dir, sizeof fake->dir, "/tmp/wnactl-XXXXXX");
 	assert_non_null(mkdtemp(fake->dir));
-	snprintf(fake->path, sizeof fake->path, "%s/control.sock", fake->dir);
+	snprintf(fake->path, sizeof fake->path, "%s/hub", fake->dir);
 	fake->listener = -1;
 	ctl_init(&fake->ctl);
 	fake->ctl.socket = fake->path;
@@ -152,7 +134,7 @@ __attribute__((unused)) static void fake_start(struct fake *fake, const char *st
 		fake->statuses = 1;
 	}
 	snprintf(address.sun_path, sizeof address.sun_path, "%s", fake->path);
-	fake->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fake->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	assert_true(fake->listener >= 0);
 	assert_int_equal(bind(fake->listener, (struct sockaddr *)&address, sizeof address), 0);
 	assert_int_equal(listen(fake->listener, 8), 0);

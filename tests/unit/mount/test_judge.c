@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "judge.h"
+#include "mount.h"
 
 #define FS   "fs-0123456789abcdef0"
 #define NAME FS ".efs.ap-northeast-2.amazonaws.com"
@@ -19,32 +19,18 @@
 
 static const struct target_place seoul = { .region = "ap-northeast-2", .domain = "amazonaws.com" };
 
-/* What the stub resolver answers; NULL: fails. */
+/* What the name server answers; NULL: that there is no such name. */
 static const char *address;
-static unsigned asked;
+static bool unasked; /* nothing yet */
+static bool proved;
 static int64_t idle_ms; /* 0: unfinished files are not finished */
-
-static int resolve_stub(void *arg, const char *host, struct net_addr *ret, size_t max,
-                        size_t *ret_count, char *ret_why, size_t why_size)
-{
-	(void)arg;
-	asked++;
-	assert_true(max >= 2);
-	assert_string_equal(host, NAME);
-	if (!address) {
-		snprintf(ret_why, why_size, "Name or service not known");
-		return -2;
-	}
-	assert_true(net_addr_parse("10.99.99.99", &ret[0]));
-	assert_true(net_addr_parse(address, &ret[1]));
-	*ret_count = 2;
-	return 0;
-}
 
 static struct finding judged(const struct conf_mount *conf, const struct target_place *place,
                              const char *line, const char *state_dir)
 {
-	struct judge_env env = { .resolve = resolve_stub,
+	struct probe_answer names = { .why = "Name or service not known" };
+	struct judge_env env = { .names = unasked ? NULL : &names,
+		                 .proved = proved,
 		                 .state_dir = state_dir,
 		                 .idle_ms = idle_ms,
 		                 .wall_ms = INT64_MAX / 2 };
@@ -53,6 +39,11 @@ static struct finding judged(const struct conf_mount *conf, const struct target_
 	struct target target;
 
 	assert_true(mountinfo_parse_line(line, strlen(line), &there));
+	if (address) {
+		names.count = 2;
+		assert_true(net_addr_parse("10.99.99.99", &names.address[0]));
+		assert_true(net_addr_parse(address, &names.address[1]));
+	}
 	env.mountinfo = line;
 	env.mountinfo_len = strlen(line);
 	target_make(conf, place, true, &target);
@@ -85,6 +76,7 @@ static void plain_by_export_and_address(void **state)
 	finding = judged(&plain, &seoul, LINE("nfs4", NAME ":/", NFS "10.16.4.9"), "/x");
 	assert_int_equal(finding.state, MOUNT_WRONG);
 	assert_non_null(strstr(finding.why, "mounted from 10.16.4.9, but"));
+	assert_true(finding.names); /* the name may lead elsewhere by now */
 	finding = judged(&plain, &seoul, LINE("nfs4", NAME ":/other", NFS "10.16.3.7"), "/x");
 	assert_int_equal(finding.state, MOUNT_WRONG);
 	assert_non_null(strstr(finding.why, "the export /other"));
@@ -120,15 +112,28 @@ static void unproven_is_not_wrong(void **state)
 	address = NULL;
 	finding = judged(&plain, &seoul, LINE("nfs4", NAME ":/", NFS "10.16.3.7"), "/x");
 	assert_int_equal(finding.state, MOUNT_UNVERIFIED);
-	assert_non_null(strstr(finding.why, "does not resolve: Name or service not known"));
-	asked = 0;
+	assert_non_null(strstr(finding.why, NAME " does not resolve: Name or service not known"));
+	assert_true(finding.names);
+	unasked = true;
+	finding = judged(&plain, &seoul, LINE("nfs4", NAME ":/", NFS "10.16.3.7"), "/x");
+	assert_int_equal(finding.state, MOUNT_UNVERIFIED);
+	assert_string_equal(finding.why, "no answer from DNS for " NAME);
+	assert_true(finding.names);
 	finding = judged(&plain, &nowhere, LINE("nfs4", NAME ":/", NFS "10.16.3.7"), "/x");
 	assert_int_equal(finding.state, MOUNT_UNVERIFIED);
-	assert_string_equal(finding.why, "waiting for the region");
+	assert_string_equal(finding.why, "the region is not known yet");
+	assert_false(finding.names);
 	/* What is wrong anyway needs no name to resolve. */
 	finding = judged(&plain, &nowhere, LINE("tmpfs", "tmpfs", "rw"), "/x");
 	assert_int_equal(finding.state, MOUNT_WRONG);
-	assert_int_equal(asked, 0);
+	assert_false(finding.names);
+	/* Nor does what was right before: a name server that is down later makes nothing worse. */
+	proved = true;
+	finding = judged(&plain, &nowhere, LINE("nfs4", NAME ":/", NFS "10.16.3.7"), "/x");
+	assert_int_equal(finding.state, MOUNT_RIGHT);
+	finding = judged(&plain, &seoul, LINE("nfs4", NAME ":/other", NFS "10.16.3.7"), "/x");
+	assert_int_equal(finding.state, MOUNT_WRONG);
+	proved = unasked = false;
 }
 
 #define TUNNEL LINE("nfs4", "127.0.0.1:/", NFS "127.0.0.1,port=20049")

@@ -1,5 +1,6 @@
 /*
- * The bare directory: made; and a mount by libmount over it. In a mount namespace of its own; as root, else skipped.
+ * The directory that is mounted upon: made, found again, and mounts put upon it. In a mount
+ * namespace of its own; as root, else skipped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,20 +18,22 @@
 
 #include <cmocka.h>
 
-#include "attach.h"
-#include "place.h"
+#include "fact.h"
+#include "mount.h"
+#include "mountinfo.h"
 
 static char dir[] = "/tmp/wna-place.XXXXXX";
+static char why[LIMIT_FACT_WHY];
+static struct place place;
 
 static int setup(void **state)
 {
 	(void)state;
+	umask(022);
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -1;
-	if (!mkdtemp(dir) || mount("tmpfs", dir, "tmpfs", 0, NULL) < 0)
-		return -1;
-	return 0;
+	return mkdtemp(dir) && mount("tmpfs", dir, "tmpfs", 0, "mode=755") == 0 ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -48,78 +51,125 @@ static char *at(const char *name)
 	return path;
 }
 
+static int make(const char *name)
+{
+	int rc = place_make(at(name), &place, why, sizeof why);
+
+	if (rc == 0)
+		place_close(&place);
+	return rc;
+}
+
 static void makes_the_way(void **state)
 {
-	char why[LIMIT_FACT_WHY] = "";
 	struct stat st;
 
 	(void)state;
-	umask(022);
-	assert_int_equal(place_make(at("a/b//c/"), why, sizeof why), 0);
+	assert_int_equal(make("a/b/c"), 0);
 	assert_int_equal(stat(at("a/b/c"), &st), 0);
 	assert_true(S_ISDIR(st.st_mode));
 	assert_int_equal(st.st_mode & 07777, 0755);
-	assert_int_equal(place_make(at("a/b/c"), why, sizeof why), 0);
+	assert_int_equal(make("a/b/c"), 0);
+	/* The directory itself may be anybody's. */
+	assert_int_equal(chown(at("a/b/c"), 33, 33), 0);
+	assert_int_equal(make("a/b/c"), 0);
 }
 
 static void follows_no_link(void **state)
 {
-	char why[LIMIT_FACT_WHY] = "";
-
 	(void)state;
 	assert_int_equal(mkdir(at("real"), 0755), 0);
 	assert_int_equal(symlink("real", at("link")), 0);
-	assert_int_equal(place_make(at("link/efs"), why, sizeof why), -ELOOP);
-	assert_non_null(strstr(why, "a symbolic link is on the way"));
-	assert_int_equal(place_make(at("link"), why, sizeof why), -ELOOP);
+	assert_int_equal(make("link/efs"), -ELOOP);
+	assert_non_null(strstr(why, "symbolic link"));
+	assert_int_equal(make("link"), -ELOOP);
 	assert_int_equal(access(at("real/efs"), F_OK), -1);
-	assert_int_equal(place_make(at("real/efs"), why, sizeof why), 0);
+	assert_int_equal(make("real/efs"), 0);
 }
 
 static void refuses_what_is_no_directory(void **state)
 {
-	char why[LIMIT_FACT_WHY] = "";
 	int fd = open(at("file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
 
 	(void)state;
 	assert_true(fd >= 0);
 	close(fd);
-	assert_int_equal(place_make(at("file"), why, sizeof why), -ENOTDIR);
-	assert_int_equal(place_make(at("file/efs"), why, sizeof why), -ENOTDIR);
+	assert_int_equal(make("file"), -ENOTDIR);
+	assert_int_equal(make("file/efs"), -ENOTDIR);
 }
 
-static unsigned heard;
-
-static void hear(void *arg, const char *line)
+static void refuses_what_others_may_change(void **state)
 {
-	(void)arg;
-	(void)line;
-	heard++;
+	(void)state;
+	assert_int_equal(make("www/html/efs"), 0);
+	assert_int_equal(chmod(at("www"), 02775), 0);
+	assert_int_equal(make("www/html/efs"), -EPERM);
+	assert_non_null(strstr(why, "/www is of user root, group root, mode 2775"));
+	assert_int_equal(chmod(at("www"), 0755), 0);
+	assert_int_equal(make("www/html/efs"), 0);
 }
 
-static void libmount_mounts(void **state)
+/* The path may have been led elsewhere after the check, and back. */
+static void knows_whether_it_still_is(void **state)
 {
-	struct target target = { .type = "tmpfs", .source = "shared", .options = "size=64k" };
-	struct attach attached;
-	struct mountinfo there;
-	char *text, why[LIMIT_FACT_WHY];
-	size_t len;
+	char from[LIMIT_PATH];
 
 	(void)state;
-	assert_int_equal(place_make(at("m"), why, sizeof why), 0);
-	assert_int_equal(attach(&target, at("m"), hear, NULL, &attached), 0);
-	assert_int_equal(attached.status, 0);
-	assert_int_equal(mountinfo_read("/proc/self/mountinfo", &text, &len), 0);
-	assert_int_equal(mountinfo_topmost(text, len, at("m"), &there), 1);
-	assert_string_equal(there.source, "shared");
-	free(text);
-	assert_int_equal(umount(at("m")), 0);
+	assert_int_equal(place_make(at("p/q/efs"), &place, why, sizeof why), 0);
+	assert_true(place_is_still(&place, at("p/q/efs")));
+	snprintf(from, sizeof from, "%s", at("p/q"));
+	assert_int_equal(rename(from, at("p/was")), 0);
+	assert_false(place_is_still(&place, at("p/q/efs")));
+	assert_int_equal(mkdir(at("p/q"), 0755), 0);
+	assert_int_equal(mkdir(at("p/q/efs"), 0755), 0);
+	assert_false(place_is_still(&place, at("p/q/efs")));
+	assert_int_equal(rmdir(at("p/q/efs")), 0);
+	assert_int_equal(rmdir(at("p/q")), 0);
+	snprintf(from, sizeof from, "%s", at("p/was"));
+	assert_int_equal(rename(from, at("p/q")), 0);
+	assert_true(place_is_still(&place, at("p/q/efs")));
+	assert_int_equal(rmdir(at("p/q/efs")), 0);
+	assert_int_equal(symlink("/etc", at("p/q/efs")), 0);
+	assert_false(place_is_still(&place, at("p/q/efs")));
+	place_close(&place);
+}
 
-	strcpy(target.type, "no-such-type");
-	assert_int_equal(attach(&target, at("m"), hear, NULL, &attached), 0);
-	assert_int_not_equal(attached.status, 0);
-	assert_non_null(strstr(attached.said, "no-such-type"));
-	assert_true(heard > 0);
+static int topmost(const char *name, struct mountinfo *ret)
+{
+	char *text;
+	size_t len;
+	int rc;
+
+	assert_int_equal(mountinfo_read("/proc/self/mountinfo", &text, &len), 0);
+	rc = mountinfo_topmost(text, len, at(name), ret);
+	free(text);
+	return rc;
+}
+
+static void takes_and_attaches(void **state)
+{
+	struct mountinfo there;
+	int tree;
+
+	(void)state;
+	assert_int_equal(mkdir(at("stage"), 0755), 0);
+	assert_int_equal(mount("shared", at("stage"), "tmpfs", 0, NULL), 0);
+	assert_int_equal(place_make(at("m"), &place, why, sizeof why), 0);
+	tree = place_take(at("stage"));
+	assert_true(tree >= 0);
+	assert_int_equal(place_attach(&place, tree), 0);
+	close(tree);
+	assert_int_equal(topmost("m", &there), 1);
+	assert_string_equal(there.source, "shared");
+	/* What has been mounted there meanwhile is not covered. */
+	tree = place_take(at("stage"));
+	assert_int_equal(place_attach(&place, tree), -EBUSY);
+	assert_int_equal(umount(at("m")), 0);
+	assert_int_equal(place_attach(&place, tree), 0);
+	close(tree);
+	assert_int_equal(umount(at("m")), 0);
+	place_close(&place);
+	assert_int_equal(umount(at("stage")), 0);
 }
 
 int main(void)
@@ -128,7 +178,9 @@ int main(void)
 		cmocka_unit_test(makes_the_way),
 		cmocka_unit_test(follows_no_link),
 		cmocka_unit_test(refuses_what_is_no_directory),
-		cmocka_unit_test(libmount_mounts),
+		cmocka_unit_test(refuses_what_others_may_change),
+		cmocka_unit_test(knows_whether_it_still_is),
+		cmocka_unit_test(takes_and_attaches),
 	};
 
 	if (geteuid() != 0) {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "target.h"
+#include "mount.h"
 
 #define FS "fs-0123456789abcdef0"
 
@@ -49,6 +49,25 @@ static void plain_has_awss_options(void **state)
 	assert_string_equal(target.source, FS ".efs.ap-northeast-2.amazonaws.com:/web");
 }
 
+/* A configured region never takes the suffix of another one. */
+static void configured_places_win(void **state)
+{
+	const struct target_place beijing = { .region = "cn-north-1",
+		                              .domain = "amazonaws.com.cn" };
+	struct conf_mount conf = efs_conf("nfs4");
+	struct target target;
+
+	(void)state;
+	target_make(&conf, &beijing, true, &target);
+	assert_string_equal(target.host, FS ".efs.cn-north-1.amazonaws.com.cn");
+	strcpy(conf.region, "eu-west-1");
+	target_make(&conf, &beijing, true, &target);
+	assert_string_equal(target.host, FS ".efs.eu-west-1.amazonaws.com");
+	strcpy(conf.domain, "internal.example");
+	target_make(&conf, &beijing, true, &target);
+	assert_string_equal(target.host, FS ".efs.eu-west-1.internal.example");
+}
+
 static void plain_waits_for_the_region(void **state)
 {
 	struct conf_mount conf = efs_conf("nfs4");
@@ -56,7 +75,7 @@ static void plain_waits_for_the_region(void **state)
 
 	(void)state;
 	target_make(&conf, &nowhere, true, &target);
-	assert_string_equal(target.blocked, "waiting for the region");
+	assert_string_equal(target.blocked, "the region is not known yet");
 	assert_string_equal(target.host, "");
 	/* A configured source needs none. */
 	strcpy(conf.source, "10.16.3.7:/web");
@@ -198,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_has_awss_options),
+		cmocka_unit_test(configured_places_win),
 		cmocka_unit_test(plain_waits_for_the_region),
 		cmocka_unit_test(domain_follows_the_partition),
 		cmocka_unit_test(efs_speaks_the_helpers_words),

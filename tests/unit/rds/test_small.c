@@ -5,9 +5,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,21 +17,27 @@
 #include "secret.h"
 #include "session.h"
 
-static int file_with(const void *data, size_t len)
-{
-	int fd = memfd_create("secret", MFD_CLOEXEC);
+static char path[64];
 
+static void write_file(const void *data, size_t len)
+{
+	int fd;
+
+	snprintf(path, sizeof path, "/tmp/wna-secret-%d", (int)getpid());
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, data, len), (ssize_t)len);
-	return fd;
+	close(fd);
 }
 
 static int read_from(const void *data, size_t len, char *ret, size_t size)
 {
-	int fd = file_with(data, len);
-	int rc = secret_read(fd, ret, size);
+	int rc;
 
-	close(fd);
+	write_file(data, len);
+	rc = secret_read(path, ret, size);
+	unlink(path);
 	return rc;
 }
 
@@ -61,28 +68,39 @@ static void refused(void **state)
 	assert_int_equal(read_from("0123456789abcdef", 16, text, sizeof text), -EMSGSIZE);
 	assert_memory_equal(text, wiped, sizeof text);
 	assert_int_equal(read_from("0123456789abcde", 15, text, sizeof text), 0);
-	assert_int_equal(secret_read(-1, text, sizeof text), -EBADF);
-	assert_string_equal(secret_explain(-EBADF), "no password file was handed over");
+	assert_int_equal(secret_read("/nowhere/password", text, sizeof text), -ENOENT);
+	assert_string_equal(secret_explain(-ENOENT), "there is no password file");
+	write_file("s3cret", 6);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(secret_read(path, text, sizeof text), -EPERM);
+	assert_int_equal(chmod(path, 0660), 0);
+	assert_int_equal(secret_read(path, text, sizeof text), -EPERM);
+	unlink(path);
+	assert_int_equal(symlink("/etc/hostname", path), 0);
+	assert_int_equal(secret_read(path, text, sizeof text), -ELOOP);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(secret_read(path, text, sizeof text), -EINVAL);
+	unlink(path);
 }
 
-/* A second read starts at the beginning again and sees what was written since. */
+/* A file that was edited, or replaced, is another one. */
 static void read_twice(void **state)
 {
 	char text[16], one[SECRET_ID], two[SECRET_ID];
-	int fd = file_with("first\n", 6);
 
 	(void)state;
-	assert_int_equal(secret_read(fd, text, sizeof text), 0);
-	assert_int_equal(secret_read(fd, text, sizeof text), 0);
+	write_file("first\n", 6);
+	assert_int_equal(secret_read(path, text, sizeof text), 0);
 	assert_string_equal(text, "first");
-	secret_identify(fd, one, sizeof one);
-	assert_int_equal(pwrite(fd, "other word\n", 11, 0), 11);
-	secret_identify(fd, two, sizeof two);
+	secret_identify(path, one, sizeof one);
+	write_file("other word\n", 11);
+	secret_identify(path, two, sizeof two);
 	assert_string_not_equal(one, two);
-	assert_int_equal(secret_read(fd, text, sizeof text), 0);
+	assert_int_equal(secret_read(path, text, sizeof text), 0);
 	assert_string_equal(text, "other word");
-	close(fd);
-	secret_identify(fd, one, sizeof one);
+	unlink(path);
+	secret_identify(path, one, sizeof one);
 	assert_string_equal(one, "");
 }
 

@@ -1,11 +1,10 @@
-# Plain NFSv4.1, the two workers by themselves.
+# Plain NFSv4.1, the keeper and its probe, with the core that shows what they say.
 # shellcheck shell=bash disable=SC2154,SC2086
 
 plain_mount() {
 	plain
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
-	expect "a fact with the mount's id" [ "$(value mount-id)" = "$(top_id)" ]
 	look
 	expect "source by name" [ "$TOP_SOURCE" = "$NAME:/" ]
 	local option options=,$TOP_OPTIONS,
@@ -24,15 +23,16 @@ guard_before_mount() {
 	chattr -i $EFS
 	rmdir $EFS
 	plain "source=10.99.0.77:/" "options=retry=0,soft,timeo=1,retrans=1"
-	worker -t 500 wna-mount # nobody has that address: the directory is ready, not mounted
-	mount_is $MISSING
-	expect "guard reported" [ "$(value mount-guard)" = 1 ]
+	keeper # nobody has that address: the directory is ready, not mounted
+	mount_is $ABSENT
+	within 10 "no guard reported" guard_is 1
 	refuse "root could write into the bare directory" touch $EFS/written
 	expect "the parent may still be written" touch /var/www/html/beside
 	plain
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	expect "root may write into the mount over it" touch $EFS/written
+	services_kill
 	umount $EFS
 	refuse "root could write into the bare directory after umount" touch $EFS/written
 }
@@ -41,14 +41,14 @@ scenario guard-before-mount
 guard_off() {
 	chattr -i $EFS
 	plain guard=no
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
-	expect "no guard, and why" [ "$(value mount-guard)/$(why mount-guard)" = \
-		"0/switched off by mount.guard" ]
+	within 10 "no guard, and why" guard_is 0 "^switched off by mount.guard$"
 	# Beneath a mount that is already there (say, from fstab) it is set as well.
 	plain
-	worker wna-mount
-	expect "guard beneath the mount" [ "$(value mount-guard)" = 1 ]
+	keeper
+	within 10 "no guard beneath the mount" guard_is 1
+	services_kill
 	umount $EFS
 	refuse "root could write into the bare directory" touch $EFS/written
 }
@@ -56,7 +56,7 @@ scenario guard-off
 
 two_writers() {
 	plain
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	ip netns exec node2 unshare -u bash -c "
 		hostname node2
@@ -78,19 +78,18 @@ scenario two-writers
 
 adopt() {
 	plain
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	local id
 	id=$(top_id)
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
-	expect "same mount" [ "$(top_id)/$(value mount-id)" = "$id/$id" ]
-	expect "mounted once" [ "$(count_mounts)" = 1 ]
+	expect "same mount, once" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
 	umount $EFS
-	worker wna-mount
+	within 10 "no new mount after it was lost" mounted_once
 	mount_is $RIGHT
-	expect "a new mount after it was lost" [ "$(top_id)" = "$(value mount-id)" ]
 }
+mounted_once() { [ "$(count_mounts)" = 1 ]; }
 scenario adopt
 
 wrong_refused() {
@@ -99,22 +98,24 @@ wrong_refused() {
 	mkdir -p $EFS
 	mount -t tmpfs tmpfs $EFS
 	id=$(top_id)
-	worker wna-mount
+	keeper
 	mount_is $WRONG "tmpfs is mounted there, expected nfs4"
 	expect "tmpfs neither covered nor removed" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
-	expect "no id of a right mount" [ "$(value mount-id)" = 0 ]
+	services_kill
 	umount $EFS
 
 	mount -t nfs4 -o nfsvers=4.1 other.example:/ $EFS
 	id=$(top_id)
-	worker wna-mount
+	keeper
 	mount_is $WRONG "mounted from $OTHER, but $NAME is $SERVER"
 	expect "the other server's export not covered" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
+	services_kill
 	umount $EFS
 
 	mount -t nfs4 -o nfsvers=4.1 $NAME:/other $EFS
-	worker wna-mount
+	keeper
 	mount_is $WRONG "the export /other is mounted there, configured is /"
+	services_kill
 	umount $EFS
 
 	mount -t nfs4 -o nfsvers=4.1,rsize=1048576 $SERVER:/ $EFS # somebody else's, yet the right one
@@ -122,60 +123,59 @@ wrong_refused() {
 	look
 	local ahead=/sys/class/bdi/$TOP_DEVICE/read_ahead_kb
 	echo 128 > "$ahead"
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
-	expect "adopted as it is" [ "$(value mount-id)/$(top_id)/$(count_mounts)" = "$id/$id/1" ]
+	expect "adopted as it is" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
 	expect "with the read-ahead it needs" [ "$(< "$ahead")" = 15360 ]
 	echo 4096 > "$ahead"
-	worker wna-mount
+	keeper
+	mount_is $RIGHT
 	expect "what somebody has tuned stays" [ "$(< "$ahead")" = 4096 ]
 }
 scenario wrong-refused
 
 hidden_refused() {
 	plain
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
+	sign_comes yes
 	mount -t tmpfs tmpfs /var/www/html
 	mkdir $EFS # what a web server would serve now
-	worker wna-mount
 	mount_is $WRONG "hidden by tmpfs, which is mounted on /var/www/html"
-	worker wna-probe
-	refuse "the probe takes it for the same mount" [ "$(value probe-id)" = "$(top_id)" ]
+	keeper
+	mount_is $WRONG "hidden by tmpfs, which is mounted on /var/www/html"
+	refuse "the probe takes it for the same mount" sign_is yes
 	umount /var/www/html
-	worker wna-mount
 	mount_is $RIGHT
-	worker wna-probe
-	expect "the same mount again" [ "$(value probe-id)" = "$(top_id)" ]
+	sign_comes yes
 }
 scenario hidden-refused
 
 unverified() {
 	plain
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
+	services_kill
 	sed "/$NAME/d" /etc/hosts > /run/hosts
 	mount --bind /run/hosts /etc/hosts
-	worker wna-mount
-	umount /etc/hosts
+	keeper
 	mount_is $UNVERIFIED "$NAME does not resolve"
-	worker wna-mount
+	umount /etc/hosts
 	mount_is $RIGHT
 }
 scenario unverified
 
 region_from_facts() {
 	conf type=nfs4 tls=no file_system=$FS
-	mkdir -p /run/web-node-agent/cloud
-	rm -f /run/web-node-agent/cloud/facts.env
-	worker wna-mount
-	mount_is $MISSING "waiting for the region"
-	printf 'WNA_REGION=../../etc\n' > /run/web-node-agent/cloud/facts.env
-	worker wna-mount
-	mount_is $MISSING "waiting for the region"
-	printf 'WNA_REGION=ap-northeast-2\nWNA_DOMAIN=amazonaws.com\n' \
-		> /run/web-node-agent/cloud/facts.env
-	worker wna-mount
+	trap 'metadata_region ap-northeast-2' EXIT
+	metadata_region ../../etc
+	agent_start core cloud mount
+	mount_is $ABSENT "the region is not known yet"
+	within 20 "the metadata is not read" fact_is instance-type 1
+	expect "still waiting" fact_says mount "the region is not known yet"
+	metadata_region ap-northeast-2
+	services_kill
+	agent_start core cloud mount
 	mount_is $RIGHT
 }
 scenario region-from-facts
@@ -184,44 +184,49 @@ symlink_refused() {
 	plain path=/var/www/link/efs
 	mkdir -p /run/elsewhere
 	ln -sfn /run/elsewhere /var/www/link
-	worker wna-mount
+	keeper
+	mount_is $ABSENT "/var/www/link is or is below a symbolic link"
+	services_kill # without the link it would mount
 	rm /var/www/link
-	mount_is $MISSING "a symbolic link is on the way"
 	refuse "something was made behind the link" [ -e /run/elsewhere/efs ]
 }
 scenario symlink-refused
 
+job_mount() { # LEVEL PATTERN: the verdict's word about the mount, and its reason
+	get /status &&
+		[[ $BODY =~ \"name\":\"mount\",\"level\":\"$1\",[^}]*\"why\":\"$2 ]]
+}
+silent() { job_mount degraded "no answer for more than"; }
+answering() { job_mount ok ""; }
+
 probe_silence() {
 	plain
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
-	worker wna-probe
-	expect "the server answers" [ "$(value probe)" -gt 0 ]
-	expect "of this mount" [ "$(value probe-id)" = "$(top_id)" ]
+	sign_comes yes
 	stat $EFS > /dev/null
+	local id
+	id=$(top_id)
 	silence
 	timeout -s KILL 2 stat $EFS > /dev/null || die "stat was expected to come from the cache"
-	worker -t 1000 wna-probe
-	expect "the id is told before the question" [ "$(value probe-id)" = "$(top_id)" ]
-	expect "statfs has no answer" [ -z "$(value probe)" ]
-	expect "the probe could be ended" grep -q '^signal' /run/facts
+	within 10 "statfs has an answer" silent
 	# Nothing here may wait for the server either.
-	worker -t 3000 wna-mount
+	expect "still told right" fact_is mount $RIGHT
+	keeper
 	mount_is $RIGHT
+	within 10 "statfs has an answer" silent
+	expect "one probe at most" [ "$(pgrep -cx wna-probe)" -le 1 ]
 	unsilence
-	worker -t 20000 wna-probe
-	expect "the server answers again" [ "$(value probe)" -gt 0 ]
-	umount $EFS
-	worker wna-probe
-	expect "nothing mounted" [ "$(value probe-id)/$(value probe)" = 0/-19 ]
+	within 20 "the server does not answer again" answering
+	expect "the same mount" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
 }
 scenario probe-silence
 
 # probe_with FILE EXPECTED: a probe that reads it as well.
 probe_with() {
 	plain "probe_file=$1"
-	worker -t 5000 wna-probe
-	expect "probe of $1 gives $(value probe), not $2: $(why probe)" [ "$(value probe)" "${@:2}" ]
+	keeper
+	within 10 "probe of $1 does not give $2" sign_is "$2"
 }
 
 probe_file() {
@@ -229,29 +234,24 @@ probe_file() {
 	echo yes > /srv/srv/probe/alive
 	ln -s /etc/passwd /srv/srv/probe/link
 	mkfifo /srv/srv/probe/fifo
-	plain
-	worker wna-mount
-	mount_is $RIGHT
-	probe_with probe/alive -gt 0
-	probe_with probe/missing = -2
-	probe_with probe/link = -40
-	probe_with probe/fifo = -40 # so NFS calls whatever is no regular file
-	probe_with probe/folder = -22
+	probe_with probe/alive yes
+	probe_with probe/missing -2
+	probe_with probe/link -40
+	probe_with probe/fifo -40 # so NFS calls whatever is no regular file
+	probe_with probe/folder -22
 	rm -rf /srv/srv/probe
 }
 scenario probe-file
 
 stale() {
 	plain export=/data
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
-	worker wna-probe
-	expect "the server answers" [ "$(value probe)" -gt 0 ]
+	sign_comes yes
 	rmdir /srv/srv/data
 	mkdir /srv/srv/hole /srv/srv/data # the export made anew: another inode
-	worker wna-probe
-	expect "stale, $(value probe)" [ "$(value probe)" = -116 ]
-	[[ $(why probe) == *"stale file handle"* ]] || die "not why: $(why probe)"
+	sign_comes -116
+	expect "and why" fact_says mount "stale file handle"
 	rmdir /srv/srv/hole
 }
 scenario stale
@@ -259,35 +259,38 @@ scenario stale
 other_types() {
 	# What libmount knows needs no branch: the type, and the type then expected.
 	conf type=tmpfs source=shared "options=size=1m"
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	look
 	expect "a tmpfs" [ "$TOP_TYPE/$TOP_SOURCE" = tmpfs/shared ]
 	conf type=tmpfs source=else
-	worker wna-mount
+	keeper
 	mount_is $WRONG "shared is mounted there, configured is else"
+	services_kill
 	umount $EFS
 
 	mkdir -p /srv/bound/a /srv/bound/b
 	conf type=none source=/srv/bound/a options=bind
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	conf type=none source=/srv/bound/b options=bind
-	worker wna-mount
+	keeper
 	mount_is $WRONG
+	services_kill
 	umount $EFS
 
 	truncate -s 4M /run/image
 	mkfs.ext4 -q /run/image
 	conf type=ext4 source=/run/image options=loop
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
+	services_kill
 	umount $EFS
 
 	conf type=xyzzy source=none
-	worker wna-mount
-	mount_is $MISSING "xyzzy"
+	keeper
+	mount_is $ABSENT "xyzzy"
 }
 scenario other-types

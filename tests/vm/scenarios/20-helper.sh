@@ -42,7 +42,7 @@ state_file() { compgen -G "/run/efs/$FS.var.www.html.efs.*[0-9]"; }
 tunnel_mount() {
 	helper
 	efs region=ap-northeast-2
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	expect "the helper's words" grep -qx "$FS:/ $EFS .*tls.*" /run/standin/calls
 	look
@@ -54,54 +54,51 @@ tunnel_mount() {
 	expect "by nothing else" [ -z "$(ss -Htn state established "dst = $SERVER and dport = :2049")" ]
 	local id pid
 	id=$(top_id) pid=$(tunnel_pids)
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
-	expect "adopted" [ "$(value mount-id)/$(top_id)/$(tunnel_pids)" = "$id/$id/$pid" ]
-	worker wna-probe
-	expect "the server answers" [ "$(value probe)" -gt 0 ]
+	expect "adopted" [ "$(top_id)/$(count_mounts)/$(tunnel_pids)" = "$id/1/$pid" ]
+	sign_comes yes
 	silence
-	worker -t 1500 wna-probe
-	expect "a proxy that takes connections proves nothing" [ -z "$(value probe)" ]
+	within 10 "a proxy that takes connections proves something" silent
 	unsilence
-	worker -t 20000 wna-probe
-	expect "the server answers again" [ "$(value probe)" -gt 0 ]
+	within 20 "the server does not answer again" answering
 }
 scenario tunnel-mount
 
 tunnel_proof() {
 	helper
 	efs
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	local file
 	file=$(state_file)
 	mv "$file" /run/saved
-	worker wna-mount
+	keeper
 	mount_is $WRONG "no state file for $FS here by port"
 	mv /run/saved "$(dirname "$file")/~$(basename "$file")"
-	worker wna-mount
+	keeper
 	mount_is $UNVERIFIED "has not finished"
 	# Its helper cannot be at work any more: what it left undone is done.
 	touch -d '2 minutes ago' /run/efs/~*
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	expect "the state file is finished" [ -e "$file" ]
 	chmod o+w "$file"
-	worker wna-mount
+	keeper
 	mount_is $WRONG "others may write it"
 	chmod o-w "$file"
 	sed -i.bak 's/stunnel"/efs-proxy"/' "$file"
-	worker wna-mount
+	keeper
 	mount_is $WRONG "without TLS"
 	mv "$file.bak" "$file"
 	efs access_point=fsap-0123456789abcdef0
-	worker wna-mount
+	keeper
 	mount_is $WRONG "access point none, configured is fsap-0123456789abcdef0"
 	conf type=efs tls=yes file_system=fs-0fedcba9876543210
-	worker wna-mount
+	keeper
 	mount_is $WRONG "no state file for fs-0fedcba9876543210"
 	efs
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	expect "mounted once" [ "$(count_mounts)" = 1 ]
 }
@@ -111,15 +108,15 @@ tunnel_wrong_ca() {
 	helper
 	echo "$wna_vm/certificates/other-ca.pem" > /run/standin/ca
 	echo 2 > /run/standin/patience
-	efs
-	worker wna-mount
-	mount_is $MISSING "timeout after 2 sec"
+	efs retry_min=1m retry_max=1m # one attempt
+	keeper
+	mount_is $ABSENT "timeout after 2 sec"
 	expect "the certificate was refused" grep -qi 'certificate verify failed\|CERT: Pre-verification error' \
 		/run/standin/stunnel.log
 	expect "nothing mounted" [ "$(count_mounts)" = 0 ]
 	tunnels_stop
 	helper
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 }
 scenario tunnel-wrong-ca
@@ -127,8 +124,8 @@ scenario tunnel-wrong-ca
 helper_options() {
 	helper denied
 	efs iam=yes access_point=fsap-0123456789abcdef0 options=az=ap-northeast-2a region=ap-northeast-2
-	worker wna-mount
-	mount_is $MISSING "^mount.nfs4: access denied by server while mounting 127.0.0.1:/$"
+	keeper
+	mount_is $ABSENT "^mount.nfs4: access denied by server while mounting 127.0.0.1:/$"
 	for option in tls iam accesspoint=fsap-0123456789abcdef0 region=ap-northeast-2 \
 		az=ap-northeast-2a; do
 		expect "option $option in $(cat /run/standin/calls)" \
@@ -140,35 +137,36 @@ scenario helper-options
 helper_reasons() {
 	helper no-network
 	efs
-	worker wna-mount
-	mount_is $MISSING "reported as success, but nothing is mounted: .*network was not yet"
+	keeper
+	mount_is $ABSENT "reported as success, but nothing is mounted: .*network was not yet"
 	helper rude
-	worker wna-mount
-	mount_is $MISSING '^bad \?\[31mred\?\[0m text$'
+	keeper
+	mount_is $ABSENT '^bad \?\[31mred\?\[0m text$'
 	helper hang
-	worker -t 1500 wna-mount
-	mount_is $MISSING "ended by wnad; its limit is 1 min 0 s: Mount attempt 1/3 failed"
-	expect "left on TERM by itself" grep -qx 'exit 0' /run/facts
-	refuse "the helper's processes are left" pgrep -f /sbin/mount.efs
+	efs timeout=1500ms retry_min=1m retry_max=1m
+	keeper
+	# By INT, and by TERM what ignores that, as a shell's children in the background do.
+	mount_is $ABSENT "ended, since its limit is 1.5 s: Mount attempt 1/3 failed"
+	refuse "the helper's processes are left" pgrep -f '/sbin/mount.efs|sleep 60'
 }
 scenario helper-reasons
 
 auto_type() {
 	conf type=auto tls=yes file_system=$FS region=ap-northeast-2
-	worker wna-mount
-	mount_is $MISSING "tls is configured, which needs amazon-efs-utils"
+	keeper
+	mount_is $ABSENT "tls is configured, which needs amazon-efs-utils"
 	expect "no plain mount instead" [ "$(count_mounts)" = 0 ]
 	conf type=auto tls=no file_system=$FS region=ap-northeast-2
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	expect "plain NFS" [ "$(top_source)" = "$NAME:/" ]
 	# With the helper there and TLS demanded, what is mounted is not it.
 	helper
 	conf type=auto tls=yes file_system=$FS region=ap-northeast-2
-	worker wna-mount
+	keeper
 	mount_is $WRONG "not through efs-utils"
 	umount $EFS
-	worker wna-mount
+	keeper
 	mount_is $RIGHT
 	expect "by the helper" [ "$(top_source)" = 127.0.0.1:/ ]
 }

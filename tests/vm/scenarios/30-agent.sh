@@ -1,75 +1,9 @@
-# The whole agent: wnad, its core and its workers.
+# The whole agent: core, cloud and keeper.
 # shellcheck shell=bash disable=SC2154,SC2086
 
-# The node's metadata, so that /readyz has nothing but the mount to complain of:
-# the lab's stand-in, at the true address, which leads nowhere in this machine.
-metadata_start() {
-	ip addr add 169.254.169.254/32 dev lo
-	export PYTHONPATH=$wna_here/.. PYTHONDONTWRITEBYTECODE=1
-	python3 -m parts.imds_server /run/imds.sock 169.254.169.254 > $OUT/imds.log 2>&1 &
-	python3 - << 'END'
-from pathlib import Path
-from parts import control, imds
-control.ask(Path("/run/imds.sock"), {
-    "op": "set", "values": imds.instance(1, "10.99.0.1", "ap-northeast-2a")})
-END
-}
-metadata_start
-
-agent_start() {
-	setsid /usr/sbin/wnad < /dev/null >> $OUT/wnad.log 2>&1 &
-	echo $! > /run/wnad.pid
-}
-
-agent_pids() { # of all our processes, by what they execute
-	local proc exe
-	for proc in /proc/[0-9]*; do
-		for exe in /usr/sbin/wnad "$LIBEXEC"/*; do
-			if [ "$proc/exe" -ef "$exe" ]; then echo "${proc#/proc/}"; fi
-		done
-	done
-}
-
-agent_kill() {
-	local pids
-	while pids=$(agent_pids) && [ -n "$pids" ]; do
-		# shellcheck disable=SC2086 # several words
-		kill -9 $pids 2> /dev/null
-		nap
-	done
-}
-
-agent_stop() {
-	kill -TERM "$(< /run/wnad.pid)"
-	within 12 "the agent does not stop" gone
-}
-gone() { [ -z "$(agent_pids)" ]; }
-
-# get PATH: sets CODE and BODY. By the shell alone: /readyz has to be asked often.
-get() {
-	local line
-	CODE=none BODY=
-	{ exec {HTTP}<> /dev/tcp/127.0.0.1/8099; } 2> /dev/null || return 1
-	printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&"$HTTP"
-	if read -r -t 2 -u "$HTTP" _ CODE _; then
-		while read -r -t 2 -u "$HTTP" line && [ "$line" != $'\r' ]; do :; done
-		IFS= read -r -t 2 -d '' -u "$HTTP" BODY
-	fi
-	exec {HTTP}>&-
-}
 code_is() { get "$1" && [ "$CODE" = "$2" ]; }
 says() { get "$1" && [[ $BODY == *"$2"* ]]; }
 now() { get "$1"; echo "$CODE ${BODY%$'\n'}"; }
-
-# status_fact NAME: sets VALUE and WHY from /status.
-status_fact() {
-	VALUE='' WHY=''
-	get /status || return 1
-	[[ $BODY =~ \"$1\":\{\"value\":(-?[0-9]+),\"text\":\"[^\"]*\",\"why\":\"([^\"]*)\" ]] || return 1
-	VALUE=${BASH_REMATCH[1]} WHY=${BASH_REMATCH[2]}
-}
-fact_is() { status_fact "$1" && [ "$VALUE" = "$2" ]; }
-fact_says() { status_fact "$1" && [[ $WHY =~ $2 ]]; }
 
 health() { # HEALTHZ READYZ
 	code_is /healthz "$1" && code_is /readyz "$2"
@@ -83,17 +17,12 @@ want_health() { # SECONDS HEALTHZ READYZ: within so many seconds
 	done
 }
 
-agent_conf() { # FUNCTION KEY=VALUE...: with short times
-	"$1" probe_interval=1s probe_timeout=1s max_age=2500ms retry_min=500ms retry_max=1s "${@:2}"
-	printf '%s\n' '[health]' 'listen = 127.0.0.1:8099' '[metrics]' 'enabled = no' >> $CONF
-}
-
 agent_plain() {
-	# The region comes from the metadata here, by wna-cloud's facts.env.
-	agent_conf plain timeout=2s
+	# The region comes from the metadata here, by wna-cloud's fact.
+	plain timeout=2s
 	sed -i /^region/d $CONF
 	agent_start
-	within 10 "the control socket" [ -S /run/web-node-agent/control.sock ]
+	within 10 "the hub" [ -S $RUN/hub ]
 	expect "wnactl waits for the mount" wnactl wait --for mounted --timeout 20
 	want_health 15 200 200
 	expect "mounted" [ "$(count_mounts)" = 1 ]
@@ -107,7 +36,7 @@ agent_plain() {
 	umount $EFS
 	within 5 "the loss is not noticed" code_is /healthz 503
 	local end=$((EPOCHSECONDS + 15))
-	until fact_says mount "ended by wnad; its limit is 2.0 s"; do
+	until fact_says mount "ended, since its limit is 2.0 s"; do
 		code_is /healthz 503 || die "a lost mount is answered by $(now /healthz)"
 		[ $EPOCHSECONDS -lt $end ] || die "no reason: $WHY"
 		nap
@@ -115,45 +44,61 @@ agent_plain() {
 	umount /etc/hosts
 	want_health 10 200 200
 	id=$(top_id)
-	expect "mounted again" fact_is mount-id "$id"
+	refuse "mounted again" [ -z "$id" ]
 
-	# A planned restart and a violent one: adopted, nothing mounted anew.
+	# A planned restart and violent ones, of all and of each: adopted, nothing mounted anew.
 	agent_stop
 	agent_start
 	want_health 15 200 200
-	expect "adopted after a restart" fact_is mount-id "$(top_id)"
-	expect "nothing mounted anew" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
-	agent_kill
+	expect "adopted after a restart" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
+	services_kill
 	agent_start
 	want_health 15 200 200
 	expect "adopted after kill -9" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
+	local role old
+	for role in core mount; do
+		service_pid $role
+		old=$PID
+		kill -9 "$old"
+		within 10 "wna-$role does not come back" another $role "$old"
+		want_health 15 200 200
+		expect "adopted after kill -9 of wna-$role" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
+	done
+}
+another() { # ROLE PID: a process other than that one
+	service_pid "$1"
+	[ -n "$PID" ] && [ "$PID" != "$2" ]
 }
 scenario agent-plain
 
-# Each look of wna-mount at the wrong thing is a line of debugging.
-looks_logged() { grep -c "mount: $EFS: wrong" $OUT/wnad.log; }
-looked_more() { [ "$(looks_logged)" -ge "$1" ]; }
+# What is wrong is looked at again with each report, which says when the next one is due.
+looked_after() { status_fact mount && [ "${MORE[DUE]}" -gt "$1" ]; }
 
 agent_wrong() {
 	mkdir -p $EFS
 	mount -t tmpfs tmpfs $EFS
 	local id
 	id=$(top_id)
-	agent_conf plain
+	plain
 	agent_start
 	within 15 "no reason" fact_says mount "tmpfs is mounted there, expected nfs4"
 	expect "a local failure" health 503 503
-	local looks
-	looks=$(looks_logged)
-	within 15 "it does not look again" looked_more $((looks + 2))
+	local _
+	for _ in 1 2; do
+		status_fact mount
+		within 15 "it does not look again" looked_after "${MORE[DUE]}"
+	done
 	expect "never covered" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
 	umount $EFS
 	want_health 10 200 200
 }
 scenario agent-wrong
 
+# still ID: the keeper says that the right thing is mounted, and it is that mount.
+still() { fact_is mount $RIGHT && [ "$(top_id)/$(count_mounts)" = "$1/1" ]; }
+
 agent_silent() {
-	agent_conf plain
+	plain
 	agent_start
 	want_health 15 200 200
 	local id start
@@ -165,7 +110,7 @@ agent_silent() {
 	echo "silent: /readyz turned after $(((${EPOCHREALTIME/./} - start) / 1000)) ms"
 	expect "/healthz stays 200" code_is /healthz 200
 	expect "and says degraded" says /healthz degraded
-	expect "a mounted but silent file system is not a lost one" fact_is mount-id "$id"
+	expect "a mounted but silent file system is not a lost one" still "$id"
 	unsilence
 	want_health 20 200 200
 	expect "the same mount" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
@@ -173,21 +118,21 @@ agent_silent() {
 scenario agent-silent
 
 agent_restarted_in_silence() {
-	agent_conf plain
+	plain
 	agent_start
 	want_health 15 200 200
 	local id
 	id=$(top_id)
 	silence
 	within 6 "/readyz stays 200" code_is /readyz 503
-	agent_kill
+	services_kill
 	agent_start
 	within 8 "the new agent does not answer" code_is /livez 200
-	within 8 "not adopted" fact_is mount-id "$id"
+	within 8 "not adopted" still "$id"
 	within 8 "silence counts as a local failure" health 200 503
 	agent_stop
 	agent_start
-	within 8 "not adopted the second time" fact_is mount-id "$id"
+	within 8 "not adopted the second time" still "$id"
 	unsilence
 	want_health 25 200 200
 	expect "the same mount" [ "$(top_id)/$(count_mounts)" = "$id/1" ]
@@ -195,12 +140,12 @@ agent_restarted_in_silence() {
 scenario agent-restarted-in-silence
 
 agent_stale() {
-	agent_conf plain export=/data
+	plain export=/data
 	agent_start
 	want_health 15 200 200
 	rmdir /srv/srv/data
 	mkdir /srv/srv/hole /srv/srv/data
-	within 6 "not reported" fact_says probe "stale file handle"
+	within 6 "not reported" fact_says mount "stale file handle"
 	rmdir /srv/srv/hole
 	within 6 "not a shared failure" health 200 503
 }
@@ -208,13 +153,13 @@ scenario agent-stale
 
 agent_tunnel() {
 	helper
-	agent_conf efs
+	efs
 	agent_start
 	want_health 20 200 200
 	local id pid
 	id=$(top_id) pid=$(tunnel_pids)
 	expect "by the proxy" [ "$(top_source)" = 127.0.0.1:/ ]
-	agent_kill
+	services_kill
 	expect "the proxy outlives the agent" [ "$(tunnel_pids)" = "$pid" ]
 	expect "and the mount lives" timeout -s KILL 3 touch $EFS/alive
 	agent_start
@@ -235,7 +180,7 @@ scenario agent-tunnel
 
 agent_helper_reason() {
 	helper no-network
-	agent_conf efs
+	efs
 	agent_start
 	within 15 "no reason" fact_says mount "nothing is mounted: .*network was not yet available"
 	expect "a local failure" health 503 503

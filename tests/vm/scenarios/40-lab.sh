@@ -74,8 +74,7 @@ instance_start() { # NAME ADDRESS [KEY=VALUE...]: [mount] keys beside the common
 	# All are told that they are the same instance: what they are is no matter here, but
 	# who does not know it is degraded.
 	ip -n $name route add 169.254.169.254 dev eth0
-	agent_conf plain timeout=2s "${@:3}"
-	sed -i "s/^listen = .*/listen = 0.0.0.0:8099/" $CONF
+	plain timeout=2s "${@:3}"
 	printf '%s\n' '[check web]' 'url = http://127.0.0.1/health.html' 'interval = 1s' >> $CONF
 	mkdir -p /run/lab/$name/agent.conf.d
 	cp $CONF /run/lab/$name/agent.conf
@@ -106,7 +105,7 @@ fetch() {
 		while read -r -t 5 -u "$HTTP" line && [ "$line" != $'\r' ]; do
 			case ${line,,} in instance:*) line=${line%$'\r'} FROM=${line##* } ;; esac
 		done
-		IFS= read -r -t 5 -d '' -u "$HTTP" BODY
+		IFS= read -r -t 5 -N 262144 -u "$HTTP" BODY
 		BODY=${BODY%$'\n'}
 	fi
 	exec {HTTP}>&-

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Test vectors for sigv4.c, from botocore's signer.
+"""Test vectors for cloud_sigv4.c, from botocore's signer.
 
     python3 -m venv V && V/bin/pip install botocore && V/bin/python make_vectors.py
 

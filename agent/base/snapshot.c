@@ -1,0 +1,129 @@
+/* Every process, and wnactl load. Blocks on a tmpfs only. Owns nothing. */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+int snapshot_write(const char *path, struct snapshot *snapshot)
+{
+	char temporary[LIMIT_PATH + 8];
+	int fd, rc = 0;
+
+	memcpy(snapshot->contract, hub_contract, sizeof snapshot->contract);
+	snapshot->loaded_ms = clock_wall_ms();
+	snprintf(temporary, sizeof temporary, "%.*s.tmp", LIMIT_PATH, path);
+	unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	errno = EIO;
+	if (write(fd, snapshot, sizeof *snapshot) != (ssize_t)sizeof *snapshot ||
+	    fchmod(fd, 0644) < 0)
+		rc = -errno;
+	if (close(fd) < 0 && rc == 0)
+		rc = -errno;
+	if (rc == 0 && rename(temporary, path) < 0)
+		rc = -errno;
+	if (rc < 0)
+		unlink(temporary);
+	return rc;
+}
+
+const struct snapshot *snapshot_map(const char *path)
+{
+	char theirs[HUB_CONTRACT_SIZE];
+	const struct snapshot *map = MAP_FAILED;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error = EINVAL;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    pread(fd, theirs, sizeof theirs, 0) != (ssize_t)sizeof theirs)
+		goto out;
+	/* First of all: of another build even the size may be another. */
+	error = EPROTO;
+	if (memcmp(theirs, hub_contract, sizeof theirs) != 0)
+		goto out;
+	error = EINVAL;
+	if (st.st_size != (off_t)sizeof *map)
+		goto out;
+	map = mmap(NULL, sizeof *map, PROT_READ, MAP_PRIVATE, fd, 0);
+	error = errno;
+out:
+	close(fd);
+	errno = error;
+	return map == MAP_FAILED ? NULL : map;
+}
+
+void snapshot_unmap(const struct snapshot *snapshot)
+{
+	if (snapshot)
+		munmap((void *)snapshot, sizeof *snapshot);
+}
+
+bool snapshot_wants(const struct conf *conf, enum role role)
+{
+	switch (role) {
+	case ROLE_CORE:
+	case ROLE_CLOUD: return true;
+	case ROLE_MOUNT: return conf->mount.enabled;
+	case ROLE_CHECK: return conf->checks.count > 0;
+	case ROLE_RDS: return conf->rds.enabled;
+	case ROLE_HOOKS: return conf->hooks.enabled;
+	case ROLE_CTL:
+	case ROLE_MAX: break;
+	}
+	return false;
+}
+
+#define BIT(role) (1u << (role))
+
+/* The parts, and which roles depend on them. */
+static const struct {
+	size_t offset, size;
+	unsigned roles;
+} parts[] = {
+#define PART(name, roles)                                                                          \
+	{                                                                                          \
+		offsetof(struct conf, name), sizeof(((struct conf *)0)->name), roles               \
+	}
+	PART(health, BIT(ROLE_CORE)),
+	PART(imds, BIT(ROLE_CORE) | BIT(ROLE_CLOUD)),
+	PART(mount, BIT(ROLE_CORE) | BIT(ROLE_MOUNT) | BIT(ROLE_CHECK)),
+	PART(checks, BIT(ROLE_CORE) | BIT(ROLE_CHECK)),
+	PART(rds, BIT(ROLE_CORE) | BIT(ROLE_RDS) | BIT(ROLE_HOOKS)),
+	PART(hooks, BIT(ROLE_CORE) | BIT(ROLE_HOOKS)),
+	PART(metrics, BIT(ROLE_CORE) | BIT(ROLE_CLOUD)),
+#undef PART
+};
+
+enum { PARTS = sizeof parts / sizeof parts[0] };
+
+int64_t snapshot_hash(const struct conf *conf, enum role role)
+{
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+
+	for (size_t i = 0; i < PARTS; i++) {
+		const unsigned char *bytes = (const unsigned char *)conf + parts[i].offset;
+
+		if (!(parts[i].roles & BIT(role)))
+			continue;
+		for (size_t k = 0; k < parts[i].size; k++)
+			hash = (hash ^ bytes[k]) * UINT64_C(1099511628211);
+	}
+	return (int64_t)(hash >> 1);
+}
+
+bool snapshot_differs(const struct conf *a, const struct conf *b, enum role role)
+{
+	return snapshot_hash(a, role) != snapshot_hash(b, role);
+}

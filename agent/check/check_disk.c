@@ -1,0 +1,116 @@
+/*
+ * Run by wna-check. May block on a local disk; never touches a network file
+ * system (localpath.h). Owns nothing.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "clock.h"
+#include "localpath.h"
+#include "str.h"
+
+void check_file(const struct check_env *env, const struct conf_check *conf, int64_t wall_ms,
+                struct check_result *ret)
+{
+	char place[PATH_MAX], why[LIMIT_FACT_WHY], word[128], limit[32];
+	int64_t start_us = clock_us();
+	int64_t age_ms;
+	struct stat st;
+	int r;
+
+	r = localpath_resolve(env->mountinfo, env->mount_path, conf->path, place, sizeof place, why,
+	                      sizeof why);
+	if (r < 0) {
+		check_bad(ret, -r, "%s", why);
+		return;
+	}
+	if (fstatat(AT_FDCWD, place, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		check_bad(ret, errno, "%s: %s", conf->path, str_errno(errno, word, sizeof word));
+		return;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		check_bad(ret, EINVAL, "%s: not a regular file", conf->path);
+		return;
+	}
+	/* A modification time ahead of the clock is young, not old: the clock
+	 * may have been set back. */
+	age_ms = wall_ms - ((int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
+	clock_span(age_ms, word, sizeof word);
+	if (conf->file_max_age_ms > 0 && age_ms > conf->file_max_age_ms) {
+		check_bad(ret, ESTALE, "%s: %s old, at most %s allowed", conf->path, word,
+		          clock_span(conf->file_max_age_ms, limit, sizeof limit));
+		return;
+	}
+	check_good(ret, clock_us() - start_us, "%" PRId64 " bytes, %s old", (int64_t)st.st_size,
+	           word);
+}
+
+int check_percent(uint64_t free, uint64_t used)
+{
+	uint64_t total = free + used;
+
+	if (total == 0)
+		return 100;
+	/* Not free * 100: that may leave 64 bits for what a hostile file system claims. */
+	return (int)((double)free / (double)total * 100);
+}
+
+char *check_bytes(uint64_t bytes, char *ret, size_t size)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(ret, size, unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return ret;
+}
+
+void check_disk(const struct check_env *env, const struct conf_check *conf,
+                struct check_result *ret)
+{
+	char place[PATH_MAX], why[LIMIT_FACT_WHY], word[128], has[32], wanted[32];
+	int64_t start_us = clock_us();
+	int percent, inodes;
+	struct statvfs st;
+	uint64_t bytes;
+	int r;
+
+	r = localpath_resolve(env->mountinfo, env->mount_path, conf->path, place, sizeof place, why,
+	                      sizeof why);
+	if (r < 0) {
+		check_bad(ret, -r, "%s", why);
+		return;
+	}
+	if (statvfs(place, &st) < 0) {
+		check_bad(ret, errno, "%s: %s", conf->path, str_errno(errno, word, sizeof word));
+		return;
+	}
+	/* What this node's services can use: bavail, without root's reserve. */
+	bytes = (uint64_t)st.f_bavail * st.f_frsize;
+	percent = check_percent(st.f_bavail, st.f_blocks - st.f_bfree);
+	inodes = check_percent(st.f_favail, st.f_files - st.f_ffree);
+	check_bytes(bytes, has, sizeof has);
+	if (conf->min_free_bytes > 0 && bytes < (uint64_t)conf->min_free_bytes)
+		check_bad(ret, ENOSPC, "%s: %s free, wanted %s", conf->path, has,
+		          check_bytes((uint64_t)conf->min_free_bytes, wanted, sizeof wanted));
+	else if (percent < conf->min_free_percent)
+		check_bad(ret, ENOSPC, "%s: %d %% free (%s), wanted %d %%", conf->path, percent,
+		          has, conf->min_free_percent);
+	else if (inodes < conf->min_free_inodes_percent)
+		check_bad(ret, ENOSPC, "%s: %d %% of inodes free, wanted %d %%", conf->path, inodes,
+		          conf->min_free_inodes_percent);
+	else
+		check_good(ret, clock_us() - start_us, "%s free, %d %%", has, percent);
+}

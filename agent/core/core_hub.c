@@ -1,0 +1,370 @@
+/* wna-core. Never blocks. Owns the connections of the hub; the listener is the caller's. */
+#include "core_hub.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+
+enum {
+	PEERS = LIMIT_PEERS,
+	PER_USER = 4, /* connections of one user; of root PER_ROOT */
+	PER_ROOT = 12,
+	MESSAGES = 16, /* taken from one peer per turn of the loop */
+	RATE = 1000,   /* messages per second and peer */
+	COMPLAIN_MS = 10000,
+};
+
+struct peer_of_hub {
+	struct event event;
+	struct hub *hub;
+	int fd; /* -1: free */
+	uid_t uid;
+	pid_t pid;
+	enum role role; /* ROLE_MAX before its hello */
+	int64_t wants;
+	int64_t since_ms;
+	int64_t second_ms; /* the rate: messages since then */
+	unsigned messages;
+};
+
+struct hub {
+	struct event_base *base;
+	struct event accept_event;
+	struct hub_users users;
+	struct hub_ops ops;
+	struct core *core;
+	struct status_counters *counters;
+	struct peer_of_hub peer[PEERS];
+	int64_t complained_ms;
+	char answer[STATUS_BYTES];
+};
+
+static uid_t user_of(const char *name)
+{
+	const struct passwd *entry = getpwnam(name);
+
+	return entry ? entry->pw_uid : (uid_t)-1;
+}
+
+void hub_users_find(const struct conf *conf, struct hub_users *ret)
+{
+	ret->by_name = false;
+	for (int role = 0; role < ROLE_MAX; role++) {
+		const char *user = role_of(role)->user;
+
+		if (role == ROLE_HOOKS)
+			ret->of[role] = conf->hooks.enabled ? user_of(conf->hooks.user) : (uid_t)-1;
+		else
+			ret->of[role] = !user ? 0 : user[0] ? user_of(user) : (uid_t)-1;
+	}
+}
+
+/* A peer that goes on with it may not fill the journal. */
+static void complain(struct peer_of_hub *peer, const char *why)
+{
+	int64_t now_ms = clock_ms();
+
+	if (now_ms - peer->hub->complained_ms < COMPLAIN_MS)
+		return;
+	peer->hub->complained_ms = now_ms;
+	log_warning("hub: %s (uid %u): %s, disconnected",
+	            peer->role < ROLE_MAX ? role_of(peer->role)->exe : "a peer",
+	            (unsigned)peer->uid, why);
+}
+
+/* What the page shows of a finder's connection. */
+static void note_link(const struct peer_of_hub *peer, bool up, bool other_conf)
+{
+	if (peer->role < ROLE_CTL)
+		core_link(peer->hub->core, peer->role, up, other_conf, peer->pid, clock_wall_ms());
+}
+
+static void end(struct peer_of_hub *peer, const char *why)
+{
+	if (why)
+		complain(peer, why);
+	note_link(peer, false, false);
+	event_del(&peer->event);
+	close(peer->fd);
+	peer->fd = -1;
+}
+
+/* False: the peer is disconnected, and will hear all again when it has connected anew. */
+static bool tell(struct peer_of_hub *peer, const struct msg *msg)
+{
+	if (hub_send(peer->fd, msg) == 0)
+		return true;
+	end(peer, NULL);
+	return false;
+}
+
+static bool wants(const struct peer_of_hub *peer, unsigned id)
+{
+	return peer->fd >= 0 && peer->role < ROLE_MAX && (peer->wants & HUB_WANTS(id));
+}
+
+void hub_tell_verdict(struct hub *hub)
+{
+	struct msg msg;
+
+	core_verdict(hub->core, &msg);
+	for (int i = 0; i < PEERS; i++) {
+		if (wants(&hub->peer[i], 0))
+			tell(&hub->peer[i], &msg);
+	}
+}
+
+static void tell_fact(struct hub *hub, enum fact_id id, unsigned slot)
+{
+	struct msg msg;
+
+	if (!core_fact(hub->core, id, slot, &msg))
+		return;
+	for (int i = 0; i < PEERS; i++) {
+		if (wants(&hub->peer[i], id))
+			tell(&hub->peer[i], &msg);
+	}
+}
+
+/* What a listener wants to hear, as it is now. */
+static void tell_all(struct peer_of_hub *peer)
+{
+	const struct core *core = peer->hub->core;
+	struct msg msg = { .type = HUB_SPOKEN };
+
+	if (peer->wants == 0)
+		return;
+	for (unsigned id = FACT_NONE + 1; id < FACT_MAX; id++) {
+		for (unsigned slot = 0; wants(peer, id) && slot < fact_info((uint16_t)id)->slots;
+		     slot++) {
+			if (core_fact(core, (enum fact_id)id, slot, &msg))
+				tell(peer, &msg);
+		}
+	}
+	if (wants(peer, 0)) {
+		core_verdict(core, &msg);
+		tell(peer, &msg);
+	}
+	msg = (struct msg){ .type = HUB_SPOKEN };
+	if (peer->fd >= 0)
+		tell(peer, &msg);
+}
+
+static bool may_claim(const struct hub *hub, const struct peer_of_hub *peer, enum role role)
+{
+	return role == ROLE_CTL || hub->users.by_name ||
+	       (peer->uid != (uid_t)-1 && hub->users.of[role] == peer->uid);
+}
+
+static void take_hello(struct peer_of_hub *peer, const struct msg *msg)
+{
+	struct hub *hub = peer->hub;
+
+	if (peer->role < ROLE_MAX || msg->id >= ROLE_MAX || msg->id == ROLE_CORE) {
+		end(peer, "a bad hello");
+		return;
+	}
+	if (strcmp(msg->text, hub_contract) != 0) {
+		/* One of the two will be restarted soon; its facts grow old until then. */
+		log_debug("hub: %s is of another build", role_of(msg->id)->exe);
+		end(peer, NULL);
+		return;
+	}
+	if (!may_claim(hub, peer, (enum role)msg->id)) {
+		end(peer, "claims a role that is not its user's");
+		return;
+	}
+	for (int i = 0; i < PEERS; i++) {
+		/* A finder that was restarted: what is left of the one before is nothing. */
+		if (msg->id != ROLE_CTL && hub->peer[i].fd >= 0 && hub->peer[i].role == msg->id)
+			end(&hub->peer[i], NULL);
+	}
+	peer->role = (enum role)msg->id;
+	peer->wants = msg->more[0];
+	note_link(peer, true,
+	          msg->value != snapshot_hash(hub->core->state.conf, (enum role)msg->id));
+	tell_all(peer);
+}
+
+static void answer(struct peer_of_hub *peer, const char *text, size_t len)
+{
+	/* One that does not take its answer does not get it. */
+	if (send(peer->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
+		end(peer, NULL);
+}
+
+static void take_ask(struct peer_of_hub *peer, const struct msg *msg)
+{
+	struct hub *hub = peer->hub;
+	size_t len;
+
+	if (msg->id != ASK_STATUS) {
+		end(peer, "asks what there is not");
+		return;
+	}
+	hub->counters->control++;
+	len = hub->ops.status(hub->ops.ctx, hub->answer, sizeof hub->answer);
+	answer(peer, hub->answer, len);
+}
+
+static void take(struct peer_of_hub *peer, const struct msg *msg)
+{
+	struct hub *hub = peer->hub;
+	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
+	unsigned slot;
+
+	if (msg->type == HUB_HELLO) {
+		take_hello(peer, msg);
+	} else if (msg->type == HUB_ASK) {
+		take_ask(peer, msg);
+	} else if (peer->role >= ROLE_CTL) {
+		end(peer, "reports without a role");
+	} else if (msg->type == HUB_SPOKEN) {
+		core_spoken(hub->core, peer->role, now_ms, wall_ms);
+	} else if (msg->type == HUB_FACT &&
+	           core_take(hub->core, peer->role, msg, now_ms, wall_ms, &slot) == 0) {
+		tell_fact(hub, (enum fact_id)msg->id, slot);
+	}
+}
+
+static bool too_fast(struct peer_of_hub *peer)
+{
+	int64_t now_ms = clock_ms();
+
+	if (now_ms - peer->second_ms >= 1000) {
+		peer->second_ms = now_ms;
+		peer->messages = 0;
+	}
+	return ++peer->messages > RATE;
+}
+
+static void on_message(evutil_socket_t fd, short what, void *arg)
+{
+	struct peer_of_hub *peer = arg;
+	struct hub *hub = peer->hub;
+	struct msg msg;
+
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < MESSAGES && peer->fd >= 0; i++) {
+		int rc = hub_recv(peer->fd, &msg);
+
+		if (rc == -EAGAIN)
+			break;
+		if (rc == -EBADMSG) {
+			hub->counters->bad_messages++;
+			end(peer, "a malformed message");
+		} else if (rc < 0) {
+			end(peer, NULL);
+		} else if (too_fast(peer)) {
+			end(peer, "says too much");
+		} else {
+			take(peer, &msg);
+		}
+	}
+	hub->ops.moved(hub->ops.ctx);
+}
+
+/* A free place. A user that holds all that one may have gives up its oldest; and with
+ * that no user can hold all of them. */
+static struct peer_of_hub *place_for(struct hub *hub, uid_t uid)
+{
+	struct peer_of_hub *free_one = NULL, *oldest = NULL;
+	int held = 0;
+
+	for (int i = 0; i < PEERS; i++) {
+		struct peer_of_hub *peer = &hub->peer[i];
+
+		if (peer->fd < 0) {
+			free_one = peer;
+		} else if (peer->uid == uid) {
+			held++;
+			if (!oldest || (peer->role >= ROLE_CTL) > (oldest->role >= ROLE_CTL) ||
+			    ((peer->role >= ROLE_CTL) == (oldest->role >= ROLE_CTL) &&
+			     peer->since_ms < oldest->since_ms))
+				oldest = peer;
+		}
+	}
+	if (oldest && (!free_one || held >= (uid == 0 ? PER_ROOT : PER_USER))) {
+		end(oldest, "too many connections of this user");
+		return oldest;
+	}
+	return free_one;
+}
+
+/* What the kernel says of the peer, not what the peer says of itself. */
+static struct ucred credentials_of(int fd)
+{
+	struct ucred cred = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof cred;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof cred)
+		cred.uid = (uid_t)-1;
+	return cred;
+}
+
+static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
+{
+	struct hub *hub = arg;
+	struct peer_of_hub *peer;
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct ucred cred;
+
+	(void)what;
+	if (fd < 0)
+		return;
+	cred = credentials_of(fd);
+	peer = place_for(hub, cred.uid);
+	if (!peer) {
+		close(fd);
+		return;
+	}
+	peer->hub = hub;
+	peer->fd = fd;
+	peer->uid = cred.uid;
+	peer->pid = cred.pid;
+	peer->role = ROLE_MAX;
+	peer->wants = 0;
+	peer->since_ms = peer->second_ms = clock_ms();
+	peer->messages = 0;
+	event_assign(&peer->event, hub->base, fd, EV_READ | EV_PERSIST, on_message, peer);
+	if (event_add(&peer->event, NULL) < 0)
+		end(peer, NULL);
+}
+
+int hub_init(struct hub **ret, struct event_base *base, int listen_fd,
+             const struct hub_users *users, struct core *core, const struct hub_ops *ops,
+             struct status_counters *counters)
+{
+	static struct hub hub;
+
+	hub.base = base;
+	hub.users = *users;
+	hub.core = core;
+	hub.ops = *ops;
+	hub.counters = counters;
+	for (int i = 0; i < PEERS; i++)
+		hub.peer[i].fd = -1;
+	event_assign(&hub.accept_event, base, listen_fd, EV_READ | EV_PERSIST, on_accept, &hub);
+	if (listen_fd >= 0 && event_add(&hub.accept_event, NULL) < 0)
+		return -ENOMEM;
+	*ret = &hub;
+	return 0;
+}
+
+void hub_stop(struct hub *hub)
+{
+	event_del(&hub->accept_event);
+	for (int i = 0; i < PEERS; i++) {
+		if (hub->peer[i].fd >= 0)
+			end(&hub->peer[i], NULL);
+	}
+}

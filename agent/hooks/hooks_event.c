@@ -1,0 +1,129 @@
+/* wna-hooks. Blocks on the scripts, until their limit; owns nothing beyond a call. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "hooks.h"
+#include "log.h"
+#include "trust.h"
+
+enum { SHARE_MIN_MS = 50 };
+
+struct event {
+	const struct hooks_environment *environment;
+	void (*on_turn)(void *arg);
+	void *arg;
+	const char *script; /* that runs now */
+	int ran;
+	struct msg *ret;
+};
+
+static void on_line(void *arg, const char *line)
+{
+	const struct event *event = arg;
+
+	log_info(HOOKS_EVENT "/%s: says: %s", event->script, line);
+}
+
+/* All failures are logged; the fact has the first one. */
+static void fail(struct msg *ret, const char *script, int64_t status, const char *why)
+{
+	log_warning(HOOKS_EVENT "/%s: %s", script, why);
+	if (ret->value != 0)
+		return;
+	ret->value = status;
+	snprintf(ret->text, sizeof ret->text, HOOKS_EVENT " %.64s", script);
+	snprintf(ret->why, sizeof ret->why, "%s", why);
+}
+
+static void run_one(struct event *event, int dir_fd, const char *name, int64_t limit_ms)
+{
+	int64_t start_ms = clock_ms();
+	char why[LIMIT_FACT_WHY];
+	struct hooks_output output;
+	int fd, rc;
+
+	rc = trust_open_script(dir_fd, name, 0, &fd);
+	if (rc < 0) {
+		snprintf(why, sizeof why, "not run: %s", trust_explain(rc));
+		fail(event->ret, name, HOOKS_REFUSED, why);
+		return;
+	}
+	event->script = name;
+	hooks_output_init(&output, on_line, event);
+	rc = hooks_run(fd, name, event->environment->list, limit_ms, &output, event->on_turn,
+	               event->arg);
+	close(fd);
+	event->ran++;
+	if (rc == 0) {
+		log_info(HOOKS_EVENT "/%s: done in %" PRId64 " ms", name, clock_ms() - start_ms);
+		return;
+	}
+	if (rc < 0)
+		snprintf(why, sizeof why, "cannot be started: %s", strerror(-rc));
+	else if (rc == HOOKS_LATE)
+		snprintf(why, sizeof why, "ended after %" PRId64 " ms, its share of hooks.timeout",
+		         limit_ms);
+	else if (rc > HOOKS_SIGNAL)
+		snprintf(why, sizeof why, "killed by signal %d", rc - HOOKS_SIGNAL);
+	else
+		snprintf(why, sizeof why, "exit status %d: %.100s", rc, output.last);
+	fail(event->ret, name, rc < 0 ? HOOKS_REFUSED : rc, why);
+}
+
+/* Each script gets an equal share of what is left, and the last one a turn whatever the
+ * first ones do. */
+static void run_all(struct event *event, int dir_fd, const struct hooks_names *names,
+                    int64_t limit_ms)
+{
+	int64_t end_ms = clock_ms() + limit_ms, share_ms;
+
+	for (int i = 0; i < names->count; i++) {
+		share_ms = (end_ms - clock_ms()) / (names->count - i);
+		run_one(event, dir_fd, names->name[i],
+		        share_ms > SHARE_MIN_MS ? share_ms : SHARE_MIN_MS);
+	}
+}
+
+void hooks_event(const char *directory, const struct hooks_environment *environment,
+                 int64_t limit_ms, void (*on_turn)(void *arg), void *arg, struct msg *ret)
+{
+	struct event event = {
+		.environment = environment,
+		.on_turn = on_turn,
+		.arg = arg,
+		.ret = ret,
+	};
+	char path[TRUST_PATH], wrong[TRUST_PATH], why[TRUST_PATH + LIMIT_FACT_WHY];
+	struct hooks_names names = { .count = 0 };
+	int dir_fd = -1, rc;
+
+	ret->value = 0;
+	snprintf(ret->text, sizeof ret->text, HOOKS_EVENT);
+	snprintf(ret->why, sizeof ret->why, "no scripts");
+	snprintf(path, sizeof path, "%s/" HOOKS_EVENT, directory);
+	rc = trust_open_dir(path, 0, &dir_fd, wrong);
+	if (rc == -ENOENT)
+		return;
+	if (rc == 0) {
+		snprintf(wrong, sizeof wrong, "%s", path);
+		rc = hooks_list(dir_fd, &names);
+	}
+	if (rc < 0) {
+		snprintf(why, sizeof why, "%s %s", wrong, trust_explain(rc));
+		fail(ret, "", HOOKS_REFUSED, why);
+		goto out;
+	}
+	if (names.strange > 0)
+		log_warning(HOOKS_EVENT ": %d entries do not look like scripts and are passed over",
+		            names.strange);
+	run_all(&event, dir_fd, &names, limit_ms);
+	if (ret->value == 0)
+		snprintf(ret->why, sizeof ret->why, "%d scripts run", event.ran);
+out:
+	if (dir_fd >= 0)
+		close(dir_fd);
+}

@@ -1,0 +1,180 @@
+/*
+ * wna-hooks. Blocks on the script, until its limit. Owns the child processes.
+ */
+#include "hooks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "str.h"
+
+enum {
+	SCRIPT_FD = 3,   /* where the script's file is in the script's own process */
+	GRACE_MS = 1000, /* at most, from TERM to KILL, and from KILL to giving up */
+	TURN_MS = 200,
+	DRAIN_MS = 200, /* for output of a script that left something running */
+};
+
+/*
+ * Runs between fork and exec. A #! script is opened again by its interpreter, as
+ * /dev/fd/3: that descriptor stays open over the exec, and the file behind it is the
+ * one that was checked, whatever the name means by now.
+ */
+static _Noreturn void become(pid_t parent, int fd, int out, int null, const char *name,
+                             char *const environment[])
+{
+	char *const argv[] = { (char *)name, NULL };
+	sigset_t none;
+
+	/* Nothing else would end it when it is late. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(HOOKS_REFUSED);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	/* They may have the numbers that they are to be moved to: out of the way first. */
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+	out = fcntl(out, F_DUPFD_CLOEXEC, 10);
+	null = fcntl(null, F_DUPFD_CLOEXEC, 10);
+	if (fd < 0 || out < 0 || null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 ||
+	    dup2(out, 2) < 0 || dup2(fd, SCRIPT_FD) < 0 || close_range(SCRIPT_FD + 1, ~0U, 0) < 0 ||
+	    chdir("/") < 0)
+		_exit(HOOKS_REFUSED);
+	fexecve(SCRIPT_FD, argv, environment);
+	dprintf(2, "cannot be executed: %s\n", strerror(errno));
+	_exit(HOOKS_REFUSED);
+}
+
+void hooks_run_reap(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+/* Kills this process' children, and theirs as they become its own, as long as there are any. */
+static void kill_all(void)
+{
+	const char *path = "/proc/thread-self/children"; /* each number ends with a blank */
+	char list[4096], *end;
+	int64_t pid;
+	ssize_t n;
+	int fd;
+
+	for (int round = 0; round < 50; round++) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = fd >= 0 ? read(fd, list, sizeof list - 1) : 0;
+		if (fd >= 0)
+			close(fd);
+		if (n <= 0)
+			return;
+		list[n] = '\0';
+		for (char *word = list; (end = strchr(word, ' ')); word = end + 1) {
+			*end = '\0';
+			if (str_int64(word, 2, INT32_MAX, &pid))
+				kill((pid_t)pid, SIGKILL);
+		}
+		hooks_run_reap();
+		poll(NULL, 0, 10);
+	}
+}
+
+int hooks_run_init(void)
+{
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return -errno;
+	return atexit(kill_all) == 0 ? 0 : -ENOMEM;
+}
+
+static int status_of(int status)
+{
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	return HOOKS_SIGNAL + (WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
+/* False at the end of the output. */
+static bool take_output(int fd, int wait_ms, struct hooks_output *output)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	char data[4096];
+	ssize_t n;
+
+	if (poll(&poll_fd, 1, wait_ms) <= 0)
+		return true;
+	n = read(fd, data, sizeof data);
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	hooks_output_feed(output, data, (size_t)n);
+	return n > 0;
+}
+
+/* A script that survives SIGKILL, asleep in the kernel, is left to itself. */
+static int wait_for(pid_t pid, int out, int64_t limit_ms, struct hooks_output *output,
+                    void (*on_turn)(void *arg), void *arg)
+{
+	int64_t grace_ms = limit_ms / 2 < GRACE_MS ? limit_ms / 2 : GRACE_MS;
+	int64_t due_ms = clock_ms() + limit_ms, now_ms;
+	int status = 0, sent = 0;
+	bool open = true;
+
+	for (;;) {
+		if (open)
+			open = take_output(out, TURN_MS, output);
+		else
+			poll(NULL, 0, TURN_MS / 10);
+		on_turn(arg);
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			break;
+		now_ms = clock_ms();
+		if (now_ms < due_ms)
+			continue;
+		if (sent == SIGKILL)
+			break;
+		sent = sent == 0 ? SIGTERM : SIGKILL;
+		kill(pid, sent);
+		due_ms = now_ms + grace_ms;
+	}
+	for (int64_t end_ms = clock_ms() + DRAIN_MS; open && clock_ms() < end_ms;)
+		open = take_output(out, DRAIN_MS / 10, output);
+	if (sent == 0)
+		return status_of(status);
+	kill_all();
+	return HOOKS_LATE;
+}
+
+int hooks_run(int fd, const char *name, char *const environment[], int64_t limit_ms,
+              struct hooks_output *output, void (*on_turn)(void *arg), void *arg)
+{
+	int pipes[2], null, rc;
+	pid_t parent = getpid(), pid;
+
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null < 0)
+		return -errno;
+	if (pipe2(pipes, O_CLOEXEC) < 0) {
+		rc = -errno;
+		close(null);
+		return rc;
+	}
+	pid = fork();
+	if (pid == 0)
+		become(parent, fd, pipes[1], null, name, environment);
+	rc = pid < 0 ? -errno : 0;
+	close(pipes[1]);
+	close(null);
+	if (rc == 0)
+		rc = wait_for(pid, pipes[0], limit_ms, output, on_turn, arg);
+	hooks_output_end(output);
+	close(pipes[0]);
+	return rc;
+}

@@ -1,0 +1,188 @@
+/* Run by wna-mount. Reads one small file of root's on a local disk. Owns nothing. */
+#include "mount.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "str.h"
+
+enum { STATE_MAX_BYTES = 64 * 1024, NAME_SIZE = 1 + LIMIT_NAME + LIMIT_PATH + 16 };
+
+/* True if there is no such key; false if it is there and is no text of that value, which
+ * a slash may follow: mount.efs called directly is told so by some. */
+static bool agrees(const cJSON *state, const char *key, const char *value)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(state, key);
+	size_t len = strlen(value);
+
+	return !item || (cJSON_IsString(item) && strncmp(item->valuestring, value, len) == 0 &&
+	                 strspn(item->valuestring + len, "/") == strlen(item->valuestring + len));
+}
+
+/* 2.x and later: efs-proxy --tls; 1.x and the option "stunnel": stunnel, which does nothing else. */
+static int read_command(const cJSON *cmd, bool *ret_tls)
+{
+	const cJSON *word;
+	bool tls = false;
+
+	if (!cJSON_IsArray(cmd) || cJSON_GetArraySize(cmd) == 0)
+		return -EBADMSG;
+	cJSON_ArrayForEach(word, cmd)
+	{
+		const char *base;
+
+		if (!cJSON_IsString(word))
+			return -EBADMSG;
+		base = strrchr(word->valuestring, '/');
+		base = base ? base + 1 : word->valuestring;
+		if (strcmp(base, "--tls") == 0 || strcmp(base, "stunnel") == 0 ||
+		    strcmp(base, "stunnel4") == 0 || strcmp(base, "stunnel5") == 0)
+			tls = true;
+	}
+	*ret_tls = tls;
+	return 0;
+}
+
+int efs_state_parse(const char *json, size_t len, const char *file_system, const char *path,
+                    struct efs_state *ret)
+{
+	cJSON *state = cJSON_ParseWithLength(json, len);
+	const cJSON *access_point;
+	struct efs_state found = { 0 };
+	int rc = -EBADMSG;
+
+	if (!cJSON_IsObject(state))
+		goto out;
+	if (!cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(state, "files")) ||
+	    read_command(cJSON_GetObjectItemCaseSensitive(state, "cmd"), &found.tls) < 0)
+		goto out;
+	if (!agrees(state, "fsId", file_system) || !agrees(state, "mountpoint", path))
+		goto out;
+	access_point = cJSON_GetObjectItemCaseSensitive(state, "accessPoint");
+	if (access_point && !cJSON_IsNull(access_point) &&
+	    (!cJSON_IsString(access_point) || !str_only(access_point->valuestring, "-") ||
+	     !str_copy(found.access_point, sizeof found.access_point, access_point->valuestring)))
+		goto out;
+	*ret = found;
+	rc = 0;
+out:
+	cJSON_Delete(state);
+	return rc;
+}
+
+/* "/var/www/html/efs" is "var.www.html.efs" there. */
+static bool state_name(const char *file_system, const char *path, unsigned port, char *ret,
+                       size_t size)
+{
+	char dotted[LIMIT_PATH];
+	const char *from = dotted;
+	int n;
+
+	if (!str_copy(dotted, sizeof dotted, path))
+		return false;
+	for (char *p = dotted; *p; p++) {
+		if (*p == '/')
+			*p = '.';
+	}
+	while (*from == '.')
+		from++;
+	n = snprintf(ret, size, "%s.%s.%u", file_system, from, port);
+	return n > 0 && (size_t)n < size;
+}
+
+/* `name` begins with "~", and the finished file's name is what follows it. A descriptor of
+ * `dir`, or -errno. */
+static int open_dir(const char *dir, const char *file_system, const char *path, unsigned port,
+                    char *name, size_t size)
+{
+	int fd;
+
+	name[0] = '~';
+	/* The name is put together from checked parts, yet it must stay one component. */
+	if (strchr(file_system, '/') || !state_name(file_system, path, port, name + 1, size - 1))
+		return -EINVAL;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Opens a file that root alone can write, or root's group. A descriptor or -errno. */
+static int open_trusted(int dir_fd, const char *name, struct stat *ret)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, ret) == 0 && S_ISREG(ret->st_mode) && ret->st_uid == 0 &&
+	    !(ret->st_mode & S_IWOTH) && (!(ret->st_mode & S_IWGRP) || ret->st_gid == 0))
+		return fd;
+	close(fd);
+	return -EPERM;
+}
+
+static int read_state(int fd, const struct stat *st, const char *file_system, const char *path,
+                      struct efs_state *ret)
+{
+	char text[STATE_MAX_BYTES];
+
+	if (st->st_size <= 0 || st->st_size >= (off_t)sizeof text ||
+	    pread(fd, text, sizeof text, 0) != st->st_size)
+		return -EBADMSG;
+	return efs_state_parse(text, (size_t)st->st_size, file_system, path, ret);
+}
+
+int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
+                   struct efs_state *ret)
+{
+	char name[NAME_SIZE];
+	int dir_fd = open_dir(dir, file_system, path, port, name, sizeof name), fd, rc;
+	struct stat st = { 0 };
+
+	if (dir_fd < 0)
+		return dir_fd;
+	fd = open_trusted(dir_fd, name + 1, &st);
+	if (fd >= 0) {
+		rc = read_state(fd, &st, file_system, path, ret);
+		close(fd);
+	} else {
+		rc = fd;
+		if (rc == -ENOENT && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			rc = -EINPROGRESS;
+	}
+	close(dir_fd);
+	return rc;
+}
+
+int efs_state_finish(const char *dir, const char *file_system, const char *path, unsigned port,
+                     int64_t idle_ms, int64_t now_ms)
+{
+	char name[NAME_SIZE];
+	int dir_fd = open_dir(dir, file_system, path, port, name, sizeof name), fd, rc;
+	struct efs_state whole;
+	struct stat st = { 0 };
+	int64_t at_ms;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	fd = open_trusted(dir_fd, name, &st);
+	if (fd < 0) {
+		close(dir_fd);
+		return fd;
+	}
+	at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	if (now_ms >= at_ms && now_ms - at_ms < idle_ms)
+		rc = -EINPROGRESS;
+	else
+		rc = read_state(fd, &st, file_system, path, &whole);
+	/* The helper itself may be at just that; its file is not replaced. */
+	if (rc == 0 && renameat2(dir_fd, name, dir_fd, name + 1, RENAME_NOREPLACE) < 0 &&
+	    errno != EEXIST && errno != ENOENT)
+		rc = -errno;
+	close(fd);
+	close(dir_fd);
+	return rc;
+}

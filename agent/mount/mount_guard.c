@@ -1,0 +1,272 @@
+/* Run by wna-mount's child as root. Blocks on the disk below the mount points. Owns the
+ * flag and its record. */
+#include "mount.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "str.h"
+#include "trust.h"
+
+/* What the record says of one directory. */
+struct note {
+	char name[LIMIT_PATH];      /* of the link: the path with '!' for each '/' */
+	char text[LIMIT_PATH + 24]; /* its target */
+};
+
+static void note_make(const char *path, uint64_t inode, struct note *ret)
+{
+	str_copy(ret->name, sizeof ret->name, path);
+	for (char *c = ret->name; (c = strchr(c, '/'));)
+		*c = '!';
+	snprintf(ret->text, sizeof ret->text, "%" PRIu64 " %s", inode, path);
+}
+
+/* The path in the note, and its inode. NULL if it is none. */
+static const char *note_path(const struct note *note, uint64_t *ret_inode)
+{
+	char *end;
+
+	/* All 64 bits: file systems that are made of others put numbers into the high ones. */
+	errno = 0;
+	*ret_inode = isdigit((unsigned char)note->text[0]) ? strtoull(note->text, &end, 10) : 0;
+	return *ret_inode != 0 && errno == 0 && end[0] == ' ' && end[1] == '/' ? end + 1 : NULL;
+}
+
+static bool note_read(int dir, const char *name, struct note *ret)
+{
+	ssize_t n = readlinkat(dir, name, ret->text, sizeof ret->text - 1);
+
+	ret->text[n > 0 ? n : 0] = '\0';
+	return str_copy(ret->name, sizeof ret->name, name) && n > 0;
+}
+
+static bool noted(int dir, const struct note *note)
+{
+	struct note there;
+
+	return note_read(dir, note->name, &there) && strcmp(there.text, note->text) == 0;
+}
+
+/* The record, which is made if it is missing. A descriptor or -errno. */
+static int open_record(const char *record)
+{
+	char wrong[TRUST_PATH];
+	int path_fd, fd, rc = trust_make_dir(record, 0, &path_fd, wrong);
+
+	if (rc < 0)
+		return rc;
+	fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = fd < 0 ? -errno : fd;
+	close(path_fd);
+	return rc;
+}
+
+/* Removes it when nothing is left in it. */
+static void close_record(const char *record, int dir)
+{
+	close(dir);
+	rmdir(record);
+}
+
+static int set_flag(int fd, int flags, bool immutable)
+{
+	flags = immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0 ? -errno : 0;
+}
+
+/* The first thing that lies in the directory; false if it is empty. Takes over `fd`. */
+static bool first_entry(int fd, char *ret, size_t size)
+{
+	const struct dirent *entry;
+	bool found = false;
+	DIR *dir = fdopendir(fd);
+
+	if (!dir) {
+		close(fd);
+		return false;
+	}
+	while (!found && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		str_clean(ret, size, entry->d_name, strlen(entry->d_name));
+		found = true;
+	}
+	closedir(dir);
+	return found;
+}
+
+/* First the note, then the flag: after a power cut between the two a note without
+ * a flag does no harm, a flag without a note would stay for ever. */
+static void protect(int fd, int flags, const char *record, const struct note *note,
+                    struct guard *guard)
+{
+	int dir = open_record(record), rc = dir < 0 ? dir : 0;
+
+	/* An older note of this path is of a directory that is there no more. */
+	if (rc == 0 && unlinkat(dir, note->name, 0) < 0 && errno != ENOENT)
+		rc = -errno;
+	if (rc == 0 && (symlinkat(note->text, dir, note->name) < 0 || fsync(dir) < 0))
+		rc = -errno;
+	if (rc < 0) {
+		snprintf(guard->why, sizeof guard->why,
+		         "not made immutable, since %s cannot be written: %s", record,
+		         strerror(-rc));
+	} else if ((rc = set_flag(fd, flags, true)) < 0) {
+		snprintf(guard->why, sizeof guard->why, "the immutable flag could not be set: %s",
+		         strerror(-rc));
+		/* A note without a flag would claim one that somebody else sets later. */
+		unlinkat(dir, note->name, 0);
+	}
+	guard->immutable = rc == 0;
+	if (dir >= 0)
+		close_record(record, dir);
+}
+
+/* Switched off: only what is on record is ours to take back. */
+static void unprotect(int fd, int flags, const char *path, const char *record,
+                      const struct note *note, struct guard *guard)
+{
+	int dir = open_record(record), rc;
+
+	guard->immutable = true;
+	if (dir < 0 || !noted(dir, note)) {
+		snprintf(guard->why, sizeof guard->why, "still immutable: not on record in %s%s%s",
+		         record, dir < 0 ? ": " : "", dir < 0 ? strerror(-dir) : "");
+	} else if ((rc = set_flag(fd, flags, false)) < 0) {
+		snprintf(guard->why, sizeof guard->why,
+		         "the immutable flag could not be cleared: %s", strerror(-rc));
+	} else {
+		log_info("mount: %s: the bare directory can be written again", path);
+		guard->immutable = false;
+		unlinkat(dir, note->name, 0);
+	}
+	if (dir >= 0)
+		close_record(record, dir);
+}
+
+void guard_set(const struct place *place, const char *path, bool wanted, const char *record,
+               struct guard *ret)
+{
+	struct guard guard = { 0 };
+	struct note note;
+	struct stat st;
+	char entry[64];
+	int flags = 0, fd = place_open_bare(place);
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		snprintf(guard.why, sizeof guard.why, "the bare directory: %s",
+		         strerror(fd < 0 ? -fd : errno));
+		*ret = guard;
+		return;
+	}
+	note_make(path, st.st_ino, &note);
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		snprintf(guard.why, sizeof guard.why, "the disk knows no immutable flag: %s",
+		         strerror(errno));
+	else if (wanted && !(flags & FS_IMMUTABLE_FL))
+		protect(fd, flags, record, &note, &guard);
+	else if (!wanted && (flags & FS_IMMUTABLE_FL))
+		unprotect(fd, flags, path, record, &note, &guard);
+	else
+		guard.immutable = wanted;
+	if (!wanted && !guard.immutable && guard.why[0] == '\0')
+		str_copy(guard.why, sizeof guard.why, "switched off by mount.guard");
+	if (first_entry(fd, entry, sizeof entry) && guard.why[0] == '\0')
+		snprintf(guard.why, sizeof guard.why, "the bare directory is not empty: %s", entry);
+	*ret = guard;
+}
+
+/* 0 with how it is, and whether it is away: its disk may be. Or -errno. */
+static int release(const char *path, uint64_t inode, bool *ret_away, const char **ret_how)
+{
+	struct place place;
+	struct stat st;
+	int flags = 0, fd = -1, rc = place_open(path, &place);
+
+	if (rc == 0) {
+		fd = rc = place_open_bare(&place);
+		place_close(&place);
+	}
+	*ret_away = rc == -ENOENT || rc == -ENOTDIR;
+	*ret_how = "is not there any more";
+	if (rc < 0)
+		return *ret_away ? 0 : rc;
+	rc = 0;
+	if (fstat(fd, &st) < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0) {
+		rc = -errno;
+	} else if (st.st_ino != inode) {
+		*ret_away = true;
+		*ret_how = "is another directory now, left as it is";
+	} else if (flags & FS_IMMUTABLE_FL) {
+		*ret_how = "can be written again";
+		rc = set_flag(fd, flags, false);
+	} else {
+		*ret_how = "could be written already";
+	}
+	close(fd);
+	return rc;
+}
+
+static int release_note(int dir, const char *record, const struct note *note, const char *keep)
+{
+	const char *how, *path;
+	uint64_t inode;
+	bool away;
+	int rc;
+
+	path = note_path(note, &inode);
+	if (!path) {
+		log_warning("mount: %s/%s: expected a link to \"INODE PATH\"", record, note->name);
+		return -EBADMSG;
+	}
+	if (keep && strcmp(path, keep) == 0)
+		return 0;
+	rc = release(path, inode, &away, &how);
+	if (rc < 0) {
+		log_warning("mount: %s: the immutable flag could not be cleared: %s", path,
+		            strerror(-rc));
+		return rc;
+	}
+	/* It may be back at a later start, and nobody else would give it back. */
+	if (away && keep) {
+		log_debug("mount: %s: the bare directory %s; it stays on record", path, how);
+		return 0;
+	}
+	log_info("mount: %s: the bare directory %s", path, how);
+	return unlinkat(dir, note->name, 0) < 0 ? -errno : 0;
+}
+
+int guard_release(const char *record, const char *keep)
+{
+	int dir = open_record(record), rc = dir < 0 ? dir : 0, failed;
+	const struct dirent *entry;
+	DIR *list = dir < 0 ? NULL : fdopendir(dup(dir));
+	struct note note;
+
+	if (!list) {
+		log_warning("mount: %s: %s", record, strerror(dir < 0 ? -dir : errno));
+		return rc;
+	}
+	while ((entry = readdir(list))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		note_read(dir, entry->d_name, &note);
+		failed = release_note(dir, record, &note, keep);
+		rc = failed ? failed : rc;
+	}
+	closedir(list);
+	close_record(record, dir);
+	return rc;
+}

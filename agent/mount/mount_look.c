@@ -1,0 +1,105 @@
+/* Run by wna-mount as root; never blocks. Owns nothing but the read-ahead. */
+#include "mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "str.h"
+
+#define KERNEL_READ_AHEAD "128" /* VM_READAHEAD_PAGES, as sysfs shows it */
+
+/* The one line of a file of the kernel's; empty if there is none. */
+static void read_line(int fd, char *ret, size_t size)
+{
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
+
+	ret[n > 0 ? n : 0] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+}
+
+/* The file behind /dev/loopN; empty if the mount is of no loop device. */
+static void backing_file(const struct mountinfo *there, char *ret, size_t size)
+{
+	char path[80];
+	int fd;
+
+	snprintf(path, sizeof path, "/sys/dev/block/%u:%u/loop/backing_file", there->major,
+	         there->minor);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	read_line(fd, ret, size);
+	if (fd >= 0)
+		close(fd);
+}
+
+int look_at(const struct conf_mount *conf, const struct target *target, const struct keeper *keeper,
+            const struct look_names *names, struct keeper_look *ret)
+{
+	struct judge_env env = { .state_dir = EFS_STATE_DIR,
+		                 .idle_ms = conf->timeout_ms,
+		                 .wall_ms = clock_wall_ms() };
+	char *text = NULL, backing[LIMIT_PATH];
+	struct mountinfo there;
+	struct finding finding;
+	int rc = mountinfo_read("/proc/self/mountinfo", &text, &env.mountinfo_len);
+
+	if (rc < 0)
+		return rc;
+	memset(ret, 0, sizeof *ret);
+	rc = mountinfo_topmost(text, env.mountinfo_len, conf->path, &there);
+	if (rc == 1) {
+		ret->id = there.id;
+		mountinfo_mark(&there, ret->mark, sizeof ret->mark);
+		backing_file(&there, backing, sizeof backing);
+		env.mountinfo = text;
+		env.backing = backing[0] ? backing : NULL;
+		if (keeper_knows(keeper, ret->id, ret->mark)) {
+			env.proved = keeper->look.state == MOUNT_RIGHT;
+			env.names = names->serial == keeper->serial ? &names->answer : NULL;
+		}
+		judge(target, conf->path, &there, &env, &finding);
+		ret->state = finding.state;
+		ret->names = finding.names;
+		str_copy(ret->text, sizeof ret->text, finding.text);
+		str_copy(ret->why, sizeof ret->why, finding.why);
+	} else if (rc < 0) {
+		/* Unknown is not nothing: it must not be mounted over. */
+		ret->state = MOUNT_WRONG;
+		str_copy(ret->why, sizeof ret->why,
+		         "a line of mountinfo about this path cannot be read");
+	}
+	free(text);
+	return 0;
+}
+
+void look_read_ahead(const struct conf_mount *conf)
+{
+	struct mountinfo there;
+	char path[64], value[24];
+	char *text = NULL;
+	int64_t rsize;
+	size_t len;
+	int fd;
+
+	if (mountinfo_read("/proc/self/mountinfo", &text, &len) < 0 ||
+	    mountinfo_topmost(text, len, conf->path, &there) != 1 ||
+	    strncmp(there.type, "nfs", 3) != 0 || strncmp(there.source, "127.0.0.1:", 10) == 0 ||
+	    !mountinfo_option(there.super_options, "rsize", value, sizeof value) ||
+	    !str_int64(value, 1024, 64 << 20, &rsize))
+		goto out;
+	snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", there.major, there.minor);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	read_line(fd, value, sizeof value);
+	if (fd < 0 || (strcmp(value, KERNEL_READ_AHEAD) == 0 &&
+	               dprintf(fd, "%d\n", (int)(15 * rsize / 1024)) < 0))
+		log_warning("mount: %s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+out:
+	free(text);
+}

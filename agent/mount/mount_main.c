@@ -1,0 +1,353 @@
+/*
+ * wna-mount, the keeper of the mount: sees to it that the configured file system is
+ * mounted, once, and reports. Root. Never blocks: what may block are its children, one
+ * attempt to mount and one probe (mount.h). What is to be done is decided in
+ * mount_keeper.h. Owns nothing that
+ * outlives it but the mount, its helper and the immutable flag.
+ *
+ * wna-mount --release: takes that flag back everywhere, before the agent is removed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "aws_name.h"
+#include "clock.h"
+#include "log.h"
+#include "mount.h"
+#include "mount_keeper.h"
+#include "str.h"
+#include "worker.h"
+
+#define EFS_HELPER "/sbin/mount.efs"
+
+enum { ALIVE_MS = 1000 };
+
+struct room {
+	struct worker worker;
+	const struct conf_mount *conf;
+	struct target_place found; /* in the metadata */
+	bool domain_heard;         /* or that there is none */
+	struct target target;
+	struct keeper keeper;
+	struct attempt attempt; /* also a predecessor's, of which only the group is known */
+	struct probe probe;
+	struct look_names names;
+	enum mount_state state; /* last reported */
+	struct guard guard;     /* same */
+	int64_t mounting_ms;
+};
+
+static void make_target(struct room *room)
+{
+	const struct target_place unknown = { 0 };
+
+	/* The suffix is said after the region, and belongs to it. */
+	target_make(room->conf, room->domain_heard ? &room->found : &unknown,
+	            access(EFS_HELPER, X_OK) == 0, &room->target);
+}
+
+/* A reload; region and suffix, which an unprivileged process says: believed only in their
+ * exact shape. */
+static void hear(struct room *room, const struct msg *msg)
+{
+	struct target_place *found = &room->found;
+	struct target before = room->target;
+
+	if (msg->type == WORKER_RELOAD) {
+		keeper_retry(&room->keeper, clock_ms());
+		/* In good order, as when asked by systemd. */
+		if (msg->value)
+			kill(getpid(), SIGTERM);
+	}
+	if (msg->type != HUB_FACT)
+		return;
+	if (msg->id == FACT_REGION && aws_is_region(msg->text))
+		str_copy(found->region, sizeof found->region, msg->text);
+	else if (msg->id == FACT_DOMAIN && (msg->value == 0 || aws_is_domain(msg->text)))
+		str_copy(found->domain, sizeof found->domain, msg->value ? msg->text : "");
+	else
+		return;
+	room->domain_heard = room->domain_heard || msg->id == FACT_DOMAIN;
+	make_target(room);
+	if (memcmp(&before, &room->target, sizeof before) != 0)
+		keeper_retry(&room->keeper, clock_ms());
+}
+
+static void do_look(struct room *room, int64_t now_ms)
+{
+	struct keeper_look look;
+	int rc = look_at(room->conf, &room->target, &room->keeper, &room->names, &look);
+
+	if (rc < 0) {
+		log_error("mount: mountinfo: %s", strerror(-rc));
+		look = room->keeper.look;
+		if (!room->keeper.looked)
+			look = (struct keeper_look){ .state = MOUNT_WRONG,
+				                     .why = "mountinfo cannot be read" };
+	}
+	keeper_looked(&room->keeper, &look, now_ms);
+}
+
+static void do_say(struct room *room, int64_t now_ms)
+{
+	char span[32];
+	struct msg msg;
+
+	keeper_report(&room->keeper, now_ms, &msg);
+	worker_say(&room->worker, &msg);
+	if ((enum mount_state)msg.value == room->state)
+		return;
+	room->state = (enum mount_state)msg.value;
+	if (room->state == MOUNT_RIGHT && room->mounting_ms > 0)
+		log_info("mount: %s mounted on %s in %s", msg.text, room->conf->path,
+		         clock_span(now_ms - room->mounting_ms, span, sizeof span));
+	else
+		log_debug("mount: %s: %s %s %s", room->conf->path, mount_state_name(room->state),
+		          msg.text, msg.why);
+	if (room->state == MOUNT_RIGHT)
+		look_read_ahead(room->conf);
+}
+
+static void do_attempt(struct room *room, bool guard_only, int64_t now_ms)
+{
+	int rc;
+
+	make_target(room);
+	log_debug("mount: %s: %s", room->conf->path,
+	          guard_only ? "guards it" : "an attempt begins");
+	rc = attempt_start(room->conf, &room->target, guard_only, &room->attempt);
+	room->mounting_ms = guard_only ? 0 : now_ms;
+	if (rc < 0) {
+		log_error("mount: the attempt could not be started: %s", strerror(-rc));
+		keeper_ended(&room->keeper, 1, "it could not be started");
+	}
+}
+
+static void say_guard(struct room *room)
+{
+	const struct guard *guard = &room->attempt.guard;
+
+	room->attempt.guard_told = false;
+	keeper_guarded(&room->keeper);
+	worker_fact(&room->worker, FACT_MOUNT_GUARD, guard->immutable, "", guard->why);
+	if (memcmp(guard, &room->guard, sizeof *guard) != 0)
+		log_info("mount: the bare directory is %sguarded%s%s",
+		         guard->immutable ? "" : "not ", guard->why[0] ? ": " : "", guard->why);
+	room->guard = *guard;
+}
+
+/* Takes what came of the attempt, if anything did. */
+static void check_attempt(struct room *room, int64_t now_ms)
+{
+	struct attempt *attempt = &room->attempt;
+	char said[LIMIT_FACT_WHY];
+	enum attempt_end end;
+	int status = -1;
+
+	if (attempt->pid == 0) {
+		if (room->keeper.headless && !former_living(&attempt->group)) {
+			unlink(MOUNT_NOTE);
+			keeper_ended(&room->keeper, -1, "");
+		}
+		return;
+	}
+	end = attempt_check(attempt, &status);
+	if (attempt->guard_told)
+		say_guard(room);
+	if (end == ATTEMPT_LINGERS && !room->keeper.headless)
+		keeper_lingers(&room->keeper, now_ms);
+	else if (end == ATTEMPT_GONE)
+		keeper_ended(&room->keeper, status,
+		             attempt_said(attempt->words, attempt->words_len, said, sizeof said));
+}
+
+static void do_signal(struct room *room, int number)
+{
+	static const char *const names[] = {
+		[SIGINT] = "INT", [SIGTERM] = "TERM", [SIGKILL] = "KILL"
+	};
+
+	log_info("mount: the attempt is late or not wanted any more: %s to its group %lld",
+	         names[number], (long long)room->attempt.group.group);
+	kill(-(pid_t)room->attempt.group.group, number);
+}
+
+static void do_ask(struct room *room)
+{
+	struct probe_question question = { .limit_ms =
+		                                   room->conf->probe_timeout_ms + KEEPER_NAMES_MS,
+		                           .mount_id = room->keeper.look.id };
+
+	str_copy(question.contract, sizeof question.contract, hub_contract);
+	str_copy(question.path, sizeof question.path, room->conf->path);
+	str_copy(question.file, sizeof question.file, room->conf->probe_file);
+	if (room->keeper.look.names)
+		str_copy(question.host, sizeof question.host, room->target.host);
+	if (probe_ask(&room->probe, &question) < 0)
+		probe_kill(&room->probe);
+}
+
+static void check_probe(struct room *room, int64_t now_ms)
+{
+	struct keeper *keeper = &room->keeper;
+	struct probe_answer answer;
+	int status, rc;
+
+	if (room->probe.pid == 0)
+		return;
+	rc = probe_answered(&room->probe, &answer);
+	if (rc < 0 || (rc > 0 && !keeper->asked)) {
+		probe_kill(&room->probe);
+	} else if (rc > 0 && answer.names) {
+		room->names.serial = keeper->asked_serial;
+		room->names.answer = answer;
+		keeper_named(keeper);
+	} else if (rc > 0) {
+		keeper_signed(keeper, answer.value, answer.why, now_ms);
+	}
+	if (probe_gone(&room->probe, &status)) {
+		if (keeper->probe.state == KEEPER_RUNNING && !keeper->leaving)
+			log_warning("probe: ended by itself, %s %d",
+			            WIFSIGNALED(status) ? "signal" : "status",
+			            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		keeper_probe_gone(keeper, now_ms);
+	}
+}
+
+static void act(struct room *room, enum keeper_act what, int64_t now_ms)
+{
+	switch (what) {
+	case KEEPER_LOOK: do_look(room, now_ms); break;
+	case KEEPER_SAY: do_say(room, now_ms); break;
+	case KEEPER_SPOKEN: worker_spoken(&room->worker); break;
+	case KEEPER_MOUNT: do_attempt(room, false, now_ms); break;
+	case KEEPER_GUARD: do_attempt(room, true, now_ms); break;
+	case KEEPER_GROUP: check_attempt(room, now_ms); break;
+	case KEEPER_INT: do_signal(room, SIGINT); break;
+	case KEEPER_TERM: do_signal(room, SIGTERM); break;
+	case KEEPER_KILL: do_signal(room, SIGKILL); break;
+	case KEEPER_PROBE_START:
+		if (probe_start(&room->probe) < 0)
+			keeper_probe_gone(&room->keeper, now_ms);
+		break;
+	case KEEPER_PROBE_ASK: do_ask(room); break;
+	case KEEPER_PROBE_KILL:
+		log_debug("probe: killed, the %llu. time", (unsigned long long)room->keeper.killed);
+		probe_kill(&room->probe);
+		break;
+	case KEEPER_WAIT:
+	case KEEPER_ACT_MAX: break;
+	}
+}
+
+static void take_signals(struct room *room, int fd, int64_t now_ms)
+{
+	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGTERM)
+			keeper_leave(&room->keeper, now_ms);
+	}
+}
+
+static int make_signal_fd(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void turn(struct room *room, int mountinfo_fd, int signal_fd)
+{
+	struct pollfd polls[] = {
+		{ .fd = room->worker.fd, .events = POLLIN },
+		{ .fd = signal_fd, .events = POLLIN },
+		{ .fd = mountinfo_fd, .events = POLLPRI },
+		{ .fd = room->probe.fd, .events = POLLIN },
+		{ .fd = room->attempt.pid ? room->attempt.words_fd : -1, .events = POLLIN },
+		{ .fd = room->attempt.pid ? room->attempt.guard_fd : -1, .events = POLLIN },
+	};
+	int64_t now_ms = clock_ms(), left_ms = keeper_next_ms(&room->keeper) - now_ms;
+	enum keeper_act what;
+	struct msg msg;
+
+	poll(polls, sizeof polls / sizeof polls[0],
+	     left_ms < 0          ? 0
+	     : left_ms < ALIVE_MS ? (int)left_ms
+	                          : ALIVE_MS);
+	now_ms = clock_ms();
+	while (worker_recv(&room->worker, &msg))
+		hear(room, &msg);
+	worker_alive(&room->worker);
+	take_signals(room, signal_fd, now_ms);
+	if (polls[2].revents)
+		keeper_event(&room->keeper);
+	check_attempt(room, now_ms);
+	check_probe(room, now_ms);
+	while ((what = keeper_step(&room->keeper, now_ms)) != KEEPER_WAIT)
+		act(room, what, now_ms);
+	/* What appears from now on has been mounted by others. */
+	if (room->attempt.pid == 0)
+		room->mounting_ms = 0;
+}
+
+/* A helper that has outlived the keeper before this one. */
+static void find_former(struct room *room)
+{
+	struct former *group = &room->attempt.group;
+	pid_t pid;
+
+	if (!former_read(MOUNT_NOTE, group))
+		return;
+	pid = former_living(group);
+	if (pid == 0) {
+		unlink(MOUNT_NOTE);
+		return;
+	}
+	keeper_former(&room->keeper, pid, group->at_ms, clock_ms());
+	log_info("mount: %s: waits, %s", room->conf->path, room->keeper.why);
+}
+
+int main(int argc, char **argv)
+{
+	static struct room room;
+	char why[LIMIT_FACT_WHY];
+	int mountinfo_fd, signal_fd;
+
+	if (argc == 2 && strcmp(argv[1], "--release") == 0) {
+		log_init("wna-mount", LOG_LEVEL_INFO);
+		return guard_release(MOUNT_RECORD, NULL) < 0;
+	}
+	worker_init(&room.worker, ROLE_MOUNT, HUB_WANTS(FACT_REGION) | HUB_WANTS(FACT_DOMAIN), argc,
+	            argv, NULL);
+	room.conf = &room.worker.conf->mount;
+	umask(022);
+	make_target(&room);
+	keeper_init(&room.keeper, room.conf, clock_random(), clock_ms());
+	find_former(&room);
+	mountinfo_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	signal_fd = make_signal_fd();
+	if (mountinfo_fd < 0 || signal_fd < 0) {
+		log_error("mount: mountinfo, signals: %s", strerror(errno));
+		return 1;
+	}
+	if (probe_init(&room.probe, why, sizeof why) < 0) {
+		log_error("mount: %s", why);
+		return 1;
+	}
+	while (!keeper_left(&room.keeper))
+		turn(&room, mountinfo_fd, signal_fd);
+	return 0;
+}

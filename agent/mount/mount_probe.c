@@ -1,0 +1,160 @@
+/* Run by wna-mount as root; never blocks. Owns the child and a socket to it. */
+#include "mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "role.h"
+#include "str.h"
+
+#define PROBE_NAME "wna-probe" /* the program and its user */
+
+/* Made by sysusers, so it is in this file, and no directory server need be asked. */
+static bool find_user(struct probe *probe)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *entry = NULL;
+
+	while (file && (entry = fgetpwent(file)) && strcmp(entry->pw_name, PROBE_NAME) != 0)
+		;
+	if (entry) {
+		probe->uid = entry->pw_uid;
+		probe->gid = entry->pw_gid;
+	}
+	if (file)
+		fclose(file);
+	return entry != NULL && probe->uid != 0;
+}
+
+int probe_init(struct probe *ret, char *ret_why, size_t why_size)
+{
+	char path[PATH_MAX], *slash;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof PROBE_NAME);
+
+	*ret = (struct probe){ .exe = -1, .fd = -1 };
+	path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(path, '/');
+	if (slash)
+		str_copy(slash + 1, sizeof PROBE_NAME, PROBE_NAME);
+	ret->exe = open(path, O_PATH | O_CLOEXEC);
+	if (ret->exe < 0) {
+		snprintf(ret_why, why_size, "%.100s: %s", path, strerror(errno));
+		return -ENOENT;
+	}
+	if (!find_user(ret)) {
+		snprintf(ret_why, why_size, "no user " PROBE_NAME " in /etc/passwd");
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static void limit(int resource, rlim_t value)
+{
+	setrlimit((__rlimit_resource_t)resource, &(struct rlimit){ value, value });
+}
+
+static _Noreturn void be_child(const struct probe *probe, int end, pid_t parent)
+{
+	/* The resolver's default is 5 s for each server, twice: longer than a question has. */
+	char *const envp[] = { "PATH=/usr/bin:/bin", "LANG=C", "RES_OPTIONS=timeout:1 attempts:2",
+		               NULL };
+	char *const argv[] = { PROBE_NAME, NULL };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), exe;
+	sigset_t none;
+
+	setpgid(0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	/* Among all of the agent's processes it is the first to go. */
+	if (score >= 0)
+		(void)!write(score, "200", 3);
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_NOFILE, 32);
+	limit(RLIMIT_NPROC, 64); /* of this user, also in other containers */
+#if !defined(__SANITIZE_ADDRESS__)
+	limit(RLIMIT_AS, 64 << 20);
+#endif
+	exe = fcntl(probe->exe, F_DUPFD_CLOEXEC, 10);
+	end = fcntl(end, F_DUPFD_CLOEXEC, 10);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
+	    dup2(end, PROBE_FD) < 0 || setgroups(0, NULL) < 0 ||
+	    setresgid(probe->gid, probe->gid, probe->gid) < 0 ||
+	    setresuid(probe->uid, probe->uid, probe->uid) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    getppid() != parent)
+		_exit(126);
+	fexecve(exe, argv, envp);
+	_exit(127);
+}
+
+int probe_start(struct probe *probe)
+{
+	pid_t parent = getpid(), pid;
+	int ends[2], rc = 0;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		be_child(probe, ends[1], parent);
+	if (pid < 0)
+		rc = -errno;
+	close(ends[1]);
+	if (rc < 0) {
+		close(ends[0]);
+		return rc;
+	}
+	setpgid(pid, pid);
+	probe->pid = pid;
+	probe->fd = ends[0];
+	return 0;
+}
+
+int probe_ask(const struct probe *probe, const struct probe_question *question)
+{
+	return send(probe->fd, question, sizeof *question, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno
+	                                                                                    : 0;
+}
+
+int probe_answered(const struct probe *probe, struct probe_answer *ret)
+{
+	struct probe_answer answer;
+	ssize_t n = recv(probe->fd, &answer, sizeof answer, MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0)
+		return 0;
+	/* It may have been taken over: nothing of it is believed but numbers and a text. */
+	if (n != (ssize_t)sizeof answer || answer.count > PROBE_ADDRESSES)
+		return -EBADMSG;
+	*ret = answer;
+	str_clean(ret->why, sizeof ret->why, answer.why, strnlen(answer.why, sizeof answer.why));
+	return 1;
+}
+
+void probe_kill(const struct probe *probe)
+{
+	kill(-probe->pid, SIGKILL);
+}
+
+bool probe_gone(struct probe *probe, int *ret_status)
+{
+	if (probe->pid == 0 || waitpid(probe->pid, ret_status, WNOHANG) != probe->pid)
+		return false;
+	close(probe->fd);
+	probe->pid = 0;
+	probe->fd = -1;
+	return true;
+}

@@ -1,0 +1,243 @@
+/* wna-mount and the simulator; pure. What is due at an instant, and the report. */
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "mount_keeper.h"
+#include "str.h"
+
+enum {
+	INT_MS = 6000, /* mount.efs needs up to 4 to clean up */
+	TERM_MS = 2000,
+	KILL_MS = 2000,
+	GROUP_MS = 200,        /* between looks whether a group is empty */
+	GROUP_STUCK_MS = 1000, /* the same of one that is stuck */
+	SAY_MS = 2000,         /* the report is repeated, and the look before it */
+	LOOK_GAP_MS = 20,      /* a storm of mounts costs no more looks than these */
+	SPOKEN_MS = 200,       /* so long the core waits for the first sign of life */
+	JITTER_PERCENT = 10,
+};
+
+static enum keeper_act step_attempt(struct keeper *keeper, int64_t now_ms)
+{
+	struct keeper_child *attempt = &keeper->attempt;
+
+	if (attempt->state != KEEPER_OFF && now_ms >= attempt->due_ms) {
+		switch (attempt->state) {
+		case KEEPER_RUNNING:
+			keeper_set(attempt, KEEPER_ENDING_INT, now_ms + INT_MS);
+			return KEEPER_INT;
+		case KEEPER_ENDING_INT:
+			keeper_set(attempt, KEEPER_ENDING_TERM, now_ms + TERM_MS);
+			return KEEPER_TERM;
+		case KEEPER_ENDING_TERM:
+			keeper_set(attempt, KEEPER_ENDING_KILL, now_ms + KILL_MS);
+			return KEEPER_KILL;
+		case KEEPER_ENDING_KILL:
+			keeper_set(attempt, KEEPER_STUCK, now_ms);
+			keeper->say = true;
+			break;
+		case KEEPER_OFF:
+		case KEEPER_STUCK: break;
+		}
+	}
+	if (keeper->headless && now_ms >= keeper->group_ms) {
+		keeper->group_ms =
+		        now_ms + (attempt->state == KEEPER_STUCK ? GROUP_STUCK_MS : GROUP_MS);
+		return KEEPER_GROUP;
+	}
+	if (attempt->state != KEEPER_OFF || keeper->leaving)
+		return KEEPER_WAIT;
+	if (keeper_there(keeper)
+	            ? keeper->look.state != MOUNT_RIGHT || keeper->guarded || keeper->guard_tried
+	            : now_ms < keeper->retry_ms)
+		return KEEPER_WAIT;
+	/* Never on the word of an older look. */
+	if (keeper->look_now || keeper->looked_ms != now_ms)
+		return KEEPER_LOOK;
+	keeper->guarding = keeper->guard_tried = keeper_there(keeper);
+	keeper_set(attempt, KEEPER_RUNNING, now_ms + keeper->conf->timeout_ms);
+	keeper->say = true;
+	return keeper->guarding ? KEEPER_GUARD : KEEPER_MOUNT;
+}
+
+/* A name takes its time, and the sign of life comes after it. */
+static enum keeper_act ask(struct keeper *keeper, int64_t now_ms)
+{
+	keeper->asked = true;
+	keeper->asked_serial = keeper->serial;
+	keeper->probe.due_ms = now_ms + keeper->conf->probe_timeout_ms +
+	                       (keeper->look.names ? KEEPER_NAMES_MS : 0);
+	keeper->probe_ms = now_ms + clock_jitter(keeper->conf->probe_interval_ms, JITTER_PERCENT,
+	                                         keeper_random(keeper));
+	return KEEPER_PROBE_ASK;
+}
+
+static bool is_wanted(const struct keeper *keeper)
+{
+	return !keeper->leaving && (keeper_ours(keeper) || keeper->look.names);
+}
+
+static enum keeper_act step_probe(struct keeper *keeper, int64_t now_ms)
+{
+	struct keeper_child *probe = &keeper->probe;
+	bool wanted = is_wanted(keeper);
+
+	switch (probe->state) {
+	case KEEPER_OFF:
+		if (!wanted || now_ms < keeper->start_ms)
+			return KEEPER_WAIT;
+		keeper_set(probe, KEEPER_RUNNING, INT64_MAX);
+		return KEEPER_PROBE_START;
+	case KEEPER_RUNNING:
+		if (!keeper->asked && !keeper->leaving)
+			return wanted && now_ms >= keeper->probe_ms ? ask(keeper, now_ms)
+			                                            : KEEPER_WAIT;
+		/* It may hang in a mount that another has replaced. */
+		if (!keeper->leaving && now_ms < probe->due_ms &&
+		    (!wanted || keeper->asked_serial == keeper->serial))
+			return KEEPER_WAIT;
+		keeper_set(probe, KEEPER_ENDING_KILL, now_ms + KILL_MS);
+		keeper->killed++;
+		return KEEPER_PROBE_KILL;
+	case KEEPER_ENDING_KILL:
+		if (now_ms >= probe->due_ms) {
+			keeper_set(probe, KEEPER_STUCK, now_ms);
+			keeper->say = true;
+		}
+		break;
+	default: break;
+	}
+	return KEEPER_WAIT;
+}
+
+/* A report that grows old says that the keeper does not live. */
+static int64_t say_period_ms(const struct keeper *keeper)
+{
+	return keeper->conf->max_age_ms / 4 < SAY_MS ? keeper->conf->max_age_ms / 4 : SAY_MS;
+}
+
+static enum keeper_act step_report(struct keeper *keeper, int64_t now_ms)
+{
+	bool pending = keeper_pending(keeper, now_ms);
+
+	/* The first word is about what has been found out. */
+	if (keeper->say && (keeper->said || !pending)) {
+		keeper->say = keeper->losing = keeper->anew;
+		keeper->anew = false;
+		keeper->said = true;
+		keeper->said_ms = now_ms;
+		return KEEPER_SAY;
+	}
+	if (keeper->said && !keeper->spoken &&
+	    (!keeper_ours(keeper) || keeper->sign != MOUNT_NOT_PROBED ||
+	     now_ms >= keeper->first_ms + SPOKEN_MS)) {
+		keeper->spoken = true;
+		return KEEPER_SPOKEN;
+	}
+	return KEEPER_WAIT;
+}
+
+enum keeper_act keeper_step(struct keeper *keeper, int64_t now_ms)
+{
+	enum keeper_act act;
+
+	if (keeper->said && !keeper->say && now_ms >= keeper->said_ms + say_period_ms(keeper))
+		keeper->say = keeper->look_now = true;
+	if (keeper->look_now && (!keeper->looked || now_ms >= keeper->looked_ms + LOOK_GAP_MS))
+		return KEEPER_LOOK;
+	if (!keeper->looked)
+		return KEEPER_WAIT;
+	act = step_attempt(keeper, now_ms);
+	if (act == KEEPER_WAIT)
+		act = step_probe(keeper, now_ms);
+	return act == KEEPER_WAIT ? step_report(keeper, now_ms) : act;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t attempt_next_ms(const struct keeper *keeper)
+{
+	const struct keeper_child *attempt = &keeper->attempt;
+	int64_t next_ms = keeper->headless ? keeper->group_ms : INT64_MAX;
+
+	if (attempt->state == KEEPER_OFF)
+		return keeper_there(keeper) || keeper->leaving ? next_ms : keeper->retry_ms;
+	return attempt->state == KEEPER_STUCK ? next_ms : sooner(next_ms, attempt->due_ms);
+}
+
+static int64_t probe_next_ms(const struct keeper *keeper)
+{
+	const struct keeper_child *probe = &keeper->probe;
+
+	if (probe->state == KEEPER_OFF)
+		return is_wanted(keeper) ? keeper->start_ms : INT64_MAX;
+	if (probe->state == KEEPER_STUCK)
+		return INT64_MAX;
+	if (probe->state == KEEPER_RUNNING && !keeper->asked)
+		return is_wanted(keeper) ? keeper->probe_ms : INT64_MAX;
+	return probe->due_ms;
+}
+
+int64_t keeper_next_ms(const struct keeper *keeper)
+{
+	int64_t next_ms = sooner(attempt_next_ms(keeper), probe_next_ms(keeper));
+
+	if (keeper->look_now)
+		next_ms = sooner(next_ms, keeper->looked_ms + LOOK_GAP_MS);
+	if (keeper->said)
+		next_ms = sooner(next_ms, keeper->said_ms + say_period_ms(keeper));
+	else
+		next_ms = sooner(next_ms, keeper->seen_ms + KEEPER_NAMES_GRACE_MS);
+	return keeper->spoken ? next_ms : sooner(next_ms, keeper->first_ms + SPOKEN_MS);
+}
+
+static void report_doing(const struct keeper *keeper, bool pending, int64_t *ret)
+{
+	enum mount_doing doing = MOUNT_IDLE;
+	int64_t due_ms = keeper->probe_ms;
+
+	if (keeper->attempt.state == KEEPER_STUCK) {
+		doing = MOUNT_HELPER_STUCK;
+		due_ms = keeper->attempt.due_ms;
+	} else if (keeper->attempt.state != KEEPER_OFF && !keeper->guarding) {
+		doing = MOUNT_MOUNTING;
+		due_ms = 0;
+	} else if (!keeper_ours(keeper) || pending) {
+		doing = MOUNT_WAITING;
+		due_ms = keeper_there(keeper) ? keeper->looked_ms + say_period_ms(keeper)
+		                              : keeper->retry_ms;
+	} else if (keeper->probe.state == KEEPER_STUCK) {
+		doing = MOUNT_PROBE_STUCK;
+		due_ms = keeper->probe.due_ms;
+	} else if (keeper->asked) {
+		doing = MOUNT_PROBING;
+		due_ms = 0;
+	}
+	ret[MOUNT_DOING] = doing;
+	ret[MOUNT_DUE_MS] = due_ms;
+}
+
+void keeper_report(const struct keeper *keeper, int64_t now_ms, struct msg *ret)
+{
+	bool pending = keeper->losing || keeper_pending(keeper, now_ms);
+	struct msg msg = { .type = HUB_FACT, .id = FACT_MOUNT, .found_ms = now_ms };
+
+	msg.value = pending ? MOUNT_ABSENT : keeper->look.state;
+	msg.more[MOUNT_SIGN] = MOUNT_NOT_PROBED;
+	if (msg.value == MOUNT_ABSENT) {
+		str_copy(msg.why, sizeof msg.why, keeper->why);
+	} else {
+		bool bad = keeper->sign_why[0] != '\0';
+
+		msg.more[MOUNT_SIGN] = keeper->sign;
+		msg.more[MOUNT_SIGN_MS] = keeper->sign_ms;
+		str_copy(msg.text, sizeof msg.text, keeper->look.text);
+		str_copy(msg.why, sizeof msg.why, bad ? keeper->sign_why : keeper->look.why);
+	}
+	report_doing(keeper, pending, msg.more);
+	*ret = msg;
+}

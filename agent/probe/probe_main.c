@@ -1,0 +1,104 @@
+/*
+ * wna-probe: asks the mounted file system for a sign of life, and name servers for
+ * addresses (include/probe.h). Run by wna-mount as user wna-probe without
+ * capabilities, resident, one at a time. May sleep in NFS for ever, killable: that is
+ * its purpose. Owns nothing.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "probe.h"
+#include "probe_sign.h"
+#include "role.h"
+#include "str.h"
+
+enum { GRACE_S = 5 };
+
+static void resolve(const char *host, struct probe_answer *ret)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
+	int rc = getaddrinfo(host, NULL, &hints, &list);
+
+	*ret = (struct probe_answer){ .names = true };
+	if (rc != 0)
+		str_copy(ret->why, sizeof ret->why, gai_strerror(rc));
+	for (const struct addrinfo *at = list; at && ret->count < PROBE_ADDRESSES; at = at->ai_next)
+		net_addr_from_sockaddr(at->ai_addr, &ret->address[ret->count++]);
+	if (list)
+		freeaddrinfo(list);
+}
+
+static void sign(const struct probe_question *question, struct probe_answer *ret)
+{
+	int64_t start_us = clock_us();
+	int rc;
+
+	*ret = (struct probe_answer){ 0 };
+	rc = sign_of_life(question->path, question->file, question->mount_id, ret->why,
+	                  sizeof ret->why);
+	ret->value = rc < 0 ? rc : clock_us() - start_us;
+}
+
+static bool say(const struct probe_answer *answer)
+{
+	return send(PROBE_FD, answer, sizeof *answer, MSG_NOSIGNAL) == (ssize_t)sizeof *answer;
+}
+
+static bool is_socket(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
+}
+
+enum { EXIT_CONTRACT = 64 };
+
+int main(int argc, char **argv)
+{
+	struct probe_question question;
+	struct probe_answer reply;
+	ssize_t n;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("wna-probe " WNA_VERSION);
+		return 0;
+	}
+	if (argc > 1 || !is_socket(PROBE_FD)) {
+		fputs("usage: wna-probe\nA part of web-node-agent, started by wna-mount only.\n",
+		      stderr);
+		return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : EXIT_CONTRACT;
+	}
+	prctl(PR_SET_NAME, "wna-probe");
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		return EXIT_CONTRACT;
+	/* Also the end of a parent that died before the wish to die with it was made. */
+	while ((n = recv(PROBE_FD, &question, sizeof question, 0)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != (ssize_t)sizeof question ||
+		    memcmp(question.contract, hub_contract, sizeof question.contract) != 0)
+			return EXIT_CONTRACT;
+		/* Should the parent be stopped: the alarm's default action is fatal, so it ends
+		 * even a sleep in the kernel that only SIGKILL ends otherwise. */
+		alarm((unsigned)((question.limit_ms + 999) / 1000) + GRACE_S);
+		if (question.host[0] != '\0') {
+			resolve(question.host, &reply);
+			if (!say(&reply))
+				break;
+		}
+		sign(&question, &reply);
+		alarm(0);
+		if (!say(&reply))
+			break;
+	}
+	return 0;
+}

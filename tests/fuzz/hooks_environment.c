@@ -1,0 +1,32 @@
+/* The text of a change, which another process wrote: whatever is in it, a script only
+ * gets values of the right kind. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hooks.h"
+#include "str.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct hooks_environment env;
+	struct msg change = { .value = 1 };
+	const char *value;
+	int rc;
+
+	if (size >= sizeof change.text || memchr(data, '\0', size))
+		return 0;
+	memcpy(change.text, data, size);
+	rc = hooks_environment("db", &change, &env);
+	if (env.count != (rc == 0 ? 8 : 3) || env.list[env.count])
+		abort();
+	for (int i = 4; i < env.count && i < 6; i++) {
+		value = strchr(env.list[i], '=');
+		if (!value || !str_is_address(value + 1))
+			abort();
+	}
+	return 0;
+}

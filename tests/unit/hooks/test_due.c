@@ -1,0 +1,192 @@
+/* Which change the scripts run for, once each, whatever is restarted; in virtual time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fact.h"
+#include "hooks.h"
+
+enum { T0 = 1000000 };
+
+static char dir[64];
+static struct hooks_due due;
+
+static int setup(void **state)
+{
+	(void)state;
+	memcpy(dir, "/tmp/wna-due-XXXXXX", sizeof "/tmp/wna-due-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	hooks_due_init(&due, dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof command, "rm -rf '%s'", dir);
+	return system(command);
+}
+
+static void hear(int64_t number)
+{
+	struct msg msg = { .id = FACT_RDS_CHANGE, .value = number };
+
+	hooks_due_hear(&due, &msg);
+}
+
+/* The number of the change that is acted on at `now_ms`; 0 none. The run takes 1 s. */
+static int64_t act(int64_t now_ms)
+{
+	struct msg msg;
+
+	if (!hooks_due_take(&due, now_ms, &msg))
+		return 0;
+	hooks_due_done(&due, now_ms + 1000);
+	return msg.value;
+}
+
+static void restart(void)
+{
+	hooks_due_init(&due, dir);
+}
+
+static void acts_once(void **state)
+{
+	(void)state;
+	hear(0);
+	assert_int_equal(act(T0), 0);
+	assert_true(hooks_due_ms(&due) == INT64_MAX);
+	hear(1);
+	assert_true(hooks_due_ms(&due) <= T0);
+	assert_int_equal(act(T0), 1);
+	hear(1); /* a core, or wna-rds, that was restarted says it again */
+	assert_int_equal(act(T0 + 60000), 0);
+	restart();
+	hear(1);
+	assert_int_equal(act(T0 + 60000), 0);
+	hear(2);
+	assert_int_equal(act(T0 + 60000), 2);
+}
+
+/* What came before hooks were on is history; the first number is only remembered. */
+static void the_first_number_is_no_event(void **state)
+{
+	(void)state;
+	hear(5);
+	assert_int_equal(act(T0), 0);
+	restart();
+	hear(5);
+	assert_int_equal(act(T0), 0);
+	hear(6);
+	assert_int_equal(act(T0), 6);
+}
+
+/* Killed between hearing and running, or while the database moved. */
+static void no_change_is_lost_by_a_restart(void **state)
+{
+	(void)state;
+	hear(0);
+	hear(1);
+	restart();
+	hear(1);
+	assert_int_equal(act(T0), 1);
+	restart();
+	hear(3);
+	assert_int_equal(act(T0), 3);
+}
+
+/* Killed while the scripts ran: they have run, as far as they came. */
+static void a_broken_run_is_not_repeated(void **state)
+{
+	struct msg msg;
+
+	(void)state;
+	hear(0);
+	hear(1);
+	assert_true(hooks_due_take(&due, T0, &msg));
+	restart();
+	hear(1);
+	assert_int_equal(act(T0), 0);
+}
+
+static void too_soon_is_later_and_once(void **state)
+{
+	(void)state;
+	hear(0);
+	hear(1);
+	assert_int_equal(act(T0), 1);
+	hear(2);
+	assert_int_equal(hooks_due_ms(&due), T0 + 1000 + HOOKS_GAP_MS);
+	assert_int_equal(act(T0 + 1000 + HOOKS_GAP_MS - 1), 0);
+	hear(3);
+	hear(4);
+	assert_int_equal(act(T0 + 1000 + HOOKS_GAP_MS), 4);
+	assert_int_equal(act(T0 + 60000), 0);
+}
+
+/* wna-rds has lost its count. */
+static void counting_anew(void **state)
+{
+	(void)state;
+	hear(7);
+	hear(0);
+	assert_int_equal(act(T0), 0);
+	hear(1);
+	assert_int_equal(act(T0), 1);
+}
+
+/* Nothing can be written: the scripts run all the same, once in this process' life. */
+static void without_a_folder(void **state)
+{
+	(void)state;
+	assert_int_equal(rmdir(dir), 0);
+	hear(0);
+	hear(1);
+	assert_int_equal(act(T0), 1);
+	hear(1);
+	assert_int_equal(act(T0 + 60000), 0);
+}
+
+static void a_spoilt_file_is_none(void **state)
+{
+	char path[128];
+	FILE *file;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/last", dir);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs("many\n", file);
+	fclose(file);
+	restart();
+	hear(3);
+	assert_int_equal(act(T0), 0);
+	hear(4);
+	assert_int_equal(act(T0), 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(acts_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_first_number_is_no_event, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_change_is_lost_by_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_broken_run_is_not_repeated, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_soon_is_later_and_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(counting_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_a_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_spoilt_file_is_none, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
