@@ -7,13 +7,15 @@ import time
 from typing import Any
 
 from parts.wait import Late, wait_until
+from .guest_agent import PACE_S
 from .machine import Machine
 from .world import BootWorld, Instance
 
 EFS = "/var/www/html/efs"
 PACKAGE = "web-node-agent"
 RUNNING = ("core", "cloud", "rds", "check", "mount")  # a stack's node has no hooks
-SETTLED_S = 90  # a unit that could not do its work is tried again
+SOON_S = 120     # for what takes a real machine some seconds
+SETTLED_S = 180  # a unit that could not do its work is tried again
 
 
 def agent_there(machine: Machine, timeout: float) -> None:
@@ -22,7 +24,7 @@ def agent_there(machine: Machine, timeout: float) -> None:
         if not machine.running():
             raise RuntimeError(f"{machine.name} has ended: {machine.said()[-400:]}")
         return machine.agent.there()
-    wait_until(there, f"{machine.name} can be asked", timeout)
+    wait_until(there, f"{machine.name} can be asked", timeout, PACE_S)
 
 
 def status(machine: Machine) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def page_is(instance: Instance, path: str) -> int:
     world = instance.world
     with next(iter(world.services.alb.nodes.values())).host.net():
         connection = http.client.HTTPConnection(
-            instance.address, world.model.target_group.health_port, timeout=5)
+            instance.address, world.model.target_group.health_port, timeout=20)
         try:
             connection.request("GET", path)
             return connection.getresponse().status
@@ -57,7 +59,7 @@ def wait_page(instance: Instance, path: str, wanted: int, timeout: float) -> flo
     """Until the agent answers so; how long it took."""
     began = time.monotonic()
     try:
-        wait_until(lambda: page_is(instance, path) == wanted, f"{path} is {wanted}", timeout)
+        wait_until(lambda: page_is(instance, path) == wanted, f"{path} is {wanted}", timeout, PACE_S)
     except Late as late:
         machine = instance.machine
         said = machine.sh("wnactl status; journalctl -b --no-pager -n 40 -u 'web-node-agent*'",
@@ -66,11 +68,10 @@ def wait_page(instance: Instance, path: str, wanted: int, timeout: float) -> flo
     return time.monotonic() - began
 
 
-def wait_target(instance: Instance, wanted: str, timeout: float) -> float:
-    began = time.monotonic()
-    wait_until(lambda: instance.state() == wanted, f"the load balancer calls {instance.place.netns.name} {wanted}",
-               timeout)
-    return time.monotonic() - began
+def wait_target(instance: Instance, timeout: float = SOON_S) -> float:
+    """Until the load balancer calls it healthy; when that was (Unix time)."""
+    wait_until(lambda: instance.state() == "healthy", "the target is healthy", timeout)
+    return time.time()
 
 
 def page(world: BootWorld) -> tuple[int, str]:
@@ -99,22 +100,27 @@ def metric(world: BootWorld, since: float) -> list[tuple[float, float | None, in
             in zip(starts, world.services.aws.metric(client, policy, starts))]
 
 
-def wait_metric(world: BootWorld, since: float, timeout: float) -> None:
+def wait_metric(world: BootWorld, since: float) -> None:
     wait_until(lambda: any(samples for _, _, samples in metric(world, since)),
-               "CloudWatch has the group's metric, signed", timeout)
+               "CloudWatch has the group's metric, signed", SOON_S)
 
 
-def check_well(world: BootWorld, instance: Instance, machine: Machine, units: str = "") -> None:
-    """Everything that a healthy node has, looked at where a user would. `units`: which of them
-    must not have failed; all by default."""
-    wait_until(lambda: machine.sh(f"systemctl list-units --failed --no-legend --plain {units}") == "",
-               f"no unit has failed: {units or 'all'}", SETTLED_S)
+def mounted(machine: Machine) -> list[str]:
+    """What is mounted where the file system belongs, as the kernel tells it."""
+    return [line for line in machine.sh("cat /proc/self/mountinfo").splitlines() if f" {EFS} " in line]
+
+
+def check_well(world: BootWorld, instance: Instance, machine: Machine) -> None:
+    """Everything that a healthy node has, looked at where a user would."""
+    wait_until(lambda: machine.sh("systemctl list-units --failed --no-legend --plain") == "",
+               "no unit has failed", SETTLED_S)
     assert machine.sh("systemctl is-active web-node-agent.service", check=False) == "active\n"
-    for job in RUNNING:
-        unit = machine.sh(f"systemctl show web-node-agent-{job} -p ActiveState -p NRestarts").split()
-        assert set(unit) == {"ActiveState=active", "NRestarts=0"}, (job, unit)
-    mounts = [line for line in machine.sh("cat /proc/self/mountinfo").splitlines()
-              if f" {EFS} " in line]
+    shown = machine.sh("systemctl show -p Id -p ActiveState -p NRestarts "
+                       + " ".join(f"web-node-agent-{job}" for job in RUNNING)).split("\n\n")
+    for unit in shown:
+        assert {"ActiveState=active", "NRestarts=0"} < set(unit.split()), unit
+    assert len(shown) == len(RUNNING), shown
+    mounts = mounted(machine)
     assert len(mounts) == 1 and " - nfs4 " in mounts[0] and "vers=4.1" in mounts[0], mounts
     assert machine.sh(f"rpm -V {PACKAGE}", check=False) == ""
     bad = [job for job in status(machine)["jobs"] if job["level"] != "ok"]

@@ -12,6 +12,8 @@ from typing import Any
 
 from parts.wait import wait_until
 
+PACE_S = 0.2  # of looking at a machine: that is work for it, and it is slow
+
 
 class GuestAgent:
     """One request at a time; any thread. `path`: the socket that QEMU listens on."""
@@ -60,7 +62,7 @@ class GuestAgent:
             except ValueError:
                 continue
 
-    def ask(self, command: str, timeout: float = 30.0, **arguments: Any) -> Any:
+    def ask(self, command: str, timeout: float = 60.0, **arguments: Any) -> Any:
         with self._lock:
             deadline = time.monotonic() + timeout
             try:
@@ -82,7 +84,7 @@ class GuestAgent:
         self.ask("guest-ping", timeout=5)
         return True
 
-    def sh(self, script: str, check: bool = True, timeout: float = 60.0) -> str:
+    def sh(self, script: str, check: bool = True, timeout: float = 180.0) -> str:
         """What a shell of root's in the machine prints, standard error too."""
         pid = self.ask("guest-exec", path="/bin/sh", arg=["-c", f"exec 2>&1\n{script}"],
                        env=["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root"],
@@ -91,7 +93,7 @@ class GuestAgent:
         def ended() -> dict[str, Any] | None:
             status = self.ask("guest-exec-status", pid=pid)
             return dict(status) if status["exited"] else None
-        status = wait_until(ended, f"in the machine: {script}", timeout)
+        status = wait_until(ended, f"in the machine: {script}", timeout, PACE_S)
         said = base64.b64decode(status.get("out-data", "")).decode(errors="replace")
         if check and status.get("exitcode") != 0:
             raise RuntimeError(f"in the machine: {script}: exit {status.get('exitcode')}: {said}")

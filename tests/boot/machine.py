@@ -15,13 +15,13 @@ from pathlib import Path
 
 from lab.network.fabric import Eni, Fabric
 from lab.network.netns import PLAIN, Netns
-from parts.wait import Late, wait_until
-from .guest_agent import GuestAgent
+from parts.wait import wait_until
+from .guest_agent import PACE_S, GuestAgent
 
 CARD, TAP, BRIDGE = "eth0", "tap0", "br0"
 RESERVED = 3        # of a subnet's addresses: AWS's own, for future use
-MEMORY_MB = 1536
-FIRST_WORDS_S = 20  # until the kernel says something
+MEMORY_MB, PROCESSORS = 1536, 2
+FIRST_WORDS_S = 60  # until the kernel says something
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Place:
         self.netns.run("ip", "tuntap", "add", "dev", TAP, "mode", "tap")
         self.netns.ip("".join(f"link set {d} master {BRIDGE}\nlink set {d} up\n"
                               for d in (CARD, TAP)))
-        self._dhcp = started(self.netns, logs / f"{name}.dhcp.log", 
+        self._dhcp = started(self.netns, logs / f"{name}.dhcp.log",
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root",
             "--log-facility=-", "--log-dhcp", "--no-ping", "--leasefile-ro", "--pid-file=",
             f"--interface={BRIDGE}", "--except-interface=lo", "--dhcp-authoritative",
@@ -115,11 +115,13 @@ class Machine:
         clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self.began + self._clock))
         self._process = started(
             self._place.netns, self._log,
-            "qemu-system-x86_64", "-accel", self._image.accel, "-cpu", "max", "-smp", "1",
-            "-m", str(MEMORY_MB), "-nodefaults", "-display", "none", "-no-user-config",
+            "qemu-system-x86_64", "-accel", self._image.accel, "-cpu", "max",
+            "-smp", str(PROCESSORS), "-m", str(MEMORY_MB),
+            "-nodefaults", "-display", "none", "-no-user-config",
             "-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd),
             "-append", "console=ttyS0 panic=-1 loglevel=4",
-            "-smbios", f"type=1,manufacturer=Amazon EC2,product=t3.small,uuid={serial},serial={serial}",
+            "-smbios",
+            f"type=1,manufacturer=Amazon EC2,product=t3.small,uuid={serial},serial={serial}",
             "-rtc", f"base={clock},clock=host",
             "-drive", f"file={self._disk},if=virtio,format=qcow2",
             "-netdev", f"tap,id=net,ifname={TAP},script=no,downscript=no",
@@ -150,24 +152,10 @@ class Machine:
             if not self.running():
                 raise RuntimeError(f"{self.name} has ended: {self.said()[-500:]}")
             return word in self.said()
-        wait_until(there, f"{self.name} says \"{word}\"", timeout)
+        wait_until(there, f"{self.name} says \"{word}\"", timeout, PACE_S)
 
-    def sh(self, script: str, check: bool = True, timeout: float = 60.0) -> str:
+    def sh(self, script: str, check: bool = True, timeout: float = 180.0) -> str:
         return self.agent.sh(script, check, timeout)
-
-    def shut_down(self, timeout: float = 120.0) -> None:
-        """In order, as EC2's StopInstances."""
-        assert self._process
-        try:
-            self.agent.ask("guest-shutdown", timeout=3)
-        except OSError:
-            pass  # it answers nothing when it obeys
-        try:
-            wait_until(lambda: not self.running(), f"{self.name} powers off", timeout)
-        except Late:
-            self.cut()
-            raise
-        self.agent.close()
 
     def cut(self) -> None:
         """The power goes."""

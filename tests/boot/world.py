@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 from lab.aws.controller import TARGET_IN_SERVICE
 from lab.aws.metadata import META
@@ -29,40 +29,26 @@ TEMPLATE = Path(__file__).parents[2] / "userdata" / "stack.yaml"
 
 
 class BootWorld(World):
-    """`repository`: what packaging/repo made: "first" with the version, "next" with both."""
+    """`repository`: what packaging/repo made."""
 
     def __init__(self, build: Path, folder: str, image: Image, repository: Path, logs: Path,
                  say: Callable[[str], None]) -> None:
         shutil.rmtree(build / folder, ignore_errors=True)
-        self._lines: list[tuple[float, str]] = []
         super().__init__(build, repository, TEMPLATE, {}, say, folder)
         self.image, self.logs = image, logs
-        self._repository_made = repository
         self.disks = self.folder / "disks"
         self.disks.mkdir()
 
     def _repository(self) -> Path:
-        """The same, with this system's own authority as the database's."""
+        """It, with this system's own authority as the database's."""
         folder = self.folder / "repository"
-        shutil.copytree(self._repository_made / "first", folder)
+        shutil.copytree(self.packages, folder)
         shutil.copytree(self.image.folder / "amazonlinux", folder / "amazonlinux")
         (folder / "rds-ca.pem").write_bytes(self.authority.pem)
         return folder
 
-    def offer_next_version(self) -> None:
-        """As an administrator's `packaging/repo` and `aws s3 sync` do: what there was stays."""
-        shutil.copytree(self._repository_made / "next", self.folder / "repository", dirs_exist_ok=True)
-
     def _file_system(self, host: Host, name: str) -> NfsFileSystem:
         return NfsFileSystem(host, name, self.authority)
-
-    def log(self, text: str) -> None:
-        self._lines.append((time.time(), text))
-        super().log(text)
-
-    def said_unhealthy(self, instance_id: str, since: float) -> bool:
-        """Whether a node of the load balancer has taken a target for unhealthy since then."""
-        return any(at >= since and f"{instance_id} is unhealthy" in text for at, text in self._lines)
 
     def _bastions(self) -> None:
         """None: nothing goes by them here."""
@@ -94,27 +80,47 @@ class BootWorld(World):
         assert not bad, bad
         return disk
 
-    # a time server
 
-    def serve_time(self, place: Place) -> None:
-        """To whoever is in this subnet; by the router, as the metadata service."""
-        router = self.fabric.router(place.eni.subnet)
+class TimeServer:
+    """For whoever is in a place's subnet; by the router, as the metadata service."""
+
+    def __init__(self, world: BootWorld, place: Place) -> None:
+        router = self._router = world.fabric.router(place.eni.subnet)
         router.ip(f"address add {TIME}/32 dev lo\n")
         for chain, rule in (("input", f"ip daddr {TIME} udp dport 123"),
                             ("output", f"ip saddr {TIME} udp sport 123")):
             router.nft(f"insert rule inet self {chain} {rule} accept\n")
-        conf = self.folder / f"chrony.{router.name}"
+        conf = world.folder / f"chrony.{router.name}"
         # chronyd removes its PID file at its end, whatever that is.
         conf.write_text(CHRONY + f"pidfile {conf}.pid\n")
         # The image's own: installed here it would take this machine's clock over.
-        root = self.image.folder / "root"
-        server = started(router, self.logs / f"{router.name}.chrony.log",
-                         f"LD_LIBRARY_PATH={root}/usr/lib/x86_64-linux-gnu", f"{root}/usr/sbin/chronyd", "-d", "-x", "-U", "-u", "root", "-f", str(conf))
+        root = world.image.folder / "root"
+        self._log = world.logs / f"{router.name}.chrony.log"
+        self._command = (f"LD_LIBRARY_PATH={root}/usr/lib/x86_64-linux-gnu", f"{root}/usr/sbin/chronyd",
+                         "-d", "-x", "-U", "-u", "root", "-f", str(conf))
+        self._process: subprocess.Popen[bytes] | None = None
+        world._later(self.stop)
 
-        def end() -> None:
-            server.terminate()
-            server.wait(10)
-        self._later(end)
+    def start(self) -> None:
+        self._process = started(self._router, self._log, *self._command)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(10)
+        self._process = None
+
+
+@contextmanager
+def vanished(host: Host, port: int) -> Iterator[None]:
+    """What comes to a port of the host is dropped meanwhile."""
+    host.sh("nft add table inet away; "
+            "nft 'add chain inet away input { type filter hook input priority 0; }'; "
+            f"nft add rule inet away input tcp dport {port} drop")
+    try:
+        yield
+    finally:
+        host.run("nft", "delete", "table", "inet", "away")
 
 
 class Instance:
@@ -129,7 +135,6 @@ class Instance:
                            model.resolver, world.logs)
         world._later(lambda: self.place.close(world.fabric))
         self.machine: Machine | None = None
-        self.healthy: list[float] = []       # when the load balancer began to say so
         self._credentials = f"{META}/iam/security-credentials/{world.services.aws.role.id}"
 
     def serve_metadata(self) -> None:

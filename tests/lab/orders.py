@@ -1,6 +1,7 @@
 """What commands and tests may ask of the running lab (client.Lab has the other half)."""
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 from typing import TYPE_CHECKING, Any, Callable
@@ -263,6 +264,29 @@ class Orders:
         else:
             self._changes("repository", lambda: self.on_repository(True))
         self.world.internet.repo.unavailable = not available
+        return {}
+
+    def on_credits(self, host: str, on: bool) -> dict[str, Any]:
+        """Whether an instance has a whole processor, as a T instance by its credits, or its share."""
+        machine = one("instance", host, {m.host.name: m for m in self.world.machines.all()})
+        if on:
+            self._changes(f"credits of {host}", lambda: machine.use_credits(False))
+        machine.use_credits(on)
+        if not on:
+            self._as_before(f"credits of {host}")
+        return {}
+
+    def on_next_version(self, offered: bool) -> dict[str, Any]:
+        """The repository as it is when the next version has come into it, or as at the beginning."""
+        world = self.world
+        first, after = world.folder / "repository", world.folder / "repository-next"
+        if offered:
+            self._changes("next version", lambda: self.on_next_version(False))
+            shutil.copytree(first, after, dirs_exist_ok=True)
+            shutil.copytree(world.packages.with_name("next"), after, dirs_exist_ok=True)
+        world.internet.repo.folder = after if offered else first
+        if not offered:
+            self._as_before("next version")
         return {}
 
     def on_suspend(self, process: str) -> dict[str, Any]:

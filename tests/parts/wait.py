@@ -13,9 +13,11 @@ class Late(AssertionError):
     """What was waited for did not happen in time."""
 
 
-def wait_until(condition: Callable[[], T], what: str, timeout: float = 10.0) -> T:
+def wait_until(condition: Callable[[], T], what: str, timeout: float = 10.0, pace: float = POLL_S
+               ) -> T:
     """Polls until the condition is true and returns its value. An OSError or a
-    LookupError of the condition counts as "not yet"."""
+    LookupError of the condition counts as "not yet". `pace`: where looking costs whoever is
+    looked at."""
     deadline = time.monotonic() + timeout
     last: object = None
     while True:
@@ -28,7 +30,7 @@ def wait_until(condition: Callable[[], T], what: str, timeout: float = 10.0) -> 
             last = error
         if time.monotonic() >= deadline:
             raise Late(f"waited {timeout:g} s for: {what} (last: {last!r})")
-        time.sleep(POLL_S)
+        time.sleep(pace)
 
 
 def hold_true(condition: Callable[[], object], what: str, seconds: float) -> None:

@@ -270,6 +270,28 @@ def test_queue_survives_a_restart(scripted: ScriptedAws, node: Node, agent: Agen
                "the window from before the restart", 40)
 
 
+def test_a_full_disk_stops_nothing(world: World, node: Node) -> None:
+    """From before the start until somebody makes room: the answer is good and the metric goes out."""
+    agent, state = node.agent, "/var/lib/web-node-agent"
+    node.give_role()
+    node.web.start(php=False)
+    node.host.sh(f"mkdir -p {state}; mount -t tmpfs -o mode=755,size=1M state {state}")
+    agent.start()
+    agent.wait_page("/readyz", 200, timeout=30)
+    assert agent.stop() == 0
+    node.host.sh(f"head -c 2M /dev/zero > {state}/fill || :")
+    assert node.host.sh(f"df --output=avail {state}").split()[-1] == "0"
+    start = world.cloudwatch.mark()
+    agent.start()
+    agent.wait_page("/healthz", 200)
+    wait_until(lambda: len(own(world.cloudwatch.data(start), node)) >= 2, "pushed twice", 45)
+    assert node.host.sh(f"df --output=avail {state}").split()[-1] == "0"
+    assert agent.code("/healthz") == 200
+    node.host.run("rm", f"{state}/fill")
+    agent.wait_page("/readyz", 200)
+    wait_until(lambda: agent.job("metrics")["level"] == "ok", "nothing is amiss", 30)
+
+
 def test_plain_http_is_refused(world: World, node: Node, agent: Agent) -> None:
     """Beyond loopback, unless said, by configuration and by environment; the twin:
     to loopback it is tried."""

@@ -1,50 +1,35 @@
 """Upgrade and downgrade without rpm: other executables are put in the place of the running
-ones as rpm does it, and some time later the agent is restarted. The other version is the same
-build with another mark of the contract and another version number: neither its wnactl's
-configuration nor its processes are the other's. (The package's own upgrade is in tests/boot.)"""
+ones as rpm does it, and some time later the agent is restarted. (The package's own upgrade is in
+tests/lab.)"""
 from __future__ import annotations
 
 import os
-import re
 import time
 from pathlib import Path
 
 import pytest
 
-from parts.agent import LIBEXEC, UMBRELLA, Agent
+from parts.agent import UMBRELLA, Agent
 from parts.node import Node
+from parts.versions import MARK, PROGRAMS, other
 from parts.wait import hold_true, wait_until
 from parts.world import World
 from probing import Probing
-
-MARK = re.compile(rb"web-node-agent contract [0-9a-f]{32}")
-VERSION = re.compile(rb'0\.1\.0(?="?\0)')
-PATHS = ("/usr/bin/wnactl", *(f"{LIBEXEC}/wna-{role}" for role in (
-    "core", "mount", "probe", "check", "rds", "cloud", "hooks")))
-
-
-def other(data: bytes) -> bytes:
-    """The same executable as of another version."""
-    def turned(match: re.Match[bytes]) -> bytes:
-        return match[0][:-32] + match[0][-32:].translate(
-            bytes.maketrans(b"0123456789abcdef", b"123456789abcdef0"))
-    assert VERSION.search(data)
-    return VERSION.sub(b"0.9.9", MARK.sub(turned, data))
 
 
 class Versions:
     """Both, ready to be put into a host."""
 
     def __init__(self, stage: Path) -> None:
-        old = {path: (stage / path[1:]).read_bytes() for path in PATHS}
-        new = {path: other(data) for path, data in old.items()}
+        old = {path: (stage / path[1:]).read_bytes() for path in PROGRAMS}
+        new = {path: other(data, "0.1.0", "9.1.0") for path, data in old.items()}
         marks = {match[0] for data in old.values() if (match := MARK.search(data))}
         assert len(marks) == 1 and not any(data.count(*marks) for data in new.values())
-        self.of = {"0.1.0": old, "0.9.9": new}
+        self.of = {"0.1.0": old, "9.1.0": new}
 
     def install(self, node: Node, version: str, *paths: str) -> None:
         """Beside the old file first, then renamed over it: what runs goes on."""
-        for path in paths or PATHS:
+        for path in paths or PROGRAMS:
             node.host.write(f"{path}.rpmnew~", self.of[version][path], 0o755)
             os.rename(node.host.path(f"{path}.rpmnew~"), node.host.path(path))
 
@@ -77,7 +62,7 @@ def test_under_load(node: Node, agent: Agent, versions: Versions) -> None:
     agent.wait_job("mount", "ok")
     begun = time.monotonic()
     with Probing(agent, "/healthz") as probing:
-        for here, there in (("0.1.0", "0.9.9"), ("0.9.9", "0.1.0")):
+        for here, there in (("0.1.0", "9.1.0"), ("9.1.0", "0.1.0")):
             versions.install(node, there)
             assert agent.ctl("--version").stdout.split()[-1] == there
             assert agent.status()["version"] == here
@@ -113,7 +98,7 @@ def test_workers_that_end_in_a_transaction(node: Node, versions: Versions) -> No
     agent.start()
     agent.wait_page("/readyz", 200)
     pids = {role: agent.pid(role) for role in ("check", "mount")}
-    versions.install(node, "0.9.9")
+    versions.install(node, "9.1.0")
     with Probing(agent, "/healthz") as probing:
         for role, pid in pids.items():
             agent.host.kill(pid)
@@ -125,7 +110,7 @@ def test_workers_that_end_in_a_transaction(node: Node, versions: Versions) -> No
     assert "web" in agent.status()["healthz"]["why"] and answer.status == 503
     agent.restart()
     agent.wait_page("/readyz", 200)
-    assert agent.status()["version"] == "0.9.9"
+    assert agent.status()["version"] == "9.1.0"
 
 
 def test_a_core_that_ends_in_a_transaction(node: Node, versions: Versions) -> None:
@@ -136,7 +121,7 @@ def test_a_core_that_ends_in_a_transaction(node: Node, versions: Versions) -> No
     agent.start()
     agent.wait_page("/healthz", 200)
     core = agent.pid("core")
-    versions.install(node, "0.9.9")
+    versions.install(node, "9.1.0")
     with Probing(agent) as probing:
         agent.host.kill(core)
         in_log(agent, "/run/web-node-agent/config: of another build; wnactl load writes it anew",
@@ -157,7 +142,7 @@ def test_a_worker_of_another_build_is_not_heard(node: Node, versions: Versions) 
     agent.change("check web", max_age="20s")
     agent.start()
     agent.wait_page("/readyz", 200)
-    versions.install(node, "0.9.9")
+    versions.install(node, "9.1.0")
     assert node.host.run("wnactl", "load").returncode == 0
     agent.restart("check")
     node.web.stop_httpd()
@@ -209,7 +194,7 @@ def test_a_key_of_a_later_version(node: Node, agent: Agent, versions: Versions) 
     assert node.host.journal("-b", "-u", UMBRELLA, "--grep", said)
     agent.restart()
     agent.wait_page("/healthz", 200)  # by the configuration in force
-    versions.install(node, "0.9.9")
+    versions.install(node, "9.1.0")
     agent.restart()
     agent.wait_page("/healthz", 503)
     assert said in agent.status()["healthz"]["why"]

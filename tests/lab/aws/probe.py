@@ -10,8 +10,8 @@ import select
 import socket
 import threading
 import time
+from typing import Protocol
 
-from lab.model.model import TargetGroup
 from .targets import Result
 
 LIMIT = 64 * 1024
@@ -41,7 +41,17 @@ def _receive(peer: socket.socket, deadline: float, stop: threading.Event) -> byt
     return peer.recv(LIMIT)
 
 
-def probe(address: str, group: TargetGroup, stop: threading.Event) -> Result:
+class Check(Protocol):
+    """What a target group says of it."""
+    @property
+    def health_port(self) -> int: ...
+    @property
+    def health_path(self) -> str: ...
+    @property
+    def timeout(self) -> int: ...
+
+
+def probe(address: str, group: Check, stop: threading.Event) -> Result:
     """Checks from the network that the calling thread is in. No answer in time,
     packets that vanish included, is Target.Timeout; a refused connection or what is
     no HTTP is Target.FailedHealthChecks."""

@@ -1,4 +1,4 @@
-"""tests/lab/run test: the seven tests by pytest on the lab that is up."""
+"""tests/lab/run test: the tests by pytest on the lab that is up."""
 from __future__ import annotations
 
 import json
@@ -12,7 +12,7 @@ from . import interrupt
 from .client import Lab
 
 PROOF = Path(__file__).parents[1] / "proof"
-REQUIREMENTS = ["boot", *(f"R{n}" for n in range(1, 8))]
+REQUIREMENTS = ["boot", *(f"R{n}" for n in range(1, 8)), "upgrade"]
 EDITS = "WNA_LAB_EDITS"  # what a mutation has changed of the template, for the tests
 
 

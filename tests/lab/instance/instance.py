@@ -159,9 +159,13 @@ class WebInstance:
             self._limit()
 
     def _limit(self) -> None:
+        self.use_credits(False)
+
+    def use_credits(self, on: bool) -> None:
+        """A whole processor, or its share of one."""
         try:
             if self.group:
-                self.group.limit(self.around.share)
+                self.group.limit(None if on else self.around.share)
         except OSError:
             pass  # it is being terminated
 

@@ -1,1 +1,1 @@
-"""The seven tests, and what knocks, visits and listens for them."""
+"""The tests, and what knocks, visits and listens for them."""

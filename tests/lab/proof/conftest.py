@@ -1,4 +1,4 @@
-"""The seven tests run on a lab that is up (tests/lab/run up), one after the other."""
+"""The tests run on a lab that is up (tests/lab/run up), one after the other."""
 from __future__ import annotations
 
 import time
