@@ -17,7 +17,7 @@
 enum {
 	LASTED_MS = 1000, /* a connection that lives so long was no refusal */
 	RETRY_MIN_MS = 50,
-	/* Below CORE_ACCEPT_MS: a core that is killed again and again hears every finder
+	/* Well below CORE_ACCEPT_MS: a core that is killed again and again hears every finder
 	 * before it answers. */
 	RETRY_MAX_MS = 200,
 };

@@ -108,10 +108,19 @@ static void note_verdict(struct core *core, int64_t now_ms, int64_t wall_ms)
 		core->ops.changed(core->ops.ctx);
 }
 
+/* When requests are answered, whatever has been said until then. */
+static int64_t accept_ms(const struct core *core)
+{
+	if (core->silent == 0)
+		return core->state.start_ms;
+	return core->state.start_ms + (core->silent & (bit(ROLE_MOUNT) | bit(ROLE_CHECK))
+	                                       ? CORE_ACCEPT_LOCAL_MS
+	                                       : CORE_ACCEPT_MS);
+}
+
 static void accept_if_due(struct core *core, int64_t now_ms)
 {
-	if (core->accepting ||
-	    (core->silent != 0 && now_ms < core->state.start_ms + CORE_ACCEPT_MS))
+	if (core->accepting || now_ms < accept_ms(core))
 		return;
 	core->accepting = true;
 	if (core->ops.changed)
@@ -162,10 +171,10 @@ void core_link(struct core *core, enum role role, bool up, bool other_conf, int 
 
 int64_t core_next_ms(const struct core *core)
 {
-	int64_t accept_ms = core->state.start_ms + CORE_ACCEPT_MS;
+	int64_t at_ms = accept_ms(core);
 
-	if (!core->accepting && accept_ms < core->verdict.until_ms)
-		return accept_ms;
+	if (!core->accepting && at_ms < core->verdict.until_ms)
+		return at_ms;
 	return core->verdict.until_ms;
 }
 

@@ -36,15 +36,19 @@ struct core {
 	struct core_ops ops;
 	int64_t started_wall_ms;
 	unsigned silent;  /* bits of the roles whose job is on and that have not spoken yet */
-	bool accepting;   /* requests may be answered: when `silent` is 0, or CORE_ACCEPT_MS
-	                    * after the start */
+	bool accepting;   /* requests may be answered: when `silent` is 0, or some time
+	                   * after the start */
 	bool was_healthy; /* /healthz has been 200 since this core started */
 };
 
-/* How long a core that starts waits for its finders at most: services that are killed
- * together with it need a good part of that on a busy machine, and a connect that
- * waits is answered rightly where a hasty answer would be 503. */
-enum { CORE_ACCEPT_MS = 600 };
+/*
+ * How long a core that starts waits for its finders at most; connects wait in the
+ * listener meanwhile. The local jobs alone (mount, checks) turn /healthz, and their
+ * processes never block, so they get the time that a busy machine needs to start all
+ * services anew: a hasty 503 takes a good node out. A process of the other jobs may be
+ * in a call that takes longer, for which nobody waits.
+ */
+enum { CORE_ACCEPT_MS = 600, CORE_ACCEPT_LOCAL_MS = 2000 };
 
 /* Call core_step next. */
 void core_init(struct core *core, const struct snapshot *snapshot, const struct core_ops *ops,

@@ -99,7 +99,7 @@ static void starts_judges_and_leaves(void **state)
 
 	(void)state;
 	harness_start(&harness, CORE_EXE, &conf);
-	/* Without a word from its finders, after CORE_ACCEPT_MS. */
+	/* Without a word from its finders, after CORE_ACCEPT_LOCAL_MS. */
 	expect_answer(GET("/livez"), "HTTP/1.1 200 OK\r\n");
 	expect_answer(GET("/readyz"), "HTTP/1.1 503 ");
 	become_healthy();
