@@ -7,7 +7,7 @@
  *
  * {
  *   "version": "0.1.0", "started": ISO8601, "now": ISO8601,
- *   "config": {"tries": 3, "loads": 2, "error": ""},
+ *   "config": {"loaded": ISO8601, "error": ""},
  *   "healthz": {"code": 200, "level": "ok", "since": ISO8601, "why": ""},
  *   "readyz":  {"code": 503, "level": "fail", "since": ISO8601, "why": "database: ..."},
  *   "jobs": [{"name": "identity", "level": "ok", "since": ISO8601,
@@ -16,11 +16,11 @@
  *                             identity mount checks database metrics
  *   "checks": [{"name": "web", "type": "http", "scope": "local", "level": "ok",
  *               "since": ISO8601, "last_us": 812, "why": ""}],
- *   "processes": [{"role": "cloud", "state": "running", "what": "pid 812, 0 restarts",
+ *   "processes": [{"role": "cloud", "state": "running", "what": "pid 812",
  *                  "since": ISO8601, "why": ""}],
  *   "facts": {"instance-id": {"value": 1, "more": [0,0,0,0], "text": "i-0abc", "why": "",
  *                             "age_ms": 1200}, ...},
- *                             names of fact_info(); with instances: "check.web", "child.core"
+ *                             names of fact_info(); with instances: "check.web"
  *   "timeline": [{"at": ISO8601, "what": "database: 10.16.6.137 -> 10.16.5.149, ..."}],
  *                             oldest first
  *   "counters": {"requests": 1, "evicted": 0, "refused_facts": 0, "log_dropped": 0, ...}

@@ -162,7 +162,7 @@ KeepAliveTimeout 75
 END-OF-FILE
 
 # After www.conf, whose pool is the same one. A session of the database's for each child: the
-# smallest one takes some 60 in all. Graceful reloads, which the agent orders after a
+# smallest one takes some 60 in all. Graceful reloads, by the agent's hook after a
 # failover, let requests end.
 put '/etc/php-fpm.d/zz-web-node.conf' 0644 << 'END-OF-FILE'
 [global]

@@ -14,12 +14,12 @@
 
 int snapshot_write(const char *path, struct snapshot *snapshot)
 {
-	char temporary[LIMIT_PATH + 8];
+	char temporary[LIMIT_PATH + 24];
 	int fd, rc = 0;
 
 	memcpy(snapshot->contract, hub_contract, sizeof snapshot->contract);
 	snapshot->loaded_ms = clock_wall_ms();
-	snprintf(temporary, sizeof temporary, "%.*s.tmp", LIMIT_PATH, path);
+	snprintf(temporary, sizeof temporary, "%.*s.%d.tmp", LIMIT_PATH, path, (int)getpid());
 	unlink(temporary);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)

@@ -101,7 +101,7 @@ const struct conf_key conf_keys[] = {
 	WORDS("mount", "domain", CONF_TYPE_NAME, mount.domain, "",
 	      "DNS suffix of AWS; empty: from the metadata."),
 	WORDS("mount", "options", CONF_TYPE_TEXT, mount.options, "",
-	      "Mount options added to the recommended ones."),
+	      "Mount options added to the recommended ones (nosuid and nodev among them)."),
 	BOOL("mount", "guard", mount.guard, "yes",
 	     "Make the bare directory immutable, so that nothing is made in it while nothing is "
 	     "mounted."),

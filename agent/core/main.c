@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ enum {
 	DRAIN_MS = 1000,
 	DRAIN_MUTE_MS = 100, /* for those that have not asked yet */
 	DRAIN_LOOK_MS = 20,
+	START_AGAIN_MS = 500,
 };
 
 static struct {
@@ -290,6 +292,8 @@ int main(int argc, char **argv)
 	rc = start();
 	if (rc < 0) {
 		log_error("core: cannot start: %s", strerror(-rc));
+		/* Its unit starts it anew at once, which is for a crash. */
+		poll(NULL, 0, START_AGAIN_MS);
 		return EXIT_FAILURE;
 	}
 #ifdef CORE_TEST_OPENAT

@@ -51,8 +51,12 @@ struct target {
  * Options of plain NFS as AWS recommends them (EFS User Guide, "Mount settings
  * for NFS"): never soft, 60 s per try, a new source port on reconnect.
  */
+/* The file system is writable by the web server's user, on this node or on another that has
+ * been taken over: what lies there must not give it root. mount.options can take it back. */
+#define TARGET_SAFE_OPTIONS "nosuid,nodev"
 #define TARGET_NFS_OPTIONS                                                                         \
-	"nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,_netdev"
+	"nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,"                        \
+	"noresvport,_netdev," TARGET_SAFE_OPTIONS
 
 /*
  * Total: always fills *ret. `found`: what the metadata say; configured values win, and a

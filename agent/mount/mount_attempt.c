@@ -42,7 +42,7 @@ static _Noreturn void be_child(const struct conf_mount *conf, const struct targe
 	struct former group;
 
 	reset_signals();
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || setpgid(0, 0) < 0 ||
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || setsid() < 0 ||
 	    null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(words, STDOUT_FILENO) < 0 ||
 	    dup2(words, STDERR_FILENO) < 0 || dup3(guard, GUARD_FD, O_CLOEXEC) < 0 ||
 	    close_range(GUARD_FD + 1, ~0U, 0) < 0)
@@ -73,10 +73,10 @@ int attempt_start(const struct conf_mount *conf, const struct target *target, bo
 		rc = -errno;
 		close(guard[0]);
 	} else {
-		/* Both sides do it, so that neither has to wait for the other. */
-		setpgid(attempt.pid, attempt.pid);
+		/* It makes a session of its own, which nothing else can join. */
 		attempt.group = (struct former){ .group = attempt.pid };
 		former_of(attempt.pid, clock_ms(), &attempt.group);
+		attempt.group.session = attempt.pid;
 		fcntl(words[0], F_SETFL, O_NONBLOCK);
 		fcntl(guard[0], F_SETFL, O_NONBLOCK);
 		attempt.words_fd = words[0];

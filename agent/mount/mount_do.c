@@ -201,7 +201,9 @@ int do_mount(const struct conf_mount *conf, const struct target *target, bool gu
 			code = mount_it(target, conf->path, &place);
 	}
 	place_close(&place);
-	/* Of a path that was configured before. After all else: that path's disk may be away. */
-	guard_release(MOUNT_RECORD, conf->path);
+	/* Of a path that was configured before. After all else: that path's disk may be away.
+	 * Not after a failure, whose reason is the last thing said. */
+	if (code == 0)
+		guard_release(MOUNT_RECORD, conf->path);
 	return code;
 }

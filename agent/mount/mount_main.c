@@ -77,7 +77,7 @@ static void hear(struct room *room, const struct msg *msg)
 		return;
 	room->domain_heard = room->domain_heard || msg->id == FACT_DOMAIN;
 	make_target(room);
-	if (memcmp(&before, &room->target, sizeof before) != 0)
+	if (before.blocked[0] != '\0' && room->target.blocked[0] == '\0')
 		keeper_retry(&room->keeper, clock_ms());
 }
 

@@ -190,9 +190,11 @@ int64_t keeper_next_ms(const struct keeper *keeper)
 		next_ms = sooner(next_ms, keeper->looked_ms + LOOK_GAP_MS);
 	if (keeper->said)
 		next_ms = sooner(next_ms, keeper->said_ms + say_period_ms(keeper));
-	else
+	else if (keeper->attempt.state != KEEPER_RUNNING || keeper->guarding)
 		next_ms = sooner(next_ms, keeper->seen_ms + KEEPER_NAMES_GRACE_MS);
-	return keeper->spoken ? next_ms : sooner(next_ms, keeper->first_ms + SPOKEN_MS);
+	if (keeper->said && !keeper->spoken)
+		next_ms = sooner(next_ms, keeper->first_ms + SPOKEN_MS);
+	return next_ms;
 }
 
 static void report_doing(const struct keeper *keeper, bool pending, int64_t *ret)

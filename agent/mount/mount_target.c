@@ -75,7 +75,7 @@ static void make_efs(const struct conf_mount *conf, struct target *t, struct sb 
 	str_copy(t->type, sizeof t->type, "efs");
 	if (conf->source[0] == '\0')
 		snprintf(t->source, sizeof t->source, "%s:%s", conf->file_system, t->export_path);
-	sb_put(options, "_netdev");
+	sb_put(options, "_netdev," TARGET_SAFE_OPTIONS);
 	if (conf->tls)
 		sb_put(options, ",tls");
 	if (conf->iam)

@@ -14,7 +14,7 @@
 struct memory {
 	char text[512]; /* as last written */
 	int64_t written_ms;
-	char secret[SECRET_ID]; /* secret_identify() of the file we were handed */
+	char secret[SECRET_ID]; /* secret_identify() of the password file that was refused */
 };
 
 /* Takes up the file if it is about this endpoint; call before watch_next. */

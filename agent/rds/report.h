@@ -2,9 +2,9 @@
  * What wna-rds tells: facts for the core, log lines for people, and two files
  * in RDS_DIR for everybody, written anew when they would change:
  *
- *	rds.json  all that is known of the database (README, "Files"); ttl_s is that of
+ *	rds.json  all that is known of the database; ttl_s is that of
  *	          the last writing, since a TTL alone is no reason for one
- *	rds.env   KEY=value lines of the last change of the writer, for the next wna-rds:
+ *	rds.env   KEY=value lines of the last change of the writer, read at its start:
  *	          WNA_RDS_ENDPOINT WNA_RDS_FROM WNA_RDS_TO WNA_RDS_OUTAGE_MIN_MS
  *	          WNA_RDS_OUTAGE_MAX_MS (absent if unknown) WNA_RDS_LAST_GOOD_MS
  *	          WNA_RDS_FIRST_GOOD_MS (Unix time, ms) WNA_RDS_PERIOD_MS;

@@ -60,7 +60,7 @@ static void a_failed_write_changes_nothing(void **state)
 	char temporary[80];
 
 	(void)state;
-	snprintf(temporary, sizeof temporary, "%s.tmp", path);
+	snprintf(temporary, sizeof temporary, "%s.%d.tmp", path, (int)getpid());
 	assert_int_equal(mkdir(temporary, 0700), 0);
 	snapshot.conf.rds.port = 1;
 	assert_true(snapshot_write(path, &snapshot) < 0);

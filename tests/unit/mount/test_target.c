@@ -36,7 +36,7 @@ static void plain_has_awss_options(void **state)
 	assert_string_equal(target.source, FS ".efs.ap-northeast-2.amazonaws.com:/");
 	assert_string_equal(target.options,
 	                    "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,"
-	                    "noresvport,_netdev");
+	                    "noresvport,_netdev,nosuid,nodev");
 	assert_string_equal(target.blocked, "");
 	assert_string_equal(target.expect_type, "nfs4");
 	assert_true(target.by_nfs);
@@ -110,7 +110,7 @@ static void efs_speaks_the_helpers_words(void **state)
 	target_make(&conf, &nowhere, true, &target);
 	assert_string_equal(target.type, "efs");
 	assert_string_equal(target.source, FS ":/");
-	assert_string_equal(target.options, "_netdev,tls,iam,accesspoint=fsap-0123456789abcdef0");
+	assert_string_equal(target.options, "_netdev,nosuid,nodev,tls,iam,accesspoint=fsap-0123456789abcdef0");
 	assert_string_equal(target.blocked, "");
 	assert_true(target.by_tunnel);
 	assert_false(target.by_nfs);

@@ -126,7 +126,7 @@ helper_options() {
 	efs iam=yes access_point=fsap-0123456789abcdef0 options=az=ap-northeast-2a region=ap-northeast-2
 	keeper
 	mount_is $ABSENT "^mount.nfs4: access denied by server while mounting 127.0.0.1:/$"
-	for option in tls iam accesspoint=fsap-0123456789abcdef0 region=ap-northeast-2 \
+	for option in nosuid nodev tls iam accesspoint=fsap-0123456789abcdef0 region=ap-northeast-2 \
 		az=ap-northeast-2a; do
 		expect "option $option in $(cat /run/standin/calls)" \
 			grep -qE "[ ,]$option(,|$)" /run/standin/calls
