@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "clock.h"
-#include "events.h"
-#include "journal.h"
+#include "core_events.h"
+#include "core_journal.h"
 #include "log.h"
 #include "str.h"
 

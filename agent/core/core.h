@@ -9,11 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core_judge.h"
+#include "core_state.h"
+#include "core_timeline.h"
 #include "hub.h"
-#include "judge.h"
 #include "snapshot.h"
-#include "state.h"
-#include "timeline.h"
 
 struct core_ops {
 	/* The level of /healthz or /readyz became another, or the core accepts. May be

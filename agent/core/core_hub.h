@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 #include "core.h"
+#include "core_status.h"
 #include "hub.h"
-#include "status.h"
 
 struct event_base;
 struct hub;

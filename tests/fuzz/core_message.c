@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "core.h"
-#include "status.h"
+#include "core_status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

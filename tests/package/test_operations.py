@@ -22,7 +22,7 @@ WELL = {"imds": {"ok", "starting"}, "rds": {"writable", "starting"},
 
 def sources() -> dict[str, str]:
     """Without comments, and with each string in one piece."""
-    texts = {path.name: path.read_text() for path in sorted(CORE.glob("judge*.c"))}
+    texts = {path.name: path.read_text() for path in sorted(CORE.glob("core_judge*.c"))}
     for name, text in texts.items():
         text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
         text = re.sub(r"\bPRI[a-z]64\b", '"d"', text)
@@ -85,7 +85,7 @@ def without(page: str, quote: str) -> str:
 def test_each_text_of_a_verdict_is_on_the_page() -> None:
     found, page = set(literals()), PAGE.read_text()
     assert len(found) > 30 and {name for name, _ in found} == {
-        "judge.c", "judge_jobs.c", "judge_mount.c"}
+        "core_judge.c", "core_judge_jobs.c", "core_judge_mount.c"}
     assert [(name, text) for name, text in sorted(found) if not told(text, page)] == []
 
 
@@ -108,7 +108,7 @@ def test_each_state_of_a_worker_that_is_a_reason_is_on_the_page() -> None:
 
 
 def test_each_state_of_a_process_is_on_the_page() -> None:
-    status = (CORE / "status.c").read_text()
+    status = (CORE / "core_status.c").read_text()
     found = set(re.findall(r'"(not connected|runs with another configuration)"', status))
     assert len(found) == 2 and found <= set(quoted(PAGE.read_text()))
 

@@ -146,7 +146,7 @@ static bool say_ok(struct server *server, int fd, const char *head)
 	return true;
 }
 
-/* What http.c promises of each of libcurl's threads, as libc counts it: 1 s and 2 s for
+/* What cloud_http.c promises of each of libcurl's threads, as libc counts it: 1 s and 2 s for
  * one server, whatever the process was started with. */
 static void test_threads_end(void **state)
 {

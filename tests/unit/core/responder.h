@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "http.h"
+#include "core_http.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "facts.h"
+#include "core_facts.h"
 
 static struct facts facts;
 static struct conf conf;

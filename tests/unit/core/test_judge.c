@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "judge.h"
+#include "core_judge.h"
 
 enum { NOW = 100000, AGE = 10000, START = 1000 };
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "page.h"
+#include "core_page.h"
 
 static struct pages pages;
 

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core_page.h"
+#include "core_request.h"
 #include "limits.h"
-#include "page.h"
-#include "request.h"
 
 static struct request request;
 static size_t used;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "status.h"
+#include "core_status.h"
 
 static struct core core;
 static struct snapshot snapshot;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "timeline.h"
+#include "core_timeline.h"
 
 static struct timeline timeline;
 

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "factsfile.h"
+#include "ctl_factsfile.h"
 #include "fake.h"
 
 static struct fake fake;

@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
+#include "ctl_screen.h"
+#include "ctl_text.h"
 #include "fake.h"
-#include "screen.h"
-#include "text.h"
 
 static struct view view;
 

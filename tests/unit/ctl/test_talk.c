@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
+#include "ctl_status.h"
+#include "ctl_talk.h"
 #include "fake.h"
-#include "status.h"
-#include "talk.h"
 
 static struct fake fake;
 static char *text;

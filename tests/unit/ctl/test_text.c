@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "page.h"
-#include "text.h"
+#include "ctl_page.h"
+#include "ctl_text.h"
 
 static char *written(const char *text, bool utf8)
 {

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "ctl_view.h"
 #include "fake.h"
-#include "view.h"
 
 static struct view view;
 static char why[256];

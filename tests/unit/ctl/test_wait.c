@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "clock.h"
+#include "ctl_wait.h"
 #include "fake.h"
-#include "wait.h"
 
 static struct fake fake;
 static struct view view;

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
+#include "ctl_status.h"
 #include "fake.h"
-#include "status.h"
 
 static struct fake fake;
 static char *healthy, *failover, *later;

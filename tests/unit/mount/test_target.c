@@ -110,7 +110,8 @@ static void efs_speaks_the_helpers_words(void **state)
 	target_make(&conf, &nowhere, true, &target);
 	assert_string_equal(target.type, "efs");
 	assert_string_equal(target.source, FS ":/");
-	assert_string_equal(target.options, "_netdev,nosuid,nodev,tls,iam,accesspoint=fsap-0123456789abcdef0");
+	assert_string_equal(target.options,
+	                    "_netdev,nosuid,nodev,tls,iam,accesspoint=fsap-0123456789abcdef0");
 	assert_string_equal(target.blocked, "");
 	assert_true(target.by_tunnel);
 	assert_false(target.by_nfs);

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "memory.h"
-#include "report.h"
+#include "rds_memory.h"
+#include "rds_report.h"
 
 static struct memory memory;
 

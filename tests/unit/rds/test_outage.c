@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "outage.h"
+#include "rds_outage.h"
 
 static struct net_addr a, b;
 static struct outage outage;

@@ -1,7 +1,7 @@
 /* When rds.json is written: the path unit of the database's one-shot wakes for each time. */
 #include "watch_lab.h"
 
-#include "report_file.h"
+#include "rds_report_file.h"
 
 static struct report report;
 static char written[4096];

@@ -15,8 +15,8 @@
 #include "../own_net.h"
 #include "clock.h"
 #include "name_server.h"
-#include "resolve.h"
-#include "session.h"
+#include "rds_resolve.h"
+#include "rds_session.h"
 #include "str.h"
 
 #define NAME "db.rds.test"

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "report.h"
-#include "secret.h"
-#include "session.h"
+#include "rds_report.h"
+#include "rds_secret.h"
+#include "rds_session.h"
 
 static char path[64];
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "trouble.h"
+#include "rds_trouble.h"
 
 static void numbers(void **state)
 {

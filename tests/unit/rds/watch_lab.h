@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "conf.h"
+#include "rds_watch.h"
 #include "str.h"
-#include "watch.h"
 
 static struct conf_rds conf;
 static struct watch watch;

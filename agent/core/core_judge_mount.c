@@ -1,0 +1,169 @@
+/*
+ * wna-core, and the simulator. Never blocks. Owns nothing.
+ *
+ * Nothing, or the wrong thing, mounted is this node's own failure: it would
+ * serve, and write, the wrong files. The right thing that does not answer is
+ * everybody's at once.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "core_judge_parts.h"
+
+static const struct fact *report(const struct judge *judge)
+{
+	return facts_get(judge->facts, FACT_MOUNT, 0);
+}
+
+static const char *why_or(const struct fact *fact, const char *otherwise)
+{
+	return fact->why[0] ? fact->why : otherwise;
+}
+
+/* An instant of more[]; 0 if it is none. */
+static int64_t instant(const struct fact *mount, enum mount_more place)
+{
+	int64_t at_ms = mount->more[place];
+
+	return at_ms < 0 || at_ms > INT64_MAX / 2 ? 0 : at_ms;
+}
+
+/* Of what is stuck: since when, for people. Returns `ret`. */
+static char *stuck_since(const struct fact *mount, char *ret, size_t size)
+{
+	return clock_iso8601(mount->since_wall_ms + instant(mount, MOUNT_DUE_MS) - mount->since_ms,
+	                     ret, size);
+}
+
+/* The right file system, but no sign of life. */
+static void find_silent(struct judge *judge, struct finding *ret)
+{
+	const struct conf_mount *conf = &judge->conf->mount;
+	const struct fact *mount = report(judge);
+	bool fails = conf->hang == HANG_FAIL;
+	enum verdict_level level = fails ? LEVEL_FAIL : LEVEL_DEGRADED;
+	enum reach reach = fails ? REACH_HEALTH : REACH_READY;
+	char text[32];
+
+	if (mount->more[MOUNT_DOING] == MOUNT_PROBE_STUCK)
+		judge_find(ret, level, reach, "no answer: the probe is stuck since %s",
+		           stuck_since(mount, text, sizeof text));
+	else if (mount->more[MOUNT_SIGN] < 0 && mount->more[MOUNT_SIGN] > MOUNT_CAME_BACK)
+		judge_find(ret, level, reach, "no answer: %s", why_or(mount, "the probe failed"));
+	else
+		judge_find(ret, level, reach, "no answer for more than %s",
+		           clock_span(conf->max_age_ms, text, sizeof text));
+}
+
+/* Mounted, and as far as can be said the right thing: does this very mount answer? */
+static void judge_present(struct judge *judge, struct finding *ret)
+{
+	const struct fact *mount = report(judge);
+	int64_t sign = mount->more[MOUNT_SIGN], answered_ms = instant(mount, MOUNT_SIGN_MS);
+	int64_t from_ms = answered_ms > 0 ? answered_ms : mount->since_ms;
+	bool probed = sign != MOUNT_NOT_PROBED && sign != MOUNT_CAME_BACK;
+	bool young = judge_before(judge, from_ms + judge->conf->mount.max_age_ms + 1);
+
+	if (sign == -ENODEV)
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "something else is mounted there now: %s",
+		           why_or(mount, "the probe came to another mount"));
+	else if ((probed && sign < 0) || !young || mount->more[MOUNT_DOING] == MOUNT_PROBE_STUCK)
+		find_silent(judge, ret);
+	else if (sign == MOUNT_CAME_BACK)
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "mounted again, not yet probed");
+	else if (!probed)
+		judge_find(ret, LEVEL_WAITING, REACH_READY, "mounted, not yet probed");
+	else if (mount->value == MOUNT_UNVERIFIED)
+		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "not verified: %s",
+		           why_or(mount, "no reason given"));
+	else
+		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
+}
+
+static void judge_absent(const struct fact *mount, struct finding *ret)
+{
+	char text[32];
+
+	if (mount->seen && mount->more[MOUNT_DOING] == MOUNT_HELPER_STUCK)
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH,
+		           "nothing is mounted: the mount operation is stuck since %s",
+		           stuck_since(mount, text, sizeof text));
+	else if (mount->seen && mount->why[0])
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "nothing is mounted: %s", mount->why);
+	else
+		judge_find(ret, LEVEL_WAITING, REACH_HEALTH, "not mounted yet");
+}
+
+static void tell_what(struct judge *judge, struct finding *ret)
+{
+	const struct fact *mount = report(judge);
+	const struct fact *guard = facts_get(judge->facts, FACT_MOUNT_GUARD, 0);
+	int64_t sign = mount->more[MOUNT_SIGN];
+	size_t len;
+
+	snprintf(ret->what, sizeof ret->what, "%.*s%s%s", 120, judge->conf->mount.path,
+	         mount->text[0] ? ": " : "", mount->text);
+	len = strlen(ret->what);
+	if (mount->seen && sign >= 0 && ret->level != LEVEL_DEGRADED && ret->level != LEVEL_FAIL)
+		snprintf(ret->what + len, sizeof ret->what - len, ", answers in %.1f ms",
+		         (double)sign / 1000.0);
+	len = strlen(ret->what);
+	if (mount->value == MOUNT_RIGHT && mount->why[0] && sign >= 0)
+		snprintf(ret->what + len, sizeof ret->what - len, ", %s", mount->why);
+	len = strlen(ret->what);
+	if (guard->seen && guard->value == 0 && judge->conf->mount.guard)
+		snprintf(ret->what + len, sizeof ret->what - len, ", directory not guarded: %s",
+		         why_or(guard, "no reason given"));
+	else if (guard->seen && guard->value == 1 && guard->why[0])
+		snprintf(ret->what + len, sizeof ret->what - len, ", %s", guard->why);
+}
+
+static void tell_next(struct judge *judge, struct finding *ret)
+{
+	const struct fact *mount = report(judge);
+	int64_t left_ms = instant(mount, MOUNT_DUE_MS) - judge->now_ms;
+	const char *next = NULL;
+	char span[32];
+
+	if (!mount->seen)
+		return;
+	switch ((enum mount_doing)mount->more[MOUNT_DOING]) {
+	case MOUNT_MOUNTING: next = "looks and mounts now"; break;
+	case MOUNT_HELPER_STUCK: next = "waits for the stuck mount operation to end"; break;
+	case MOUNT_PROBING:
+	case MOUNT_PROBE_STUCK: next = "waits for the probe"; break;
+	default: break;
+	}
+	if (next)
+		snprintf(ret->next, sizeof ret->next, "%s", next);
+	else
+		snprintf(ret->next, sizeof ret->next, "%s in %s",
+		         mount->more[MOUNT_DOING] == MOUNT_WAITING ? "looks again" : "probes",
+		         clock_span(left_ms, span, sizeof span));
+}
+
+void judge_mount(struct judge *judge, struct finding *ret)
+{
+	const struct fact *mount = report(judge);
+	char span[32];
+
+	if (!judge->conf->mount.enabled) {
+		judge_find(ret, LEVEL_OFF, REACH_NONE, NULL);
+		return;
+	}
+	if (!mount->seen || mount->value == MOUNT_ABSENT)
+		judge_absent(mount, ret);
+	else if (mount->value == MOUNT_WRONG)
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "the wrong thing is mounted: %s",
+		           why_or(mount, mount->text));
+	else if (!judge_fresh(judge, FACT_MOUNT, 0))
+		judge_find(ret, LEVEL_DEGRADED, REACH_READY,
+		           "unknown: no word from wna-mount for more than %s",
+		           clock_span(judge->conf->mount.max_age_ms, span, sizeof span));
+	else
+		judge_present(judge, ret);
+	tell_what(judge, ret);
+	tell_next(judge, ret);
+}

@@ -1,0 +1,306 @@
+/*
+ * wna-core: user wna, no capabilities. Blocks on nothing: after its start it opens no
+ * file, resolves no name, forks no child. Owns the health responder, the hub and the
+ * verdict; its listeners are systemd's.
+ *
+ * Options beside the common ones (worker.h), for use outside of systemd:
+ *	--listen ADDRESS:PORT  opens the health listener itself
+ *	--roles-by-name yes    any user may claim any role
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "core.h"
+#include "core_http.h"
+#include "core_hub.h"
+#include "core_journal.h"
+#include "core_listeners.h"
+#include "core_sandbox.h"
+#include "log.h"
+#include "worker.h"
+
+enum {
+	ALIVE_MS = 1000,
+	/* At the end, for connections that have not been answered. Connects wait in the
+	 * backlog for a successor meanwhile, hence only for what is under way. */
+	DRAIN_MS = 1000,
+	DRAIN_MUTE_MS = 100, /* for those that have not asked yet */
+	DRAIN_LOOK_MS = 20,
+	START_AGAIN_MS = 500,
+};
+
+static struct {
+	struct worker worker;
+	struct core core;
+	struct event_base *base;
+	struct http *http;
+	struct hub *hub;
+	struct event reload_event, timer, alive_timer, term_event;
+	struct core_listeners listeners;
+	struct net_endpoint listen; /* --listen */
+	bool roles_by_name;
+	char status[160]; /* as systemd was told */
+	int64_t armed_ms; /* when the timer fires */
+	int64_t end_ms;   /* not 0: leaving, at the latest then */
+} self;
+
+static void arm(int64_t at_ms, int64_t now_ms)
+{
+	int64_t left_ms = at_ms > now_ms ? at_ms - now_ms : 0;
+	struct timeval left = { .tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000 };
+
+	self.armed_ms = at_ms;
+	event_add(&self.timer, &left);
+}
+
+/* After anything that may have moved the core: one timer, set back only. */
+static void settle(int64_t now_ms)
+{
+	int64_t next_ms = core_next_ms(&self.core);
+
+	if (self.core.accepting)
+		http_accept(self.http);
+	if (next_ms < self.armed_ms && self.end_ms == 0)
+		arm(next_ms, now_ms);
+}
+
+static void leave(const char *why)
+{
+	int64_t now_ms = clock_ms();
+
+	if (self.end_ms != 0)
+		return;
+	log_info("core: leaving: %s", why);
+	self.end_ms = now_ms + DRAIN_MS;
+	event_del(&self.reload_event);
+	hub_stop(self.hub);
+	http_drain(self.http);
+	arm(now_ms, now_ms);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (self.end_ms != 0) {
+		if (now_ms >= self.end_ms - DRAIN_MS + DRAIN_MUTE_MS)
+			http_hurry(self.http);
+		if (http_connections(self.http) == 0 || now_ms >= self.end_ms)
+			event_base_loopbreak(self.base);
+		else
+			arm(now_ms + DRAIN_LOOK_MS, now_ms);
+		return;
+	}
+	core_step(&self.core, now_ms, wall_ms);
+	page_date(http_pages(self.http), wall_ms);
+	self.armed_ms = INT64_MAX;
+	settle(now_ms);
+}
+
+static void on_alive(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	worker_alive(&self.worker);
+	page_date(http_pages(self.http), clock_wall_ms());
+}
+
+/* It is sent only when the configuration of this process changed, which it cannot read
+ * itself: a new process takes it up. Connects wait in systemd's listener for the few
+ * milliseconds that it takes. */
+static void on_reload(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	leave("new configuration");
+}
+
+static void on_term(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	leave("asked to");
+}
+
+static void on_moved(void *ctx)
+{
+	(void)ctx;
+	settle(clock_ms());
+}
+
+/* The line of `systemctl status`. */
+static void tell_systemd(void)
+{
+	const struct verdict *verdict = &self.core.verdict;
+	char text[sizeof self.status];
+
+	snprintf(text, sizeof text, "STATUS=healthz %s, readyz %s%s%.100s",
+	         verdict_level_name(verdict->health), verdict_level_name(verdict->ready),
+	         verdict->why[0] ? ": " : "", verdict->why);
+	if (strcmp(text, self.status) != 0)
+		worker_notify(&self.worker, text);
+	memcpy(self.status, text, sizeof text);
+}
+
+static void on_changed(void *ctx)
+{
+	(void)ctx;
+	tell_systemd();
+	page_render(http_pages(self.http), self.core.verdict.health, self.core.verdict.ready,
+	            clock_wall_ms());
+	if (self.hub)
+		hub_tell_verdict(self.hub);
+}
+
+static size_t render_status(void *ctx, char *ret, size_t size)
+{
+	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
+
+	(void)ctx;
+	/* libevent's clock is a coarse one: a deadline may have passed whose timer has
+	 * not fired yet. Status and pages tell one story. */
+	if (now_ms >= core_next_ms(&self.core))
+		core_step(&self.core, now_ms, wall_ms);
+	return status_render(&self.core, http_counters(self.http), now_ms, wall_ms, ret, size);
+}
+
+static struct event_base *make_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (!config)
+		return NULL;
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
+	    event_config_require_features(config, EV_FEATURE_O1) == 0)
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+/* libevent's table of descriptors grows by doubling; once is enough. */
+static void grow_fd_map(int most)
+{
+	int high = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, most);
+	int pair[2];
+	struct event event;
+
+	if (high >= 0)
+		close(high);
+	if (high < 0 || pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
+		return;
+	if (dup3(pair[0], high, O_CLOEXEC) == high) {
+		event_assign(&event, self.base, high, EV_READ, on_term, NULL);
+		if (event_add(&event, NULL) == 0)
+			event_del(&event);
+		close(high);
+	}
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static int add_events(int64_t now_ms)
+{
+	struct timeval alive = { .tv_sec = ALIVE_MS / 1000, .tv_usec = ALIVE_MS % 1000 * 1000 };
+
+	event_assign(&self.reload_event, self.base, self.worker.fd, EV_READ | EV_PERSIST, on_reload,
+	             NULL);
+	event_assign(&self.timer, self.base, -1, 0, on_timer, NULL);
+	event_assign(&self.alive_timer, self.base, -1, EV_PERSIST, on_alive, NULL);
+	event_assign(&self.term_event, self.base, SIGTERM, EV_SIGNAL | EV_PERSIST, on_term, NULL);
+	if (event_add(&self.reload_event, NULL) < 0 || event_add(&self.term_event, NULL) < 0 ||
+	    event_add(&self.alive_timer, &alive) < 0)
+		return -ENOMEM;
+	arm(now_ms, now_ms);
+	return 0;
+}
+
+static int start(void)
+{
+	static const struct http_ops http_ops = { .status = render_status };
+	static const struct hub_ops hub_ops = { .moved = on_moved, .status = render_status };
+	static const struct core_ops core_ops = { .changed = on_changed };
+	const struct conf *conf = self.worker.conf;
+	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
+	struct hub_users users;
+	int rc;
+
+	rc = core_listeners_open(&self.listeners, &self.listen,
+	                         self.listen.port != 0 ? self.worker.hub : NULL);
+	if (rc < 0)
+		return rc;
+	if (self.listeners.health < 0) {
+		log_error("core: no health listener was passed: web-node-agent-health.socket");
+		return -ENOTCONN;
+	}
+	sandbox_prepare();
+	journal_init();
+	hub_users_find(conf, &users);
+	users.by_name = self.roles_by_name;
+	self.base = make_base();
+	if (!self.base)
+		return -ENOMEM;
+	grow_fd_map(conf->health.max_connections + LIMIT_PEERS + 48);
+	rc = http_init(&self.http, self.base, &conf->health, self.listeners.health, &http_ops);
+	if (rc == 0)
+		rc = hub_init(&self.hub, self.base, self.listeners.hub, &users, &self.core,
+		              &hub_ops, http_counters(self.http));
+	if (rc < 0)
+		return rc;
+	core_init(&self.core, self.worker.snapshot, &core_ops, now_ms, wall_ms);
+	/* Also reads /etc/localtime, which glibc does at the first conversion. */
+	on_changed(NULL);
+	rc = add_events(now_ms);
+	if (rc < 0)
+		return rc;
+	worker_notify(&self.worker, "READY=1");
+	return sandbox_enter();
+}
+
+static bool take_option(const char *name, const char *value)
+{
+	if (strcmp(name, "--listen") == 0)
+		return net_endpoint_parse(value, &self.listen);
+	/* For tests that run as one user. */
+	if (strcmp(name, "--roles-by-name") == 0)
+		self.roles_by_name = strcmp(value, "yes") == 0;
+	return strcmp(name, "--roles-by-name") == 0;
+}
+
+int main(int argc, char **argv)
+{
+	int rc;
+
+	/* First of all: what systemd passed has fixed numbers. */
+	core_listeners_take(&self.listeners);
+	worker_init(&self.worker, ROLE_CORE, 0, argc, argv, take_option);
+	rc = start();
+	if (rc < 0) {
+		log_error("core: cannot start: %s", strerror(-rc));
+		/* Its unit starts it anew at once, which is for a crash. */
+		poll(NULL, 0, START_AGAIN_MS);
+		return EXIT_FAILURE;
+	}
+#ifdef CORE_TEST_OPENAT
+	/* The test build: proves that the filter is on. */
+	rc = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	(void)rc;
+#endif
+	event_base_dispatch(self.base);
+	return EXIT_SUCCESS;
+}

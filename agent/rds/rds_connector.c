@@ -1,0 +1,93 @@
+/* wna-rds; never blocks; owns nothing. */
+#include "rds_connector.h"
+
+#include <string.h>
+
+#ifdef LIBMARIADB
+
+/*
+ * From 3.3 on the client can say which authentication plugins a server may ask
+ * for. Without that list a server that is not the one it claims to be could ask
+ * for mysql_clear_password and be given the password.
+ */
+static bool restrict_login(MYSQL *mysql, const struct conf_rds *conf)
+{
+#if defined(MARIADB_PACKAGE_VERSION_ID) && MARIADB_PACKAGE_VERSION_ID >= 30300
+	const char *plugins =
+	        conf->tls == DB_TLS_VERIFY
+	                ? "mysql_native_password,caching_sha2_password,client_ed25519,sha256_"
+	                  "password,"
+	                  "mysql_clear_password"
+	                : "mysql_native_password,caching_sha2_password,client_ed25519";
+
+	return mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, plugins) == 0;
+#else
+	(void)mysql;
+	(void)conf;
+	return true;
+#endif
+}
+
+/*
+ * What is enforced counts only if the certificate is to be checked in some way.
+ * So a fingerprint, and the empty one: it is compared with none.
+ */
+static bool insist(MYSQL *mysql)
+{
+#if defined(MARIADB_PACKAGE_VERSION_ID) && MARIADB_PACKAGE_VERSION_ID >= 30300
+	return mysql_optionsv(mysql, MARIADB_OPT_TLS_PEER_FP, "") == 0;
+#else
+	(void)mysql;
+	return true;
+#endif
+}
+
+bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
+{
+	my_bool enforce = conf->tls != DB_TLS_OFF;
+	my_bool verify = conf->tls == DB_TLS_VERIFY;
+
+	if (mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce) != 0 ||
+	    mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify) != 0)
+		return false;
+	if (enforce && !verify && !insist(mysql))
+		return false;
+	if (verify && conf->tls_ca[0] != '\0' &&
+	    mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, conf->tls_ca) != 0)
+		return false;
+	return restrict_login(mysql, conf);
+}
+
+int connector_socket(MYSQL *mysql)
+{
+	my_socket fd = mysql_get_socket(mysql);
+
+	return fd == MARIADB_INVALID_SOCKET ? -1 : (int)fd;
+}
+
+#else /* Oracle's; mysql_clear_password is off there unless switched on */
+
+bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
+{
+	unsigned mode = conf->tls == DB_TLS_VERIFY     ? SSL_MODE_VERIFY_IDENTITY
+	                : conf->tls == DB_TLS_REQUIRED ? SSL_MODE_REQUIRED
+	                                               : SSL_MODE_DISABLED;
+
+	if (mysql_options(mysql, MYSQL_OPT_SSL_MODE, &mode) != 0)
+		return false;
+	return conf->tls != DB_TLS_VERIFY || conf->tls_ca[0] == '\0' ||
+	       mysql_options(mysql, MYSQL_OPT_SSL_CA, conf->tls_ca) == 0;
+}
+
+int connector_socket(MYSQL *mysql)
+{
+	return (int)mysql->net.fd;
+}
+
+#endif
+
+void connector_forget(MYSQL *mysql)
+{
+	if (mysql->passwd != NULL)
+		explicit_bzero(mysql->passwd, strlen(mysql->passwd));
+}
