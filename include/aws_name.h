@@ -15,6 +15,15 @@ bool aws_is_region(const char *text);
  * colon in front; what CloudWatch takes as a dimension's value (API_Dimension). */
 bool aws_is_group(const char *text);
 
+struct aws_partition {
+	const char *prefix; /* of its regions; "" for all others */
+	const char *domain, *dual_stack;
+	bool plain_is_fips; /* GovCloud: the usual host is the FIPS one */
+};
+
+/* The partition of a region (botocore's endpoints.json: "dnsSuffix"). Never NULL. */
+const struct aws_partition *aws_partition_of(const char *region);
+
 /* The DNS suffix of one of AWS's partitions ("amazonaws.com.cn"; botocore's
  * endpoints.json, "dnsSuffix"). */
 bool aws_is_domain(const char *text);

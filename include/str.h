@@ -20,6 +20,23 @@ bool str_copy(char *ret, size_t size, const char *from);
  */
 bool str_clean(char *ret, size_t size, const char *from, size_t len);
 
+/*
+ * Like str_clean; but a text that does not fit keeps its beginning and its end, with
+ * "..." between them: the word that helps often stands last. Needs a size of 16.
+ */
+void str_excerpt(char *ret, size_t size, const char *from, size_t len);
+
+/*
+ * The length in bytes (1 to 4) and the code point of the UTF-8 character at `s`, which has
+ * `left` bytes at most. 0, and nothing written, if there is none: overlong forms,
+ * surrogates and what is past U+10FFFF are invalid (RFC 3629).
+ */
+size_t str_utf8(const char *s, size_t left, uint32_t *ret_code);
+
+/* FNV-1a, 64 bits. The first `hash` is STR_HASH. */
+#define STR_HASH UINT64_C(14695981039346656037)
+uint64_t str_hash(uint64_t hash, const void *data, size_t len);
+
 /* Whether all of it is valid UTF-8 without control characters. */
 bool str_is_clean(const char *text, size_t len);
 

@@ -26,15 +26,30 @@ bool aws_is_group(const char *text)
 	return true;
 }
 
+static const struct aws_partition partitions[] = {
+	{ "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", false },
+	{ "us-gov-", "amazonaws.com", "api.aws", true },
+	{ "us-iso-", "c2s.ic.gov", "api.aws.ic.gov", false },
+	{ "us-isob-", "sc2s.sgov.gov", "api.aws.scloud", false },
+	{ "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov", false },
+	{ "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", false },
+	{ "eusc-", "amazonaws.eu", "api.amazonwebservices.eu", false },
+	{ "", "amazonaws.com", "api.aws", false },
+};
+
+const struct aws_partition *aws_partition_of(const char *region)
+{
+	const struct aws_partition *p = partitions;
+
+	while (strncmp(region, p->prefix, strlen(p->prefix)) != 0)
+		p++;
+	return p;
+}
+
 bool aws_is_domain(const char *text)
 {
-	static const char *const suffixes[] = {
-		"amazonaws.com", "amazonaws.com.cn", "amazonaws.eu",   "c2s.ic.gov",
-		"sc2s.sgov.gov", "cloud.adc-e.uk",   "csp.hci.ic.gov",
-	};
-
-	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-		if (strcmp(text, suffixes[i]) == 0)
+	for (size_t i = 0; i < sizeof partitions / sizeof partitions[0]; i++) {
+		if (strcmp(text, partitions[i].domain) == 0)
 			return true;
 	}
 	return false;

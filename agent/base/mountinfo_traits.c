@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mountinfo.h"
+#include "str.h"
 
 bool mountinfo_option(const char *options, const char *name, char *ret, size_t size)
 {
@@ -46,19 +47,16 @@ bool mountinfo_is_network(const char *type)
 	return false;
 }
 
-/* FNV-1a, 64 bits, over the text and its end. */
+/* Over the text and its end. */
 static uint64_t digest(uint64_t sum, const char *text)
 {
-	do {
-		sum = (sum ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	} while (*text++);
-	return sum;
+	return str_hash(sum, text, strlen(text) + 1);
 }
 
 char *mountinfo_mark(const struct mountinfo *mi, char *ret, size_t size)
 {
 	static const char *const names[] = { "addr", "port" };
-	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+	uint64_t sum = STR_HASH;
 	char text[64];
 
 	snprintf(text, sizeof text, "%u:%u", mi->major, mi->minor);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "str.h"
 
 int snapshot_write(const char *path, struct snapshot *snapshot)
 {
@@ -110,15 +111,11 @@ enum { PARTS = sizeof parts / sizeof parts[0] };
 
 int64_t snapshot_hash(const struct conf *conf, enum role role)
 {
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	uint64_t hash = STR_HASH;
 
 	for (size_t i = 0; i < PARTS; i++) {
-		const unsigned char *bytes = (const unsigned char *)conf + parts[i].offset;
-
-		if (!(parts[i].roles & BIT(role)))
-			continue;
-		for (size_t k = 0; k < parts[i].size; k++)
-			hash = (hash ^ bytes[k]) * UINT64_C(1099511628211);
+		if (parts[i].roles & BIT(role))
+			hash = str_hash(hash, (const char *)conf + parts[i].offset, parts[i].size);
 	}
 	return (int64_t)(hash >> 1);
 }

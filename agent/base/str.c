@@ -23,25 +23,23 @@ bool str_copy(char *ret, size_t size, const char *from)
 	return true;
 }
 
-/* Bytes of the valid UTF-8 character at `s` (1..4), or 0. Overlong forms,
- * surrogates and anything past U+10FFFF are invalid (RFC 3629). */
-static size_t utf8_length(const unsigned char *s, size_t left)
+size_t str_utf8(const char *s, size_t left, uint32_t *ret_code)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t code;
+	uint32_t code = left > 0 ? (unsigned char)s[0] : 0xff;
 	size_t n;
 
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf) {
+	if (code < 0x80) {
+		n = 1;
+	} else if (code >= 0xc2 && code <= 0xdf) {
 		n = 2;
-		code = s[0] & 0x1fu;
-	} else if (s[0] >= 0xe0 && s[0] <= 0xef) {
+		code &= 0x1fu;
+	} else if (code >= 0xe0 && code <= 0xef) {
 		n = 3;
-		code = s[0] & 0x0fu;
-	} else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+		code &= 0x0fu;
+	} else if (code >= 0xf0 && code <= 0xf4) {
 		n = 4;
-		code = s[0] & 0x07u;
+		code &= 0x07u;
 	} else {
 		return 0;
 	}
@@ -54,28 +52,37 @@ static size_t utf8_length(const unsigned char *s, size_t left)
 	}
 	if (code < smallest[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
 		return 0;
+	*ret_code = code;
 	return n;
 }
 
-/* C1 controls (U+0080..U+009F) steer terminals just as C0 ones do. */
-static bool is_c1(const unsigned char *s, size_t n)
+uint64_t str_hash(uint64_t hash, const void *data, size_t len)
 {
-	return n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
+	return hash;
+}
+
+/* What steers a terminal: C0, DEL, and C1 (U+0080 to U+009F). */
+static bool is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
 
 bool str_clean(char *ret, size_t size, const char *from, size_t len)
 {
-	const unsigned char *s = (const unsigned char *)from;
 	size_t out = 0;
 	bool blank = false;
 
 	if (size == 0)
 		return false;
 	for (size_t i = 0; i < len;) {
-		size_t n = utf8_length(s + i, len - i);
-		unsigned char c = s[i];
+		uint32_t code = 0;
+		size_t n = str_utf8(from + i, len - i, &code);
 
-		if (c == ' ' || (c >= '\t' && c <= '\r')) {
+		if (n == 1 && (code == ' ' || (code >= '\t' && code <= '\r'))) {
 			blank = out > 0;
 			i++;
 			continue;
@@ -87,12 +94,12 @@ bool str_clean(char *ret, size_t size, const char *from, size_t len)
 		if (blank)
 			ret[out++] = ' ';
 		blank = false;
-		if (n == 0 || c < 0x20 || c == 0x7f || is_c1(s + i, n)) {
+		if (n == 0 || is_control(code)) {
 			ret[out++] = '?';
 			i += n ? n : 1;
 			continue;
 		}
-		memcpy(ret + out, s + i, n);
+		memcpy(ret + out, from + i, n);
 		out += n;
 		i += n;
 	}
@@ -100,13 +107,31 @@ bool str_clean(char *ret, size_t size, const char *from, size_t len)
 	return true;
 }
 
+void str_excerpt(char *ret, size_t size, const char *from, size_t len)
+{
+	const char *end = from + len;
+	size_t at;
+
+	if (str_clean(ret, size, from, len))
+		return;
+	str_clean(ret, size / 2 - 1, from, len);
+	at = strlen(ret);
+	memset(ret + at, '.', 3);
+	at += 3;
+	/* Cleaning never makes a text longer. */
+	from = end - (size - at - 1);
+	while (from < end && (*from & 0xc0) == 0x80)
+		from++;
+	str_clean(ret + at, size - at, from, (size_t)(end - from));
+}
+
 bool str_is_clean(const char *text, size_t len)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	uint32_t code;
 
-	for (size_t n; len > 0; s += n, len -= n) {
-		n = utf8_length(s, len);
-		if (n == 0 || *s < 0x20 || *s == 0x7f || is_c1(s, n))
+	for (size_t n; len > 0; text += n, len -= n) {
+		n = str_utf8(text, len, &code);
+		if (n == 0 || is_control(code))
 			return false;
 	}
 	return true;
@@ -301,25 +326,25 @@ void sb_printf(struct sb *sb, const char *format, ...)
 
 void sb_json(struct sb *sb, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
 	size_t left = strlen(text);
+	uint32_t code = 0;
 
 	sb_char(sb, '"');
 	while (left > 0) {
-		size_t n = utf8_length(s, left);
+		size_t n = str_utf8(text, left, &code);
 
 		if (n == 0) {
 			sb_put(sb, "\\ufffd");
 			n = 1;
-		} else if (*s == '"' || *s == '\\') {
+		} else if (code == '"' || code == '\\') {
 			sb_char(sb, '\\');
-			sb_char(sb, (char)*s);
-		} else if (*s < 0x20 || *s == 0x7f) {
-			sb_printf(sb, "\\u%04x", *s);
+			sb_char(sb, *text);
+		} else if (code < 0x20 || code == 0x7f) {
+			sb_printf(sb, "\\u%04x", (unsigned)code);
 		} else {
-			sb_bytes(sb, (const char *)s, n);
+			sb_bytes(sb, text, n);
 		}
-		s += n;
+		text += n;
 		left -= n;
 	}
 	sb_char(sb, '"');

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cloud_send.h"
+#include "str.h"
 
 /* Each code between two blanks. */
 static const struct {
@@ -112,7 +113,7 @@ static void take_json(struct cwatch_answer *answer, const cJSON *json, char *mes
 	take_code(answer, json_text(json, "Code"));
 	if (!text[0])
 		text = json_text(json, "Message");
-	str_clean(message, size, text, strlen(text));
+	str_excerpt(message, size, text, strlen(text));
 }
 
 /* The text of the first <name>...</name>; the body is short and ends with NUL. */
@@ -130,7 +131,7 @@ static bool xml_text(const char *body, const char *name, char *ret, size_t size)
 	end = strstr(start, close);
 	if (!end)
 		return false;
-	str_clean(ret, size, start, (size_t)(end - start));
+	str_excerpt(ret, size, start, (size_t)(end - start));
 	return true;
 }
 
@@ -204,7 +205,7 @@ static void judge_failure(const struct http_result *result, enum body_kind kind,
 
 void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret)
 {
-	char message[LIMIT_FACT_WHY - 80] = "";
+	char message[LIMIT_FACT_WHY - 70] = "";
 	enum body_kind kind;
 
 	*ret = (struct cwatch_answer){

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "aws_name.h"
 #include "cloud_send.h"
 #include "url.h"
 
@@ -39,27 +40,10 @@ static int take_url(const char *url, bool allow_http, struct endpoint *ret, char
 	return 0;
 }
 
-static const struct partition {
-	const char *prefix; /* of its regions */
-	const char *domain, *dual_stack;
-	bool plain_is_fips; /* GovCloud: the usual host is the FIPS one */
-} partitions[] = {
-	{ "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", false },
-	{ "us-gov-", "amazonaws.com", "api.aws", true },
-	{ "us-iso-", "c2s.ic.gov", "api.aws.ic.gov", false },
-	{ "us-isob-", "sc2s.sgov.gov", "api.aws.scloud", false },
-	{ "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov", false },
-	{ "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", false },
-	{ "eusc-", "amazonaws.eu", "api.amazonwebservices.eu", false },
-	{ "", "amazonaws.com", "api.aws", false },
-};
-
 static void regional(bool fips, bool dual_stack, const char *domain, struct endpoint *ret)
 {
-	const struct partition *p = partitions;
+	const struct aws_partition *p = aws_partition_of(ret->region);
 
-	while (strncmp(ret->region, p->prefix, strlen(p->prefix)) != 0)
-		p++;
 	fips = fips && !p->plain_is_fips;
 	if (dual_stack)
 		domain = p->dual_stack;

@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "cloud_push.h"
 #include "log.h"
+#include "str.h"
 
 #define HEALTHY_FILE "healthy"
 
@@ -133,11 +134,12 @@ static void facts_send(struct push *push, int64_t now_ms)
 /* Each node's own moment within the first fifth of a push period. */
 static int64_t node_delay(const struct push *push)
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
+	const char *id = push->deps.identity->instance_id;
 
-	for (const char *c = push->deps.identity->instance_id; c && *c; c++)
-		hash = (hash ^ (unsigned char)*c) * 16777619u;
-	return (int64_t)(hash % (uint32_t)(push->conf->push_ms / 5));
+	if (!id)
+		id = "";
+	return (int64_t)((str_hash(STR_HASH, id, strlen(id)) >> 32) %
+	                 (uint64_t)(push->conf->push_ms / 5));
 }
 
 static void close_window(struct push *push, int64_t now_ms)

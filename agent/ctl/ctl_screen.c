@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "str.h"
 
 enum {
 	COL_STATE = 12,
@@ -302,34 +303,24 @@ void screen_show(struct page *page, const struct view *view, enum screen_detail 
 		screen_counters(page, view);
 }
 
-/* FNV-1a. */
-static uint64_t shape_bytes(uint64_t hash, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ p[i]) * 1099511628211u;
-	return hash;
-}
-
 uint64_t screen_shape(const struct view *view)
 {
-	uint64_t hash = 14695981039346656037u;
+	uint64_t hash = STR_HASH;
 
-	hash = shape_bytes(hash, &view->healthz.code, sizeof view->healthz.code);
-	hash = shape_bytes(hash, &view->readyz.code, sizeof view->readyz.code);
-	hash = shape_bytes(hash, view->error, strlen(view->error));
+	hash = str_hash(hash, &view->healthz.code, sizeof view->healthz.code);
+	hash = str_hash(hash, &view->readyz.code, sizeof view->readyz.code);
+	hash = str_hash(hash, view->error, strlen(view->error));
 	for (int i = 0; i < view->jobs; i++)
-		hash = shape_bytes(hash, &view->job[i].level, sizeof view->job[i].level);
+		hash = str_hash(hash, &view->job[i].level, sizeof view->job[i].level);
 	for (int i = 0; i < view->checks; i++)
-		hash = shape_bytes(hash, &view->check[i].level, sizeof view->check[i].level);
+		hash = str_hash(hash, &view->check[i].level, sizeof view->check[i].level);
 	for (int i = 0; i < view->processes; i++)
-		hash = shape_bytes(hash, view->process[i].state, strlen(view->process[i].state));
+		hash = str_hash(hash, view->process[i].state, strlen(view->process[i].state));
 	if (view->events > 0) {
 		const struct view_event *last = &view->event[view->events - 1];
 
-		hash = shape_bytes(hash, &last->at_ms, sizeof last->at_ms);
-		hash = shape_bytes(hash, last->what, strlen(last->what));
+		hash = str_hash(hash, &last->at_ms, sizeof last->at_ms);
+		hash = str_hash(hash, last->what, strlen(last->what));
 	}
 	return hash;
 }

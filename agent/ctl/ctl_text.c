@@ -3,7 +3,10 @@
  */
 #include "ctl_text.h"
 
+#include <string.h>
 #include <wchar.h>
+
+#include "str.h"
 
 struct range {
 	uint32_t first, last;
@@ -16,34 +19,6 @@ static const struct range deceptive[] = {
 	{ 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },   { 0xfe00, 0xfe0f },
 	{ 0xfeff, 0xfeff }, { 0xfff0, 0xfffb }, { 0xe0000, 0xe0fff },
 };
-
-/* Length of the sequence, 0 if it is not UTF-8 (RFC 3629: shortest form, no surrogates). */
-static size_t text_decode(const unsigned char *p, uint32_t *ret)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t c = p[0];
-	size_t len;
-
-	if (c < 0x80)
-		len = 1;
-	else if (c >= 0xc2 && c <= 0xdf)
-		len = 2, c &= 0x1f;
-	else if (c >= 0xe0 && c <= 0xef)
-		len = 3, c &= 0x0f;
-	else if (c >= 0xf0 && c <= 0xf4)
-		len = 4, c &= 0x07;
-	else
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80) /* also stops at NUL */
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*ret = c;
-	return len;
-}
 
 static int text_width(uint32_t c)
 {
@@ -65,7 +40,7 @@ size_t text_next(const char *text, bool utf8, int *ret_cells)
 	*ret_cells = 0;
 	if (text[0] == '\0')
 		return 0;
-	len = text_decode((const unsigned char *)text, &c);
+	len = str_utf8(text, strnlen(text, 4), &c);
 	if (len == 0) {
 		*ret_cells = -1;
 		return 1;

@@ -139,7 +139,7 @@ char *attempt_said(const char *words, size_t len, char *ret, size_t size)
 		}
 		if (*text == '\0' || strncmp(text, "See http", 8) == 0)
 			continue;
-		str_copy(ret, size, text);
+		str_excerpt(ret, size, text, strlen(text));
 		break;
 	}
 	return ret;

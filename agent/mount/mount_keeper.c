@@ -151,19 +151,19 @@ void keeper_lingers(struct keeper *keeper, int64_t now_ms)
 
 static void explain(struct keeper *keeper, int status, const char *said)
 {
-	char span[32], *why = keeper->outcome;
+	char span[32], part[96], *why = keeper->outcome;
 	size_t size = sizeof keeper->outcome;
 
+	str_excerpt(part, sizeof part, said, strlen(said));
 	if (keeper->leaving)
-		snprintf(why, size, "ended, since the agent stops%s%.90s", said[0] ? ": " : "",
-		         said);
+		snprintf(why, size, "ended, since the agent stops%s%s", said[0] ? ": " : "", part);
 	else if (keeper->attempt.state != KEEPER_RUNNING)
-		snprintf(why, size, "ended, since its limit is %s%s%.90s",
+		snprintf(why, size, "ended, since its limit is %s%s%s",
 		         clock_span(keeper->conf->timeout_ms, span, sizeof span),
-		         said[0] ? ": " : "", said);
+		         said[0] ? ": " : "", part);
 	else if (status == 0)
-		snprintf(why, size, "reported as success, but nothing is mounted%s%.100s",
-		         said[0] ? ": " : "", said);
+		snprintf(why, size, "reported as success, but nothing is mounted%s%s",
+		         said[0] ? ": " : "", part);
 	else if (said[0] != '\0')
 		str_copy(why, size, said);
 	else if (status > 128)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "aws_name.h"
 #include "str.h"
 
 bool target_split(const char *source, char *ret_host, size_t host_size, char *ret_path,
@@ -62,12 +63,9 @@ static void file_system_of(const char *host, char *ret, size_t size)
 		snprintf(ret, size, "%.*s", (int)len, host);
 }
 
-/* Regions of the Chinese partition are the only ones whose public suffix follows from the name. */
 static const char *domain_of(const struct target_place *place)
 {
-	if (place->domain[0] != '\0')
-		return place->domain;
-	return strncmp(place->region, "cn-", 3) == 0 ? "amazonaws.com.cn" : "amazonaws.com";
+	return place->domain[0] != '\0' ? place->domain : aws_partition_of(place->region)->domain;
 }
 
 static void make_efs(const struct conf_mount *conf, struct target *t, struct sb *options)

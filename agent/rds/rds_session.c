@@ -81,7 +81,7 @@ static void complain_mysql(struct watch_sample *sample, MYSQL *mysql, bool conne
 		early = session_early_error(text, &text);
 	if (early != 0)
 		number = early;
-	str_clean(clean, sizeof clean, text, strnlen(text, 512));
+	str_excerpt(clean, sizeof clean, text, strnlen(text, 512));
 	snprintf(numbered, sizeof numbered, "%u %s", number, clean);
 	complain(sample, trouble_from_error(number, connecting), numbered);
 }

@@ -220,7 +220,16 @@ static void test_why(void **state)
 	               "<ErrorResponse><Error><Code>InvalidClientTokenId</Code>"
 	               "<Message>SECRET</Message></Error></ErrorResponse>");
 	assert_null(strstr(answer.why, "SECRET"));
-	/* Long ones are cut, never over the end. */
+	/* Long ones keep their end, where the missing right stands. */
+	answer = judge(403, "", "",
+	               "{\"__type\":\"AccessDeniedException\",\"Message\":\"User: "
+	               "arn:aws:sts::123456789012:assumed-role/practice-WebRole-1ABCDEFGHIJKL/"
+	               "i-0123456789abcdef0 is not authorized to perform: "
+	               "cloudwatch:PutMetricData\"}");
+	assert_non_null(strstr(answer.why, "AccessDenied: User: arn:aws:sts"));
+	assert_non_null(strstr(answer.why, "..."));
+	assert_non_null(strstr(answer.why, "perform: cloudwatch:PutMetricData"));
+	/* And are never over the end. */
 	snprintf(body, sizeof(body), "{\"__type\":\"Throttling\",\"message\":\"%03000d\"}", 7);
 	answer = judge(400, "", "", body);
 	assert_true(strlen(answer.why) < sizeof(answer.why));
