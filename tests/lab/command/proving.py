@@ -12,6 +12,7 @@ from . import interrupt
 from .client import Lab
 
 PROOF = Path(__file__).parents[1] / "proof"
+SHORT = "--short"
 REQUIREMENTS = ["boot", *(f"R{n}" for n in range(1, 8)), "upgrade"]
 EDITS = "WNA_LAB_EDITS"  # what a mutation has changed of the template, for the tests
 
@@ -52,4 +53,8 @@ def pytest(lab: Lab, *arguments: str, quiet: bool = False, changed: list[Edit] |
 
 def test(lab: Lab, words: list[str]) -> int:
     junit = os.environ.get("WNA_LAB_JUNIT")
-    return pytest(lab, *([f"--junitxml={junit}"] if junit else []), *files(words)).returncode
+    options = [f"--junitxml={junit}"] if junit else []
+    if words[:1] == [SHORT]:
+        options += ["-m", "not long"]
+        words = words[1:]
+    return pytest(lab, *options, *files(words)).returncode

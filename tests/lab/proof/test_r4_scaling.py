@@ -6,6 +6,8 @@ import re
 import time
 from typing import Any
 
+import pytest
+
 from lab.command.client import Lab
 from lab.command.proving import mutated
 from lab.command.table import Notes
@@ -131,6 +133,7 @@ def test_load_scales_out_and_idleness_in(scaling: Lab, notes: Notes) -> None:
     assert took <= SCALE_S
 
 
+@pytest.mark.long
 def test_without_data_nothing_scales(scaling: Lab, notes: Notes) -> None:
     """Negative control: the agents' push stopped, load does not scale (INSUFFICIENT_DATA:
     Auto Scaling User Guide, "Target tracking scaling policies"). The last one of these: the
