@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -124,6 +125,8 @@ void harness_start_with(struct harness *harness, const char *exe)
 	fflush(NULL);
 	harness->pid = need(fork(), "fork");
 	if (harness->pid == 0) {
+		/* Whatever ends the test. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		need(dup2(log[1], STDERR_FILENO), "dup2");
 		hand_over(harness);
 		execl(exe, exe, "--config", harness->config, "--roles-by-name",
