@@ -7,12 +7,22 @@
 #ifndef WNA_TRUST_H
 #define WNA_TRUST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "limits.h"
 
 enum { TRUST_PATH = LIMIT_PATH + LIMIT_NAME };
+
+struct local_user {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* A user of /etc/passwd, where sysusers puts the agent's own: no directory server is
+ * asked, which may be silent. False if there is none of that name. */
+bool trust_local_user(const char *name, struct local_user *ret);
 
 /*
  * Opens `path` (absolute) as O_PATH. `owner` stands for root in tests; root is

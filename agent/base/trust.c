@@ -1,11 +1,10 @@
-/* wna-mount, wna-hooks and wnactl. Blocks on the disks that the path leads over; owns nothing. */
+/* wna-core, wna-mount, wna-hooks and wnactl. Blocks on the disks that the path leads over; owns nothing. */
 #include "trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +12,20 @@
 
 #include "limits.h"
 #include "str.h"
+
+bool trust_local_user(const char *name, struct local_user *ret)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *entry = NULL;
+
+	while (file && (entry = fgetpwent(file)) && strcmp(entry->pw_name, name) != 0)
+		;
+	if (entry)
+		*ret = (struct local_user){ entry->pw_uid, entry->pw_gid };
+	if (file)
+		fclose(file);
+	return entry != NULL;
+}
 
 static bool owner_is_good(const struct stat *st, uid_t owner)
 {

@@ -43,32 +43,13 @@ static const char *reason(const struct look *look, const char *path)
 	return look->why;
 }
 
-/* The agent's own users are made by sysusers, hence they are in this file, and no
- * directory server need be asked. */
-static bool local_user(const char *name, struct passwd *ret)
-{
-	FILE *file = fopen("/etc/passwd", "re");
-	struct passwd *entry;
-	bool found = false;
-
-	if (!file)
-		return false;
-	while (!found && (entry = fgetpwent(file)) != NULL) {
-		found = strcmp(entry->pw_name, name) == 0;
-		if (found)
-			*ret = *entry;
-	}
-	fclose(file);
-	return found;
-}
-
 /* Root's, and the one group's to read in which only the user of its reader is. */
 static void check_secret(struct look *look, const char *section, const char *key, const char *path,
                          const char *reader)
 {
 	const char *wrong = NULL;
 	char word[160];
-	struct passwd user;
+	struct local_user user;
 	struct stat st;
 
 	if (resolve(look, path) < 0)
@@ -85,8 +66,8 @@ static void check_secret(struct look *look, const char *section, const char *key
 		wrong = "it is open to others";
 	else if (st.st_size == 0)
 		wrong = "it is empty";
-	else if (local_user(reader, &user) &&
-	         (st.st_gid != user.pw_gid || !(st.st_mode & S_IRGRP))) {
+	else if (trust_local_user(reader, &user) &&
+	         (st.st_gid != user.gid || !(st.st_mode & S_IRGRP))) {
 		snprintf(word, sizeof word, "%s cannot read it: chgrp %s FILE; chmod 0640 FILE",
 		         reader, reader);
 		wrong = word;
@@ -98,17 +79,17 @@ static void check_secret(struct look *look, const char *section, const char *key
 }
 
 /* `bit` is S_IROTH or S_IXOTH. */
-static bool may(const struct stat *st, mode_t bit, const struct passwd *user)
+static bool may(const struct stat *st, mode_t bit, const struct local_user *user)
 {
 	if (st->st_mode & bit)
 		return true;
-	return user && ((user->pw_uid == st->st_uid && st->st_mode & bit << 6) ||
-	                (user->pw_gid == st->st_gid && st->st_mode & bit << 3));
+	return user && ((user->uid == st->st_uid && st->st_mode & bit << 6) ||
+	                (user->gid == st->st_gid && st->st_mode & bit << 3));
 }
 
 /* What keeps `user` (NULL: anybody) from reading the regular file that look->place
  * names; NULL if nothing does. */
-static const char *unreadable(struct look *look, const struct passwd *user)
+static const char *unreadable(struct look *look, const struct local_user *user)
 {
 	char *place = look->place, *slash = place;
 	struct stat st;
@@ -132,12 +113,12 @@ static void check_readable(struct look *look, const char *section, const char *k
                            const char *path, const char *name)
 {
 	const char *wrong, *remark = NULL;
-	struct passwd user;
+	struct local_user user;
 
 	if (resolve(look, path) < 0)
 		wrong = reason(look, path);
 	else
-		wrong = unreadable(look, local_user(name, &user) ? &user : NULL);
+		wrong = unreadable(look, trust_local_user(name, &user) ? &user : NULL);
 	if (!wrong && look->certs_fault)
 		wrong = look->certs_fault(path, &remark);
 	if (remark)

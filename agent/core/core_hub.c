@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "trust.h"
 
 enum {
 	PEERS = LIMIT_PEERS,
@@ -47,10 +48,17 @@ struct hub {
 	char answer[STATUS_BYTES];
 };
 
-static uid_t user_of(const char *name)
+/* An operator's user for hooks may be a directory server's; then that is asked, and only
+ * then. */
+static uid_t user_of(const char *name, bool own)
 {
-	const struct passwd *entry = getpwnam(name);
+	const struct passwd *entry = NULL;
+	struct local_user user;
 
+	if (trust_local_user(name, &user))
+		return user.uid;
+	if (!own)
+		entry = getpwnam(name);
 	return entry ? entry->pw_uid : (uid_t)-1;
 }
 
@@ -61,9 +69,10 @@ void hub_users_find(const struct conf *conf, struct hub_users *ret)
 		const char *user = role_of(role)->user;
 
 		if (role == ROLE_HOOKS)
-			ret->of[role] = conf->hooks.enabled ? user_of(conf->hooks.user) : (uid_t)-1;
+			ret->of[role] =
+			        conf->hooks.enabled ? user_of(conf->hooks.user, false) : (uid_t)-1;
 		else
-			ret->of[role] = !user ? 0 : user[0] ? user_of(user) : (uid_t)-1;
+			ret->of[role] = !user ? 0 : user[0] ? user_of(user, true) : (uid_t)-1;
 	}
 }
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,24 +16,19 @@
 
 #include "role.h"
 #include "str.h"
+#include "trust.h"
 
 #define PROBE_NAME "wna-probe" /* the program and its user */
 
-/* Made by sysusers, so it is in this file, and no directory server need be asked. */
 static bool find_user(struct probe *probe)
 {
-	FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *entry = NULL;
+	struct local_user user;
 
-	while (file && (entry = fgetpwent(file)) && strcmp(entry->pw_name, PROBE_NAME) != 0)
-		;
-	if (entry) {
-		probe->uid = entry->pw_uid;
-		probe->gid = entry->pw_gid;
-	}
-	if (file)
-		fclose(file);
-	return entry != NULL && probe->uid != 0;
+	if (!trust_local_user(PROBE_NAME, &user) || user.uid == 0)
+		return false;
+	probe->uid = user.uid;
+	probe->gid = user.gid;
+	return true;
 }
 
 int probe_init(struct probe *ret, char *ret_why, size_t why_size)
