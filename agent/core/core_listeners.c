@@ -25,6 +25,7 @@ static void keep(int fd, const char *name, struct core_listeners *ret)
 	                                         : NULL;
 
 	if (!place || *place >= 0) {
+		ret->unserved++;
 		close(fd);
 		return;
 	}

@@ -9,7 +9,8 @@
 #include "net.h"
 
 struct core_listeners {
-	int health, hub; /* -1: none was passed */
+	int health, hub;   /* -1: none was passed */
+	unsigned unserved; /* passed beside them, and closed here */
 };
 
 /* Takes what systemd passed, by name: "health" and "hub" (FileDescriptorName= of the

@@ -248,6 +248,10 @@ static int start(void)
 		log_error("core: no health listener was passed: web-node-agent-health.socket");
 		return -ENOTCONN;
 	}
+	if (self.listeners.unserved > 0)
+		log_warning("core: connects to %u more sockets that were passed are not answered: "
+		            "web-node-agent-health.socket may have one ListenStream=",
+		            self.listeners.unserved);
 	sandbox_prepare();
 	journal_init();
 	hub_users_find(conf, &users);

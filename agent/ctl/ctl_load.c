@@ -184,7 +184,7 @@ int ctl_load(const struct ctl *ctl, const char *file, bool apply)
 		code = (int)draft->problems.item[0].error;
 		str_copy(now.why, sizeof now.why, draft->problems.item[0].text);
 		conf_defaults(&now.conf);
-		if (!old)
+		if (!old || old->why[0])
 			write_snapshot(ctl, path, &now);
 		goto out;
 	}
