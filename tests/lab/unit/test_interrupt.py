@@ -50,6 +50,8 @@ class Run:
         self.process = subprocess.Popen(
             [*before, sys.executable, "-c", OUTER, inner], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+            # A background job of a script has it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"})
 
     def says(self, *expected: str) -> None:
