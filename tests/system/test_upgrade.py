@@ -176,7 +176,9 @@ def test_nothing_mounted_is_seen_at_once(node: Node, agent: Agent) -> None:
     agent.wait_page("/healthz", 200)
     assert agent.stop() == 0
     node.shared.lose(node.host)
-    node.host.write("/usr/bin/bindfs", "#!/bin/sh\nexec sleep 25\n", 0o755)
+    # Not over the old one, whose last process may still be ending.
+    node.host.write("/usr/bin/bindfs.slow", "#!/bin/sh\nexec sleep 25\n", 0o755)
+    os.rename(node.host.path("/usr/bin/bindfs.slow"), node.host.path("/usr/bin/bindfs"))
     agent.start()
     assert agent.code("/healthz") == 503
     assert not node.shared.mounts(node.host)
