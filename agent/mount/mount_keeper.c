@@ -151,25 +151,27 @@ void keeper_lingers(struct keeper *keeper, int64_t now_ms)
 
 static void explain(struct keeper *keeper, int status, const char *said)
 {
-	char span[32], part[96], *why = keeper->outcome;
-	size_t size = sizeof keeper->outcome;
+	char span[32], *why = keeper->outcome;
+	size_t size = sizeof keeper->outcome, len;
 
-	str_excerpt(part, sizeof part, said, strlen(said));
+	why[0] = '\0';
 	if (keeper->leaving)
-		snprintf(why, size, "ended, since the agent stops%s%s", said[0] ? ": " : "", part);
+		str_copy(why, size, "ended, since the agent stops");
 	else if (keeper->attempt.state != KEEPER_RUNNING)
-		snprintf(why, size, "ended, since its limit is %s%s%s",
-		         clock_span(keeper->conf->timeout_ms, span, sizeof span),
-		         said[0] ? ": " : "", part);
+		snprintf(why, size, "ended, since its limit is %s",
+		         clock_span(keeper->conf->timeout_ms, span, sizeof span));
 	else if (status == 0)
-		snprintf(why, size, "reported as success, but nothing is mounted%s%s",
-		         said[0] ? ": " : "", part);
-	else if (said[0] != '\0')
-		str_copy(why, size, said);
-	else if (status > 128)
+		str_copy(why, size, "reported as success, but nothing is mounted");
+	else if (said[0] == '\0' && status > 128)
 		snprintf(why, size, "the mount was killed by signal %d", status - 128);
-	else
+	else if (said[0] == '\0')
 		snprintf(why, size, "the mount failed without a word, status %d", status);
+	if (said[0] == '\0')
+		return;
+	len = strlen(why);
+	if (len > 0)
+		len += (size_t)snprintf(why + len, size - len, ": ");
+	str_excerpt(why + len, size - len, said, strlen(said));
 }
 
 void keeper_ended(struct keeper *keeper, int status, const char *said)
