@@ -118,17 +118,8 @@ def key(mutation: Mutation) -> str:
     return re.sub(r"[^a-z0-9]+", "-", mutation.name.lower().replace("'", "")).strip("-")
 
 
-ONE_EACH = "--one-each"
-
-
 def chosen(words: list[str]) -> list[Mutation]:
-    """All, those that are named, or the first one for each test."""
     known = {key(mutation): mutation for mutation in MUTATIONS}
-    if words == [ONE_EACH]:
-        first: dict[str, Mutation] = {}
-        for mutation in MUTATIONS:
-            first.setdefault(mutation.test, mutation)
-        return list(first.values())
     for word in words:
         if word not in known:
             raise SystemExit(f"lab: no mutation {word}; there are:\n  " + "\n  ".join(known))
