@@ -161,7 +161,7 @@ static void explain(struct keeper *keeper, int status, const char *said)
 		snprintf(why, size, "ended, since its limit is %s",
 		         clock_span(keeper->conf->timeout_ms, span, sizeof span));
 	else if (status == 0)
-		str_copy(why, size, "reported as success, but nothing is mounted");
+		str_copy(why, size, "success reported, but nothing is mounted");
 	else if (said[0] == '\0' && status > 128)
 		snprintf(why, size, "the mount was killed by signal %d", status - 128);
 	else if (said[0] == '\0')

@@ -138,7 +138,7 @@ helper_reasons() {
 	helper no-network
 	efs
 	keeper
-	mount_is $ABSENT "reported as success, but nothing is mounted: .*network was not yet"
+	mount_is $ABSENT "success reported, but nothing is mounted: .*network was not yet"
 	helper rude
 	keeper
 	mount_is $ABSENT '^bad \?\[31mred\?\[0m text$'
