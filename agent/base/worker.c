@@ -68,7 +68,7 @@ static void read_options(struct worker *worker, int argc, char **argv,
 		else if (strcmp(name, "--state-dir") == 0)
 			worker->state_dir = value;
 		else if (!extra || !extra(name, value))
-			refuse(exe, "no such option");
+			refuse(exe, "unknown option");
 		i++;
 	}
 }

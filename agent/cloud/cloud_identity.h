@@ -1,5 +1,5 @@
 /*
- * Who this node is: the session with the metadata service, what it has said, and the job
+ * The node's identity: the session with the metadata service, what it has said, and the job
  * that asks, reports and writes the files for other programs.
  */
 #ifndef CLOUD_IDENTITY_H

@@ -1,5 +1,5 @@
 /*
- * Run by wna-cloud: tells the core and the node's other programs who this is. Blocks on the
+ * Run by wna-cloud: tells the core and the node's other programs its identity. Blocks on the
  * local disk alone (/run is memory). Owns the two files; credentials never come here.
  */
 #include <cjson/cJSON.h>

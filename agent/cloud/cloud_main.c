@@ -1,5 +1,5 @@
 /*
- * wna-cloud: who this node is, its credentials, and the metric that its group
+ * wna-cloud: the node's identity, its credentials, and the metric that its group
  * scales on. A service of user wna-cloud. Blocks in cloud_loop.c's one
  * wait; late names are left to libcurl's threads.
  */

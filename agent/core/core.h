@@ -45,8 +45,8 @@ struct core {
  * How long a core that starts waits for its finders at most; connects wait in the
  * listener meanwhile. The local jobs alone (mount, checks) turn /healthz, and their
  * processes never block, so they get the time that a busy machine needs to start all
- * services anew: a hasty 503 takes a good node out. A process of the other jobs may be
- * in a call that takes longer, for which nobody waits.
+ * services anew: a hasty 503 takes a good node out. A process of another job may be
+ * in a call that takes longer; the core does not wait for it.
  */
 enum { CORE_ACCEPT_MS = 600, CORE_ACCEPT_LOCAL_MS = 2000 };
 
