@@ -1,24 +1,25 @@
-/* wna-rds; never blocks; owns nothing. */
-#include "rds_connector.h"
+/*
+ * wna-rds; never blocks. Where MariaDB Connector/C and Oracle's libmysqlclient differ; the
+ * other files use what both have. The tests build and run Connector/C; Oracle's branch
+ * follows its manual ("C API", MySQL 8.0).
+ */
+#include "rds.h"
 
 #include <string.h>
 
 #ifdef LIBMARIADB
 
 /*
- * From 3.3 on the client can say which authentication plugins a server may ask
- * for. Without that list a server that is not the one it claims to be could ask
- * for mysql_clear_password and be given the password.
+ * From 3.3 on the client limits the login methods that a server may ask for. Without this
+ * limit a false server could ask for mysql_clear_password and be sent the password.
  */
 static bool restrict_login(MYSQL *mysql, const struct conf_rds *conf)
 {
 #if defined(MARIADB_PACKAGE_VERSION_ID) && MARIADB_PACKAGE_VERSION_ID >= 30300
-	const char *plugins =
-	        conf->tls == DB_TLS_VERIFY
-	                ? "mysql_native_password,caching_sha2_password,client_ed25519,sha256_"
-	                  "password,"
-	                  "mysql_clear_password"
-	                : "mysql_native_password,caching_sha2_password,client_ed25519";
+#define HASHED "mysql_native_password,caching_sha2_password,client_ed25519"
+	const char *plugins = conf->tls == DB_TLS_VERIFY ? HASHED
+	                              ",sha256_password,mysql_clear_password"
+	                                                 : HASHED;
 
 	return mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, plugins) == 0;
 #else
@@ -29,8 +30,8 @@ static bool restrict_login(MYSQL *mysql, const struct conf_rds *conf)
 }
 
 /*
- * What is enforced counts only if the certificate is to be checked in some way.
- * So a fingerprint, and the empty one: it is compared with none.
+ * Connector/C enforces TLS only if it checks the certificate in some way. An empty
+ * fingerprint is such a check, and accepts every certificate.
  */
 static bool insist(MYSQL *mysql)
 {
@@ -65,7 +66,7 @@ int connector_socket(MYSQL *mysql)
 	return fd == MARIADB_INVALID_SOCKET ? -1 : (int)fd;
 }
 
-#else /* Oracle's; mysql_clear_password is off there unless switched on */
+#else /* Oracle's, where mysql_clear_password is off unless switched on */
 
 bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
 {
@@ -88,6 +89,6 @@ int connector_socket(MYSQL *mysql)
 
 void connector_forget(MYSQL *mysql)
 {
-	if (mysql->passwd != NULL)
+	if (mysql->passwd)
 		explicit_bzero(mysql->passwd, strlen(mysql->passwd));
 }

@@ -1,13 +1,13 @@
 /*
- * wna-rds; never blocks. Owns SIGALRM and ITIMER_REAL. The handler does nothing
- * but shutdown(2), which signal-safety(7) allows anywhere.
+ * wna-rds; never blocks. Owns SIGALRM and ITIMER_REAL. The handler calls shutdown(2) only,
+ * which signal-safety(7) allows anywhere. If a call survives it, systemd's watchdog ends
+ * the process.
  */
-#include "rds_deadline.h"
+#include "rds.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -15,22 +15,19 @@
 
 enum {
 	AGAIN_US = 100 * 1000,
-	STRIKES = 50, /* that a call may survive before the process gives itself up */
-	FD_ENDS = 64, /* the process has a handful */
+	FD_ENDS = 64, /* the process has a handful of descriptors */
 };
 
-static volatile sig_atomic_t strikes;
-static int first_fd = FD_ENDS; /* those below are not the client library's */
+static volatile sig_atomic_t struck;
+static int first_fd = FD_ENDS; /* lower descriptors are not the client library's */
 
 static void on_alarm(int signal_number)
 {
 	int saved = errno;
 
 	(void)signal_number;
-	/* systemd then starts another process, which is better than a silent one. */
-	if (++strikes > STRIKES)
-		_exit(1);
-	/* What is no socket is not affected; the hub is connected to again. */
+	struck = 1;
+	/* Files are not affected. If it was the hub's socket, it is connected to again. */
 	for (int fd = first_fd; fd < FD_ENDS; fd++)
 		shutdown(fd, SHUT_RDWR);
 	errno = saved;
@@ -55,7 +52,7 @@ void deadline_start(int64_t ms)
 		.it_interval = { .tv_usec = AGAIN_US },
 	};
 
-	strikes = 0;
+	struck = 0;
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
@@ -65,5 +62,5 @@ bool deadline_stop(void)
 
 	memset(&off, 0, sizeof off);
 	setitimer(ITIMER_REAL, &off, NULL);
-	return strikes > 0;
+	return struck != 0;
 }

@@ -1,84 +1,107 @@
-/* wna-rds. Blocks on a local disk only; owns nothing. */
-#include "rds_memory.h"
+/* wna-rds. Blocks on a local disk only. */
+#include "rds.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #include "envfile.h"
-#include "rds_report.h"
 #include "str.h"
-#include "worker.h"
 
 #define FILE_NAME "state.env"
-#define GOOD_KEY  "GOOD_AT_MS="
 
-enum { EVERY_MS = 10000, ATTEMPTS_MOST = 20 };
+enum { EVERY_MS = 10000, FAILURES_MOST = 20, LOGIN_MOST_MS = 3600 * 1000 };
 
-static bool get_number(const char *text, const char *key, int64_t max, int64_t *ret)
+static bool get_number(const char *text, const char *key, int64_t min, int64_t max, int64_t *ret)
 {
 	char value[32];
 
-	return envfile_get(text, key, value, sizeof value) && str_int64(value, 0, max, ret);
+	return envfile_get(text, key, value, sizeof value) && str_int64(value, min, max, ret);
+}
+
+/* *ret stays family 0 for "none". */
+static bool get_addr(const char *text, const char *key, struct net_addr *ret)
+{
+	char value[NET_ADDR_TEXT];
+
+	return envfile_get(text, key, value, sizeof value) &&
+	       (net_addr_parse(value, ret) || strcmp(value, "none") == 0);
 }
 
 void memory_restore(struct memory *ret, struct watch *watch, int64_t now, uint32_t random)
 {
-	char text[sizeof ret->text], value[LIMIT_HOST];
-	int64_t good_ms = -1, attempts, login_ms, changes;
-	struct net_addr writer;
+	char text[sizeof ret->text], endpoint[LIMIT_HOST], refused[FILE_ID_SIZE];
+	struct outage outage;
+	struct rds_change *moved = &outage.moved;
+	int64_t failures, login_ms;
 
 	memset(ret, 0, sizeof *ret);
+	ret->good_ms = -1;
 	secret_identify(watch->conf->password_file, ret->secret, sizeof ret->secret);
-	if (envfile_read(RDS_DIR "/" FILE_NAME, text, sizeof text) < 0)
+	outage_init(&outage);
+	/* The whole file or nothing of it. */
+	if (envfile_read(RDS_DIR "/" FILE_NAME, text, sizeof text) < 0 ||
+	    !envfile_get(text, "ENDPOINT", endpoint, sizeof endpoint) ||
+	    !get_number(text, "CHANGES", 0, INT32_MAX, &outage.changes) ||
+	    !get_addr(text, "WRITER", &outage.writer) ||
+	    !get_number(text, "GOOD_AT_MS", -1, now, &outage.good_ms) ||
+	    !get_number(text, "BAD_SINCE_MS", -1, now, &outage.bad_first_ms) ||
+	    !get_addr(text, "MOVED_FROM", &moved->from) ||
+	    !get_number(text, "MOVED_MIN_MS", 0, INT64_MAX, &moved->min_ms) ||
+	    !get_number(text, "MOVED_MAX_MS", -1, INT64_MAX, &moved->max_ms) ||
+	    !get_number(text, "MOVED_PERIOD_MS", 0, INT64_MAX, &moved->period_ms) ||
+	    !get_number(text, "MOVED_LAST_GOOD_UNIX_MS", -1, INT64_MAX,
+	                &moved->last_good_wall_ms) ||
+	    !get_number(text, "MOVED_FIRST_GOOD_UNIX_MS", 0, INT64_MAX,
+	                &moved->first_good_wall_ms) ||
+	    !envfile_get(text, "REFUSED_FILE", refused, sizeof refused) ||
+	    !get_number(text, "REFUSALS", 0, FAILURES_MOST, &failures) ||
+	    !get_number(text, "LOGIN_AT_MS", 0, now + LOGIN_MOST_MS, &login_ms))
 		return;
-	/* Events are counted on, be it of another endpoint. */
-	if (get_number(text, "CHANGES", INT32_MAX, &changes))
-		watch->outage.changes = changes;
-	if (!envfile_get(text, "ENDPOINT", value, sizeof value) ||
-	    strcmp(value, watch->conf->endpoint) != 0)
+	/* Listeners must not see a number twice, whatever the endpoint. */
+	watch->outage.changes = outage.changes;
+	if (strcmp(endpoint, watch->conf->endpoint) != 0)
 		return;
-	/* A time in the future is one of another boot. */
-	if (!get_number(text, "GOOD_AT_MS", now, &good_ms))
-		good_ms = -1;
-	if (envfile_get(text, "WRITER", value, sizeof value) && net_addr_parse(value, &writer))
-		outage_restore(&watch->outage, &writer, good_ms);
-	if (ret->secret[0] != '\0' && envfile_get(text, "REFUSED", value, sizeof value) &&
-	    strcmp(value, ret->secret) == 0 &&
-	    get_number(text, "REFUSED_TIMES", ATTEMPTS_MOST, &attempts) &&
-	    get_number(text, "LOGIN_AT_MS", now + 3600 * 1000, &login_ms))
-		watch_restore_denied(watch, now, (unsigned)attempts, login_ms, random);
+	outage.bad_last_ms = outage.bad_first_ms;
+	if (moved->from.family != 0)
+		moved->to = outage.writer;
+	watch->outage = outage;
+	if (refused[0] && strcmp(refused, ret->secret) == 0)
+		watch_restore_denied(watch, now, (unsigned)failures, login_ms, random);
 }
 
-void memory_save(struct memory *memory, const struct watch *watch, int64_t now)
+void memory_save(struct memory *memory, const struct watch *watch)
 {
-	char text[sizeof memory->text], writer[NET_ADDR_TEXT];
-	const char *end;
+	const struct outage *outage = &watch->outage;
+	const struct backoff *backoff = &watch->backoff;
+	bool refused = !watch->open && trouble_is_secret(backoff->trouble);
+	char text[sizeof memory->text], writer[NET_ADDR_TEXT], from[NET_ADDR_TEXT];
+	int64_t good_ms = outage->good_ms;
 	struct sb sb;
-	size_t same;
 
+	if (outage->bad_first_ms < 0 && memory->good_ms >= 0 &&
+	    good_ms - memory->good_ms < EVERY_MS)
+		good_ms = memory->good_ms;
 	sb_init(&sb, text, sizeof text);
-	sb_printf(&sb, "ENDPOINT=%s\nCHANGES=%" PRId64 "\n", watch->conf->endpoint,
-	          watch->outage.changes);
-	if (watch->outage.writer.family != 0)
-		sb_printf(&sb, "WRITER=%s\n",
-		          net_addr_text(&watch->outage.writer, writer, sizeof writer));
-	if (!watch->open && trouble_is_secret(watch->trouble))
-		sb_printf(&sb, "REFUSED=%s\nREFUSED_TIMES=%u\nLOGIN_AT_MS=%" PRId64 "\n",
-		          memory->secret,
-		          watch->attempt < ATTEMPTS_MOST ? watch->attempt : ATTEMPTS_MOST,
-		          watch->connect_ms);
-	same = sb.len;
-	if (watch->outage.good_ms >= 0)
-		sb_printf(&sb, GOOD_KEY "%" PRId64 "\n", watch->outage.good_ms);
-	if (sb.cut || strcmp(text, memory->text) == 0)
-		return;
-	end = strstr(memory->text, GOOD_KEY);
-	if (end != NULL && (size_t)(end - memory->text) == same &&
-	    strncmp(text, memory->text, same) == 0 && now - memory->written_ms < EVERY_MS &&
-	    !watch->outage.out)
-		return;
-	if (worker_write_file(RDS_DIR, FILE_NAME, text, sb.len) < 0)
+	sb_printf(&sb,
+	          "ENDPOINT=%s\nCHANGES=%" PRId64 "\nWRITER=%s\nGOOD_AT_MS=%" PRId64
+	          "\nBAD_SINCE_MS=%" PRId64 "\n",
+	          watch->conf->endpoint, outage->changes,
+	          net_addr_text(&outage->writer, writer, sizeof writer), good_ms,
+	          outage->bad_first_ms);
+	sb_printf(&sb,
+	          "MOVED_FROM=%s\nMOVED_MIN_MS=%" PRId64 "\nMOVED_MAX_MS=%" PRId64
+	          "\nMOVED_PERIOD_MS=%" PRId64 "\nMOVED_LAST_GOOD_UNIX_MS=%" PRId64
+	          "\nMOVED_FIRST_GOOD_UNIX_MS=%" PRId64 "\n",
+	          net_addr_text(&outage->moved.from, from, sizeof from), outage->moved.min_ms,
+	          outage->moved.max_ms, outage->moved.period_ms, outage->moved.last_good_wall_ms,
+	          outage->moved.first_good_wall_ms);
+	sb_printf(&sb, "REFUSED_FILE=%s\nREFUSALS=%u\nLOGIN_AT_MS=%" PRId64 "\n",
+	          refused ? memory->secret : "",
+	          backoff->failures < FAILURES_MOST ? backoff->failures : FAILURES_MOST,
+	          refused ? backoff->connect_ms : 0);
+	if (sb.cut || strcmp(text, memory->text) == 0 ||
+	    worker_write_file(RDS_DIR, FILE_NAME, text, sb.len) < 0)
 		return;
 	str_copy(memory->text, sizeof memory->text, text);
-	memory->written_ms = now;
+	memory->good_ms = good_ms;
 }

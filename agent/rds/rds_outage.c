@@ -1,64 +1,51 @@
-/* wna-rds; pure: never blocks, owns nothing. */
-#include "rds_outage.h"
+/* wna-rds; pure. */
+#include "rds_watch.h"
 
 #include <string.h>
 
 void outage_init(struct outage *ret)
 {
 	memset(ret, 0, sizeof *ret);
-	ret->good_ms = -1;
+	ret->good_ms = ret->bad_first_ms = -1;
 }
 
-void outage_restore(struct outage *outage, const struct net_addr *writer, int64_t good_ms)
+bool outage_good(struct outage *outage, const struct rds_sample *sample,
+                 const struct net_addr *peer, int64_t period_ms, struct rds_change *ret)
 {
-	outage->writer = *writer;
-	outage->good_ms = good_ms;
-}
-
-static struct rds_change measure(const struct outage *outage, int64_t end_ms,
-                                 const struct net_addr *peer, int64_t period_ms)
-{
+	bool was_out = outage->bad_first_ms >= 0, known = outage->writer.family != 0;
+	bool moved = known && !net_addr_equal(&outage->writer, peer);
 	struct rds_change change = {
 		.from = outage->writer,
 		.to = *peer,
-		.last_good_ms = outage->good_ms,
-		.first_good_ms = end_ms,
-		.max_ms = outage->good_ms < 0 ? -1 : end_ms - outage->good_ms,
+		.last_good_wall_ms = -1,
+		.first_good_wall_ms = sample->end_wall_ms,
+		.max_ms = -1,
 		.period_ms = period_ms,
 	};
 
-	/* A single bad question started before it ended: nothing is certain then. */
-	if (outage->out && outage->bad_last_ms > outage->bad_first_ms)
+	if (outage->good_ms >= 0) {
+		change.max_ms = sample->end_ms - outage->good_ms;
+		change.last_good_wall_ms = sample->end_wall_ms - change.max_ms;
+	}
+	/* A single bad question started before it ended: it proves no length. */
+	if (was_out && outage->bad_last_ms > outage->bad_first_ms)
 		change.min_ms = outage->bad_last_ms - outage->bad_first_ms;
-	return change;
-}
-
-enum outage_end outage_good(struct outage *outage, int64_t start_ms, int64_t end_ms,
-                            const struct net_addr *peer, int64_t period_ms, struct rds_change *ret)
-{
-	struct rds_change change = measure(outage, end_ms, peer, period_ms);
-	enum outage_end end = outage->out ? OUTAGE_OVER : OUTAGE_NONE;
-
-	if (outage->writer.family == 0) {
-		end = OUTAGE_FIRST;
-	} else if (!net_addr_equal(&outage->writer, peer)) {
-		end = OUTAGE_MOVED;
-		outage->previous = outage->writer;
-		outage->last = change;
+	outage->writer = *peer;
+	outage->good_ms = sample->start_ms;
+	outage->bad_first_ms = -1;
+	if (moved) {
+		outage->moved = change;
 		outage->changes++;
 	}
-	outage->writer = *peer;
-	outage->good_ms = start_ms;
-	outage->out = false;
-	if (ret != NULL && end != OUTAGE_NONE)
-		*ret = change;
-	return end;
+	if (!moved && !(known && was_out))
+		return false;
+	*ret = change;
+	return true;
 }
 
 void outage_bad(struct outage *outage, int64_t start_ms, int64_t end_ms)
 {
-	if (!outage->out)
+	if (outage->bad_first_ms < 0)
 		outage->bad_first_ms = end_ms;
 	outage->bad_last_ms = start_ms;
-	outage->out = true;
 }

@@ -1,9 +1,55 @@
-/* wna-rds; pure: never blocks, owns nothing. */
-#include "rds_places.h"
+/* wna-rds; pure. */
+#include "rds_watch.h"
 
-#include <stddef.h>
+#include <string.h>
 
-/* -1: none of ours. */
+#include "str.h"
+
+bool answer_has(const struct rds_answer *answer, const struct net_addr *addr)
+{
+	for (int i = 0; i < answer->count; i++) {
+		if (net_addr_equal(&answer->addr[i], addr))
+			return true;
+	}
+	return false;
+}
+
+/* Sorted, because name servers rotate addresses, which is no change worth a line. */
+void answer_add(struct rds_answer *answer, const struct net_addr *addr)
+{
+	int i = answer->count++;
+
+	for (; i > 0 && memcmp(addr, &answer->addr[i - 1], sizeof *addr) < 0; i--)
+		answer->addr[i] = answer->addr[i - 1];
+	answer->addr[i] = *addr;
+}
+
+bool answer_equal(const struct rds_answer *a, const struct rds_answer *b)
+{
+	return a->count == b->count &&
+	       memcmp(a->addr, b->addr, (size_t)a->count * sizeof a->addr[0]) == 0;
+}
+
+char *answer_text(const struct rds_answer *answer, char *ret, size_t size)
+{
+	char one[NET_ADDR_TEXT];
+	struct sb sb;
+
+	sb_init(&sb, ret, size);
+	for (int i = 0; i < answer->count; i++) {
+		size_t whole = sb.len;
+
+		sb_printf(&sb, "%s%s", i > 0 ? "," : "",
+		          net_addr_text(&answer->addr[i], one, sizeof one));
+		if (sb.cut) {
+			ret[whole] = '\0';
+			break;
+		}
+	}
+	return ret;
+}
+
+/* The address's place, or -1. */
 static int find(const struct places *places, const struct net_addr *addr)
 {
 	for (int i = 0; i < PLACES; i++) {
@@ -13,8 +59,7 @@ static int find(const struct places *places, const struct net_addr *addr)
 	return -1;
 }
 
-void places_note(struct places *places, const struct net_addr *addr, enum rds_trouble trouble,
-                 unsigned attempt, int64_t connect_ms)
+void places_note(struct places *places, const struct net_addr *addr, const struct backoff *backoff)
 {
 	int i = find(places, addr);
 
@@ -22,12 +67,8 @@ void places_note(struct places *places, const struct net_addr *addr, enum rds_tr
 		i = places->next;
 		places->next = (places->next + 1) % PLACES;
 	}
-	places->place[i] = (struct place){
-		.addr = *addr,
-		.trouble = trouble,
-		.attempt = attempt,
-		.connect_ms = connect_ms,
-	};
+	places->place[i].addr = *addr;
+	places->place[i].backoff = *backoff;
 }
 
 void places_forget(struct places *places, const struct net_addr *addr)
@@ -35,22 +76,22 @@ void places_forget(struct places *places, const struct net_addr *addr)
 	int i = find(places, addr);
 
 	if (i >= 0)
-		places->place[i] = (struct place){ .attempt = 0 };
+		places->place[i].addr.family = 0;
 }
 
-const struct place *places_longest(const struct places *places, const struct rds_answer *answer,
-                                   int64_t now)
+const struct backoff *places_longest(const struct places *places, const struct rds_answer *answer,
+                                     int64_t now)
 {
-	const struct place *longest = NULL;
+	const struct backoff *longest = NULL;
 
 	for (int i = 0; i < answer->count; i++) {
 		int at = find(places, &answer->addr[i]);
-		const struct place *place = &places->place[at < 0 ? 0 : at];
+		const struct backoff *one = at < 0 ? NULL : &places->place[at].backoff;
 
-		if (at < 0 || now - place->connect_ms > PLACES_FORGET_MS)
+		if (!one || now - one->connect_ms > PLACES_FORGET_MS)
 			return NULL;
-		if (longest == NULL || place->connect_ms > longest->connect_ms)
-			longest = place;
+		if (!longest || one->connect_ms > longest->connect_ms)
+			longest = one;
 	}
 	return longest;
 }

@@ -1,14 +1,12 @@
-/* wna-rds. Blocks on a local disk only. Owns what was told last. */
-#include "rds_report.h"
+/* wna-rds. Blocks on a local disk only. */
+#include "rds.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "clock.h"
 #include "log.h"
-#include "rds_report_file.h"
 #include "str.h"
 
 void report_init(struct report *ret, const struct worker *worker, const struct watch *watch)
@@ -19,22 +17,20 @@ void report_init(struct report *ret, const struct worker *worker, const struct w
 	ret->since_ms = -1;
 }
 
-static const char *clock_face(int64_t wall_ms, char *ret, size_t size)
+/* "08:15:30.120" */
+static const char *time_of_day(int64_t wall_ms, char *ret, size_t size)
 {
-	time_t seconds = (time_t)(wall_ms / 1000);
-	struct tm tm;
+	char text[32];
 
-	if (wall_ms < 0 || gmtime_r(&seconds, &tm) == NULL)
+	if (wall_ms < 0 || !clock_iso8601(wall_ms, text, sizeof text)[0])
 		return "unknown";
-	snprintf(ret, size, "%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec,
-	         (int)(wall_ms % 1000));
+	snprintf(ret, size, "%.8s.%03d", strchr(text, 'T') + 1, (int)(wall_ms % 1000));
 	return ret;
 }
 
-char *report_outage(const struct rds_change *change, int64_t last_good_wall_ms,
-                    int64_t first_good_wall_ms, char *ret, size_t size)
+char *report_outage(const struct rds_change *change, char *ret, size_t size)
 {
-	char last[64], first[64];
+	char last[32], first[32];
 	struct sb sb;
 
 	sb_init(&sb, ret, size);
@@ -44,77 +40,48 @@ char *report_outage(const struct rds_change *change, int64_t last_good_wall_ms,
 	else
 		sb_put(&sb, " s or more");
 	sb_printf(&sb, " (last good %s, first good %s UTC, asked every %.1f s)",
-	          clock_face(last_good_wall_ms, last, sizeof last),
-	          clock_face(first_good_wall_ms, first, sizeof first),
+	          time_of_day(change->last_good_wall_ms, last, sizeof last),
+	          time_of_day(change->first_good_wall_ms, first, sizeof first),
 	          (double)change->period_ms / 1000.0);
 	return ret;
-}
-
-void report_note(struct report *report, int64_t now)
-{
-	const struct outage *outage = &report->watch->outage;
-	int64_t wall_ms = clock_wall_ms();
-
-	if (report->since_ms != report->watch->since_ms) {
-		report->since_ms = report->watch->since_ms;
-		report->since_wall_ms = wall_ms - (now - report->since_ms);
-	}
-	if (report->changes != outage->changes) {
-		report->changes = outage->changes;
-		report->last_good_wall_ms = outage->last.last_good_ms < 0
-		                                    ? -1
-		                                    : wall_ms - (now - outage->last.last_good_ms);
-		report->first_good_wall_ms = wall_ms - (now - outage->last.first_good_ms);
-		report_write_env(report);
-	}
 }
 
 static void log_name(struct report *report)
 {
 	const struct watch *watch = report->watch;
-	const char *endpoint = watch->conf->endpoint;
-	char now_text[LIMIT_FACT_TEXT], old_text[LIMIT_FACT_TEXT];
+	const char *why = watch->name_ok ? "" : watch->name_why;
+	char addresses[LIMIT_FACT_TEXT];
+	bool moved;
 
-	if (!watch->name_ok && watch->name_why[0] != '\0') {
-		if (report->name_ok || strcmp(report->name_why, watch->name_why) != 0)
-			log_warning("dns: %s: %s", endpoint, watch->name_why);
-	} else if (watch->answer.count > 0 &&
-	           (!report->name_ok || !answer_equal(&report->answer, &watch->answer))) {
-		answer_text(&watch->answer, now_text, sizeof now_text);
-		if (report->answer.count > 0 && !answer_equal(&report->answer, &watch->answer))
-			log_info("dns: %s leads to %s (TTL %" PRId64 " s), before to %s", endpoint,
-			         now_text, watch->answer.ttl_s,
-			         answer_text(&report->answer, old_text, sizeof old_text));
-		else
-			log_info("dns: %s leads to %s (TTL %" PRId64 " s)", endpoint, now_text,
-			         watch->answer.ttl_s);
-	}
-	report->name_ok = watch->name_ok;
-	str_copy(report->name_why, sizeof report->name_why, watch->name_why);
-	report->answer = watch->answer;
+	answer_text(&watch->answer, addresses, sizeof addresses);
+	moved = strcmp(addresses, report->addresses) != 0;
+	if (why[0] && strcmp(why, report->name_why) != 0)
+		log_warning("dns: %s: %s", watch->conf->endpoint, why);
+	else if (!why[0] && (moved || report->name_why[0]))
+		log_info("dns: %s resolves to %s (TTL %" PRId64 " s)%s%s", watch->conf->endpoint,
+		         addresses, watch->answer.ttl_s,
+		         moved && report->addresses[0] ? ", before to " : "",
+		         moved ? report->addresses : "");
+	str_copy(report->name_why, sizeof report->name_why, why);
+	str_copy(report->addresses, sizeof report->addresses, addresses);
 }
 
 static void log_state(struct report *report)
 {
 	const struct watch *watch = report->watch;
-	const char *endpoint = watch->conf->endpoint;
+	const char *endpoint = watch->conf->endpoint, *state = rds_state_name(watch->state);
+	bool same = report->state == watch->state;
 	char peer[NET_ADDR_TEXT];
 
-	if (report->told && report->state == watch->state && strcmp(report->why, watch->why) == 0)
+	if (same && strcmp(report->why, watch->why) == 0)
 		return;
-	if (watch->state == RDS_WRITABLE)
-		log_info("database: %s at %s is writable (%s)", endpoint,
-		         net_addr_text(&watch->peer, peer, sizeof peer), watch->version);
-	else if (watch->state == RDS_READ_ONLY)
-		log_info("database: %s at %s is read-only (%s)", endpoint,
-		         net_addr_text(&watch->peer, peer, sizeof peer), watch->version);
-	else if (watch->state != RDS_STARTING && (!report->told || report->state != watch->state))
-		log_warning("database: %s is %s: %s", endpoint, rds_state_name(watch->state),
-		            watch->why);
-	else if (watch->state != RDS_STARTING)
-		log_info("database: %s is still %s: %s", endpoint, rds_state_name(watch->state),
-		         watch->why);
-	report->told = true;
+	if (watch->state == RDS_WRITABLE || watch->state == RDS_READ_ONLY)
+		log_info("database: %s at %s is %s (%s)", endpoint,
+		         net_addr_text(&watch->peer, peer, sizeof peer), state, watch->version);
+	else if (same)
+		log_info("database: %s is still %s: %s", endpoint, state, watch->why);
+	else
+		log_warning("database: %s is %s: %s", endpoint, state, watch->why);
 	report->state = watch->state;
 	str_copy(report->why, sizeof report->why, watch->why);
 }
@@ -123,20 +90,19 @@ static void send_facts(const struct report *report)
 {
 	const struct watch *watch = report->watch;
 	const struct worker *worker = report->worker;
-	const struct outage *outage = &watch->outage;
+	const struct rds_change *moved = &watch->outage.moved;
 	struct msg change = {
 		.id = FACT_RDS_CHANGE,
-		.value = outage->changes,
-		.more = { [RDS_CHANGE_MIN_MS] = outage->last.min_ms,
-		          [RDS_CHANGE_MAX_MS] = outage->last.max_ms },
+		.value = watch->outage.changes,
+		.more = { [RDS_CHANGE_MIN_MS] = moved->min_ms,
+		          [RDS_CHANGE_MAX_MS] = moved->max_ms },
 	};
-	char text[LIMIT_FACT_TEXT] = "";
-	char from[NET_ADDR_TEXT], to[NET_ADDR_TEXT];
+	char text[LIMIT_FACT_TEXT] = "", from[NET_ADDR_TEXT], to[NET_ADDR_TEXT];
 
-	if (watch->open)
-		net_addr_text(&watch->peer, text, sizeof text);
-	/* Said when it has been found: the word of the process before is better than none. */
+	/* What an earlier process said stays until something has been found. */
 	if (watch->state != RDS_STARTING) {
+		if (watch->open)
+			net_addr_text(&watch->peer, text, sizeof text);
 		worker_fact(worker, FACT_RDS, watch->state, text, watch->why);
 		worker_fact(worker, FACT_RDS_RTT, watch->rtt_us, NULL, NULL);
 		worker_fact(worker, FACT_RDS_VERSION, watch->version[0] != '\0', watch->version,
@@ -145,12 +111,11 @@ static void send_facts(const struct report *report)
 	answer_text(&watch->answer, text, sizeof text);
 	worker_fact(worker, FACT_RDS_DNS, watch->name_ok ? watch->answer.ttl_s : -1, text,
 	            watch->name_why);
-	if (outage->last.to.family != 0) {
-		net_addr_text(&outage->last.from, from, sizeof from);
-		net_addr_text(&outage->last.to, to, sizeof to);
-		snprintf(change.text, sizeof change.text, "%.45s -> %.45s", from, to);
-		report_outage(&outage->last, report->last_good_wall_ms, report->first_good_wall_ms,
-		              change.why, sizeof change.why);
+	if (moved->to.family != 0) {
+		snprintf(change.text, sizeof change.text, "%.45s -> %.45s",
+		         net_addr_text(&moved->from, from, sizeof from),
+		         net_addr_text(&moved->to, to, sizeof to));
+		report_outage(moved, change.why, sizeof change.why);
 	}
 	worker_say(worker, &change);
 }
@@ -163,20 +128,16 @@ void report_send(struct report *report)
 	send_facts(report);
 }
 
-void report_end(const struct report *report, enum outage_end end, const struct rds_change *change)
+void report_change(const struct report *report, const struct rds_change *change)
 {
-	int64_t offset_ms = clock_wall_ms() - clock_ms();
+	const char *endpoint = report->watch->conf->endpoint;
 	char from[NET_ADDR_TEXT], to[NET_ADDR_TEXT], text[LIMIT_FACT_WHY];
 
-	if (end != OUTAGE_OVER && end != OUTAGE_MOVED)
-		return;
-	report_outage(change, change->last_good_ms < 0 ? -1 : change->last_good_ms + offset_ms,
-	              change->first_good_ms + offset_ms, text, sizeof text);
-	if (end == OUTAGE_OVER)
-		log_info("database: %s takes writes again at %s: %s", report->watch->conf->endpoint,
-		         net_addr_text(&change->to, to, sizeof to), text);
+	net_addr_text(&change->from, from, sizeof from);
+	net_addr_text(&change->to, to, sizeof to);
+	report_outage(change, text, sizeof text);
+	if (net_addr_equal(&change->from, &change->to))
+		log_info("database: %s is writable again at %s: %s", endpoint, to, text);
 	else
-		log_info("database: %s moved from %s to %s: %s", report->watch->conf->endpoint,
-		         net_addr_text(&change->from, from, sizeof from),
-		         net_addr_text(&change->to, to, sizeof to), text);
+		log_info("database: %s moved from %s to %s: %s", endpoint, from, to, text);
 }

@@ -1,5 +1,5 @@
-/* wna-rds. Blocks on a local disk only; owns nothing: callers wipe. */
-#include "rds_secret.h"
+/* wna-rds. Blocks on a local disk only. Another source of passwords begins here. */
+#include "rds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,10 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "limits.h"
 #include "localpath.h"
 
-/* A file on a silent server would be waited for in the kernel. */
+/* The kernel would wait for a silent file server. */
 static bool is_remote(const char *path)
 {
 	char place[PATH_MAX], why[LIMIT_FACT_WHY];
@@ -47,40 +46,31 @@ static int open_secret(const char *path)
 int secret_read(const char *path, char *ret, size_t size)
 {
 	int fd = open_secret(path), rc = fd < 0 ? fd : 0;
-	size_t len = 0;
+	ssize_t got = rc < 0 ? 0 : pread(fd, ret, size, 0);
+	size_t len;
 	char *end;
 
-	while (rc == 0 && len < size) {
-		ssize_t n = pread(fd, ret + len, size - len, (off_t)len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			rc = -errno;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-	}
+	if (got < 0)
+		rc = -errno;
 	if (fd >= 0)
 		close(fd);
 	if (rc < 0)
 		goto out;
-	end = memchr(ret, '\n', len);
-	if (!end && len == size)
-		rc = -EMSGSIZE;
-	else if (end)
-		len = (size_t)(end - ret);
-	if (rc == 0 && len > 0 && ret[len - 1] == '\r')
+	end = memchr(ret, '\n', (size_t)got);
+	len = end ? (size_t)(end - ret) : (size_t)got;
+	if (len > 0 && len < size && ret[len - 1] == '\r')
 		len--;
-	if (rc == 0 && len == 0)
+	if (len == size)
+		rc = -EMSGSIZE;
+	else if (len == 0)
 		rc = -ENODATA;
-	if (rc == 0 && memchr(ret, '\0', len))
+	else if (memchr(ret, '\0', len))
 		rc = -EINVAL;
+	else
+		explicit_bzero(ret + len, size - len);
 out:
 	if (rc < 0)
 		explicit_bzero(ret, size);
-	else
-		explicit_bzero(ret + len, size - len);
 	return rc;
 }
 
@@ -90,7 +80,7 @@ const char *secret_explain(int rc)
 	case -ENODATA: return "the password file is empty";
 	case -EMSGSIZE: return "the password file's first line is too long";
 	case -EINVAL: return "the password file is not text";
-	case -EPERM: return "the password file is not root's, or open to others";
+	case -EPERM: return "the password file is not root's, or others may read it";
 	case -EREMOTE: return "the password file is on a network file system";
 	case -ENOENT: return "there is no password file";
 	case -EACCES: return "the password file is not readable by group wna-rds";
@@ -98,13 +88,20 @@ const char *secret_explain(int rc)
 	}
 }
 
-void secret_identify(const char *path, char *ret, size_t size)
+void file_id(const char *path, char *ret, size_t size)
 {
 	struct stat st;
 
 	ret[0] = '\0';
-	if (!is_remote(path) && stat(path, &st) == 0)
+	if (stat(path, &st) == 0)
 		snprintf(ret, size, "%llx:%llx:%llx:%llx.%lx", (unsigned long long)st.st_dev,
 		         (unsigned long long)st.st_ino, (unsigned long long)st.st_size,
 		         (unsigned long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+}
+
+void secret_identify(const char *path, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	if (!is_remote(path))
+		file_id(path, ret, size);
 }

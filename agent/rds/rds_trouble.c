@@ -1,7 +1,9 @@
-/* wna-rds; pure: never blocks, owns nothing. */
-#include "rds_trouble.h"
-
-#include <stddef.h>
+/*
+ * wna-rds; pure. A new error number is one line of the second table; numbers are those of
+ * the MySQL 8.0 Error Message Reference (client 2xxx, server the rest), which MariaDB
+ * shares, and Connector/C's own.
+ */
+#include "rds_watch.h"
 
 #include "clock.h"
 
@@ -10,25 +12,22 @@
 static const struct {
 	const char *name, *text;
 	int64_t base_ms, cap_ms; /* the wait is between half of it and all of it */
-	bool of_server;
 } kinds[TROUBLE_MAX] = {
-	[TROUBLE_NONE] = { "none", "no trouble", 250, 250, true },
-	[TROUBLE_NETWORK] = { "network", "cannot connect", 250, 4 * S, true },
-	[TROUBLE_STALLED] = { "stalled", "no proper handshake", 1 * S, 30 * S, true },
-	[TROUBLE_LOST] = { "lost", "session lost", 250, 8 * S, true },
-	[TROUBLE_DNS] = { "dns", "the system does not resolve the name", 1 * S, 8 * S, true },
-	[TROUBLE_STALE] = { "stale", "not an address of the endpoint", 1 * S, 15 * S, true },
-	[TROUBLE_READ_ONLY] = { "read-only", "no longer the writer", 500, 8 * S, true },
-	[TROUBLE_DENIED] = { "denied", "login refused", 60 * S, 600 * S, false },
-	[TROUBLE_SECRET] = { "secret", "no password", 60 * S, 600 * S, false },
-	[TROUBLE_FULL] = { "full", "too many connections", 10 * S, 60 * S, true },
-	[TROUBLE_BLOCKED] = { "blocked", "this host is blocked by the server", 60 * S, 600 * S,
-	                      true },
-	[TROUBLE_FORBIDDEN] = { "forbidden", "this host may not log in", 60 * S, 600 * S, true },
-	[TROUBLE_TLS] = { "tls", "no trusted connection", 10 * S, 120 * S, true },
-	[TROUBLE_CONFIG] = { "config", "the server refuses what is configured", 60 * S, 600 * S,
-	                     true },
-	[TROUBLE_OTHER] = { "other", "unexpected error", 5 * S, 60 * S, true },
+	[TROUBLE_NONE] = { "none", "no trouble", 250, 250 },
+	[TROUBLE_NETWORK] = { "network", "cannot connect", 250, 4 * S },
+	[TROUBLE_STALLED] = { "stalled", "no proper handshake", 1 * S, 30 * S },
+	[TROUBLE_LOST] = { "lost", "session lost", 250, 8 * S },
+	[TROUBLE_DNS] = { "dns", "the system does not resolve the name", 1 * S, 8 * S },
+	[TROUBLE_STALE] = { "stale", "not an address of the endpoint", 1 * S, 15 * S },
+	[TROUBLE_READ_ONLY] = { "read-only", "no longer the writer", 500, 8 * S },
+	[TROUBLE_DENIED] = { "denied", "login refused", 60 * S, 600 * S },
+	[TROUBLE_SECRET] = { "secret", "no password", 60 * S, 600 * S },
+	[TROUBLE_FULL] = { "full", "too many connections", 10 * S, 60 * S },
+	[TROUBLE_BLOCKED] = { "blocked", "this host is blocked by the server", 60 * S, 600 * S },
+	[TROUBLE_FORBIDDEN] = { "forbidden", "this host may not log in", 60 * S, 600 * S },
+	[TROUBLE_TLS] = { "tls", "no trusted connection", 10 * S, 120 * S },
+	[TROUBLE_CONFIG] = { "config", "the server refuses what is configured", 60 * S, 600 * S },
+	[TROUBLE_OTHER] = { "other", "unexpected error", 5 * S, 60 * S },
 };
 
 static const struct {
@@ -71,7 +70,7 @@ static const struct {
 	{ 2027, TROUBLE_STALLED },   /* CR_MALFORMED_PACKET */
 	{ 2055, TROUBLE_LOST },      /* CR_SERVER_LOST_EXTENDED */
 	{ 2059, TROUBLE_CONFIG },    /* CR_AUTH_PLUGIN_CANNOT_LOAD */
-	{ 2061, TROUBLE_CONFIG },    /* CR_AUTH_PLUGIN_ERR: ours, at what the server wants */
+	{ 2061, TROUBLE_CONFIG },    /* CR_AUTH_PLUGIN_ERR */
 	{ 3118, TROUBLE_DENIED },    /* ER_ACCOUNT_HAS_BEEN_LOCKED */
 	{ 3159, TROUBLE_CONFIG },    /* ER_SECURE_TRANSPORT_REQUIRED */
 	{ 4151, TROUBLE_DENIED },    /* ER_ACCOUNT_HAS_BEEN_LOCKED (MariaDB) */
@@ -80,19 +79,14 @@ static const struct {
 	{ 5014, TROUBLE_LOST },      /* CR_ERR_NET_WRITE (Connector/C) */
 };
 
-static unsigned index_of(enum rds_trouble trouble)
-{
-	return (unsigned)trouble < TROUBLE_MAX ? (unsigned)trouble : TROUBLE_OTHER;
-}
-
 const char *trouble_name(enum rds_trouble trouble)
 {
-	return (unsigned)trouble < TROUBLE_MAX ? kinds[trouble].name : "?";
+	return kinds[trouble].name;
 }
 
 const char *trouble_text(enum rds_trouble trouble)
 {
-	return kinds[index_of(trouble)].text;
+	return kinds[trouble].text;
 }
 
 enum rds_trouble trouble_from_error(unsigned number, bool connecting)
@@ -100,11 +94,11 @@ enum rds_trouble trouble_from_error(unsigned number, bool connecting)
 	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
 		if (errors[i].number != number)
 			continue;
-		/* The end of an encrypted session comes as an error of TLS. */
+		/* The end of an encrypted session is reported as a TLS error. */
 		if (!connecting && errors[i].trouble == TROUBLE_TLS)
 			return TROUBLE_LOST;
-		/* A server that drops us before the login has counted a broken
-		 * handshake: that is not a session to be remade at once. */
+		/* A server that ends the connection before the login has counted a
+		 * broken handshake: the next login must not follow at once. */
 		if (connecting && errors[i].trouble == TROUBLE_LOST && number >= 2000)
 			return TROUBLE_STALLED;
 		return errors[i].trouble;
@@ -112,16 +106,14 @@ enum rds_trouble trouble_from_error(unsigned number, bool connecting)
 	return TROUBLE_OTHER;
 }
 
-int64_t trouble_backoff(enum rds_trouble trouble, unsigned attempt, uint32_t random)
+int64_t trouble_backoff(enum rds_trouble trouble, unsigned failures, uint32_t random)
 {
-	unsigned i = index_of(trouble);
-
-	return clock_backoff(attempt, kinds[i].base_ms, kinds[i].cap_ms, random);
+	return clock_backoff(failures, kinds[trouble].base_ms, kinds[trouble].cap_ms, random);
 }
 
 bool trouble_is_of_server(enum rds_trouble trouble)
 {
-	return kinds[index_of(trouble)].of_server;
+	return !trouble_is_secret(trouble);
 }
 
 bool trouble_is_secret(enum rds_trouble trouble)

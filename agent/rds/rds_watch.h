@@ -1,33 +1,201 @@
 /*
- * The endpoint as a state machine: what is to be done next, and what is known.
- * Pure: the blocking calls are the caller's, time and chance are arguments.
+ * The pure part of wna-rds: what is known of the endpoint, and what happens next. Nothing
+ * here blocks, logs or reads a clock: the caller passes time and random numbers.
  *
- *	         +--------- RESOLVE at the TTL, faster while it does not answer
- *	         v
- *	CONNECT ---> session ---> ASK every interval
- *	   ^            |
- *	   +-- back-off +-- lost; or DROP: the peer left the answer
+ *	rds_trouble.c  the client library's errors, what they mean, how long to wait
+ *	rds_outage.c   how long writes were out, as an interval
+ *	rds_places.c   the endpoint's addresses, and the back-off of each
+ *	rds_watch.c    the endpoint as a state machine
  *
- * The name is followed at once when it moves, which is what a failover looks
- * like; but a name that moves to and fro is not (see rds_places.h): then a session
- * that answers is kept for a while, and a server that failed has its wait.
- *
- * One session at a time. A login is tried only while DNS answers, for then
- * the system's resolver, which the connector uses, will not hang either.
+ * Times are monotonic milliseconds, unless the name says "wall" (Unix time in ms).
  */
 #ifndef WNA_RDS_WATCH_H
 #define WNA_RDS_WATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "conf.h"
 #include "fact.h"
-#include "rds_outage.h"
-#include "rds_places.h"
-#include "rds_resolve.h"
-#include "rds_trouble.h"
+#include "net.h"
 
+/* rds_trouble.c */
+
+enum rds_trouble {
+	TROUBLE_NONE,
+	TROUBLE_NETWORK,   /* no TCP connection */
+	TROUBLE_STALLED,   /* connected, but the server is silent, or does not speak MySQL */
+	TROUBLE_LOST,      /* the session broke, or the server is shutting down */
+	TROUBLE_DNS,       /* the system's resolver does not find the name */
+	TROUBLE_STALE,     /* the system's resolver gave an address that DNS does not have */
+	TROUBLE_READ_ONLY, /* refused as read-only: no longer the writer */
+	TROUBLE_DENIED,    /* user or password */
+	TROUBLE_SECRET,    /* no password could be read */
+	TROUBLE_FULL,      /* too many connections */
+	TROUBLE_BLOCKED,   /* this host is blocked after too many broken handshakes */
+	TROUBLE_FORBIDDEN, /* this host may not connect */
+	TROUBLE_TLS,       /* no TLS, or a certificate that is not the endpoint's */
+	TROUBLE_CONFIG,    /* schema or login method does not fit the configuration */
+	TROUBLE_OTHER,
+	TROUBLE_MAX
+};
+
+/* "network", "stalled" ...: for rds.json. */
+const char *trouble_name(enum rds_trouble trouble);
+
+/* What it means, for people: "too many connections". */
+const char *trouble_text(enum rds_trouble trouble);
+
+/* The kind of an error number. `connecting`: the login was not complete yet. */
+enum rds_trouble trouble_from_error(unsigned number, bool connecting);
+
+/*
+ * Time until the next login after `failures` (from 0) earlier failures of this kind in a
+ * row, jittered. It is long for kinds that the server counts: MySQL blocks a host after
+ * 100 broken handshakes (max_connect_errors, error 1129) and may lock an account after
+ * refused logins. It is short where the network is gone: a failover looks like that.
+ */
+int64_t trouble_backoff(enum rds_trouble trouble, unsigned failures, uint32_t random);
+
+/* Whether the failure says something about that server only, and nothing about another
+ * address: true but for the password and its file. */
+bool trouble_is_of_server(enum rds_trouble trouble);
+
+/* Whether only another password can help. */
+bool trouble_is_secret(enum rds_trouble trouble);
+
+/* rds_outage.c */
+
+/* One question to the server, or one failed login. */
+struct rds_sample {
+	int64_t start_ms, end_ms, end_wall_ms;
+	enum rds_trouble trouble;
+	char why[LIMIT_FACT_WHY]; /* with trouble */
+	/* without trouble: */
+	bool read_only;
+	int64_t rtt_us;
+	char version[LIMIT_FACT_TEXT];
+};
+
+/*
+ * How long writes were out. Each question is good (a server answered that accepts writes)
+ * or bad, and the truth lies between them:
+ *
+ *	at least  from the end of the first bad question to the start of the last one
+ *	at most   from the start of the last good question to the end of the first
+ *	          good one after it
+ */
+struct rds_change {
+	struct net_addr from, to;   /* the writer before and after; equal if it did not move */
+	int64_t last_good_wall_ms;  /* start of the last good question; -1 unknown */
+	int64_t first_good_wall_ms; /* end of the first good one after it */
+	int64_t min_ms, max_ms;     /* the outage; max -1 unknown */
+	int64_t period_ms;          /* between two questions: the precision of all this */
+};
+
+struct outage {
+	struct net_addr writer;  /* the last server that accepted writes; family 0: none yet */
+	int64_t good_ms;         /* start of the last good question; -1 unknown */
+	int64_t bad_first_ms;    /* end of the first bad one after it; -1 none */
+	int64_t bad_last_ms;     /* start of the last bad one */
+	int64_t changes;         /* moves of the writer since boot: the number of the last event */
+	struct rds_change moved; /* the last move; to.family 0: none */
+};
+
+void outage_init(struct outage *ret);
+
+/* A good answer of `peer`. True if it ended an outage or the writer moved, and *ret is
+ * that interval; a move is counted and kept in outage->moved as well. */
+bool outage_good(struct outage *outage, const struct rds_sample *sample,
+                 const struct net_addr *peer, int64_t period_ms, struct rds_change *ret);
+
+/* No answer, or the answer of a server that does not accept writes. */
+void outage_bad(struct outage *outage, int64_t start_ms, int64_t end_ms);
+
+/* rds_places.c */
+
+enum { RDS_ADDRESSES = 16 }; /* of one family; an answer with more is refused, not cut */
+
+/* All addresses of the endpoint, of both families, sorted. */
+struct rds_answer {
+	int count; /* from 1 on */
+	struct net_addr addr[2 * RDS_ADDRESSES];
+	int64_t ttl_s;         /* smallest of all records used */
+	bool literal;          /* the endpoint is an address; there is no TTL */
+	uint16_t unknown;      /* AF_INET or AF_INET6: that family's question failed, thus
+	                        * addresses of it are neither present nor absent; 0 */
+	char name[LIMIT_HOST]; /* where the chain of aliases ended */
+};
+
+bool answer_has(const struct rds_answer *answer, const struct net_addr *addr);
+/* Adds an address that it does not have yet; there must be room. Keeps the order. */
+void answer_add(struct rds_answer *answer, const struct net_addr *addr);
+/* The same set of addresses. */
+bool answer_equal(const struct rds_answer *a, const struct rds_answer *b);
+/* "10.16.5.149,10.16.6.137", cut after a whole address. Returns `ret`. */
+char *answer_text(const struct rds_answer *answer, char *ret, size_t size);
+
+/* What failures have earned: no login before connect_ms. */
+struct backoff {
+	enum rds_trouble trouble; /* none: the last login or question was good */
+	unsigned failures;        /* of that kind in a row */
+	int64_t connect_ms;
+};
+
+enum {
+	PLACES = 8,                /* two servers with both families, and as many before them */
+	PLACES_MOVES = 4,          /* at once: a failover seen through resolvers that disagree */
+	PLACES_MOVE_MS = 60000,    /* then one per this time */
+	PLACES_FORGET_MS = 600000, /* after the back-off was over */
+};
+
+/*
+ * Back-off belongs to a server and not to the name. Resolvers that disagree may give the
+ * old and the new address in turn, or a wrong one for ever: each address keeps the
+ * back-off of its own failures, whatever the name resolves to in between. Names that
+ * resolve to another address every time are limited by a budget of moves.
+ */
+struct places {
+	struct {
+		struct net_addr addr; /* family 0: unused */
+		struct backoff backoff;
+	} place[PLACES];
+	int next;        /* the place to be overwritten next */
+	int64_t full_ms; /* when the whole budget of moves is back */
+};
+
+/* A failure at an address. A new address replaces the oldest one. */
+void places_note(struct places *places, const struct net_addr *addr, const struct backoff *backoff);
+
+/* The address has proved good. */
+void places_forget(struct places *places, const struct net_addr *addr);
+
+/* The back-off of the answer's address that waits longest; NULL if one of the addresses
+ * has not failed lately. */
+const struct backoff *places_longest(const struct places *places, const struct rds_answer *answer,
+                                     int64_t now);
+
+/* From when on a move is within the budget; it may be past. */
+int64_t places_move_ms(const struct places *places);
+
+/* Spends a move; false, and nothing spent, if there is none. */
+bool places_take_move(struct places *places, int64_t now);
+
+/*
+ * rds_watch.c
+ *
+ *	         +--------- RESOLVE at the TTL, faster while the database does not answer
+ *	         v
+ *	CONNECT ---> session ---> ASK every interval
+ *	   ^            |
+ *	   +-- back-off +-- lost; or DROP: the name no longer resolves to the peer
+ *
+ * There is one session at a time. A name that moves is followed at once, since a failover
+ * looks like that. For a name that moves to and fro see drop_ms() and struct places.
+ * A login is tried only while DNS answers: then the system's resolver, which the client
+ * library uses, does not hang either.
+ */
 enum watch_action {
 	WATCH_WAIT,    /* nothing until *ret_until_ms */
 	WATCH_RESOLVE, /* ask DNS, then watch_resolved */
@@ -35,18 +203,6 @@ enum watch_action {
 	WATCH_ASK,     /* ask the session, then watch_answered or watch_failed */
 	WATCH_DROP,    /* close the session, then watch_dropped */
 	WATCH_SECRET,  /* see whether the refused password has been replaced */
-	WATCH_ACTION_MAX
-};
-
-/* One question to the server, or one login that failed. */
-struct watch_sample {
-	int64_t start_ms, end_ms;
-	enum rds_trouble trouble;
-	char why[LIMIT_FACT_WHY]; /* with trouble */
-	/* without trouble: */
-	bool read_only;
-	int64_t rtt_us;
-	char version[LIMIT_FACT_TEXT];
 };
 
 struct watch {
@@ -56,7 +212,7 @@ struct watch {
 	struct rds_answer answer; /* count 0: none yet */
 	bool name_ok;             /* the last resolution worked */
 	char name_why[LIMIT_FACT_WHY];
-	unsigned name_attempt;
+	unsigned name_failures; /* in a row, while a session answered */
 	int64_t resolve_ms;
 
 	/* the session */
@@ -65,11 +221,9 @@ struct watch {
 	struct net_addr peer; /* while open */
 	int64_t opened_ms;
 	int64_t ask_ms;
-	int64_t connect_ms;
-	unsigned attempt;         /* failures of the kind `trouble` in a row */
-	enum rds_trouble trouble; /* the last one; none while the session answers */
-	int64_t secret_ms;        /* when to look at it again; INT64_MAX: it is not to blame */
+	struct backoff backoff; /* of the next login */
 	struct places places;
+	int64_t secret_ms; /* when to look at the password file; INT64_MAX: no need */
 
 	/* what is known */
 	enum rds_state state;
@@ -87,36 +241,33 @@ struct watch {
 
 void watch_init(struct watch *ret, const struct conf_rds *conf, int64_t now);
 
-/*
- * An earlier process was refused with the very password that is in the file: no login
- * before `connect_ms`, unless it is replaced.
- */
-void watch_restore_denied(struct watch *watch, int64_t now, unsigned attempt, int64_t connect_ms,
+/* An earlier process was refused with the password that is still in the file. */
+void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, int64_t connect_ms,
                           uint32_t random);
 
 /* Answer to WATCH_SECRET. `replaced`: a login is tried at once. */
 void watch_secret_seen(struct watch *watch, bool replaced, int64_t now, uint32_t random);
 
-/* What waits for its turn after a failure is tried now. */
+/* A reload: what waits after a failure is tried now. */
 void watch_retry(struct watch *watch, int64_t now);
 
-/* *ret_until_ms is set in any case: when to ask again if nothing happens. */
+/* *ret_until_ms is set in any case: when to call again if nothing happens. */
 enum watch_action watch_next(const struct watch *watch, int64_t now, int64_t *ret_until_ms);
 
-/* DNS said something; `answer` NULL: it failed, `why` tells. With an answer
- * `why` is empty or names the half that failed. */
+/* The outcome of a resolution; `answer` NULL: it failed, see `why`. With an answer, `why`
+ * is empty or says how the other family's question failed. */
 void watch_resolved(struct watch *watch, int64_t start_ms, int64_t now,
                     const struct rds_answer *answer, const char *why, uint32_t random);
 
-/* Logged in at `peer`, as the socket says. */
+/* Logged in; `peer` is the address that the socket is connected to. */
 void watch_connected(struct watch *watch, int64_t now, const struct net_addr *peer);
 
-/* The server answered. What that ended is in *ret and *ret_change (see outage_good). */
-void watch_answered(struct watch *watch, const struct watch_sample *sample, uint32_t random,
-                    enum outage_end *ret, struct rds_change *ret_change);
+/* The server answered. The result is outage_good's, false for a read-only server. */
+bool watch_answered(struct watch *watch, const struct rds_sample *sample, uint32_t random,
+                    struct rds_change *ret);
 
-/* A login or question failed; the session, if there was one, is closed by the caller. */
-void watch_failed(struct watch *watch, const struct watch_sample *sample, uint32_t random);
+/* A login or question failed; the caller has closed the session, if there was one. */
+void watch_failed(struct watch *watch, const struct rds_sample *sample, uint32_t random);
 
 /* The session was closed because its peer is not in the answer. */
 void watch_dropped(struct watch *watch, int64_t now, uint32_t random);

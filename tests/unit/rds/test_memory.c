@@ -1,4 +1,4 @@
-/* What wna-rds knows of its predecessor: in a /run of the test's own. */
+/* What wna-rds knows of the process before it: in a /run of the test's own. */
 #include "watch_lab.h"
 
 #include <sched.h>
@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rds_memory.h"
-#include "rds_report.h"
+#include "rds.h"
+
+#define STATE RDS_DIR "/state.env"
 
 static struct memory memory;
 
@@ -20,68 +21,145 @@ static int own_run(void **state)
 	       mkdir(CONF_RUN_DIR, 0755) < 0 || mkdir(RDS_DIR, 0755) < 0;
 }
 
-/* wna-rds starts, for this endpoint. */
-static void start(const char *endpoint)
+static int forget(void **state)
 {
-	setup(NULL);
-	str_copy(conf.endpoint, sizeof conf.endpoint, endpoint);
-	memory_restore(&memory, &watch, now, 0);
+	(void)state;
+	unlink(STATE);
+	return 0;
 }
 
-static void write_state(const char *text)
+/* wna-rds starts, for this endpoint, `later_ms` after the one before it. */
+static void start(const char *endpoint, int64_t later_ms)
 {
-	FILE *file = fopen(RDS_DIR "/state.env", "we");
+	int64_t before = now;
 
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	setup(NULL);
+	if (before > now)
+		now = before;
+	now += later_ms;
+	watch_init(&watch, &conf, now);
+	str_copy(conf.endpoint, sizeof conf.endpoint, endpoint);
+	memory_restore(&memory, &watch, now, 0);
 }
 
 /* Listeners act on a number once: it may neither come again nor go back. */
 static void events_are_counted_on(void **state)
 {
 	(void)state;
-	start("db.test");
+	start("db.test", 0);
 	assert_int_equal(watch.outage.changes, 0);
 	start_at(&a);
-	memory_save(&memory, &watch, now);
+	memory_save(&memory, &watch);
 	/* A failover between two lives is one. */
-	start("db.test");
+	start("db.test", 5000);
 	start_at(&b);
-	assert_int_equal(end, OUTAGE_MOVED);
+	assert_true(moved());
 	assert_int_equal(watch.outage.changes, 1);
-	memory_save(&memory, &watch, now);
-	/* The same writer in the next life is none. */
-	start("db.test");
+	memory_save(&memory, &watch);
+	/* The next life knows it, and the same writer is no other one. */
+	start("db.test", 5000);
 	assert_int_equal(watch.outage.changes, 1);
+	assert_memory_equal(&watch.outage.moved, &change, sizeof change);
 	start_at(&b);
-	assert_int_equal(end, OUTAGE_NONE);
-	assert_int_equal(watch.outage.changes, 1);
-	memory_save(&memory, &watch, now);
+	assert_false(changed);
+	memory_save(&memory, &watch);
 	/* Nor is the first writer of another endpoint; its changes are counted on. */
-	start("other.test");
+	start("other.test", 0);
+	assert_int_equal(watch.outage.moved.to.family, 0);
 	start_at(&a);
-	assert_int_equal(end, OUTAGE_FIRST);
-	memory_save(&memory, &watch, now);
-	start("other.test");
+	assert_false(changed);
+	memory_save(&memory, &watch);
+	start("other.test", 0);
 	start_at(&b);
 	assert_int_equal(watch.outage.changes, 2);
 }
 
-static void what_is_no_number_is_none(void **state)
+/* The process ends in the middle of a failover: the outage is the whole of it. */
+static void an_outage_is_measured_across_a_restart(void **state)
 {
-	static const char *const texts[] = { "", "CHANGES=\n", "CHANGES=-1\n", "CHANGES=x\n",
-		                             "CHANGES=99999999999\n" };
+	int64_t good_ms, bad_ms;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		write_state(texts[i]);
-		start("db.test");
-		assert_int_equal(watch.outage.changes, 0);
+	start("db.test", 0);
+	start_at(&a);
+	memory_save(&memory, &watch);
+	good_ms = watch.outage.good_ms;
+	now = watch.ask_ms;
+	fails(TROUBLE_LOST, 3000);
+	memory_save(&memory, &watch);
+	bad_ms = now;
+	start("db.test", 4000);
+	resolved_to(&a, 5);
+	fails(TROUBLE_NETWORK, 1);
+	assert_int_equal(watch.outage.bad_first_ms, bad_ms);
+	resolved_to(&b, 5);
+	connects_to(&b);
+	answers(false);
+	assert_true(moved());
+	assert_int_equal(change.min_ms, watch.outage.moved.min_ms);
+	assert_in_range(change.min_ms, 4000, 4010);
+	assert_int_equal(change.max_ms, now - good_ms);
+	assert_int_equal(change.last_good_wall_ms, WALL_MS + good_ms);
+}
+
+/* Whole or not at all. */
+static void what_it_does_not_write_is_not_read(void **state)
+{
+	static const char *const bad[] = { "=x\n", "=\n", "=-2\n", "=99999999999999999999\n" };
+	char text[1024], twisted[1200];
+	FILE *file;
+	size_t len;
+
+	(void)state;
+	start("db.test", 0);
+	start_at(&a);
+	memory_save(&memory, &watch);
+	file = fopen(STATE, "re");
+	assert_non_null(file);
+	len = fread(text, 1, sizeof text - 1, file);
+	text[len] = '\0';
+	fclose(file);
+	for (char *line = text; *line; line += strcspn(line, "\n") + 1) {
+		size_t key = strcspn(line, "=");
+
+		for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+			if (strncmp(line, "REFUSED_FILE", key) == 0 ||
+			    strncmp(line, "ENDPOINT", key) == 0)
+				continue; /* any text will do */
+			snprintf(twisted, sizeof twisted, "%.*s%s%s", (int)(line - text + key),
+			         text, bad[i], line + strcspn(line, "\n") + 1);
+			file = fopen(STATE, "we");
+			assert_non_null(file);
+			assert_true(fputs(twisted, file) >= 0);
+			assert_int_equal(fclose(file), 0);
+			start("db.test", 0);
+			assert_int_equal(watch.outage.writer.family, 0);
+		}
 	}
-	write_state("CHANGES=7\n");
-	start("db.test");
-	assert_int_equal(watch.outage.changes, 7);
+}
+
+/* Once, and then for each of ten seconds' good answers once. */
+static void good_answers_are_written_seldom(void **state)
+{
+	struct stat first, second;
+
+	(void)state;
+	start("db.test", 0);
+	start_at(&a);
+	memory_save(&memory, &watch);
+	assert_int_equal(stat(STATE, &first), 0);
+	for (int i = 0; i < 4; i++) {
+		now += 2000;
+		answers(false);
+		memory_save(&memory, &watch);
+	}
+	assert_int_equal(stat(STATE, &second), 0);
+	assert_int_equal(first.st_ino, second.st_ino);
+	now += 4000;
+	answers(false);
+	memory_save(&memory, &watch);
+	start("db.test", 0);
+	assert_int_equal(watch.outage.good_ms, now - 2);
 }
 
 static void needs_root(void **state)
@@ -95,8 +173,10 @@ int main(void)
 {
 	const struct CMUnitTest unprivileged[] = { cmocka_unit_test(needs_root) };
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(events_are_counted_on),
-		cmocka_unit_test(what_is_no_number_is_none),
+		cmocka_unit_test_setup(events_are_counted_on, forget),
+		cmocka_unit_test_setup(an_outage_is_measured_across_a_restart, forget),
+		cmocka_unit_test_setup(what_it_does_not_write_is_not_read, forget),
+		cmocka_unit_test_setup(good_answers_are_written_seldom, forget),
 	};
 
 	if (geteuid() != 0)

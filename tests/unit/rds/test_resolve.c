@@ -2,7 +2,6 @@
  * The endpoint's name asked of a name server, honest and not, in a network of the test's
  * own. It is at 127.0.0.2, for a library that ignores resolv.conf asks 127.0.0.1.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +14,7 @@
 #include "../own_net.h"
 #include "clock.h"
 #include "name_server.h"
-#include "rds_resolve.h"
-#include "rds_session.h"
+#include "rds.h"
 #include "str.h"
 
 #define NAME "db.rds.test"
@@ -59,7 +57,7 @@ static int group_setup(void **state)
 		return 0; /* each test says so */
 	str_copy(conf.resolv_conf, sizeof conf.resolv_conf, resolv_conf);
 	name_server_start(&server);
-	return session_library();
+	return 0;
 }
 
 static int group_teardown(void **state)
@@ -82,21 +80,27 @@ static int setup(void **state)
 	server.questions = server.strays = 0;
 	conf.dns_timeout_ms = PATIENCE_MS;
 	write_resolv_conf("nameserver 127.0.0.2\nsearch wrong.test\n");
-	return resolver_init(&resolver, &conf);
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	if (ready)
-		resolver_fini(&resolver);
+		resolver_close(&resolver);
 	return 0;
 }
 
-static int ask(void)
+static bool ask(void)
 {
 	memset(&answer, 0, sizeof answer);
-	return resolver_ask(&resolver, &answer, why, sizeof why);
+	return resolver_ask(&resolver, &conf, &answer, why, sizeof why);
+}
+
+static void assert_fails(const char *expected)
+{
+	assert_false(ask());
+	assert_non_null(strstr(why, expected));
 }
 
 static void give_a(uint32_t ttl_s, uint32_t addr)
@@ -127,7 +131,7 @@ static void the_server_of_resolv_conf_is_asked(void **state)
 	if (!ready)
 		skip();
 	give_a(5, ADDR);
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 	assert_addresses("10.16.6.137");
 	assert_int_equal(answer.ttl_s, 5);
 	assert_string_equal(answer.name, NAME);
@@ -135,7 +139,7 @@ static void the_server_of_resolv_conf_is_asked(void **state)
 	assert_string_equal(why, "");
 	/* Each time: neither the library nor the resolver keeps what it was told. */
 	give_a(5, ADDR + 1);
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 	assert_addresses("10.16.6.138");
 	assert_int_equal(server.questions, 4);
 }
@@ -148,13 +152,13 @@ static void another_resolv_conf_counts_at_once(void **state)
 	give_a(5, ADDR);
 	conf.dns_timeout_ms = SHORT_MS;
 	write_resolv_conf("nameserver 127.0.0.3\n");
-	assert_int_equal(ask(), -ETIMEDOUT);
+	assert_fails("no name server answered");
 	conf.dns_timeout_ms = PATIENCE_MS;
 	write_resolv_conf("nameserver 127.0.0.2\n");
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 	/* The second server is asked well before the time for all is over. */
 	write_resolv_conf("nameserver 127.0.0.3\nnameserver 127.0.0.2\n");
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 }
 
 static void a_name_that_does_not_exist_is_not_searched(void **state)
@@ -164,8 +168,7 @@ static void a_name_that_does_not_exist_is_not_searched(void **state)
 		skip();
 	packet_head(&server.a, NXDOMAIN, 0, NAME, A);
 	packet_head(&server.aaaa, NXDOMAIN, 0, NAME, AAAA);
-	assert_int_equal(ask(), -ENOENT);
-	assert_non_null(strstr(why, "NXDOMAIN"));
+	assert_fails("NXDOMAIN");
 	assert_int_equal(server.questions, 2);
 	assert_int_equal(server.strays, 0);
 }
@@ -175,15 +178,14 @@ static void a_name_without_addresses(void **state)
 	(void)state;
 	if (!ready)
 		skip();
-	assert_int_equal(ask(), -ENODATA);
-	assert_string_equal(why, "the name has no address");
+	assert_fails("the name has no address");
 	/* an alias that leads to none, and one that leads to itself */
 	packet_head(&server.a, GOOD, 1, NAME, A);
 	packet_cname(&server.a, NAME, 30, "b.rds.test");
-	assert_int_equal(ask(), -ENODATA);
+	assert_fails("the name has no address");
 	packet_head(&server.a, GOOD, 1, NAME, A);
 	packet_cname(&server.a, NAME, 30, NAME);
-	assert_int_equal(ask(), -ENODATA);
+	assert_fails("the name has no address");
 }
 
 static void the_smallest_ttl_along_the_aliases_counts(void **state)
@@ -196,14 +198,14 @@ static void the_smallest_ttl_along_the_aliases_counts(void **state)
 	packet_cname(&server.a, "b.rds.test", 3, "c.rds.test");
 	packet_a(&server.a, "c.rds.test", 60, ADDR);
 	packet_a(&server.a, "c.rds.test", 60, ADDR + 1);
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 	assert_addresses("10.16.6.137,10.16.6.138");
 	assert_int_equal(answer.ttl_s, 3);
 	assert_string_equal(answer.name, "c.rds.test");
 	/* Beyond what 31 bits hold it is none (RFC 2181, section 8), or, from c-ares
 	 * 1.22 on, the most that they hold. */
 	give_a(0x80000001u, ADDR);
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 	assert_true(answer.ttl_s == 0 || answer.ttl_s == INT32_MAX);
 }
 
@@ -214,11 +216,11 @@ static void both_families(void **state)
 		skip();
 	give_a(9, ADDR);
 	give_aaaa("2001:db8::5");
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 	assert_int_equal(answer.count, 2);
 	assert_int_equal(answer.ttl_s, 5);
 	give_a(2, ADDR);
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 	assert_int_equal(answer.ttl_s, 2);
 }
 
@@ -229,13 +231,13 @@ static void one_family_without_an_answer(void **state)
 		skip();
 	give_a(5, ADDR);
 	server.aaaa.len = 0;
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 	assert_addresses("10.16.6.137");
 	assert_int_equal(answer.unknown, AF_INET6);
 	assert_memory_equal(why, "IPv6: ", 6);
 	give_aaaa("2001:db8::5");
 	give_a(5, 0);
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 	assert_addresses("2001:db8::5");
 	assert_int_equal(answer.unknown, AF_INET);
 	assert_memory_equal(why, "IPv4: ", 6);
@@ -249,8 +251,7 @@ static void failures_of_the_server(void **state)
 	for (unsigned code = 2; code <= 5; code += 3) { /* SERVFAIL, REFUSED */
 		packet_head(&server.a, GOOD | code, 0, NAME, A);
 		packet_head(&server.aaaa, GOOD | code, 0, NAME, AAAA);
-		assert_true(ask() < 0);
-		assert_non_null(strstr(why, "refused"));
+		assert_fails("refused");
 	}
 }
 
@@ -264,15 +265,15 @@ static void impossible_addresses(void **state)
 		skip();
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		give_a(5, bad[i]);
-		assert_int_equal(ask(), -EBADMSG);
+		assert_fails("impossible address");
 	}
 	for (size_t i = 0; i < sizeof bad6 / sizeof bad6[0]; i++) {
 		give_aaaa(bad6[i]);
-		assert_int_equal(ask(), -EBADMSG);
+		assert_fails("impossible address");
 	}
 	packet_head(&server.aaaa, GOOD, 0, NAME, AAAA);
 	give_a(5, 0x7f000001);
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 }
 
 static void too_many_addresses(void **state)
@@ -287,7 +288,10 @@ static void too_many_addresses(void **state)
 			packet_record(&server.a, A, 1, 5, 4);
 			packet_u32(&server.a, ADDR + i % n); /* one is said twice */
 		}
-		assert_int_equal(ask(), n == RDS_ADDRESSES ? 0 : -E2BIG);
+		if (n == RDS_ADDRESSES)
+			assert_true(ask());
+		else
+			assert_fails("too many addresses");
 	}
 }
 
@@ -300,23 +304,23 @@ static void answers_that_are_none(void **state)
 	server.aaaa.len = 0;
 	give_a(5, ADDR);
 	server.a.data[0] = 0xff; /* another question's number */
-	assert_true(ask() < 0);
+	assert_false(ask());
 	packet_head(&server.a, GOOD, 1, "other.test", A);
 	packet_a(&server.a, "other.test", 5, ADDR);
-	assert_true(ask() < 0);
+	assert_false(ask());
 	give_a(5, ADDR);
 	server.a.len -= 2; /* cut */
-	assert_true(ask() < 0);
+	assert_false(ask());
 	packet_head(&server.a, GOOD, 1, NAME, A);
 	packet_pointer(&server.a, (unsigned)server.a.len); /* to itself */
 	packet_record(&server.a, A, 1, 5, 4);
 	packet_u32(&server.a, ADDR);
-	assert_true(ask() < 0);
+	assert_false(ask());
 	/* the twin */
 	conf.dns_timeout_ms = PATIENCE_MS;
 	write_resolv_conf("nameserver 127.0.0.2\n");
 	give_a(5, ADDR);
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 }
 
 static void what_is_too_long_comes_over_tcp(void **state)
@@ -327,7 +331,7 @@ static void what_is_too_long_comes_over_tcp(void **state)
 	packet_head(&server.a, GOOD | 0x0200, 0, NAME, A);
 	packet_head(&server.over_tcp, GOOD, 1, NAME, A);
 	packet_a(&server.over_tcp, NAME, 5, ADDR);
-	assert_int_equal(ask(), 0);
+	assert_true(ask());
 	assert_addresses("10.16.6.137");
 }
 
@@ -335,7 +339,7 @@ static void what_is_too_long_comes_over_tcp(void **state)
 static void the_connector_asks_with_bounds(void **state)
 {
 	struct session session = { 0 };
-	struct watch_sample sample;
+	struct rds_sample sample;
 	struct net_addr peer;
 	char password[] = "/tmp/wna-password-XXXXXX";
 	int fd = mkstemp(password);
@@ -352,13 +356,13 @@ static void the_connector_asks_with_bounds(void **state)
 	conf.port = 1;
 	write_resolv_conf("nameserver 127.0.0.3\nnameserver 127.0.0.2\nsearch wrong.test\n");
 	give_a(5, INADDR_LOOPBACK);
-	assert_int_equal(session_open(&session, &conf, 1, &sample, &peer), -1);
+	assert_false(session_open(&session, &conf, 1, &sample, &peer));
 	assert_int_equal(sample.trouble, TROUBLE_NETWORK);
 	assert_in_range(clock_ms() - start_ms, 500, 4500);
 	packet_head(&server.a, NXDOMAIN, 0, NAME, A);
 	packet_head(&server.aaaa, NXDOMAIN, 0, NAME, AAAA);
 	write_resolv_conf("nameserver 127.0.0.2\nsearch wrong.test\n");
-	assert_int_equal(session_open(&session, &conf, 1, &sample, &peer), -1);
+	assert_false(session_open(&session, &conf, 1, &sample, &peer));
 	assert_int_equal(sample.trouble, TROUBLE_DNS);
 	assert_int_equal(server.strays, 0);
 	close(fd);

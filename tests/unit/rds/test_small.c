@@ -13,9 +13,7 @@
 
 #include <cmocka.h>
 
-#include "rds_report.h"
-#include "rds_secret.h"
-#include "rds_session.h"
+#include "rds.h"
 
 static char path[64];
 
@@ -87,7 +85,7 @@ static void refused(void **state)
 /* A file that was edited, or replaced, is another one. */
 static void read_twice(void **state)
 {
-	char text[16], one[SECRET_ID], two[SECRET_ID];
+	char text[16], one[FILE_ID_SIZE], two[FILE_ID_SIZE];
 
 	(void)state;
 	write_file("first\n", 6);
@@ -149,21 +147,26 @@ static void error_before_tls(void **state)
 
 static void outage_in_words(void **state)
 {
-	struct rds_change change = { .min_ms = 3100, .max_ms = 7200, .period_ms = 2000 };
+	struct rds_change change = { .min_ms = 3100,
+		                     .max_ms = 7200,
+		                     .period_ms = 2000,
+		                     .last_good_wall_ms = 1795425330120,
+		                     .first_good_wall_ms = 1795425337320 };
 	char text[LIMIT_FACT_WHY];
 
 	(void)state;
-	assert_string_equal(report_outage(&change, 1795425330120, 1795425337320, text, sizeof text),
+	assert_string_equal(report_outage(&change, text, sizeof text),
 	                    "writes were out for 3.1 to 7.2 s (last good 09:15:30.120, first good "
 	                    "09:15:37.320 UTC, asked every 2.0 s)");
-	change.max_ms = -1;
-	assert_string_equal(report_outage(&change, -1, 1795425337320, text, sizeof text),
+	change.max_ms = change.last_good_wall_ms = -1;
+	assert_string_equal(report_outage(&change, text, sizeof text),
 	                    "writes were out for 3.1 s or more (last good unknown, first good "
 	                    "09:15:37.320 UTC, asked every 2.0 s)");
 	/* the longest still fits a fact */
 	change.min_ms = change.max_ms = INT64_C(86400000) * 999;
 	change.period_ms = 3600000;
-	report_outage(&change, 1795425330120, 1795425337320, text, sizeof text);
+	change.last_good_wall_ms = change.first_good_wall_ms;
+	report_outage(&change, text, sizeof text);
 	assert_non_null(strstr(text, "asked every 3600.0 s)"));
 }
 

@@ -216,7 +216,7 @@ static void a_session_is_kept_while_the_other_has_its_wait(void **state)
 	resolved_to(&b, 5);
 	expect(WATCH_CONNECT);
 	fails(TROUBLE_BLOCKED, 5);
-	wait_ms = watch.connect_ms;
+	wait_ms = watch.backoff.connect_ms;
 	resolved_to(&a, 5);
 	assert_int_equal(pass(), WATCH_CONNECT);
 	connects_to(&a);
@@ -238,41 +238,48 @@ static void a_session_is_kept_while_the_other_has_its_wait(void **state)
 	watch_init(&watch, &conf, now);
 	resolved_to(&b, 5);
 	fails(TROUBLE_BLOCKED, 5);
-	wait_ms = watch.connect_ms;
+	wait_ms = watch.backoff.connect_ms;
 	resolved_to(&a, 5);
 	connects_to(&a);
 	answers(false);
 	resolved_to(&b, 5);
 	fails(TROUBLE_LOST, 1);
-	assert_int_equal(watch.connect_ms, wait_ms);
+	assert_int_equal(watch.backoff.connect_ms, wait_ms);
+}
+
+static struct places places;
+
+static void note(const struct net_addr *addr, enum rds_trouble trouble, unsigned failures,
+                 int64_t connect_ms)
+{
+	places_note(&places, addr, &(struct backoff){ trouble, failures, connect_ms });
 }
 
 static void a_place_is_forgotten(void **state)
 {
 	struct rds_answer answer = { .count = 1 };
-	struct places places = { .next = 0 };
 
 	(void)state;
 	answer.addr[0] = a;
 	assert_null(places_longest(&places, &answer, now));
-	places_note(&places, &a, TROUBLE_BLOCKED, 3, now + 1000);
-	assert_int_equal(places_longest(&places, &answer, now)->attempt, 3);
+	note(&a, TROUBLE_BLOCKED, 3, now + 1000);
+	assert_int_equal(places_longest(&places, &answer, now)->failures, 3);
 	assert_non_null(places_longest(&places, &answer, now + 1000 + PLACES_FORGET_MS));
 	assert_null(places_longest(&places, &answer, now + 1001 + PLACES_FORGET_MS));
 	places_forget(&places, &a);
 	assert_null(places_longest(&places, &answer, now));
 	/* the oldest makes room */
-	places_note(&places, &a, TROUBLE_FULL, 1, now);
+	note(&a, TROUBLE_FULL, 1, now);
 	for (uint8_t i = 0; i < PLACES; i++) {
 		b.bytes[3] = i;
-		places_note(&places, &b, TROUBLE_FULL, 1, now);
+		note(&b, TROUBLE_FULL, 1, now);
 	}
 	assert_null(places_longest(&places, &answer, now));
 	/* of several the one that waits longest; none of them may be new */
 	answer.count = 2;
 	answer.addr[0] = answer.addr[1] = b;
 	answer.addr[0].bytes[3] = 2;
-	places_note(&places, &answer.addr[0], TROUBLE_TLS, 2, now + 9);
+	note(&answer.addr[0], TROUBLE_TLS, 2, now + 9);
 	assert_int_equal(places_longest(&places, &answer, now)->trouble, TROUBLE_TLS);
 	answer.addr[1] = a;
 	assert_null(places_longest(&places, &answer, now));

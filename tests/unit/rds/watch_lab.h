@@ -15,12 +15,14 @@
 #include "rds_watch.h"
 #include "str.h"
 
+#define WALL_MS INT64_C(1795425330000) /* what the wall clock is ahead of the monotonic one */
+
 static struct conf_rds conf;
 static struct watch watch;
 static int64_t now, until;
 static struct net_addr a, b, six;
-static enum outage_end end;
-static struct rds_change change;
+static bool changed;
+static struct rds_change change; /* with changed */
 
 static inline int setup(void **state)
 {
@@ -75,19 +77,20 @@ static inline void name_fails(void)
 
 static inline void answers(bool read_only)
 {
-	struct watch_sample sample = { .start_ms = now,
-		                       .end_ms = now + 2,
-		                       .read_only = read_only,
-		                       .rtt_us = 1500,
-		                       .version = "8.0.36" };
+	struct rds_sample sample = { .start_ms = now,
+		                     .end_ms = now + 2,
+		                     .end_wall_ms = now + 2 + WALL_MS,
+		                     .read_only = read_only,
+		                     .rtt_us = 1500,
+		                     .version = "8.0.36" };
 
 	now += 2;
-	watch_answered(&watch, &sample, 0, &end, &change);
+	changed = watch_answered(&watch, &sample, 0, &change);
 }
 
 static inline void fails(enum rds_trouble trouble, int64_t took_ms)
 {
-	struct watch_sample sample = {
+	struct rds_sample sample = {
 		.start_ms = now, .end_ms = now + took_ms, .trouble = trouble, .why = "why"
 	};
 
@@ -98,6 +101,11 @@ static inline void fails(enum rds_trouble trouble, int64_t took_ms)
 static inline void connects_to(const struct net_addr *addr)
 {
 	watch_connected(&watch, now, addr);
+}
+
+static inline bool moved(void)
+{
+	return changed && !net_addr_equal(&change.from, &change.to);
 }
 
 /* A session with `addr` that has answered, writable. */

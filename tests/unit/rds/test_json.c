@@ -1,7 +1,7 @@
 /* When rds.json is written: the path unit of the database's one-shot wakes for each time. */
 #include "watch_lab.h"
 
-#include "rds_report_file.h"
+#include "rds.h"
 
 static struct report report;
 static char written[4096];
@@ -53,7 +53,7 @@ static void what_is_acted_on_is_one(void **state)
 	assert_non_null(strstr(written, "10.16.5.149"));
 	/* and then the TTL is today's */
 	assert_non_null(strstr(written, "\"ttl_s\":3,"));
-	watch.trouble = TROUBLE_DENIED;
+	watch.backoff.trouble = TROUBLE_DENIED;
 	report_write_json(&report);
 	assert_int_equal(writes, 3);
 	watch.name_ok = false;
@@ -66,7 +66,7 @@ static void what_is_acted_on_is_one(void **state)
 static void a_writing_that_failed_is_tried_again(void **state)
 {
 	(void)state;
-	watch.trouble = TROUBLE_DENIED;
+	watch.backoff.trouble = TROUBLE_DENIED;
 	fault = -28;
 	report_write_json(&report);
 	report_write_json(&report);
