@@ -156,7 +156,7 @@ struct memory {
 };
 
 /* Reads the file, if it is about this endpoint, into a new watch. */
-void memory_restore(struct memory *ret, struct watch *watch, int64_t now, uint32_t random);
+void memory_restore(struct memory *ret, struct watch *watch, int64_t now);
 
 /* Writes the file if it changed; if only the time of the last good answer did, every 10 s.
  * Logs nothing: a failure costs precision only. */

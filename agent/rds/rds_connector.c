@@ -10,10 +10,12 @@
 #ifdef LIBMARIADB
 
 /*
- * From 3.3 on the client limits the login methods that a server may ask for. Without this
- * limit a false server could ask for mysql_clear_password and be sent the password.
+ * What only 3.3 and newer can do. Login methods are limited, or a false server could ask
+ * for mysql_clear_password and be sent the password. And TLS is enforced, which Connector/C
+ * does only if it checks the certificate in some way: an empty fingerprint is such a check,
+ * and accepts every certificate.
  */
-static bool restrict_login(MYSQL *mysql, const struct conf_rds *conf)
+static bool secure_more(MYSQL *mysql, const struct conf_rds *conf)
 {
 #if defined(MARIADB_PACKAGE_VERSION_ID) && MARIADB_PACKAGE_VERSION_ID >= 30300
 #define HASHED "mysql_native_password,caching_sha2_password,client_ed25519"
@@ -21,24 +23,12 @@ static bool restrict_login(MYSQL *mysql, const struct conf_rds *conf)
 	                              ",sha256_password,mysql_clear_password"
 	                                                 : HASHED;
 
-	return mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, plugins) == 0;
+	return mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, plugins) == 0 &&
+	       (conf->tls != DB_TLS_REQUIRED ||
+	        mysql_optionsv(mysql, MARIADB_OPT_TLS_PEER_FP, "") == 0);
 #else
 	(void)mysql;
 	(void)conf;
-	return true;
-#endif
-}
-
-/*
- * Connector/C enforces TLS only if it checks the certificate in some way. An empty
- * fingerprint is such a check, and accepts every certificate.
- */
-static bool insist(MYSQL *mysql)
-{
-#if defined(MARIADB_PACKAGE_VERSION_ID) && MARIADB_PACKAGE_VERSION_ID >= 30300
-	return mysql_optionsv(mysql, MARIADB_OPT_TLS_PEER_FP, "") == 0;
-#else
-	(void)mysql;
 	return true;
 #endif
 }
@@ -51,12 +41,10 @@ bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
 	if (mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce) != 0 ||
 	    mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify) != 0)
 		return false;
-	if (enforce && !verify && !insist(mysql))
-		return false;
 	if (verify && conf->tls_ca[0] != '\0' &&
 	    mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, conf->tls_ca) != 0)
 		return false;
-	return restrict_login(mysql, conf);
+	return secure_more(mysql, conf);
 }
 
 int connector_socket(MYSQL *mysql)

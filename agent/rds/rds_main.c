@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "log.h"
 #include "rds.h"
+#include "str.h"
 
 enum { ALIVE_MS = 2000 };
 
@@ -92,14 +93,18 @@ static bool repeats(const struct rds *rds)
 	return rds->watch.state != RDS_WRITABLE && rds->watch.state != RDS_READ_ONLY;
 }
 
-/* A password file that was edited or replaced since the refusal may have another password. */
-static void look_at_secret(struct rds *rds)
+/* A password file that was edited or replaced since the refusal: another password, once. */
+static bool password_replaced(struct rds *rds)
 {
 	char id[FILE_ID_SIZE];
+	bool replaced;
 
+	if (rds->watch.open || !trouble_is_secret(rds->watch.backoff.trouble))
+		return false;
 	secret_identify(rds->conf->password_file, id, sizeof id);
-	watch_secret_seen(&rds->watch, strcmp(id, rds->memory.secret) != 0, clock_ms(),
-	                  clock_random());
+	replaced = strcmp(id, rds->memory.secret) != 0;
+	str_copy(rds->memory.secret, sizeof rds->memory.secret, id);
+	return replaced;
 }
 
 /* False: leave. */
@@ -134,6 +139,10 @@ static bool wait_until(struct rds *rds, int64_t until)
 				return false;
 			break; /* what is due may have changed */
 		}
+		if (password_replaced(rds)) {
+			watch_retry(&rds->watch, clock_ms());
+			break;
+		}
 		if (repeats(rds) && clock_ms() - rds->sent_ms >= rds->conf->interval_ms)
 			tell(rds);
 		worker_alive(&rds->worker);
@@ -154,7 +163,6 @@ static void run(struct rds *rds)
 		case WATCH_CONNECT: connect_to(rds); break;
 		case WATCH_ASK: ask(rds); break;
 		case WATCH_DROP: drop(rds); break;
-		case WATCH_SECRET: look_at_secret(rds); break;
 		case WATCH_WAIT:
 			if (!wait_until(rds, until))
 				return;
@@ -174,7 +182,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	watch_init(&rds.watch, rds.conf, now);
-	memory_restore(&rds.memory, &rds.watch, now, clock_random());
+	memory_restore(&rds.memory, &rds.watch, now);
 	report_init(&rds.report, &rds.worker, &rds.watch);
 	worker_spoken(&rds.worker);
 	run(&rds);

@@ -27,7 +27,7 @@ static bool get_addr(const char *text, const char *key, struct net_addr *ret)
 	       (net_addr_parse(value, ret) || strcmp(value, "none") == 0);
 }
 
-void memory_restore(struct memory *ret, struct watch *watch, int64_t now, uint32_t random)
+void memory_restore(struct memory *ret, struct watch *watch, int64_t now)
 {
 	char text[sizeof ret->text], endpoint[LIMIT_HOST], refused[FILE_ID_SIZE];
 	struct outage outage;
@@ -66,7 +66,7 @@ void memory_restore(struct memory *ret, struct watch *watch, int64_t now, uint32
 		moved->to = outage.writer;
 	watch->outage = outage;
 	if (refused[0] && strcmp(refused, ret->secret) == 0)
-		watch_restore_denied(watch, now, (unsigned)failures, login_ms, random);
+		watch_restore_denied(watch, now, (unsigned)failures, login_ms);
 }
 
 void memory_save(struct memory *memory, const struct watch *watch)
@@ -74,6 +74,7 @@ void memory_save(struct memory *memory, const struct watch *watch)
 	const struct outage *outage = &watch->outage;
 	const struct backoff *backoff = &watch->backoff;
 	bool refused = !watch->open && trouble_is_secret(backoff->trouble);
+	unsigned failures = backoff->failures < FAILURES_MOST ? backoff->failures : FAILURES_MOST;
 	char text[sizeof memory->text], writer[NET_ADDR_TEXT], from[NET_ADDR_TEXT];
 	int64_t good_ms = outage->good_ms;
 	struct sb sb;
@@ -96,8 +97,7 @@ void memory_save(struct memory *memory, const struct watch *watch)
 	          outage->moved.max_ms, outage->moved.period_ms, outage->moved.last_good_wall_ms,
 	          outage->moved.first_good_wall_ms);
 	sb_printf(&sb, "REFUSED_FILE=%s\nREFUSALS=%u\nLOGIN_AT_MS=%" PRId64 "\n",
-	          refused ? memory->secret : "",
-	          backoff->failures < FAILURES_MOST ? backoff->failures : FAILURES_MOST,
+	          refused ? memory->secret : "", refused ? failures : 0,
 	          refused ? backoff->connect_ms : 0);
 	if (sb.cut || strcmp(text, memory->text) == 0 ||
 	    worker_write_file(RDS_DIR, FILE_NAME, text, sb.len) < 0)

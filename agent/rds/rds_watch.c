@@ -12,7 +12,6 @@ enum {
 	STEADY_MS = 30000,      /* a session of this age ends the server's back-off */
 	RECENT_MS = 300 * 1000, /* for this long after the last good answer, a read-only one
 	                         * means that a failover is under way */
-	SECRET_MS = 30000,      /* between two looks whether a refused password was replaced */
 };
 
 void watch_init(struct watch *ret, const struct conf_rds *conf, int64_t now)
@@ -20,7 +19,6 @@ void watch_init(struct watch *ret, const struct conf_rds *conf, int64_t now)
 	memset(ret, 0, sizeof *ret);
 	ret->conf = conf;
 	ret->resolve_ms = ret->backoff.connect_ms = ret->ask_ms = now;
-	ret->secret_ms = INT64_MAX;
 	ret->state = RDS_STARTING;
 	ret->since_ms = now;
 	ret->writable_ms = INT64_MIN;
@@ -83,16 +81,12 @@ enum watch_action watch_next(const struct watch *watch, int64_t now, int64_t *re
 {
 	int64_t until = watch->resolve_ms;
 
-	if (watch->secret_ms < until)
-		until = watch->secret_ms;
 	if (watch->open && watch->ask_ms < until)
 		until = watch->ask_ms;
 	if (!watch->open && watch->name_ok && watch->backoff.connect_ms < until)
 		until = watch->backoff.connect_ms;
 	*ret_until_ms = until;
 
-	if (!watch->open && watch->secret_ms <= now)
-		return WATCH_SECRET;
 	if (peer_left(watch)) {
 		int64_t at = drop_ms(watch, now);
 
@@ -196,7 +190,6 @@ void watch_connected(struct watch *watch, int64_t now, const struct net_addr *pe
 	watch->asked = false;
 	watch->peer = *peer;
 	watch->opened_ms = watch->ask_ms = now;
-	watch->secret_ms = INT64_MAX;
 	watch->count.logins++;
 }
 
@@ -259,8 +252,6 @@ void watch_failed(struct watch *watch, const struct rds_sample *sample, uint32_t
 	set_state(watch, now, RDS_DOWN, sample->why);
 	if (left && trouble_is_of_server(sample->trouble))
 		aim(watch, now, random);
-	if (trouble_is_secret(sample->trouble))
-		watch->secret_ms = now + clock_jitter(SECRET_MS, 20, random);
 	/* Has the name moved? The first failure asks at once. */
 	resolve_by(watch, watch->backoff.failures == 1
 	                          ? now
@@ -295,21 +286,11 @@ void watch_dropped(struct watch *watch, int64_t now, uint32_t random)
 	resolve_by(watch, now);
 }
 
-void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, int64_t connect_ms,
-                          uint32_t random)
+void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, int64_t connect_ms)
 {
 	watch->backoff = (struct backoff){ TROUBLE_DENIED, failures, connect_ms };
 	set_state(watch, now, RDS_DOWN,
 	          "login refused before with this password; the next attempt waits");
-	if (connect_ms - now > SECRET_MS)
-		watch->secret_ms = now + clock_jitter(SECRET_MS, 20, random);
-}
-
-void watch_secret_seen(struct watch *watch, bool replaced, int64_t now, uint32_t random)
-{
-	watch->secret_ms = now + clock_jitter(SECRET_MS, 20, random);
-	if (replaced)
-		watch_retry(watch, now);
 }
 
 void watch_retry(struct watch *watch, int64_t now)
@@ -318,5 +299,4 @@ void watch_retry(struct watch *watch, int64_t now)
 		return;
 	watch->backoff.failures = 0;
 	watch->backoff.connect_ms = watch->resolve_ms = now;
-	watch->secret_ms = INT64_MAX;
 }

@@ -202,7 +202,6 @@ enum watch_action {
 	WATCH_CONNECT, /* log in, then watch_connected or watch_failed */
 	WATCH_ASK,     /* ask the session, then watch_answered or watch_failed */
 	WATCH_DROP,    /* close the session, then watch_dropped */
-	WATCH_SECRET,  /* see whether the refused password has been replaced */
 };
 
 struct watch {
@@ -223,7 +222,6 @@ struct watch {
 	int64_t ask_ms;
 	struct backoff backoff; /* of the next login */
 	struct places places;
-	int64_t secret_ms; /* when to look at the password file; INT64_MAX: no need */
 
 	/* what is known */
 	enum rds_state state;
@@ -242,13 +240,9 @@ struct watch {
 void watch_init(struct watch *ret, const struct conf_rds *conf, int64_t now);
 
 /* An earlier process was refused with the password that is still in the file. */
-void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, int64_t connect_ms,
-                          uint32_t random);
+void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, int64_t connect_ms);
 
-/* Answer to WATCH_SECRET. `replaced`: a login is tried at once. */
-void watch_secret_seen(struct watch *watch, bool replaced, int64_t now, uint32_t random);
-
-/* A reload: what waits after a failure is tried now. */
+/* What waits after a failure is tried now: at a reload, and with another password. */
 void watch_retry(struct watch *watch, int64_t now);
 
 /* *ret_until_ms is set in any case: when to call again if nothing happens. */

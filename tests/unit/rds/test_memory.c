@@ -39,7 +39,7 @@ static void start(const char *endpoint, int64_t later_ms)
 	now += later_ms;
 	watch_init(&watch, &conf, now);
 	str_copy(conf.endpoint, sizeof conf.endpoint, endpoint);
-	memory_restore(&memory, &watch, now, 0);
+	memory_restore(&memory, &watch, now);
 }
 
 /* Listeners act on a number once: it may neither come again nor go back. */

@@ -84,59 +84,41 @@ static void a_new_address_is_no_excuse_after_a_denial(void **state)
 	assert_true(watch.backoff.connect_ms - now >= 29000);
 }
 
-static void denial_looks_at_the_file_again(void **state)
+static void a_denial_waits_for_another_password(void **state)
 {
-	int64_t start, logins = 1;
-	enum watch_action action;
+	int64_t start;
 
 	(void)state;
 	resolved_to(&a, 5);
 	expect(WATCH_CONNECT);
 	fails(TROUBLE_DENIED, 5);
 	start = now;
-	for (;;) {
-		action = pass();
-		if (action == WATCH_RESOLVE)
-			resolved_to(&a, 5);
-		else if (action == WATCH_CONNECT)
-			logins++;
-		if (action == WATCH_SECRET || action == WATCH_CONNECT)
-			break;
-	}
-	assert_int_equal(action, WATCH_SECRET);
-	assert_int_equal(logins, 1);
-	assert_in_range(now - start, 20000, 40000);
-	/* The same password is not tried for it; another one is, at once. */
-	watch_secret_seen(&watch, false, now, 0);
-	assert_true(watch.backoff.connect_ms > now && watch.secret_ms >= now + 20000);
-	watch_secret_seen(&watch, true, now, 0);
 	while (pass() == WATCH_RESOLVE)
 		resolved_to(&a, 5);
-	assert_int_equal(watch_next(&watch, now, &until), WATCH_CONNECT);
+	assert_true(now - start >= 29000);
+	fails(TROUBLE_DENIED, 5);
+	watch_retry(&watch, now);
+	expect(WATCH_RESOLVE);
+	resolved_to(&a, 5);
+	expect(WATCH_CONNECT);
 }
 
 static void a_denial_is_remembered(void **state)
 {
+	int64_t start = now;
+
 	(void)state;
-	watch_restore_denied(&watch, now, 3, now + 100000, 0);
+	watch_restore_denied(&watch, now, 3, now + 100000);
 	assert_int_equal(watch.state, RDS_DOWN);
-	resolved_to(&a, 5);
 	while (pass() == WATCH_RESOLVE)
 		resolved_to(&a, 5);
-	assert_int_equal(watch_next(&watch, now, &until), WATCH_SECRET);
-	/* the next process, when its time has come */
-	watch_init(&watch, &conf, now);
-	watch_restore_denied(&watch, now, 3, now + 2000, 0);
-	while (pass() == WATCH_RESOLVE)
-		resolved_to(&a, 5);
-	assert_int_equal(watch_next(&watch, now, &until), WATCH_CONNECT);
+	assert_true(now - start >= 100000);
 	fails(TROUBLE_DENIED, 5);
 	assert_true(watch.backoff.connect_ms - now >= 200000);
 	/* and a success forgets it */
 	connects_to(&a);
 	answers(false);
 	assert_int_equal(watch.backoff.trouble, TROUBLE_NONE);
-	assert_int_equal(watch.secret_ms, INT64_MAX);
 }
 
 static void session_outlives_dns(void **state)
@@ -233,7 +215,7 @@ int main(void)
 		cmocka_unit_test_setup(new_address_ends_the_back_off, setup),
 		cmocka_unit_test_setup(a_greeting_of_nonsense_does_not_hold_us_back, setup),
 		cmocka_unit_test_setup(a_new_address_is_no_excuse_after_a_denial, setup),
-		cmocka_unit_test_setup(denial_looks_at_the_file_again, setup),
+		cmocka_unit_test_setup(a_denial_waits_for_another_password, setup),
 		cmocka_unit_test_setup(a_denial_is_remembered, setup),
 		cmocka_unit_test_setup(session_outlives_dns, setup),
 		cmocka_unit_test_setup(other_resolver_that_disagrees_is_told_and_spared, setup),
