@@ -165,7 +165,7 @@ void memory_save(struct memory *memory, const struct watch *watch);
 /* rds_report.c */
 
 struct report {
-	const struct worker *worker;
+	const struct worker *worker; /* these two by the caller, the rest zero */
 	const struct watch *watch;
 
 	/* as last logged, to log changes only */
@@ -180,8 +180,6 @@ struct report {
 	char json[4096]; /* as last written, but for the TTL */
 	bool json_failed;
 };
-
-void report_init(struct report *ret, const struct worker *worker, const struct watch *watch);
 
 /* Writes rds.json, logs what changed, sends the facts. Blocks on a local disk. */
 void report_send(struct report *report);

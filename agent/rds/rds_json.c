@@ -8,7 +8,7 @@
 #include "log.h"
 #include "str.h"
 
-/* Each is followed by a comma: none is the last of its object. */
+/* Each put_*() ends with a comma: another member always follows. */
 static void put_text(struct sb *sb, const char *key, const char *text)
 {
 	sb_printf(sb, "\"%s\":", key);

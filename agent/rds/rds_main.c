@@ -22,7 +22,7 @@ struct rds {
 	struct session session;
 	struct report report;
 	struct memory memory;
-	int64_t sent_ms; /* facts, last */
+	int64_t sent_ms; /* when the facts were last sent */
 };
 
 static void tell(struct rds *rds)
@@ -86,14 +86,14 @@ static void drop(struct rds *rds)
 		tell(rds);
 }
 
-/* A failure lasts until the next attempt and is told again every interval. Of an answer
- * only the next answer is newer. */
+/* A failure stays true until the next attempt and is sent again every interval. An answer
+ * is sent once: the core must see its age. */
 static bool repeats(const struct rds *rds)
 {
 	return rds->watch.state != RDS_WRITABLE && rds->watch.state != RDS_READ_ONLY;
 }
 
-/* A password file that was edited or replaced since the refusal: another password, once. */
+/* Whether the file of the refused password was edited or replaced since the last look. */
 static bool password_replaced(struct rds *rds)
 {
 	char id[FILE_ID_SIZE];
@@ -183,7 +183,8 @@ int main(int argc, char **argv)
 	}
 	watch_init(&rds.watch, rds.conf, now);
 	memory_restore(&rds.memory, &rds.watch, now);
-	report_init(&rds.report, &rds.worker, &rds.watch);
+	rds.report.worker = &rds.worker;
+	rds.report.watch = &rds.watch;
 	worker_spoken(&rds.worker);
 	run(&rds);
 	session_close(&rds.session);

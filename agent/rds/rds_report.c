@@ -9,14 +9,6 @@
 #include "log.h"
 #include "str.h"
 
-void report_init(struct report *ret, const struct worker *worker, const struct watch *watch)
-{
-	memset(ret, 0, sizeof *ret);
-	ret->worker = worker;
-	ret->watch = watch;
-	ret->since_ms = -1;
-}
-
 /* "08:15:30.120" */
 static const char *time_of_day(int64_t wall_ms, char *ret, size_t size)
 {

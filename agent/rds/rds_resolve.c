@@ -2,7 +2,7 @@
  * wna-rds. Blocks on name servers, for at most dns_timeout_ms; on a local disk
  * for resolv.conf. Owns the c-ares channel.
  */
-/* Newer versions mark ares_fds as deprecated, in favour of a table of our own. */
+/* Newer versions mark ares_fds as deprecated, in favour of a callback per socket. */
 #define CARES_NO_DEPRECATED
 #include "rds.h"
 

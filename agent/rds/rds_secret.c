@@ -1,4 +1,4 @@
-/* wna-rds. Blocks on a local disk only. Another source of passwords begins here. */
+/* wna-rds. Blocks on a local disk only. */
 #include "rds.h"
 
 #include <errno.h>

@@ -111,11 +111,6 @@ int64_t trouble_backoff(enum rds_trouble trouble, unsigned failures, uint32_t ra
 	return clock_backoff(failures, kinds[trouble].base_ms, kinds[trouble].cap_ms, random);
 }
 
-bool trouble_is_of_server(enum rds_trouble trouble)
-{
-	return !trouble_is_secret(trouble);
-}
-
 bool trouble_is_secret(enum rds_trouble trouble)
 {
 	return trouble == TROUBLE_DENIED || trouble == TROUBLE_SECRET;

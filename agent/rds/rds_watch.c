@@ -21,7 +21,6 @@ void watch_init(struct watch *ret, const struct conf_rds *conf, int64_t now)
 	ret->resolve_ms = ret->backoff.connect_ms = ret->ask_ms = now;
 	ret->state = RDS_STARTING;
 	ret->since_ms = now;
-	ret->writable_ms = INT64_MIN;
 	ret->rtt_us = -1;
 	outage_init(&ret->outage);
 }
@@ -43,7 +42,7 @@ static bool peer_left(const struct watch *watch)
 	       !answer_has(&watch->answer, &watch->peer);
 }
 
-/* The name resolves to the last writer, while the session is with a server that is none. */
+/* The session is with another server than the last writer, to which the name resolves. */
 static bool leads_back(const struct watch *watch)
 {
 	return watch->state != RDS_WRITABLE && answer_has(&watch->answer, &watch->outage.writer);
@@ -72,7 +71,7 @@ static bool hurried(const struct watch *watch, int64_t now)
 	case RDS_WRITABLE: return false;
 	case RDS_READ_ONLY:
 		/* An endpoint that was never writable is a reader's: no hurry. */
-		return watch->writable_ms != INT64_MIN && now - watch->writable_ms < RECENT_MS;
+		return watch->outage.good_ms >= 0 && now - watch->outage.good_ms < RECENT_MS;
 	default: return true;
 	}
 }
@@ -166,7 +165,7 @@ void watch_resolved(struct watch *watch, int64_t start_ms, int64_t now,
 
 	if (watch->state == RDS_NO_NAME)
 		set_state(watch, now, RDS_DOWN, "the name resolves again; not connected yet");
-	if (moved && !watch->open && trouble_is_of_server(watch->backoff.trouble))
+	if (moved && !watch->open && !trouble_is_secret(watch->backoff.trouble))
 		aim(watch, now, random);
 	if (answer->literal) {
 		watch->resolve_ms = INT64_MAX;
@@ -218,7 +217,6 @@ bool watch_answered(struct watch *watch, const struct rds_sample *sample, uint32
 		return false;
 	}
 	set_state(watch, now, RDS_WRITABLE, "");
-	watch->writable_ms = now;
 	return outage_good(&watch->outage, sample, &watch->peer, watch->conf->interval_ms, ret);
 }
 
@@ -232,7 +230,7 @@ static void back_off(struct watch *watch, int64_t now, enum rds_trouble trouble,
 		backoff->failures = 0;
 	backoff->trouble = trouble;
 	backoff->connect_ms = now + trouble_backoff(trouble, backoff->failures++, random);
-	if (!trouble_is_of_server(trouble))
+	if (trouble_is_secret(trouble))
 		return;
 	if (peer)
 		places_note(&watch->places, peer, backoff);
@@ -250,7 +248,7 @@ void watch_failed(struct watch *watch, const struct rds_sample *sample, uint32_t
 	watch->count.failures++;
 	outage_bad(&watch->outage, sample->start_ms, now);
 	set_state(watch, now, RDS_DOWN, sample->why);
-	if (left && trouble_is_of_server(sample->trouble))
+	if (left && !trouble_is_secret(sample->trouble))
 		aim(watch, now, random);
 	/* Has the name moved? The first failure asks at once. */
 	resolve_by(watch, watch->backoff.failures == 1

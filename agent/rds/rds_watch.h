@@ -58,11 +58,8 @@ enum rds_trouble trouble_from_error(unsigned number, bool connecting);
  */
 int64_t trouble_backoff(enum rds_trouble trouble, unsigned failures, uint32_t random);
 
-/* Whether the failure says something about that server only, and nothing about another
- * address: true but for the password and its file. */
-bool trouble_is_of_server(enum rds_trouble trouble);
-
-/* Whether only another password can help. */
+/* Whether only another password can help. All other kinds say something about one server
+ * and nothing about another address. */
 bool trouble_is_secret(enum rds_trouble trouble);
 
 /* rds_outage.c */
@@ -226,7 +223,6 @@ struct watch {
 	/* what is known */
 	enum rds_state state;
 	int64_t since_ms;
-	int64_t writable_ms; /* last time it was writable; INT64_MIN never */
 	char why[LIMIT_FACT_WHY];
 	int64_t rtt_us; /* -1 unknown */
 	char version[LIMIT_FACT_TEXT];

@@ -1,6 +1,6 @@
 /*
- * A name server on 127.0.0.2, UDP and TCP, that answers with what the test wrote. At
- * 127.0.0.3 is one that hears and is silent; on 127.0.0.1, none.
+ * A name server at 127.0.0.2, UDP and TCP, with answers of the test. At 127.0.0.3 is a
+ * silent one, at 127.0.0.1 none.
  */
 #ifndef TEST_NAME_SERVER_H
 #define TEST_NAME_SERVER_H
@@ -20,8 +20,8 @@ struct name_server {
 	int udp, tcp, silent, stop[2];
 	/* Written while no question is on its way. Length 0: no answer. */
 	struct packet a, aaaa, over_tcp;
-	const char *name;      /* of which it knows, in labels */
-	int questions, strays; /* about another name */
+	const char *name;      /* the only name that it answers, as labels */
+	int questions, strays; /* strays: about other names */
 };
 
 static inline int name_server_bind(int type, const char *address)
@@ -35,7 +35,7 @@ static inline int name_server_bind(int type, const char *address)
 	return fd;
 }
 
-/* What is said to the question in *packet, instead of it: nothing if its length is 0. */
+/* Replaces the question in *packet by its answer; length 0: none. */
 static inline void name_server_answer(struct name_server *server, struct packet *packet, bool tcp)
 {
 	size_t name_len = strlen(server->name) + 1, i = 0;
@@ -55,7 +55,7 @@ static inline void name_server_answer(struct name_server *server, struct packet 
 	*packet = packet->data[12 + name_len + 1] == 28 ? server->aaaa
 	          : tcp                                 ? server->over_tcp
 	                                                : server->a;
-	/* Any other number than packet_head's is meant to be wrong. */
+	/* An answer with another number than packet_head's keeps it: the test wants it wrong. */
 	if (packet->data[0] == 0x12 && packet->data[1] == 0x34)
 		memcpy(packet->data, number, 2);
 }

@@ -1,4 +1,4 @@
-/* When rds.json is written: the path unit of the database's one-shot wakes for each time. */
+/* When rds.json is written: each time wakes the path unit of the database's one-shot. */
 #include "watch_lab.h"
 
 #include "rds.h"
@@ -7,7 +7,7 @@ static struct report report;
 static char written[4096];
 static int writes, fault;
 
-/* In the place of the one in agent/base. */
+/* Replaces the one in agent/base. */
 int worker_write_file(const char *dir, const char *name, const char *data, size_t len)
 {
 	assert_string_equal(dir, RDS_DIR);
@@ -34,7 +34,7 @@ static int begin(void **state)
 	return 0;
 }
 
-static void a_ttl_alone_is_no_reason(void **state)
+static void a_ttl_alone_is_not_written(void **state)
 {
 	(void)state;
 	report_write_json(&report);
@@ -43,7 +43,7 @@ static void a_ttl_alone_is_no_reason(void **state)
 	assert_int_equal(writes, 1);
 }
 
-static void what_is_acted_on_is_one(void **state)
+static void any_other_change_is_written(void **state)
 {
 	(void)state;
 	watch.answer.ttl_s = 3;
@@ -51,7 +51,7 @@ static void what_is_acted_on_is_one(void **state)
 	report_write_json(&report);
 	assert_int_equal(writes, 2);
 	assert_non_null(strstr(written, "10.16.5.149"));
-	/* and then the TTL is today's */
+	/* with the TTL of now */
 	assert_non_null(strstr(written, "\"ttl_s\":3,"));
 	watch.backoff.trouble = TROUBLE_DENIED;
 	report_write_json(&report);
@@ -63,7 +63,7 @@ static void what_is_acted_on_is_one(void **state)
 	assert_non_null(strstr(written, "\"ttl_s\":-1,"));
 }
 
-static void a_writing_that_failed_is_tried_again(void **state)
+static void a_failed_write_is_repeated(void **state)
 {
 	(void)state;
 	watch.backoff.trouble = TROUBLE_DENIED;
@@ -80,9 +80,9 @@ static void a_writing_that_failed_is_tried_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(a_ttl_alone_is_no_reason, begin),
-		cmocka_unit_test_setup(what_is_acted_on_is_one, begin),
-		cmocka_unit_test_setup(a_writing_that_failed_is_tried_again, begin),
+		cmocka_unit_test_setup(a_ttl_alone_is_not_written, begin),
+		cmocka_unit_test_setup(any_other_change_is_written, begin),
+		cmocka_unit_test_setup(a_failed_write_is_repeated, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* What wna-rds knows of the process before it: in a /run of the test's own. */
+/* What wna-rds keeps for the next process, in a /run of the test's own. */
 #include "watch_lab.h"
 
 #include <sched.h>
@@ -28,7 +28,7 @@ static int forget(void **state)
 	return 0;
 }
 
-/* wna-rds starts, for this endpoint, `later_ms` after the one before it. */
+/* wna-rds starts, with this endpoint, `later_ms` after the end of the last process. */
 static void start(const char *endpoint, int64_t later_ms)
 {
 	int64_t before = now;
@@ -42,7 +42,7 @@ static void start(const char *endpoint, int64_t later_ms)
 	memory_restore(&memory, &watch, now);
 }
 
-/* Listeners act on a number once: it may neither come again nor go back. */
+/* Listeners act on a number once: it must neither repeat nor go back. */
 static void events_are_counted_on(void **state)
 {
 	(void)state;
@@ -50,20 +50,20 @@ static void events_are_counted_on(void **state)
 	assert_int_equal(watch.outage.changes, 0);
 	start_at(&a);
 	memory_save(&memory, &watch);
-	/* A failover between two lives is one. */
+	/* A failover between two processes is noticed. */
 	start("db.test", 5000);
 	start_at(&b);
 	assert_true(moved());
 	assert_int_equal(watch.outage.changes, 1);
 	memory_save(&memory, &watch);
-	/* The next life knows it, and the same writer is no other one. */
+	/* The next process knows it; the same writer is no change. */
 	start("db.test", 5000);
 	assert_int_equal(watch.outage.changes, 1);
 	assert_memory_equal(&watch.outage.moved, &change, sizeof change);
 	start_at(&b);
 	assert_false(changed);
 	memory_save(&memory, &watch);
-	/* Nor is the first writer of another endpoint; its changes are counted on. */
+	/* The first writer of another endpoint is none either; counting goes on. */
 	start("other.test", 0);
 	assert_int_equal(watch.outage.moved.to.family, 0);
 	start_at(&a);
@@ -74,7 +74,7 @@ static void events_are_counted_on(void **state)
 	assert_int_equal(watch.outage.changes, 2);
 }
 
-/* The process ends in the middle of a failover: the outage is the whole of it. */
+/* The process ends in the middle of a failover: the outage begins before its end. */
 static void an_outage_is_measured_across_a_restart(void **state)
 {
 	int64_t good_ms, bad_ms;
@@ -102,8 +102,8 @@ static void an_outage_is_measured_across_a_restart(void **state)
 	assert_int_equal(change.last_good_wall_ms, WALL_MS + good_ms);
 }
 
-/* Whole or not at all. */
-static void what_it_does_not_write_is_not_read(void **state)
+/* A file with one wrong value is not used at all. */
+static void a_wrong_value_spoils_the_file(void **state)
 {
 	static const char *const bad[] = { "=x\n", "=\n", "=-2\n", "=99999999999999999999\n" };
 	char text[1024], twisted[1200];
@@ -125,7 +125,7 @@ static void what_it_does_not_write_is_not_read(void **state)
 		for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 			if (strncmp(line, "REFUSED_FILE", key) == 0 ||
 			    strncmp(line, "ENDPOINT", key) == 0)
-				continue; /* any text will do */
+				continue; /* any text is valid */
 			snprintf(twisted, sizeof twisted, "%.*s%s%s", (int)(line - text + key),
 			         text, bad[i], line + strcspn(line, "\n") + 1);
 			file = fopen(STATE, "we");
@@ -138,7 +138,7 @@ static void what_it_does_not_write_is_not_read(void **state)
 	}
 }
 
-/* Once, and then for each of ten seconds' good answers once. */
+/* Good answers alone cause one write in ten seconds. */
 static void good_answers_are_written_seldom(void **state)
 {
 	struct stat first, second;
@@ -175,7 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(events_are_counted_on, forget),
 		cmocka_unit_test_setup(an_outage_is_measured_across_a_restart, forget),
-		cmocka_unit_test_setup(what_it_does_not_write_is_not_read, forget),
+		cmocka_unit_test_setup(a_wrong_value_spoils_the_file, forget),
 		cmocka_unit_test_setup(good_answers_are_written_seldom, forget),
 	};
 

@@ -1,6 +1,6 @@
 /*
- * The endpoint's name asked of a name server, honest and not, in a network of the test's
- * own. It is at 127.0.0.2, for a library that ignores resolv.conf asks 127.0.0.1.
+ * Resolving the endpoint's name, with a true and a false name server in a network of the
+ * test's own. It is at 127.0.0.2: a library that ignores resolv.conf asks 127.0.0.1.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -54,7 +54,7 @@ static int group_setup(void **state)
 	close(fd);
 	ready = own_net() && mount(resolv_conf, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
 	if (!ready)
-		return 0; /* each test says so */
+		return 0; /* each test skips itself */
 	str_copy(conf.resolv_conf, sizeof conf.resolv_conf, resolv_conf);
 	name_server_start(&server);
 	return 0;
@@ -137,7 +137,7 @@ static void the_server_of_resolv_conf_is_asked(void **state)
 	assert_string_equal(answer.name, NAME);
 	assert_int_equal(answer.unknown, 0);
 	assert_string_equal(why, "");
-	/* Each time: neither the library nor the resolver keeps what it was told. */
+	/* Asked each time: no answer is kept. */
 	give_a(5, ADDR + 1);
 	assert_true(ask());
 	assert_addresses("10.16.6.138");
@@ -156,7 +156,7 @@ static void another_resolv_conf_counts_at_once(void **state)
 	conf.dns_timeout_ms = PATIENCE_MS;
 	write_resolv_conf("nameserver 127.0.0.2\n");
 	assert_true(ask());
-	/* The second server is asked well before the time for all is over. */
+	/* The second server is asked before the time is over. */
 	write_resolv_conf("nameserver 127.0.0.3\nnameserver 127.0.0.2\n");
 	assert_true(ask());
 }
@@ -202,8 +202,8 @@ static void the_smallest_ttl_along_the_aliases_counts(void **state)
 	assert_addresses("10.16.6.137,10.16.6.138");
 	assert_int_equal(answer.ttl_s, 3);
 	assert_string_equal(answer.name, "c.rds.test");
-	/* Beyond what 31 bits hold it is none (RFC 2181, section 8), or, from c-ares
-	 * 1.22 on, the most that they hold. */
+	/* A TTL of more than 31 bits is 0 (RFC 2181, section 8) or, from c-ares
+	 * 1.22 on, the largest of 31 bits. */
 	give_a(0x80000001u, ADDR);
 	assert_true(ask());
 	assert_true(answer.ttl_s == 0 || answer.ttl_s == INT32_MAX);
@@ -316,7 +316,7 @@ static void answers_that_are_none(void **state)
 	packet_record(&server.a, A, 1, 5, 4);
 	packet_u32(&server.a, ADDR);
 	assert_false(ask());
-	/* the twin */
+	/* and a good answer, to compare */
 	conf.dns_timeout_ms = PATIENCE_MS;
 	write_resolv_conf("nameserver 127.0.0.2\n");
 	give_a(5, ADDR);
@@ -335,7 +335,7 @@ static void what_is_too_long_comes_over_tcp(void **state)
 	assert_addresses("10.16.6.137");
 }
 
-/* libc asks for the connector: not for 5 s where a server is silent, and no search. */
+/* libc resolves for the client library: not 5 s per silent server, and without a search. */
 static void the_connector_asks_with_bounds(void **state)
 {
 	struct session session = { 0 };

@@ -1,4 +1,4 @@
-/* Small pure functions of several files: secret, session, report. */
+/* The password file; texts of the session and of the report. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -50,7 +50,7 @@ static void first_line(void **state)
 		assert_int_equal(read_from(files[i], strlen(files[i]), text, sizeof text), 0);
 		assert_string_equal(text, "s3cret");
 	}
-	/* blanks belong to it */
+	/* blanks are part of the password */
 	assert_int_equal(read_from(" a b \n", 6, text, sizeof text), 0);
 	assert_string_equal(text, " a b ");
 }
@@ -82,7 +82,7 @@ static void refused(void **state)
 	unlink(path);
 }
 
-/* A file that was edited, or replaced, is another one. */
+/* The id of an edited file changes. */
 static void read_twice(void **state)
 {
 	char text[16], one[FILE_ID_SIZE], two[FILE_ID_SIZE];
@@ -162,7 +162,7 @@ static void outage_in_words(void **state)
 	assert_string_equal(report_outage(&change, text, sizeof text),
 	                    "writes were out for 3.1 s or more (last good unknown, first good "
 	                    "09:15:37.320 UTC, asked every 2.0 s)");
-	/* the longest still fits a fact */
+	/* the longest text fits into a fact */
 	change.min_ms = change.max_ms = INT64_C(86400000) * 999;
 	change.period_ms = 3600000;
 	change.last_good_wall_ms = change.first_good_wall_ms;

@@ -64,7 +64,7 @@ static void moved_name_drops_the_session_and_moves_the_writer(void **state)
 	resolved_to(&b, 5);
 	expect(WATCH_DROP);
 	watch_dropped(&watch, now, 0);
-	/* nothing was seen to fail: no news until the new one has spoken */
+	/* nothing failed: the state stays until the new server has answered */
 	assert_int_equal(watch.state, RDS_WRITABLE);
 	assert_int_equal(pass(), WATCH_CONNECT);
 	connects_to(&b);

@@ -35,7 +35,7 @@ static int64_t logins_of(enum rds_trouble trouble, const struct net_addr *const 
 	return logins;
 }
 
-/* Each server is spared as if the name led to it alone. */
+/* Each server sees no more logins than if the name resolved to it alone. */
 static void each_server_is_spared(void **state)
 {
 	static const enum rds_trouble kinds[] = {
@@ -52,7 +52,7 @@ static void each_server_is_spared(void **state)
 	}
 }
 
-/* 127.0.0.2 comes and goes: what is there all the time has its wait. */
+/* The second address comes and goes: the first one keeps its back-off. */
 static void a_set_that_changes_is_one_server(void **state)
 {
 	struct rds_answer both = { .count = 2, .ttl_s = 5 };
@@ -84,7 +84,7 @@ static void a_set_that_changes_is_one_server(void **state)
 	assert_in_range(logins, 4, 8);
 }
 
-/* Never the same address twice: only the budget helps. */
+/* Never the same address twice: only the budget limits logins. */
 static void ever_new_addresses_have_a_budget(void **state)
 {
 	int64_t start, logins = 0;
@@ -109,11 +109,11 @@ static void ever_new_addresses_have_a_budget(void **state)
 		default: fail();
 		}
 	}
-	/* Each move is one, and one more when its first wait is over before the next. */
+	/* One login per move, and one more if its back-off ends before the next move. */
 	assert_in_range(logins, 4, 2 * (PLACES_MOVES + MINUTES));
 }
 
-/* Both take writes: the session is kept, up to the budget of moves. */
+/* Both accept writes: the session is kept, but for the budget of moves. */
 static void two_live_servers_are_not_followed_each_time(void **state)
 {
 	int64_t start;
@@ -140,7 +140,7 @@ static void two_live_servers_are_not_followed_each_time(void **state)
 	}
 	assert_in_range(watch.count.logins, MINUTES, PLACES_MOVES + MINUTES + 2);
 	assert_in_range(watch.outage.changes, MINUTES, PLACES_MOVES + MINUTES + 2);
-	/* The name comes to rest: so does the session, at the right place. */
+	/* The name stays at c: the session moves there. */
 	start = now;
 	while (!watch.open || !net_addr_equal(&watch.peer, &c)) {
 		switch (pass()) {
@@ -154,7 +154,7 @@ static void two_live_servers_are_not_followed_each_time(void **state)
 	}
 }
 
-/* A reader's endpoint leads to another reader each second, by design. */
+/* A reader's endpoint resolves to another reader each second, by design. */
 static void rotating_readers_are_not_followed_each_time(void **state)
 {
 	const struct net_addr *const turn[] = { &a, &b, &c };
@@ -175,8 +175,9 @@ static void rotating_readers_are_not_followed_each_time(void **state)
 }
 
 /*
- * A failover as lagging resolvers tell it: b takes over, and the name says b, a,
- * b, a for a while. Leaving the writer b costs a move, to go back to it is free.
+ * A failover seen through resolvers that disagree: b is the new writer, and the name
+ * resolves to b, a, b, a for a while. Leaving the writer b costs a move; going back to it
+ * is free.
  */
 static void the_known_writer_is_gone_back_to_at_once(void **state)
 {
@@ -205,8 +206,8 @@ static void the_known_writer_is_gone_back_to_at_once(void **state)
 	assert_true(now - left_ms < 300);
 }
 
-/* The server that the name turns to refused us a moment ago: the session that
- * answers is worth more than a wait without any. */
+/* The server to which the name moves has just refused a login: the session that answers
+ * is kept until that server's back-off is over. */
 static void a_session_is_kept_while_the_other_has_its_wait(void **state)
 {
 	int64_t wait_ms;
@@ -234,7 +235,7 @@ static void a_session_is_kept_while_the_other_has_its_wait(void **state)
 			answers(false);
 	}
 	assert_int_equal(now, wait_ms);
-	/* and lost meanwhile it is no excuse either */
+	/* nor is the wait cut short when the session is lost meanwhile */
 	watch_init(&watch, &conf, now);
 	resolved_to(&b, 5);
 	fails(TROUBLE_BLOCKED, 5);
@@ -268,14 +269,14 @@ static void a_place_is_forgotten(void **state)
 	assert_null(places_longest(&places, &answer, now + 1001 + PLACES_FORGET_MS));
 	places_forget(&places, &a);
 	assert_null(places_longest(&places, &answer, now));
-	/* the oldest makes room */
+	/* a new one replaces the oldest */
 	note(&a, TROUBLE_FULL, 1, now);
 	for (uint8_t i = 0; i < PLACES; i++) {
 		b.bytes[3] = i;
 		note(&b, TROUBLE_FULL, 1, now);
 	}
 	assert_null(places_longest(&places, &answer, now));
-	/* of several the one that waits longest; none of them may be new */
+	/* the longest wait of several, unless one of them has not failed */
 	answer.count = 2;
 	answer.addr[0] = answer.addr[1] = b;
 	answer.addr[0].bytes[3] = 2;

@@ -54,8 +54,8 @@ static void new_address_ends_the_back_off(void **state)
 	assert_true(change.min_ms > 0 && change.min_ms < change.max_ms);
 }
 
-/* A greeting of nonsense, which asked for a plug-in that we do not allow. */
-static void a_greeting_of_nonsense_does_not_hold_us_back(void **state)
+/* A false server asked for a login method that is not allowed. */
+static void a_false_server_does_not_delay_the_next_one(void **state)
 {
 	int64_t start;
 
@@ -115,7 +115,7 @@ static void a_denial_is_remembered(void **state)
 	assert_true(now - start >= 100000);
 	fails(TROUBLE_DENIED, 5);
 	assert_true(watch.backoff.connect_ms - now >= 200000);
-	/* and a success forgets it */
+	/* a success ends it */
 	connects_to(&a);
 	answers(false);
 	assert_int_equal(watch.backoff.trouble, TROUBLE_NONE);
@@ -134,7 +134,7 @@ static void session_outlives_dns(void **state)
 	assert_int_equal(watch.state, RDS_WRITABLE);
 	assert_false(watch.name_ok);
 	assert_true(watch.open);
-	/* without a session there is no login while DNS is silent */
+	/* without a session: no login while DNS is silent */
 	now = watch.ask_ms > now ? watch.ask_ms : now;
 	fails(TROUBLE_LOST, 1);
 	for (int i = 0; i < 10; i++) {
@@ -213,7 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(lost_session_resolves_at_once_then_fast, setup),
 		cmocka_unit_test_setup(new_address_ends_the_back_off, setup),
-		cmocka_unit_test_setup(a_greeting_of_nonsense_does_not_hold_us_back, setup),
+		cmocka_unit_test_setup(a_false_server_does_not_delay_the_next_one, setup),
 		cmocka_unit_test_setup(a_new_address_is_no_excuse_after_a_denial, setup),
 		cmocka_unit_test_setup(a_denial_waits_for_another_password, setup),
 		cmocka_unit_test_setup(a_denial_is_remembered, setup),

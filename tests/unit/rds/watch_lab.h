@@ -1,4 +1,4 @@
-/* The state machine with a clock in hand, and words for what happens to it. */
+/* The state machine in virtual time, and a verb for each thing that can happen to it. */
 #ifndef TEST_WATCH_LAB_H
 #define TEST_WATCH_LAB_H
 
