@@ -122,40 +122,31 @@ static bool take_messages(struct rds *rds)
 	return true;
 }
 
-/* False: leave. */
-static bool wait_until(struct rds *rds, int64_t until)
+/* Waits for a message, and for a moment at most. False: leave. */
+static bool wait_until(struct rds *rds, int64_t until_ms)
 {
 	struct pollfd poll_fd = { .fd = rds->worker.fd, .events = POLLIN };
+	int64_t left_ms = until_ms - clock_ms();
 
-	while (clock_ms() < until) {
-		int64_t left = until - clock_ms();
-
-		if (left > ALIVE_MS)
-			left = ALIVE_MS;
-		if (repeats(rds) && left > rds->conf->interval_ms)
-			left = rds->conf->interval_ms;
-		if (poll(&poll_fd, 1, left > 0 ? (int)left : 0) > 0) {
-			if (!take_messages(rds))
-				return false;
-			break; /* what is due may have changed */
-		}
-		if (password_replaced(rds)) {
-			watch_retry(&rds->watch, clock_ms());
-			break;
-		}
-		if (repeats(rds) && clock_ms() - rds->sent_ms >= rds->conf->interval_ms)
-			tell(rds);
-		worker_alive(&rds->worker);
-	}
+	if (left_ms > ALIVE_MS)
+		left_ms = ALIVE_MS;
+	if (repeats(rds) && left_ms > rds->conf->interval_ms)
+		left_ms = rds->conf->interval_ms;
+	if (poll(&poll_fd, 1, left_ms > 0 ? (int)left_ms : 0) > 0)
+		return take_messages(rds);
+	if (password_replaced(rds))
+		watch_retry(&rds->watch, clock_ms());
+	else if (repeats(rds) && clock_ms() - rds->sent_ms >= rds->conf->interval_ms)
+		tell(rds);
 	return true;
 }
 
 static void run(struct rds *rds)
 {
-	int64_t until;
+	int64_t until_ms;
 
 	for (;;) {
-		enum watch_action action = watch_next(&rds->watch, clock_ms(), &until);
+		enum watch_action action = watch_next(&rds->watch, clock_ms(), &until_ms);
 
 		worker_alive(&rds->worker);
 		switch (action) {
@@ -164,7 +155,7 @@ static void run(struct rds *rds)
 		case WATCH_ASK: ask(rds); break;
 		case WATCH_DROP: drop(rds); break;
 		case WATCH_WAIT:
-			if (!wait_until(rds, until))
+			if (!wait_until(rds, until_ms))
 				return;
 		}
 	}
