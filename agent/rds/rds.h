@@ -147,7 +147,8 @@ bool deadline_stop(void);
  * RDS_DIR/state.env, for the next wna-rds: the last writer, with which a failover during a
  * restart is still one; an outage that is not over; the last change and its number, with
  * which listeners act on each change once; and a refused password, which the next process
- * must not try again at once. The folder is on a tmpfs: monotonic times stay valid.
+ * must not try again at once. The folder is on a tmpfs: the file never outlives a boot, and
+ * monotonic times in it stay valid.
  */
 struct memory {
 	char text[1024];           /* as last written */

@@ -82,7 +82,9 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 
 	(void)timeouts;
 	question->done = true;
-	question->status = status == ARES_SUCCESS ? take_addresses(info, question->answer) : status;
+	question->status = status;
+	if (info && status == ARES_SUCCESS)
+		question->status = take_addresses(info, question->answer);
 	if (info)
 		ares_freeaddrinfo(info);
 }
