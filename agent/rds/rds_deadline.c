@@ -27,7 +27,7 @@ static void on_alarm(int signal_number)
 
 	(void)signal_number;
 	struck = 1;
-	/* Files are not affected. If it was the hub's socket, it is connected to again. */
+	/* Files do not mind. A connection to the hub made meanwhile is made again. */
 	for (int fd = first_fd; fd < FD_ENDS; fd++)
 		shutdown(fd, SHUT_RDWR);
 	errno = saved;

@@ -28,7 +28,7 @@ struct rds {
 static void tell(struct rds *rds)
 {
 	rds->sent_ms = clock_ms();
-	/* First on the disk: after a restart a change that was told must keep its number. */
+	/* Saved before it is told: after a restart the change must have the same number. */
 	memory_save(&rds->memory, &rds->watch);
 	report_send(&rds->report);
 }
@@ -107,7 +107,7 @@ static bool password_replaced(struct rds *rds)
 	return replaced;
 }
 
-/* False: leave. */
+/* False: the process must end. */
 static bool take_messages(struct rds *rds)
 {
 	struct msg msg;
@@ -122,7 +122,7 @@ static bool take_messages(struct rds *rds)
 	return true;
 }
 
-/* Waits for a message, and for a moment at most. False: leave. */
+/* Waits for a message, for 2 s at most. False: the process must end. */
 static bool wait_until(struct rds *rds, int64_t until_ms)
 {
 	struct pollfd poll_fd = { .fd = rds->worker.fd, .events = POLLIN };

@@ -14,7 +14,7 @@ bool answer_has(const struct rds_answer *answer, const struct net_addr *addr)
 	return false;
 }
 
-/* Sorted, because name servers rotate addresses, which is no change worth a line. */
+/* Sorted: name servers rotate the addresses, which is no change. */
 void answer_add(struct rds_answer *answer, const struct net_addr *addr)
 {
 	int i = answer->count++;

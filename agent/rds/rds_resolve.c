@@ -17,7 +17,7 @@
 enum {
 	TRIES = 3,
 	HALF_MS = 500,     /* how long one family's addresses wait for the other's */
-	TOO_MANY = INT_MAX /* beside c-ares' own statuses */
+	TOO_MANY = INT_MAX /* not one of c-ares' statuses */
 };
 
 /* One family's question. */
@@ -224,7 +224,7 @@ bool resolver_ask(struct resolver *resolver, const struct conf_rds *conf, struct
 		return false;
 	}
 	ask_both(resolver->channel, conf, &a, &aaaa);
-	/* A family without records is no failure; then the other one's is. */
+	/* A family without records did not fail: the other family's status counts. */
 	status = a.status != ARES_SUCCESS && a.status != ARES_ENODATA ? a.status : aaaa.status;
 	if (answer.count == 0) {
 		str_copy(ret_why, why_size, explain(status));

@@ -288,7 +288,7 @@ void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, i
 {
 	watch->backoff = (struct backoff){ TROUBLE_DENIED, failures, connect_ms };
 	set_state(watch, now, RDS_DOWN,
-	          "login refused before with this password; the next attempt waits");
+	          "an earlier login with this password was refused; the next one waits");
 }
 
 void watch_retry(struct watch *watch, int64_t now)
