@@ -27,7 +27,7 @@ static void on_alarm(int signal_number)
 
 	(void)signal_number;
 	struck = 1;
-	/* Files do not mind. A connection to the hub made meanwhile is made again. */
+	/* On a file shutdown() only fails. If it hits the hub's socket, that is opened again. */
 	for (int fd = first_fd; fd < FD_ENDS; fd++)
 		shutdown(fd, SHUT_RDWR);
 	errno = saved;
