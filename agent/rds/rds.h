@@ -178,7 +178,7 @@ struct report {
 	/* The wall-clock time of watch->since_ms, read once, or a step of the clock would
 	 * change it afterwards. */
 	int64_t since_ms, since_wall_ms;
-	char json[4096]; /* as last written, but for the TTL */
+	char json[4096]; /* as last written */
 	bool json_failed;
 };
 

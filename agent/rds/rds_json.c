@@ -66,52 +66,51 @@ static void put_moved(struct sb *sb, const char *key, const struct rds_change *m
 	sb_printf(sb, "\"period_ms\":%" PRId64 "},\n ", moved->period_ms);
 }
 
-/* False if it does not fit. */
-static bool put_json(const struct report *report, int64_t ttl_s, char *ret, size_t size,
-                     size_t *ret_len)
+/* The TTL comes last; the result is the length of what comes before it. */
+static size_t put_json(struct sb *sb, const struct report *report)
 {
 	static const struct net_addr none;
 	const struct watch *watch = report->watch;
 	const struct outage *outage = &watch->outage;
 	enum rds_trouble trouble = watch->backoff.trouble;
 	char text[NET_ADDR_TEXT];
-	struct sb sb;
+	size_t len;
 
-	sb_init(&sb, ret, size);
-	sb_put(&sb, "{");
-	put_text(&sb, "endpoint", watch->conf->endpoint);
-	put_number(&sb, "port", watch->conf->port);
-	put_text(&sb, "state", rds_state_name(watch->state));
-	put_time(&sb, "since", report->since_wall_ms);
-	put_text(&sb, "why", watch->why);
-	put_text(&sb, "trouble", trouble == TROUBLE_NONE ? "" : trouble_name(trouble));
-	put_addr(&sb, "peer", watch->open ? &watch->peer : &none);
-	put_addr(&sb, "writer", &outage->writer);
-	put_addr(&sb, "previous_writer", &outage->moved.from);
-	put_text(&sb, "version", watch->version);
-	sb_put(&sb, "\"addresses\":[");
+	sb_put(sb, "{");
+	put_text(sb, "endpoint", watch->conf->endpoint);
+	put_number(sb, "port", watch->conf->port);
+	put_text(sb, "state", rds_state_name(watch->state));
+	put_time(sb, "since", report->since_wall_ms);
+	put_text(sb, "why", watch->why);
+	put_text(sb, "trouble", trouble == TROUBLE_NONE ? "" : trouble_name(trouble));
+	put_addr(sb, "peer", watch->open ? &watch->peer : &none);
+	put_addr(sb, "writer", &outage->writer);
+	put_addr(sb, "previous_writer", &outage->moved.from);
+	put_text(sb, "version", watch->version);
+	sb_put(sb, "\"addresses\":[");
 	for (int i = 0; i < watch->answer.count; i++)
-		sb_printf(&sb, "%s\"%s\"", i > 0 ? "," : "",
+		sb_printf(sb, "%s\"%s\"", i > 0 ? "," : "",
 		          net_addr_text(&watch->answer.addr[i], text, sizeof text));
-	sb_put(&sb, "],\n ");
-	put_text(&sb, "canonical_name", watch->answer.name);
-	put_number(&sb, "ttl_s", ttl_s);
-	put_text(&sb, "dns_why", watch->name_why);
-	put_moved(&sb, "last_change", &outage->moved);
-	sb_printf(&sb,
+	sb_put(sb, "],\n ");
+	put_text(sb, "canonical_name", watch->answer.name);
+	put_text(sb, "dns_why", watch->name_why);
+	put_moved(sb, "last_change", &outage->moved);
+	sb_printf(sb,
 	          "\"counters\":{\"changes\":%" PRId64 ",\"logins\":%" PRId64
 	          ",\"failures\":%" PRId64 ",\"dropped\":%" PRId64 ",\"dns_failures\":%" PRId64
-	          "}}\n",
+	          "},\n ",
 	          outage->changes, watch->count.logins, watch->count.failures, watch->count.dropped,
 	          watch->count.name_failures);
-	*ret_len = sb.len;
-	return !sb.cut;
+	len = sb->len;
+	sb_printf(sb, "\"ttl_s\":%" PRId64 "}\n", watch->name_ok ? watch->answer.ttl_s : -1);
+	return len;
 }
 
 void report_write_json(struct report *report)
 {
 	const struct watch *watch = report->watch;
-	char json[sizeof report->json], same[sizeof report->json];
+	char json[sizeof report->json];
+	struct sb sb;
 	size_t len;
 	int rc;
 
@@ -119,14 +118,15 @@ void report_write_json(struct report *report)
 		report->since_ms = watch->since_ms;
 		report->since_wall_ms = clock_wall_ms() - (clock_ms() - watch->since_ms);
 	}
+	sb_init(&sb, json, sizeof json);
+	len = put_json(&sb, report);
 	/* A resolver counts the TTL down, thus each answer has another one. It is no reason to
 	 * wake what watches the file (web-node-agent-database.path). */
-	if (!put_json(report, 0, same, sizeof same, &len) || strcmp(same, report->json) == 0 ||
-	    !put_json(report, watch->name_ok ? watch->answer.ttl_s : -1, json, sizeof json, &len))
+	if (sb.cut || strncmp(json, report->json, len) == 0)
 		return;
-	rc = worker_write_file(RDS_DIR, "rds.json", json, len);
+	rc = worker_write_file(RDS_DIR, "rds.json", json, sb.len);
 	if (rc == 0)
-		str_copy(report->json, sizeof report->json, same);
+		str_copy(report->json, sizeof report->json, json);
 	else if (!report->json_failed)
 		log_warning("database: %s/rds.json: %s", RDS_DIR, strerror(-rc));
 	report->json_failed = rc < 0;

@@ -188,7 +188,7 @@ static const char *explain(int status)
 {
 	switch (status) {
 	case ARES_ETIMEOUT:
-	case ARES_ECANCELLED: return "no name server answered within dns_timeout";
+	case ARES_ECANCELLED: return "no name server answered within database.dns_timeout";
 	/* The library says this also when all of them answered SERVFAIL or REFUSED. */
 	case ARES_ECONNREFUSED: return "every name server failed, refused or is not there";
 	case ARES_ENOTFOUND: return "the name does not exist (NXDOMAIN)";

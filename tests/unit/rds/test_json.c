@@ -30,7 +30,7 @@ static int begin(void **state)
 	start_at(&a);
 	report_write_json(&report);
 	assert_int_equal(writes, 1);
-	assert_non_null(strstr(written, "\"ttl_s\":5,"));
+	assert_non_null(strstr(written, "\"ttl_s\":5}"));
 	return 0;
 }
 
@@ -52,7 +52,7 @@ static void any_other_change_is_written(void **state)
 	assert_int_equal(writes, 2);
 	assert_non_null(strstr(written, "10.16.5.149"));
 	/* with the TTL of now */
-	assert_non_null(strstr(written, "\"ttl_s\":3,"));
+	assert_non_null(strstr(written, "\"ttl_s\":3}"));
 	watch.backoff.trouble = TROUBLE_DENIED;
 	report_write_json(&report);
 	assert_int_equal(writes, 3);
@@ -60,7 +60,7 @@ static void any_other_change_is_written(void **state)
 	str_copy(watch.name_why, sizeof watch.name_why, "no answer");
 	report_write_json(&report);
 	assert_int_equal(writes, 4);
-	assert_non_null(strstr(written, "\"ttl_s\":-1,"));
+	assert_non_null(strstr(written, "\"ttl_s\":-1}"));
 }
 
 static void a_failed_write_is_repeated(void **state)
