@@ -19,7 +19,6 @@ static const struct {
 	[TROUBLE_LOST] = { "lost", "session lost", 250, 8 * S },
 	[TROUBLE_DNS] = { "dns", "the system does not resolve the name", 1 * S, 8 * S },
 	[TROUBLE_STALE] = { "stale", "not an address of the endpoint", 1 * S, 15 * S },
-	[TROUBLE_READ_ONLY] = { "read-only", "no longer the writer", 500, 8 * S },
 	[TROUBLE_DENIED] = { "denied", "login refused", 60 * S, 600 * S },
 	[TROUBLE_SECRET] = { "secret", "no password", 60 * S, 600 * S },
 	[TROUBLE_FULL] = { "full", "too many connections", 10 * S, 60 * S },
@@ -49,12 +48,9 @@ static const struct {
 	{ 1203, TROUBLE_FULL },      /* ER_TOO_MANY_USER_CONNECTIONS */
 	{ 1226, TROUBLE_FULL },      /* ER_USER_LIMIT_REACHED */
 	{ 1251, TROUBLE_CONFIG },    /* ER_NOT_SUPPORTED_AUTH_MODE */
-	{ 1290, TROUBLE_READ_ONLY }, /* ER_OPTION_PREVENTS_STATEMENT */
 	{ 1317, TROUBLE_LOST },      /* ER_QUERY_INTERRUPTED */
 	{ 1698, TROUBLE_DENIED },    /* ER_ACCESS_DENIED_NO_PASSWORD_ERROR */
-	{ 1792, TROUBLE_READ_ONLY }, /* ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION */
 	{ 1820, TROUBLE_DENIED },    /* ER_MUST_CHANGE_PASSWORD */
-	{ 1836, TROUBLE_READ_ONLY }, /* ER_READ_ONLY_MODE */
 	{ 1862, TROUBLE_DENIED },    /* ER_MUST_CHANGE_PASSWORD_LOGIN */
 	{ 1927, TROUBLE_LOST },      /* ER_CONNECTION_KILLED (MariaDB) */
 	{ 2002, TROUBLE_NETWORK },   /* CR_CONNECTION_ERROR */

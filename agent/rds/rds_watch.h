@@ -29,7 +29,6 @@ enum rds_trouble {
 	TROUBLE_LOST,      /* the session broke, or the server is shutting down */
 	TROUBLE_DNS,       /* the system's resolver does not find the name */
 	TROUBLE_STALE,     /* the system's resolver gave an address that DNS does not have */
-	TROUBLE_READ_ONLY, /* refused as read-only: no longer the writer */
 	TROUBLE_DENIED,    /* user or password */
 	TROUBLE_SECRET,    /* no password could be read */
 	TROUBLE_FULL,      /* too many connections */
