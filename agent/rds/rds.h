@@ -86,9 +86,6 @@ void resolver_close(struct resolver *resolver);
  */
 bool connector_secure(MYSQL *mysql, const struct conf_rds *conf);
 
-/* The socket of a connected session, or -1. It belongs to the library. */
-int connector_socket(MYSQL *mysql);
-
 /* Wipes the library's copy of the password, which is for reconnects; there are none. */
 void connector_forget(MYSQL *mysql);
 

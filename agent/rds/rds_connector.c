@@ -47,13 +47,6 @@ bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
 	return secure_more(mysql, conf);
 }
 
-int connector_socket(MYSQL *mysql)
-{
-	my_socket fd = mysql_get_socket(mysql);
-
-	return fd == MARIADB_INVALID_SOCKET ? -1 : (int)fd;
-}
-
 #else /* Oracle's, where mysql_clear_password is off unless switched on */
 
 bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
@@ -66,11 +59,6 @@ bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
 		return false;
 	return conf->tls != DB_TLS_VERIFY || conf->tls_ca[0] == '\0' ||
 	       mysql_options(mysql, MYSQL_OPT_SSL_CA, conf->tls_ca) == 0;
-}
-
-int connector_socket(MYSQL *mysql)
-{
-	return (int)mysql->net.fd;
 }
 
 #endif

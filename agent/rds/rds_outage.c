@@ -37,7 +37,7 @@ bool outage_good(struct outage *outage, const struct rds_sample *sample,
 		outage->moved = change;
 		outage->changes++;
 	}
-	if (!moved && !(known && was_out))
+	if (!moved && (!known || !was_out))
 		return false;
 	*ret = change;
 	return true;

@@ -135,7 +135,7 @@ static bool peer_of(int fd, struct net_addr *ret)
 	struct sockaddr_storage storage = { 0 };
 	socklen_t len = sizeof storage;
 
-	if (fd < 0 || getpeername(fd, (struct sockaddr *)&storage, &len) < 0)
+	if (getpeername(fd, (struct sockaddr *)&storage, &len) < 0)
 		return false;
 	net_addr_from_sockaddr((struct sockaddr *)&storage, ret);
 	return ret->family != 0;
@@ -182,11 +182,11 @@ bool session_open(struct session *session, const struct conf_rds *conf, int addr
 		complain(ret_sample, TROUBLE_CONFIG, "the connection is not encrypted");
 		goto out;
 	}
-	if (late || !peer_of(connector_socket(mysql), ret_peer)) {
+	if (late || !peer_of((int)mysql->net.fd, ret_peer)) {
 		complain(ret_sample, TROUBLE_LOST, "the connection ended after the login");
 		goto out;
 	}
-	keep_alive(connector_socket(mysql));
+	keep_alive((int)mysql->net.fd);
 	session->mysql = mysql;
 	mysql = NULL;
 out:
