@@ -14,6 +14,9 @@ import pytest
 
 from package.sepolicy import MODULE, MODULES, Policy, build, expand, said, unpacked
 
+# The whole policy takes half a minute to make: one process has it for all of these.
+pytestmark = pytest.mark.xdist_group("policy")
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "packaging" / "selinux"
 SERVICES, MOUNT = DOMAINS = ("wna_t", "wna_mount_t")

@@ -179,6 +179,7 @@ def wait_for_a_try(host: Inside, what: str, timeout: float) -> None:
     wait_until(lambda: said(host, "again in") > before, what, timeout)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(360)
 def test_what_is_in_the_way_at_boot_is_waited_for(settled: Lab, notes: Notes) -> None:
     """No human, no second boot: user-data asks again until the package comes. The repository
