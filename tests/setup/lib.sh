@@ -21,7 +21,7 @@ busy() {
 		sleep 0.2 # only how soon progress is shown; the end is waited for below
 		if [ $((SECONDS - last)) -ge 10 ]; then
 			last=$SECONDS
-			echo "   $((SECONDS - start)) s: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-90)"
+			echo "   $what, $((SECONDS - start)) s: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-90)"
 		fi
 	done
 	if wait "$pid"; then
