@@ -4,56 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "file.h"
 #include "str.h"
 
 int envfile_read(const char *path, char *ret, size_t size)
 {
-	struct stat st;
-	size_t len = 0;
-	int rc = 0;
-	int fd;
+	ssize_t n = file_load(AT_FDCWD, path, FILE_OF_ANYBODY, ret, size);
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0) {
-		rc = -errno;
-		goto out;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		rc = -EINVAL;
-		goto out;
-	}
-	if (st.st_size < 0 || (size_t)st.st_size >= size) {
-		rc = -EFBIG;
-		goto out;
-	}
-	/* One file version is read at most: a file that grows meanwhile is cut. */
-	while (len < (size_t)st.st_size) {
-		ssize_t n = read(fd, ret + len, (size_t)st.st_size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			rc = -errno;
-			goto out;
-		}
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	if (memchr(ret, '\0', len) != NULL)
-		rc = -EINVAL;
-out:
-	if (rc == 0)
-		ret[len] = '\0';
-	else if (size > 0)
-		ret[0] = '\0';
-	close(fd);
-	return rc;
+	if (n >= 0 && strlen(ret) == (size_t)n)
+		return 0;
+	ret[0] = '\0';
+	return n < 0 ? (int)n : -EINVAL;
 }
 
 bool envfile_get(const char *text, const char *key, char *ret, size_t size)

@@ -1,7 +1,5 @@
 /*
- * Small files of KEY=value lines, as the agent writes them for itself and for
- * scripts. The reader trusts nothing: whoever owns the file may have put
- * anything there, including a file that blocks or never ends.
+ * Small files of KEY=value lines, as the agent writes them for itself and for scripts.
  */
 #ifndef WNA_ENVFILE_H
 #define WNA_ENVFILE_H
@@ -10,10 +8,8 @@
 #include <stddef.h>
 
 /*
- * The whole of a regular file of at most size - 1 bytes without NUL bytes, as
- * text. A symbolic link is not followed, a FIFO or device not waited for.
- * 0; -ELOOP a link; -EINVAL not regular or with NUL bytes; -EFBIG too large;
- * other -errno. On failure `ret` is empty text.
+ * The whole of a regular file of at most size - 1 bytes as text. 0; -EINVAL not a regular
+ * file, or with NUL bytes; others as file_load. On failure `ret` is empty text.
  */
 int envfile_read(const char *path, char *ret, size_t size);
 

@@ -8,8 +8,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "file.h"
 #include "str.h"
 
 enum { MOUNTINFO_MAX_BYTES = 4 << 20 };
@@ -343,43 +343,20 @@ int mountinfo_holding(const char *text, size_t len, const char *path, struct mou
 
 int mountinfo_read(const char *file, char **ret_text, size_t *ret_len)
 {
-	size_t size = 64 * 1024, len = 0;
-	char *text = NULL, *grown;
-	int fd, rc = -ENOMEM;
-	ssize_t n;
+	ssize_t n = -EFBIG;
 
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	text = malloc(size);
-	if (!text)
-		goto out;
-	while ((n = read(fd, text + len, size - len)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			rc = -errno;
-			goto out;
+	for (size_t size = 64 * 1024; n == -EFBIG && size <= MOUNTINFO_MAX_BYTES; size *= 2) {
+		char *text = malloc(size);
+
+		if (!text)
+			return -ENOMEM;
+		n = file_load(AT_FDCWD, file, FILE_OF_ANYBODY, text, size);
+		if (n >= 0) {
+			*ret_text = text;
+			*ret_len = (size_t)n;
+			return 0;
 		}
-		len += (size_t)n;
-		if (len < size)
-			continue;
-		rc = -EFBIG;
-		if (size >= MOUNTINFO_MAX_BYTES)
-			goto out;
-		rc = -ENOMEM;
-		grown = realloc(text, size * 2);
-		if (!grown)
-			goto out;
-		text = grown;
-		size *= 2;
+		free(text);
 	}
-	*ret_text = text;
-	*ret_len = len;
-	text = NULL;
-	rc = 0;
-out:
-	free(text);
-	close(fd);
-	return rc;
+	return (int)n;
 }

@@ -1,58 +1,25 @@
 /* wna-mount and wna-check; never blocks. */
 #include "pidstat.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* After the state, counted from the file's fourth field. */
-enum { FIELD_PARENT, FIELD_GROUP, FIELD_SESSION, FIELD_START = 18, FIELDS };
+#include "file.h"
 
-/* The text of such a file. False if it is none. */
-static bool pidstat_parse(const char *text, struct pidstat *ret)
+bool pidstat_read(int proc, pid_t pid, struct pidstat *ret)
 {
-	/* The second field, the name in parentheses, may hold anything, also ')'. */
-	const char *at = strrchr(text, ')');
-	long long field[FIELDS];
-	char state, *end;
+	char path[32], text[1024];
+	const char *at;
 
-	if (!at || at[1] != ' ' || at[2] == '\0')
+	snprintf(path, sizeof path, "%d/stat", pid);
+	if (file_load(proc, path, FILE_OF_ANYBODY, text, sizeof text) < 0)
 		return false;
-	state = at[2];
-	at += 3;
-	for (int i = 0; i < FIELDS; i++, at = end) {
-		errno = 0;
-		field[i] = strtoll(at, &end, 10);
-		if (end == at || errno != 0 ||
-		    (i <= FIELD_SESSION && (field[i] < INT_MIN || field[i] > INT_MAX)))
-			return false;
-	}
-	ret->state = state;
-	ret->parent = (pid_t)field[FIELD_PARENT];
-	ret->group = (pid_t)field[FIELD_GROUP];
-	ret->session = (pid_t)field[FIELD_SESSION];
-	ret->start = field[FIELD_START];
-	return true;
-}
-
-bool pidstat_read(int proc, const char *pid, struct pidstat *ret)
-{
-	char path[NAME_MAX + 8], text[1024];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof path, "%s/stat", pid);
-	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof text - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	return pidstat_parse(text, ret);
+	/* The name in parentheses may hold anything, also ')'. The state is field 3, the start
+	 * field 22. */
+	at = strrchr(text, ')');
+	return at && sscanf(at,
+	                    ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+	                    "%*s %*s %" SCNd64,
+	                    &ret->state, &ret->start) == 2;
 }

@@ -7,13 +7,12 @@
 #include <sys/types.h>
 
 struct pidstat {
-	char state; /* 'Z' a zombie, 'X' gone ... */
-	pid_t parent, group, session;
-	int64_t start; /* clock ticks since the boot: tells a number's holders apart */
+	char state;    /* 'Z' a zombie, 'X' gone ... */
+	int64_t start; /* clock ticks since the boot: tells a process from a later one of its number */
 };
 
-/* Reads the entry `pid` (decimal, or "self") below the directory `proc`. Reading
- * this file waits for nobody, unlike cmdline. False: there is no such process. */
-bool pidstat_read(int proc, const char *pid, struct pidstat *ret);
+/* Reads that of process `pid` below the directory `proc`, an open /proc. This file, unlike
+ * cmdline, is read without waiting for the process. False if there is none. */
+bool pidstat_read(int proc, pid_t pid, struct pidstat *ret);
 
 #endif

@@ -11,31 +11,20 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "file.h"
 #include "str.h"
 
 int snapshot_write(const char *path, struct snapshot *snapshot)
 {
-	char temporary[LIMIT_PATH + 24];
-	int fd, rc = 0;
+	char dir[LIMIT_PATH];
+	const char *slash = strrchr(path, '/');
 
+	if (!slash || (size_t)(slash - path) >= sizeof dir)
+		return -EINVAL;
+	snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
 	memcpy(snapshot->contract, hub_contract, sizeof snapshot->contract);
 	snapshot->loaded_ms = clock_wall_ms();
-	snprintf(temporary, sizeof temporary, "%.*s.%d.tmp", LIMIT_PATH, path, (int)getpid());
-	unlink(temporary);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	errno = EIO;
-	if (write(fd, snapshot, sizeof *snapshot) != (ssize_t)sizeof *snapshot ||
-	    fchmod(fd, 0644) < 0)
-		rc = -errno;
-	if (close(fd) < 0 && rc == 0)
-		rc = -errno;
-	if (rc == 0 && rename(temporary, path) < 0)
-		rc = -errno;
-	if (rc < 0)
-		unlink(temporary);
-	return rc;
+	return file_write(dir, slash + 1, snapshot, sizeof *snapshot);
 }
 
 const struct snapshot *snapshot_map(const char *path)

@@ -2,7 +2,6 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "file.h"
 #include "log.h"
 #include "notify.h"
 #include "str.h"
@@ -221,47 +221,7 @@ bool worker_recv(const struct worker *worker, struct msg *ret)
 	return worker->peer && peer_recv(worker->peer, ret);
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int worker_write_file(const char *dir, const char *name, const char *data, size_t len)
 {
-	char temporary[128];
-	int dir_fd, fd = -1, rc;
-
-	if ((size_t)snprintf(temporary, sizeof temporary, ".%s.tmp", name) >= sizeof temporary)
-		return -ENAMETOOLONG;
-	dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return -errno;
-	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0) {
-		rc = -errno;
-		goto out;
-	}
-	rc = fchmod(fd, 0644) < 0 ? -errno : write_all(fd, data, len);
-	/* Synced before the rename, or a power cut could leave an empty file. */
-	if (rc == 0 && fsync(fd) < 0)
-		rc = -errno;
-	if (rc == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
-		rc = -errno;
-	if (rc < 0)
-		unlinkat(dir_fd, temporary, 0);
-out:
-	if (fd >= 0)
-		close(fd);
-	close(dir_fd);
-	return rc;
+	return file_write(dir, name, data, len);
 }

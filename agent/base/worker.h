@@ -79,8 +79,7 @@ void worker_alive(const struct worker *worker);
  * False when there is none. */
 bool worker_recv(const struct worker *worker, struct msg *ret);
 
-/* Opens `name` in `dir` for an atomic write: 0644, written as ".name.tmp",
- * synced and renamed. 0 or -errno; the old file stays on failure. */
+/* file_write of file.h. */
 int worker_write_file(const char *dir, const char *name, const char *data, size_t len);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "file.h"
 #include "pidstat.h"
 #include "str.h"
 
@@ -22,42 +23,28 @@ enum {
 	PID_MAX = 1 << 22, /* PID_MAX_LIMIT of 64-bit kernels */
 };
 
-/* Reads the start of proc/PID/`file`; length, or -errno (gone meanwhile). */
-static ssize_t process_read(int proc, int pid, const char *file, char *ret, size_t size)
+/* Reads the start of /proc/PID/`file`. False if there is nothing, or no such process. */
+static bool process_read(int proc, int pid, const char *file, char *ret, size_t size)
 {
 	char path[64];
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof path, "%d/%s", pid, file);
-	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, ret, size - 1);
-	if (n < 0)
-		n = -errno;
-	else
-		ret[n] = '\0';
-	close(fd);
-	return n;
+	file_load(proc, path, FILE_OF_ANYBODY, ret, size);
+	return ret[0] != '\0';
 }
 
 static bool process_named(int proc, int pid, const char *name)
 {
 	char text[512];
 	const char *base;
-	ssize_t n;
 
-	n = process_read(proc, pid, "comm", text, sizeof text);
-	if (n < 0)
+	if (!process_read(proc, pid, "comm", text, sizeof text))
 		return false;
-	if (n > 0 && text[n - 1] == '\n')
-		text[n - 1] = '\0';
+	text[strcspn(text, "\n")] = '\0';
 	if (strlen(name) <= COMM_MAX && strcmp(text, name) == 0)
 		return true;
 	/* Empty for kernel threads and zombies. */
-	n = process_read(proc, pid, "cmdline", text, sizeof text);
-	if (n <= 0)
+	if (!process_read(proc, pid, "cmdline", text, sizeof text))
 		return false;
 	base = strrchr(text, '/');
 	return strcmp(base ? base + 1 : text, name) == 0;
@@ -66,10 +53,8 @@ static bool process_named(int proc, int pid, const char *name)
 static bool process_alive(int proc, int pid)
 {
 	struct pidstat stat;
-	char number[16];
 
-	snprintf(number, sizeof number, "%d", pid);
-	return pidstat_read(proc, number, &stat) && stat.state != 'Z' && stat.state != 'X';
+	return pidstat_read(proc, pid, &stat) && stat.state != 'Z' && stat.state != 'X';
 }
 
 static bool process_counts(int proc, int pid, const char *name)

@@ -15,7 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
+#include "file.h"
 #include "str.h"
 
 enum {
@@ -30,25 +32,13 @@ enum {
  * /dev/fd/3: that descriptor stays open over the exec, and the file behind it is the
  * one that was checked, whatever the name means by now.
  */
-static _Noreturn void become(pid_t parent, int fd, int out, int null, const char *name,
+static _Noreturn void become(pid_t parent, int fd, int out, const char *name,
                              char *const environment[])
 {
+	const int fds[] = { -1, out, out, fd };
 	char *const argv[] = { (char *)name, NULL };
-	sigset_t none;
 
-	/* Nothing else would end it when it is late. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(HOOKS_REFUSED);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	/* They may have the numbers that they are to be moved to: out of the way first. */
-	fd = fcntl(fd, F_DUPFD_CLOEXEC, 10);
-	out = fcntl(out, F_DUPFD_CLOEXEC, 10);
-	null = fcntl(null, F_DUPFD_CLOEXEC, 10);
-	if (fd < 0 || out < 0 || null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 ||
-	    dup2(out, 2) < 0 || dup2(fd, SCRIPT_FD) < 0 || close_range(SCRIPT_FD + 1, ~0U, 0) < 0 ||
-	    chdir("/") < 0)
+	if (child_begin(parent, fds, SCRIPT_FD + 1) < 0 || chdir("/") < 0)
 		_exit(HOOKS_REFUSED);
 	fexecve(SCRIPT_FD, argv, environment);
 	dprintf(2, "cannot be executed: %s\n", strerror(errno));
@@ -67,17 +57,11 @@ static void kill_all(void)
 	const char *path = "/proc/thread-self/children"; /* each number ends with a blank */
 	char list[4096], *end;
 	int64_t pid;
-	ssize_t n;
-	int fd;
 
 	for (int round = 0; round < 50; round++) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		n = fd >= 0 ? read(fd, list, sizeof list - 1) : 0;
-		if (fd >= 0)
-			close(fd);
-		if (n <= 0)
+		file_load(AT_FDCWD, path, FILE_OF_ANYBODY, list, sizeof list);
+		if (list[0] == '\0')
 			return;
-		list[n] = '\0';
 		for (char *word = list; (end = strchr(word, ' ')); word = end + 1) {
 			*end = '\0';
 			if (str_int64(word, 2, INT32_MAX, &pid))
@@ -155,23 +139,16 @@ static int wait_for(pid_t pid, int out, int64_t limit_ms, struct hooks_output *o
 int hooks_run(int fd, const char *name, char *const environment[], int64_t limit_ms,
               struct hooks_output *output, void (*on_turn)(void *arg), void *arg)
 {
-	int pipes[2], null, rc;
+	int pipes[2], rc;
 	pid_t parent = getpid(), pid;
 
-	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (null < 0)
+	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return -errno;
-	if (pipe2(pipes, O_CLOEXEC) < 0) {
-		rc = -errno;
-		close(null);
-		return rc;
-	}
 	pid = fork();
 	if (pid == 0)
-		become(parent, fd, pipes[1], null, name, environment);
+		become(parent, fd, pipes[1], name, environment);
 	rc = pid < 0 ? -errno : 0;
 	close(pipes[1]);
-	close(null);
 	if (rc == 0)
 		rc = wait_for(pid, pipes[0], limit_ms, output, on_turn, arg);
 	hooks_output_end(output);

@@ -15,9 +15,9 @@
 #include "mount_keeper.h"
 #include "mountinfo.h"
 #include "probe.h"
+#include "trust.h"
 
 #define MOUNT_RECORD CONF_STATE_DIR "/mount/guarded" /* mount_guard.c */
-#define MOUNT_NOTE   CONF_RUN_DIR "/mount/helper"    /* mount_former.c */
 #define MOUNT_STAGE  CONF_RUN_DIR "/mount/stage"     /* mount_do.c */
 
 /* mount_target.c: what the configuration asks for, in the words that libmount and mountinfo
@@ -239,43 +239,35 @@ void guard_set(const struct place *place, const char *path, bool wanted, const c
 int guard_release(const char *record, const char *keep);
 
 /*
- * mount_former.c: the process group that a mount helper runs in. When the keeper is killed
- * its attempt dies with it, but the helper that libmount has started lives on and mounts
- * when it is ready; a second one beside it would mount a second time. Therefore the group
- * is written down before a helper is started, and the next keeper ends or awaits it.
+ * mount_attempt.c: one attempt to mount, in a child process that leads a session and a process
+ * group of its own: it makes and guards the directory, and mounts by libmount, which forks the
+ * helper (mount.efs, mount.nfs4) and waits for it without a limit. The keeper ends the group.
+ *
+ * When the keeper is killed the child dies with it, but the helper lives on and mounts when it
+ * is ready; a second one beside it would mount a second time. Therefore the child notes its
+ * group in a file, and the next keeper ends or awaits it.
  */
-struct former {
-	int64_t group, session;
-	int64_t start; /* of the process that leads the group: in clock ticks since the boot */
-	int64_t at_ms; /* monotonic, the same clock in every process */
+struct process_group {
+	pid_t leader;  /* its first process, which has the group's number; 0: no group */
+	int64_t start; /* of that process: struct pidstat */
+	int64_t at_ms; /* when it was noted: monotonic, the same clock in every process */
 };
 
-/* The group of process `pid`, which leads it. False if there is no such process. */
-bool former_of(pid_t pid, int64_t at_ms, struct former *ret);
-
-/* Writes it down in `file`. 0 or -errno. */
-int former_note(const char *file, const struct former *former);
+/* Notes the calling process, which leads a group, in the folder `dir`. 0 or -errno. */
+int group_note(const char *dir);
 
 /* Reads such a note. False if there is none. */
-bool former_read(const char *file, struct former *ret);
+bool group_read(const char *dir, struct process_group *ret);
 
-/*
- * One living process of the group, if it still is the one that was noted: all its
- * members have that session, and no other process has got the number of its leader,
- * which the kernel gives away only after the last member. 0 if there is none.
- */
-pid_t former_living(const struct former *former);
+/* Whether a process of the group lives, its first one or another. */
+bool group_lives(const struct process_group *group);
 
-/*
- * mount_attempt.c: one attempt to mount, in a child process of its own that leads a process
- * group: it makes and guards the directory, and mounts by libmount, which forks the helper
- * (mount.efs, mount.nfs4) and waits for it without a limit. The keeper ends the group.
- */
 struct attempt {
-	pid_t pid;           /* 0: none */
-	struct former group; /* what of it may live */
-	int words_fd;        /* what the child and its helper say; non-blocking; -1: ended */
-	int guard_fd;        /* one struct guard; the same */
+	pid_t pid;                  /* 0: ended */
+	int status;                 /* mount(8)'s exit code; -1: not ended, or not known */
+	struct process_group group; /* leader 0: there is no attempt */
+	int words_fd;               /* what the child and its helper say; non-blocking; -1: ended */
+	int guard_fd;               /* one struct guard; the same */
 	struct guard guard;
 	bool guard_told; /* the above has come, and the caller has not taken it yet */
 	char words[2048];
@@ -284,20 +276,25 @@ struct attempt {
 
 /*
  * Starts one, or, with `guard_only`, only guards the directory beneath what is mounted.
- * Notes its group in MOUNT_NOTE. 0 or -errno.
+ * 0 or -errno.
  */
 int attempt_start(const struct conf_mount *conf, const struct target *target, bool guard_only,
                   struct attempt *ret);
 
+/* Takes over the helper of an earlier keeper, of which only the group is known. False if there
+ * is none. */
+bool attempt_former(struct attempt *ret);
+
 enum attempt_end {
 	ATTEMPT_RUNS,
-	ATTEMPT_LINGERS /* it, but not its group, has ended */,
+	ATTEMPT_LINGERS, /* its process has ended, its group has not */
 	ATTEMPT_GONE
 };
 
 /*
  * How it is, after taking what it has said. Once it is gone, *ret_status is mount(8)'s exit
- * code, or 128 + n if it was killed by signal n, and the struct may be used again.
+ * code, or 128 + n if it was killed by signal n, or -1 of a helper that was taken over; the
+ * struct may be used again.
  */
 enum attempt_end attempt_check(struct attempt *attempt, int *ret_status);
 
@@ -331,10 +328,9 @@ int do_mount(const struct conf_mount *conf, const struct target *target, bool gu
  */
 struct probe {
 	int exe; /* wna-probe beside this program, as it was at the start */
-	uid_t uid;
-	gid_t gid;
-	pid_t pid; /* 0: none; leads its process group */
-	int fd;    /* to it; non-blocking; -1: none */
+	struct local_user user;
+	pid_t pid; /* 0: none */
+	int fd;    /* to it; -1: none */
 };
 
 /* Finds program and user. 0 or -errno with a reason. */
@@ -346,7 +342,7 @@ int probe_start(struct probe *probe);
 /* 0 or -errno; it will answer, or be killed. */
 int probe_ask(const struct probe *probe, const struct probe_question *question);
 
-/* Takes an answer of its. 1; 0 none now; -EBADMSG not an answer, or it has closed its end. */
+/* Takes an answer. 1; 0 none now; -EBADMSG not an answer, or the probe has closed its end. */
 int probe_answered(const struct probe *probe, struct probe_answer *ret);
 
 void probe_kill(const struct probe *probe);

@@ -1,62 +1,101 @@
-/* Run by wna-mount as root; never blocks. Owns the child and two pipes. */
+/* Run by wna-mount as root; never blocks. Owns the child, two pipes and the note. */
 #include "mount.h"
-#include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
+#include "envfile.h"
+#include "file.h"
+#include "pidstat.h"
+#include "str.h"
+
+#define NOTE "helper"
 
 enum { GUARD_FD = 3 };
 
+/* When process `pid` has started; 0 if there is none. */
+static int64_t start_of(pid_t pid)
+{
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct pidstat stat = { 0 };
+
+	if (proc < 0)
+		return 0;
+	if (!pidstat_read(proc, pid, &stat))
+		stat.start = 0;
+	close(proc);
+	return stat.start;
+}
+
+int group_note(const char *dir)
+{
+	char text[128];
+	int n = snprintf(text, sizeof text, "%d %" PRId64 " %" PRId64 "\n", getpid(),
+	                 start_of(getpid()), clock_ms());
+
+	return file_write(dir, NOTE, text, (size_t)n);
+}
+
+bool group_read(const char *dir, struct process_group *ret)
+{
+	char path[LIMIT_PATH], text[128];
+
+	snprintf(path, sizeof path, "%s/" NOTE, dir);
+	return envfile_read(path, text, sizeof text) == 0 &&
+	       sscanf(text, "%d %" SCNd64 " %" SCNd64, &ret->leader, &ret->start, &ret->at_ms) ==
+	               3 &&
+	       ret->leader > 1;
+}
+
+bool group_lives(const struct process_group *group)
+{
+	int64_t start;
+
+	if (kill(-group->leader, 0) < 0 && errno == ESRCH)
+		return false;
+	/* The kernel gives the number of a group away when its last process is gone, not before:
+	 * if another process has it, the group has ended. */
+	start = start_of(group->leader);
+	return start == 0 || start == group->start;
+}
+
 /* Without a handler a signal for the group would end the child before its helper, and
- * an ignored one would be ignored by the helper too. */
+ * the helper would inherit that it is ignored. */
 static void be_patient(int signal_number)
 {
 	(void)signal_number;
-}
-
-static void reset_signals(void)
-{
-	struct sigaction patient = { .sa_handler = be_patient, .sa_flags = SA_RESTART };
-	sigset_t none;
-
-	sigaction(SIGINT, &patient, NULL);
-	sigaction(SIGTERM, &patient, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* The helper inherits what is left here: default signals, three descriptors. */
 static _Noreturn void be_child(const struct conf_mount *conf, const struct target *target,
                                bool guard_only, int words, int guard, pid_t parent)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct former group;
+	struct sigaction patient = { .sa_handler = be_patient, .sa_flags = SA_RESTART };
+	const int fds[] = { -1, words, words, guard };
 
-	reset_signals();
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || setsid() < 0 ||
-	    null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(words, STDOUT_FILENO) < 0 ||
-	    dup2(words, STDERR_FILENO) < 0 || dup3(guard, GUARD_FD, O_CLOEXEC) < 0 ||
-	    close_range(GUARD_FD + 1, ~0U, 0) < 0)
+	sigaction(SIGINT, &patient, NULL);
+	sigaction(SIGTERM, &patient, NULL);
+	if (child_begin(parent, fds, GUARD_FD + 1) < 0 || setsid() < 0 ||
+	    fcntl(GUARD_FD, F_SETFD, FD_CLOEXEC) < 0)
 		_exit(DO_TROUBLE);
-	/* Written here and not by the parent, which may be killed before it comes to that. */
-	if (!former_of(getpid(), clock_ms(), &group) || former_note(MOUNT_NOTE, &group) < 0)
-		dprintf(STDERR_FILENO, "the group could not be noted in " MOUNT_NOTE "\n");
+	/* Written here, since the parent may be killed before it could write it. */
+	if (group_note(CONF_RUN_DIR) < 0)
+		dprintf(STDERR_FILENO, CONF_RUN_DIR "/" NOTE " cannot be written\n");
 	_exit(do_mount(conf, target, guard_only, GUARD_FD));
 }
 
 int attempt_start(const struct conf_mount *conf, const struct target *target, bool guard_only,
                   struct attempt *ret)
 {
-	struct attempt attempt = { 0 };
+	struct attempt attempt = { .status = -1 };
 	int words[2], guard[2], rc = 0;
 	pid_t parent = getpid();
 
@@ -74,9 +113,8 @@ int attempt_start(const struct conf_mount *conf, const struct target *target, bo
 		close(guard[0]);
 	} else {
 		/* It makes a session of its own, which nothing else can join. */
-		attempt.group = (struct former){ .group = attempt.pid };
-		former_of(attempt.pid, clock_ms(), &attempt.group);
-		attempt.group.session = attempt.pid;
+		attempt.group.leader = attempt.pid;
+		attempt.group.start = start_of(attempt.pid);
 		fcntl(words[0], F_SETFL, O_NONBLOCK);
 		fcntl(guard[0], F_SETFL, O_NONBLOCK);
 		attempt.words_fd = words[0];
@@ -89,6 +127,18 @@ out_words:
 	if (rc < 0)
 		close(words[0]);
 	return rc;
+}
+
+bool attempt_former(struct attempt *ret)
+{
+	*ret = (struct attempt){ .status = -1, .words_fd = -1, .guard_fd = -1 };
+	if (!group_read(CONF_RUN_DIR, &ret->group))
+		return false;
+	if (group_lives(&ret->group))
+		return true;
+	ret->group.leader = 0;
+	unlink(CONF_RUN_DIR "/" NOTE);
+	return false;
 }
 
 /* Of a pipe that has ended poll(2) would tell for ever. */
@@ -147,24 +197,23 @@ char *attempt_said(const char *words, size_t len, char *ret, size_t size)
 
 enum attempt_end attempt_check(struct attempt *attempt, int *ret_status)
 {
-	siginfo_t info = { 0 };
-	bool ended;
+	int status;
 
-	/* Left a zombie until its group is empty: for so long the number stays its own. */
-	ended = waitid(P_PID, (id_t)attempt->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-	        info.si_pid != 0;
-	/* The last time when all have ended, and not when the pipe does: a proxy that outlives
-	 * the helper may hold the other end for as long as the mount lives. */
+	if (attempt->pid > 0 && waitpid(attempt->pid, &status, WNOHANG) == attempt->pid) {
+		attempt->pid = 0;
+		attempt->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	}
+	/* The last time when the process has ended, and not when the pipe does: a proxy that
+	 * outlives the helper may hold the other end for as long as the mount lives. */
 	hear(attempt);
-	if (!ended)
+	if (attempt->pid > 0)
 		return ATTEMPT_RUNS;
-	if (former_living(&attempt->group))
-		return ATTEMPT_LINGERS;
-	waitid(P_PID, (id_t)attempt->pid, &info, WEXITED);
-	*ret_status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-	unlink(MOUNT_NOTE);
+	if (group_lives(&attempt->group))
+		return attempt->status < 0 ? ATTEMPT_RUNS : ATTEMPT_LINGERS;
+	unlink(CONF_RUN_DIR "/" NOTE);
 	end(&attempt->words_fd);
 	end(&attempt->guard_fd);
-	attempt->pid = 0;
+	attempt->group.leader = 0;
+	*ret_status = attempt->status;
 	return ATTEMPT_GONE;
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "str.h"
 
 enum { STATE_MAX_BYTES = 64 * 1024, NAME_SIZE = 1 + LIMIT_NAME + LIMIT_PATH + 16 };
@@ -110,29 +111,12 @@ static int open_dir(const char *dir, const char *file_system, const char *path, 
 	return fd < 0 ? -errno : fd;
 }
 
-/* Opens a file that root alone can write, or root's group. A descriptor or -errno. */
-static int open_trusted(int dir_fd, const char *name, struct stat *ret)
-{
-	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, ret) == 0 && S_ISREG(ret->st_mode) && ret->st_uid == 0 &&
-	    !(ret->st_mode & S_IWOTH) && (!(ret->st_mode & S_IWGRP) || ret->st_gid == 0))
-		return fd;
-	close(fd);
-	return -EPERM;
-}
-
-static int read_state(int fd, const struct stat *st, const char *file_system, const char *path,
-                      struct efs_state *ret)
+static int read_state(int fd, const char *file_system, const char *path, struct efs_state *ret)
 {
 	char text[STATE_MAX_BYTES];
+	ssize_t n = file_read(fd, text, sizeof text);
 
-	if (st->st_size <= 0 || st->st_size >= (off_t)sizeof text ||
-	    pread(fd, text, sizeof text, 0) != st->st_size)
-		return -EBADMSG;
-	return efs_state_parse(text, (size_t)st->st_size, file_system, path, ret);
+	return n <= 0 ? -EBADMSG : efs_state_parse(text, (size_t)n, file_system, path, ret);
 }
 
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
@@ -144,9 +128,9 @@ int efs_state_read(const char *dir, const char *file_system, const char *path, u
 
 	if (dir_fd < 0)
 		return dir_fd;
-	fd = open_trusted(dir_fd, name + 1, &st);
+	fd = file_open(dir_fd, name + 1, FILE_OF_ROOT);
 	if (fd >= 0) {
-		rc = read_state(fd, &st, file_system, path, ret);
+		rc = read_state(fd, file_system, path, ret);
 		close(fd);
 	} else {
 		rc = fd;
@@ -168,21 +152,23 @@ int efs_state_finish(const char *dir, const char *file_system, const char *path,
 
 	if (dir_fd < 0)
 		return dir_fd;
-	fd = open_trusted(dir_fd, name, &st);
-	if (fd < 0) {
-		close(dir_fd);
-		return fd;
+	fd = file_open(dir_fd, name, FILE_OF_ROOT);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		rc = fd < 0 ? fd : -errno;
+		goto out;
 	}
 	at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
 	if (now_ms >= at_ms && now_ms - at_ms < idle_ms)
 		rc = -EINPROGRESS;
 	else
-		rc = read_state(fd, &st, file_system, path, &whole);
+		rc = read_state(fd, file_system, path, &whole);
 	/* The helper itself may be at just that; its file is not replaced. */
 	if (rc == 0 && renameat2(dir_fd, name, dir_fd, name + 1, RENAME_NOREPLACE) < 0 &&
 	    errno != EEXIST && errno != ENOENT)
 		rc = -errno;
-	close(fd);
+out:
+	if (fd >= 0)
+		close(fd);
 	close(dir_fd);
 	return rc;
 }

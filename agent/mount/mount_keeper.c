@@ -125,15 +125,13 @@ void keeper_looked(struct keeper *keeper, const struct keeper_look *look, int64_
 	keeper->judging = false;
 }
 
-void keeper_former(struct keeper *keeper, int pid, int64_t from_ms, int64_t now_ms)
+void keeper_former(struct keeper *keeper, int group, int64_t from_ms, int64_t now_ms)
 {
 	int64_t until_ms = from_ms + keeper->conf->timeout_ms;
 
 	keeper_set(&keeper->attempt, KEEPER_RUNNING, until_ms < now_ms ? now_ms : until_ms);
-	keeper->headless = true;
-	keeper->group_ms = now_ms;
 	snprintf(keeper->why, sizeof keeper->why,
-	         "the helper of an earlier start has not ended (process %d)", pid);
+	         "the helper of an earlier start has not ended (process group %d)", group);
 }
 
 void keeper_guarded(struct keeper *keeper)
@@ -143,8 +141,6 @@ void keeper_guarded(struct keeper *keeper)
 
 void keeper_lingers(struct keeper *keeper, int64_t now_ms)
 {
-	keeper->headless = true;
-	keeper->group_ms = now_ms;
 	if (keeper->attempt.state == KEEPER_RUNNING)
 		keeper->attempt.due_ms = now_ms;
 }
@@ -184,7 +180,7 @@ void keeper_ended(struct keeper *keeper, int status, const char *said)
 		keeper->judging = true;
 	}
 	keeper_set(&keeper->attempt, KEEPER_OFF, 0);
-	keeper->headless = keeper->guarding = false;
+	keeper->guarding = false;
 	keeper->look_now = keeper->say = true;
 }
 

@@ -41,7 +41,6 @@ enum keeper_act {
 	KEEPER_SPOKEN,
 	KEEPER_MOUNT, /* start an attempt; keeper_ended() if that failed, or when it is gone */
 	KEEPER_GUARD, /* the same for a child that only guards the directory of a right mount */
-	KEEPER_GROUP, /* is anything left of the attempt's group? if not, keeper_ended() */
 	KEEPER_INT,   /* signals for the attempt's group */
 	KEEPER_TERM,
 	KEEPER_KILL,
@@ -78,7 +77,6 @@ struct keeper {
 	char why[LIMIT_FACT_WHY];      /* why nothing is mounted */
 
 	struct keeper_child attempt;
-	int64_t group_ms;             /* next KEEPER_GROUP */
 	int64_t retry_ms;             /* the next attempt, not before */
 	char outcome[LIMIT_FACT_WHY]; /* of the last one, by its own account */
 
@@ -99,7 +97,6 @@ struct keeper {
 	bool look_now;
 	bool lost;     /* a mount was lost, and no probe has come through since */
 	bool guarding; /* the attempt is only for the guard */
-	bool headless; /* the attempt's process is dead, its group is not */
 	bool judging;  /* the attempt has ended; the next look says what came of it */
 	bool guarded, guard_tried;
 	bool asked; /* the probe has a question */
@@ -123,13 +120,13 @@ void keeper_event(struct keeper *keeper);
 /* The answer to KEEPER_LOOK. */
 void keeper_looked(struct keeper *keeper, const struct keeper_look *look, int64_t now_ms);
 
-/* A predecessor's mount helper lives, in a group of which `pid` is one, since `from_ms`. */
-void keeper_former(struct keeper *keeper, int pid, int64_t from_ms, int64_t now_ms);
+/* A mount helper of an earlier keeper lives, in the process group `group`, since `from_ms`. */
+void keeper_former(struct keeper *keeper, int group, int64_t from_ms, int64_t now_ms);
 
 /* The attempt has told what became of the guard. */
 void keeper_guarded(struct keeper *keeper);
 
-/* The attempt's process has ended, but not all of its group. */
+/* The attempt's process has ended, but not all of its group; may be said again and again. */
 void keeper_lingers(struct keeper *keeper, int64_t now_ms);
 
 /*

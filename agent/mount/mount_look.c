@@ -9,17 +9,16 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "file.h"
 #include "log.h"
 #include "str.h"
 
 #define KERNEL_READ_AHEAD "128" /* VM_READAHEAD_PAGES, as sysfs shows it */
 
 /* The one line of a file of the kernel's; empty if there is none. */
-static void read_line(int fd, char *ret, size_t size)
+static void read_line(const char *path, char *ret, size_t size)
 {
-	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
-
-	ret[n > 0 ? n : 0] = '\0';
+	file_load(AT_FDCWD, path, FILE_OF_ANYBODY, ret, size);
 	ret[strcspn(ret, "\n")] = '\0';
 }
 
@@ -27,14 +26,10 @@ static void read_line(int fd, char *ret, size_t size)
 static void backing_file(const struct mountinfo *there, char *ret, size_t size)
 {
 	char path[80];
-	int fd;
 
 	snprintf(path, sizeof path, "/sys/dev/block/%u:%u/loop/backing_file", there->major,
 	         there->minor);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	read_line(fd, ret, size);
-	if (fd >= 0)
-		close(fd);
+	read_line(path, ret, size);
 }
 
 int look_at(const struct conf_mount *conf, const struct target *target, const struct keeper *keeper,
@@ -93,10 +88,11 @@ void look_read_ahead(const struct conf_mount *conf)
 	    !str_int64(value, 1024, 64 << 20, &rsize))
 		goto out;
 	snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", there.major, there.minor);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	read_line(fd, value, sizeof value);
-	if (fd < 0 || (strcmp(value, KERNEL_READ_AHEAD) == 0 &&
-	               dprintf(fd, "%d\n", (int)(15 * rsize / 1024)) < 0))
+	read_line(path, value, sizeof value);
+	if (value[0] && strcmp(value, KERNEL_READ_AHEAD) != 0)
+		goto out;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || dprintf(fd, "%d\n", (int)(15 * rsize / 1024)) < 0)
 		log_warning("mount: %s: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);

@@ -28,7 +28,10 @@
 
 #define EFS_HELPER "/sbin/mount.efs"
 
-enum { ALIVE_MS = 1000 };
+enum {
+	ALIVE_MS = 1000,
+	GROUP_MS = 200, /* between looks whether a group has ended */
+};
 
 struct room {
 	struct worker worker;
@@ -152,17 +155,12 @@ static void check_attempt(struct room *room, int64_t now_ms)
 	enum attempt_end end;
 	int status = -1;
 
-	if (attempt->pid == 0) {
-		if (room->keeper.headless && !former_living(&attempt->group)) {
-			unlink(MOUNT_NOTE);
-			keeper_ended(&room->keeper, -1, "");
-		}
+	if (attempt->group.leader == 0)
 		return;
-	}
 	end = attempt_check(attempt, &status);
 	if (attempt->guard_told)
 		say_guard(room);
-	if (end == ATTEMPT_LINGERS && !room->keeper.headless)
+	if (end == ATTEMPT_LINGERS)
 		keeper_lingers(&room->keeper, now_ms);
 	else if (end == ATTEMPT_GONE)
 		keeper_ended(&room->keeper, status,
@@ -175,9 +173,9 @@ static void do_signal(struct room *room, int number)
 		[SIGINT] = "INT", [SIGTERM] = "TERM", [SIGKILL] = "KILL"
 	};
 
-	log_info("mount: the attempt is late or not wanted any more: %s to its group %lld",
-	         names[number], (long long)room->attempt.group.group);
-	kill(-(pid_t)room->attempt.group.group, number);
+	log_info("mount: the attempt is late or not wanted any more: %s to its group %d",
+	         names[number], room->attempt.group.leader);
+	kill(-room->attempt.group.leader, number);
 }
 
 static void do_ask(struct room *room)
@@ -230,7 +228,6 @@ static void act(struct room *room, enum keeper_act what, int64_t now_ms)
 	case KEEPER_SPOKEN: worker_spoken(&room->worker); break;
 	case KEEPER_MOUNT: do_attempt(room, false, now_ms); break;
 	case KEEPER_GUARD: do_attempt(room, true, now_ms); break;
-	case KEEPER_GROUP: check_attempt(room, now_ms); break;
 	case KEEPER_INT: do_signal(room, SIGINT); break;
 	case KEEPER_TERM: do_signal(room, SIGTERM); break;
 	case KEEPER_KILL: do_signal(room, SIGKILL); break;
@@ -276,17 +273,22 @@ static void turn(struct room *room, int mountinfo_fd, int signal_fd)
 		{ .fd = signal_fd, .events = POLLIN },
 		{ .fd = mountinfo_fd, .events = POLLPRI },
 		{ .fd = room->probe.fd, .events = POLLIN },
-		{ .fd = room->attempt.pid ? room->attempt.words_fd : -1, .events = POLLIN },
-		{ .fd = room->attempt.pid ? room->attempt.guard_fd : -1, .events = POLLIN },
+		{ .fd = room->attempt.group.leader ? room->attempt.words_fd : -1,
+		  .events = POLLIN },
+		{ .fd = room->attempt.group.leader ? room->attempt.guard_fd : -1,
+		  .events = POLLIN },
 	};
+	/* The end of a group is not an event, unlike the end of a child. */
+	bool lingers = room->attempt.group.leader != 0 && room->attempt.pid == 0;
 	int64_t now_ms = clock_ms(), left_ms = keeper_next_ms(&room->keeper) - now_ms;
+	int64_t most_ms = lingers ? GROUP_MS : ALIVE_MS;
 	enum keeper_act what;
 	struct msg msg;
 
 	poll(polls, sizeof polls / sizeof polls[0],
-	     left_ms < 0          ? 0
-	     : left_ms < ALIVE_MS ? (int)left_ms
-	                          : ALIVE_MS);
+	     left_ms < 0         ? 0
+	     : left_ms < most_ms ? (int)left_ms
+	                         : (int)most_ms);
 	now_ms = clock_ms();
 	while (worker_recv(&room->worker, &msg))
 		hear(room, &msg);
@@ -299,24 +301,18 @@ static void turn(struct room *room, int mountinfo_fd, int signal_fd)
 	while ((what = keeper_step(&room->keeper, now_ms)) != KEEPER_WAIT)
 		act(room, what, now_ms);
 	/* What appears from now on has been mounted by others. */
-	if (room->attempt.pid == 0)
+	if (room->attempt.group.leader == 0)
 		room->mounting_ms = 0;
 }
 
 /* A helper that has outlived the keeper before this one. */
 static void find_former(struct room *room)
 {
-	struct former *group = &room->attempt.group;
-	pid_t pid;
+	const struct process_group *group = &room->attempt.group;
 
-	if (!former_read(MOUNT_NOTE, group))
+	if (!attempt_former(&room->attempt))
 		return;
-	pid = former_living(group);
-	if (pid == 0) {
-		unlink(MOUNT_NOTE);
-		return;
-	}
-	keeper_former(&room->keeper, pid, group->at_ms, clock_ms());
+	keeper_former(&room->keeper, group->leader, group->at_ms, clock_ms());
 	log_info("mount: %s: waits, %s", room->conf->path, room->keeper.why);
 }
 

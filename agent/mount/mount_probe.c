@@ -9,27 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "role.h"
+#include "child.h"
 #include "str.h"
-#include "trust.h"
 
 #define PROBE_NAME "wna-probe" /* the program and its user */
 
-static bool find_user(struct probe *probe)
-{
-	struct local_user user;
-
-	if (!trust_local_user(PROBE_NAME, &user) || user.uid == 0)
-		return false;
-	probe->uid = user.uid;
-	probe->gid = user.gid;
-	return true;
-}
+enum { EXE_FD = PROBE_FD + 1 };
 
 int probe_init(struct probe *ret, char *ret_why, size_t why_size)
 {
@@ -46,16 +35,11 @@ int probe_init(struct probe *ret, char *ret_why, size_t why_size)
 		snprintf(ret_why, why_size, "%.100s: %s", path, strerror(errno));
 		return -ENOENT;
 	}
-	if (!find_user(ret)) {
+	if (!trust_local_user(PROBE_NAME, &ret->user) || ret->user.uid == 0) {
 		snprintf(ret_why, why_size, "no user " PROBE_NAME " in /etc/passwd");
 		return -ENOENT;
 	}
 	return 0;
-}
-
-static void limit(int resource, rlim_t value)
-{
-	setrlimit((__rlimit_resource_t)resource, &(struct rlimit){ value, value });
 }
 
 static _Noreturn void be_child(const struct probe *probe, int end, pid_t parent)
@@ -64,33 +48,15 @@ static _Noreturn void be_child(const struct probe *probe, int end, pid_t parent)
 	char *const envp[] = { "PATH=/usr/bin:/bin", "LANG=C", "RES_OPTIONS=timeout:1 attempts:2",
 		               NULL };
 	char *const argv[] = { PROBE_NAME, NULL };
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), exe;
-	sigset_t none;
+	const int fds[] = { [0] = -1, [1] = -1, [2] = -1, [PROBE_FD] = end, [EXE_FD] = probe->exe };
+	uid_t uid = probe->user.uid;
+	gid_t gid = probe->user.gid;
 
-	setpgid(0, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	/* Among all of the agent's processes it is the first to go. */
-	if (score >= 0)
-		(void)!write(score, "200", 3);
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_NOFILE, 32);
-	limit(RLIMIT_NPROC, 64); /* of this user, also in other containers */
-#if !defined(__SANITIZE_ADDRESS__)
-	limit(RLIMIT_AS, 64 << 20);
-#endif
-	exe = fcntl(probe->exe, F_DUPFD_CLOEXEC, 10);
-	end = fcntl(end, F_DUPFD_CLOEXEC, 10);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
-	    dup2(end, PROBE_FD) < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(probe->gid, probe->gid, probe->gid) < 0 ||
-	    setresuid(probe->uid, probe->uid, probe->uid) < 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-	    getppid() != parent)
+	if (child_begin(parent, fds, EXE_FD + 1) < 0 || setgroups(0, NULL) < 0 ||
+	    setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || fcntl(EXE_FD, F_SETFD, FD_CLOEXEC) < 0)
 		_exit(126);
-	fexecve(exe, argv, envp);
+	fexecve(EXE_FD, argv, envp);
 	_exit(127);
 }
 
@@ -111,7 +77,6 @@ int probe_start(struct probe *probe)
 		close(ends[0]);
 		return rc;
 	}
-	setpgid(pid, pid);
 	probe->pid = pid;
 	probe->fd = ends[0];
 	return 0;
@@ -140,7 +105,7 @@ int probe_answered(const struct probe *probe, struct probe_answer *ret)
 
 void probe_kill(const struct probe *probe)
 {
-	kill(-probe->pid, SIGKILL);
+	kill(probe->pid, SIGKILL);
 }
 
 bool probe_gone(struct probe *probe, int *ret_status)

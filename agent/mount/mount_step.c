@@ -10,11 +10,9 @@ enum {
 	INT_MS = 6000, /* mount.efs needs up to 4 to clean up */
 	TERM_MS = 2000,
 	KILL_MS = 2000,
-	GROUP_MS = 200,        /* between looks whether a group is empty */
-	GROUP_STUCK_MS = 1000, /* the same of one that is stuck */
-	SAY_MS = 2000,         /* the report is repeated, and the look before it */
-	LOOK_GAP_MS = 20,      /* a storm of mounts costs no more looks than these */
-	SPOKEN_MS = 200,       /* so long the core waits for the first sign of life */
+	SAY_MS = 2000,    /* the report is repeated, and the look before it */
+	LOOK_GAP_MS = 20, /* a storm of mounts costs no more looks than these */
+	SPOKEN_MS = 200,  /* so long the core waits for the first sign of life */
 	JITTER_PERCENT = 10,
 };
 
@@ -40,11 +38,6 @@ static enum keeper_act step_attempt(struct keeper *keeper, int64_t now_ms)
 		case KEEPER_OFF:
 		case KEEPER_STUCK: break;
 		}
-	}
-	if (keeper->headless && now_ms >= keeper->group_ms) {
-		keeper->group_ms =
-		        now_ms + (attempt->state == KEEPER_STUCK ? GROUP_STUCK_MS : GROUP_MS);
-		return KEEPER_GROUP;
 	}
 	if (attempt->state != KEEPER_OFF || keeper->leaving)
 		return KEEPER_WAIT;
@@ -162,11 +155,10 @@ static int64_t sooner(int64_t a, int64_t b)
 static int64_t attempt_next_ms(const struct keeper *keeper)
 {
 	const struct keeper_child *attempt = &keeper->attempt;
-	int64_t next_ms = keeper->headless ? keeper->group_ms : INT64_MAX;
 
 	if (attempt->state == KEEPER_OFF)
-		return keeper_there(keeper) || keeper->leaving ? next_ms : keeper->retry_ms;
-	return attempt->state == KEEPER_STUCK ? next_ms : sooner(next_ms, attempt->due_ms);
+		return keeper_there(keeper) || keeper->leaving ? INT64_MAX : keeper->retry_ms;
+	return attempt->state == KEEPER_STUCK ? INT64_MAX : attempt->due_ms;
 }
 
 static int64_t probe_next_ms(const struct keeper *keeper)

@@ -5,12 +5,14 @@
  * its purpose. Owns nothing.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -60,6 +62,28 @@ static bool is_socket(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
 }
 
+static void limit(int resource, rlim_t value)
+{
+	setrlimit((__rlimit_resource_t)resource, &(struct rlimit){ value, value });
+}
+
+/* For the case that an answer of the file system or of a name server takes it over. */
+static void confine(void)
+{
+	int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	/* Of the agent's processes it is the first that the kernel ends for want of memory. */
+	if (score >= 0) {
+		(void)!write(score, "200", 3);
+		close(score);
+	}
+	limit(RLIMIT_NOFILE, 32);
+	limit(RLIMIT_NPROC, 64); /* of this user, also in other containers */
+#if !defined(__SANITIZE_ADDRESS__)
+	limit(RLIMIT_AS, 64 << 20);
+#endif
+}
+
 enum { EXIT_CONTRACT = 64 };
 
 int main(int argc, char **argv)
@@ -78,9 +102,10 @@ int main(int argc, char **argv)
 		return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : EXIT_CONTRACT;
 	}
 	prctl(PR_SET_NAME, "wna-probe");
+	confine();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return EXIT_CONTRACT;
-	/* Also the end of a parent that died before the wish to die with it was made. */
+	/* 0 is the end of the parent, which may have died before the kernel was asked above. */
 	while ((n = recv(PROBE_FD, &question, sizeof question, 0)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;

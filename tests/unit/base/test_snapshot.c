@@ -54,23 +54,6 @@ static void there_and_back(void **state)
 	snapshot_unmap(NULL);
 }
 
-static void a_failed_write_changes_nothing(void **state)
-{
-	const struct snapshot *map;
-	char temporary[80];
-
-	(void)state;
-	snprintf(temporary, sizeof temporary, "%s.%d.tmp", path, (int)getpid());
-	assert_int_equal(mkdir(temporary, 0700), 0);
-	snapshot.conf.rds.port = 1;
-	assert_true(snapshot_write(path, &snapshot) < 0);
-	assert_int_equal(rmdir(temporary), 0);
-	map = snapshot_map(path);
-	assert_non_null(map);
-	assert_int_equal(map->conf.rds.port, 3306);
-	snapshot_unmap(map);
-}
-
 static void expect_error(int error)
 {
 	errno = 0;
@@ -125,7 +108,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(there_and_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_failed_write_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_none_is_refused, setup, teardown),
 		cmocka_unit_test(parts_concern_their_roles),
 	};
