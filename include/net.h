@@ -17,7 +17,7 @@
  * turned into IPv4 where addresses are made. */
 struct net_addr {
 	uint16_t family; /* AF_INET, AF_INET6, 0 */
-	uint8_t bytes[16];
+	uint8_t bytes[16]; /* IPv4: the first four, the others are zero */
 };
 
 struct net_endpoint {

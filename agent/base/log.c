@@ -1,7 +1,6 @@
 /*
- * Every process; the one place that logs. Blocks on standard error until
- * log_nonblocking() is called, as it is in every process of the agent. Owns the
- * only global state of base.
+ * Every process; the one place that logs. Blocks on standard error, unless
+ * log_nonblocking() was called, as it is in every service. Owns the log's state.
  */
 #include "log.h"
 
@@ -19,10 +18,9 @@
 static struct {
 	const char *name;
 	enum log_level level;
-	int fd;
 	bool journal;
 	unsigned long dropped;
-} sink = { .name = "wna", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
+} sink = { .name = "wna", .level = LOG_LEVEL_INFO };
 
 /* syslog(3) levels, which journald reads from "<N>" at the start of a line. */
 static const int journal_levels[LOG_LEVEL_MAX] = { 3, 4, 6, 7 };
@@ -35,15 +33,12 @@ void log_init(const char *name, enum log_level level)
 	sink.journal = getenv("JOURNAL_STREAM") != NULL;
 }
 
-void log_nonblocking(int fd)
+void log_nonblocking(void)
 {
-	int flags;
+	int flags = fcntl(STDERR_FILENO, F_GETFL);
 
-	if (fd >= 0)
-		sink.fd = fd;
-	flags = fcntl(sink.fd, F_GETFL);
 	if (flags >= 0)
-		fcntl(sink.fd, F_SETFL, flags | O_NONBLOCK);
+		fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
 }
 
 unsigned long log_dropped(void)
@@ -78,14 +73,14 @@ __attribute__((format(printf, 2, 0))) static void log_line(int priority, const c
 	if (body < 0)
 		goto out;
 	len = strlen(line);
-	/* A stranger's text must not forge a second line or steer a terminal. */
+	/* A foreign text must not forge a second line or steer a terminal. */
 	for (size_t i = (size_t)head; i < len; i++) {
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
 	}
 	line[len++] = '\n';
 	do {
-		written = write(sink.fd, line, len);
+		written = write(STDERR_FILENO, line, len);
 	} while (written < 0 && errno == EINTR);
 	if (written != (ssize_t)len)
 		sink.dropped++;

@@ -20,14 +20,13 @@ enum log_level {
 void log_init(const char *name, enum log_level level);
 
 /*
- * Makes writing to standard error unable to block: what the reader does not
- * take is dropped and counted (see log_dropped). The flag sits on the open file
- * and on all who share it, so the caller passes one on which nobody wants to
- * wait, such as WORKER_FD_LOG, or -1 for standard error.
+ * Makes writing to standard error unable to block: what the reader does not take is dropped
+ * and counted. The flag belongs to the open file, hence to all who share it; a service has
+ * its stream to the journal for itself.
  */
-void log_nonblocking(int fd);
+void log_nonblocking(void);
 
-/* Messages dropped since start because the sink would have blocked. */
+/* Messages dropped since the start of the process. */
 unsigned long log_dropped(void);
 
 /* A change that is told at every log level, with a priority of syslog(3): 3 err to 6 info. */

@@ -56,7 +56,8 @@ char *mountinfo_mark(const struct mountinfo *mi, char *ret, size_t size);
  */
 int mountinfo_read(const char *file, char **ret_text, size_t *ret_len);
 
-/* The value of `name=` in a comma-separated option list; false if absent or too long. */
+/* The value of the option `name` in a comma-separated list, empty if it has none. False if there
+ * is no such option, or if its value is too long. */
 bool mountinfo_option(const char *options, const char *name, char *ret, size_t size);
 
 /* File-system types whose calls may wait for another machine: nfs, nfs4, efs,

@@ -8,24 +8,19 @@
 
 bool mountinfo_option(const char *options, const char *name, char *ret, size_t size)
 {
-	size_t name_len = strlen(name);
+	size_t name_len = strlen(name), len;
 
-	while (*options) {
-		size_t len = strcspn(options, ",");
-
-		if (len > name_len && options[name_len] == '=' &&
-		    strncmp(options, name, name_len) == 0) {
-			size_t value = len - name_len - 1;
-
-			if (value >= size)
-				return false;
-			memcpy(ret, options + name_len + 1, value);
-			ret[value] = '\0';
+	for (; *options; options += len + (options[len] == ',')) {
+		len = strcspn(options, ",");
+		if (len < name_len || strncmp(options, name, name_len) != 0)
+			continue;
+		if (len > name_len && options[name_len] == '=')
+			return (size_t)snprintf(ret, size, "%.*s", (int)(len - name_len - 1),
+			                        options + name_len + 1) < size;
+		if (len == name_len) {
+			ret[0] = '\0';
 			return true;
 		}
-		options += len;
-		if (*options == ',')
-			options++;
 	}
 	return false;
 }

@@ -18,11 +18,6 @@ static void unmap(struct net_addr *addr)
 	memset(addr->bytes + 4, 0, 12);
 }
 
-static size_t addr_size(const struct net_addr *addr)
-{
-	return addr->family == AF_INET ? 4 : addr->family == AF_INET6 ? 16 : 0;
-}
-
 bool net_addr_parse(const char *text, struct net_addr *ret)
 {
 	struct net_addr addr = { .family = AF_INET };
@@ -64,61 +59,6 @@ bool net_endpoint_parse(const char *text, struct net_endpoint *ret)
 	return true;
 }
 
-/* True if every bit of `addr` from `bits` on is zero. */
-static bool host_bits_zero(const struct net_addr *addr, unsigned bits)
-{
-	for (size_t i = bits; i < addr_size(addr) * 8; i++) {
-		if (addr->bytes[i / 8] & (0x80u >> (i % 8)))
-			return false;
-	}
-	return true;
-}
-
-static bool prefix_parse(char *text, struct net_prefix *ret)
-{
-	struct net_prefix prefix;
-	char *slash = strchr(text, '/');
-	int64_t bits;
-
-	if (slash)
-		*slash = '\0';
-	if (!net_addr_parse(text, &prefix.addr))
-		return false;
-	bits = (int64_t)addr_size(&prefix.addr) * 8;
-	if (slash && !str_int64(slash + 1, 0, bits, &bits))
-		return false;
-	prefix.bits = (uint16_t)bits;
-	if (!host_bits_zero(&prefix.addr, prefix.bits))
-		return false;
-	*ret = prefix;
-	return true;
-}
-
-bool net_list_parse(const char *text, struct net_list *ret)
-{
-	struct net_list list = { 0 };
-
-	while (*text) {
-		size_t gap = strspn(text, " ,\t");
-		size_t len = strcspn(text + gap, " ,\t");
-		char one[NET_ADDR_TEXT];
-
-		text += gap;
-		if (len == 0)
-			break;
-		if (len >= sizeof one || list.count >= LIMIT_NETS)
-			return false;
-		memcpy(one, text, len);
-		one[len] = '\0';
-		if (!prefix_parse(one, &list.item[list.count]))
-			return false;
-		list.count++;
-		text += len;
-	}
-	*ret = list;
-	return true;
-}
-
 void net_addr_from_sockaddr(const struct sockaddr *sa, struct net_addr *ret)
 {
 	memset(ret, 0, sizeof *ret);
@@ -154,7 +94,7 @@ socklen_t net_endpoint_sockaddr(const struct net_endpoint *endpoint, struct sock
 
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b)
 {
-	return a->family == b->family && memcmp(a->bytes, b->bytes, addr_size(a)) == 0;
+	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 bool net_addr_is_loopback(const struct net_addr *addr)
@@ -163,26 +103,6 @@ bool net_addr_is_loopback(const struct net_addr *addr)
 		return addr->bytes[0] == 127;
 	return addr->family == AF_INET6 &&
 	       memcmp(addr->bytes, &in6addr_loopback, sizeof in6addr_loopback) == 0;
-}
-
-static bool prefix_has(const struct net_prefix *prefix, const struct net_addr *addr)
-{
-	if (prefix->addr.family != addr->family)
-		return false;
-	for (unsigned i = 0; i < prefix->bits; i++) {
-		if ((prefix->addr.bytes[i / 8] ^ addr->bytes[i / 8]) & (0x80u >> (i % 8)))
-			return false;
-	}
-	return true;
-}
-
-bool net_list_has(const struct net_list *list, const struct net_addr *addr)
-{
-	for (int32_t i = 0; i < list->count; i++) {
-		if (prefix_has(&list->item[i], addr))
-			return true;
-	}
-	return false;
 }
 
 char *net_addr_text(const struct net_addr *addr, char *ret, size_t size)

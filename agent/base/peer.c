@@ -22,7 +22,7 @@ enum {
 	RETRY_MAX_MS = 200,
 };
 
-static int watch(const struct peer *peer, int fd)
+int peer_watch(const struct peer *peer, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
@@ -84,7 +84,7 @@ static void try_connect(struct peer *peer)
 {
 	peer->attempt += peer->attempt < 16;
 	peer->hub_fd = open_hub(peer->path);
-	if (peer->hub_fd >= 0 && watch(peer, peer->hub_fd) == 0 && say_all(peer) == 0) {
+	if (peer->hub_fd >= 0 && peer_watch(peer, peer->hub_fd) == 0 && say_all(peer) == 0) {
 		peer->connected_ms = clock_ms();
 		return;
 	}
@@ -118,7 +118,7 @@ int peer_init(struct peer *ret, const char *path, enum role role, const struct c
 		return -ENAMETOOLONG;
 	ret->fd = epoll_create1(EPOLL_CLOEXEC);
 	ret->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (ret->fd < 0 || ret->timer_fd < 0 || watch(ret, ret->timer_fd) < 0)
+	if (ret->fd < 0 || ret->timer_fd < 0 || peer_watch(ret, ret->timer_fd) < 0)
 		return -errno;
 	try_connect(ret);
 	return 0;
@@ -178,8 +178,7 @@ bool peer_recv(struct peer *peer, struct msg *ret)
 			try_connect(peer);
 		return false;
 	}
-	while ((rc = hub_recv(peer->hub_fd, ret)) == -EBADMSG)
-		;
+	rc = hub_recv(peer->hub_fd, ret);
 	if (rc == 0)
 		return true;
 	if (rc != -EAGAIN)

@@ -47,7 +47,11 @@ void peer_say(struct peer *peer, const struct msg *msg);
 /* All that this process can know has been said once since its start; call once. */
 void peer_spoken(struct peer *peer);
 
-/* Takes one message from the hub. False when there is none now. */
+/* Makes peer->fd readable when `fd` is, as well. 0 or -errno. */
+int peer_watch(const struct peer *peer, int fd);
+
+/* Takes one message from the hub. False when there is none now. A malformed one ends the
+ * connection, which is made anew. */
 bool peer_recv(struct peer *peer, struct msg *ret);
 
 #endif

@@ -1,7 +1,6 @@
 /* Every process; never blocks; owns nothing. */
 #include "str.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -153,91 +152,6 @@ bool str_int64(const char *text, int64_t min, int64_t max, int64_t *ret)
 	return true;
 }
 
-/* The digits at the start of `text` as a number; sets *ret_end behind them. */
-static bool leading_number(const char *text, int64_t *ret, const char **ret_end)
-{
-	char *end;
-	long long value;
-
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	errno = 0;
-	value = strtoll(text, &end, 10);
-	if (errno)
-		return false;
-	*ret = value;
-	*ret_end = end;
-	return true;
-}
-
-static bool scaled(int64_t value, int64_t unit, int64_t *ret)
-{
-	int64_t product;
-
-	if (__builtin_mul_overflow(value, unit, &product))
-		return false;
-	*ret = product;
-	return true;
-}
-
-bool str_duration_ms(const char *text, int64_t *ret_ms)
-{
-	static const struct {
-		const char *unit;
-		int64_t ms;
-	} units[] = {
-		{ "", 1000 },     { "ms", 1 },      { "s", 1000 },     { "m", 60000 },
-		{ "min", 60000 }, { "h", 3600000 }, { "d", 86400000 },
-	};
-	const char *unit;
-	int64_t value;
-
-	if (!leading_number(text, &value, &unit))
-		return false;
-	while (*unit == ' ')
-		unit++;
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		if (strcmp(unit, units[i].unit) == 0)
-			return scaled(value, units[i].ms, ret_ms);
-	}
-	return false;
-}
-
-bool str_bytes(const char *text, int64_t *ret_bytes)
-{
-	const char *unit;
-	int64_t value, factor = 1;
-
-	if (!leading_number(text, &value, &unit))
-		return false;
-	while (*unit == ' ')
-		unit++;
-	switch (*unit) {
-	case 'k':
-	case 'K':
-		factor = 1024;
-		unit++;
-		break;
-	case 'M':
-		factor = 1024 * 1024;
-		unit++;
-		break;
-	case 'G':
-		factor = 1024 * 1024 * 1024;
-		unit++;
-		break;
-	case 'T':
-		factor = 1024LL * 1024 * 1024 * 1024;
-		unit++;
-		break;
-	}
-	if (factor > 1 && strcmp(unit, "iB") == 0)
-		unit += 2;
-	else if (strcmp(unit, "B") == 0)
-		unit++;
-	return *unit == '\0' && scaled(value, factor, ret_bytes);
-}
-
 bool str_only(const char *text, const char *extra)
 {
 	if (!*text)
@@ -252,13 +166,6 @@ bool str_only(const char *text, const char *extra)
 	return true;
 }
 
-bool str_is_address(const char *text)
-{
-	unsigned char bytes[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
-}
-
 char *str_trim(char *text)
 {
 	size_t len;
@@ -269,85 +176,6 @@ char *str_trim(char *text)
 	while (len > 0 && isspace((unsigned char)text[len - 1]))
 		text[--len] = '\0';
 	return text;
-}
-
-void sb_init(struct sb *sb, char *buf, size_t size)
-{
-	sb->buf = buf;
-	sb->size = size;
-	sb->len = 0;
-	sb->cut = size == 0;
-	if (size > 0)
-		buf[0] = '\0';
-}
-
-static void sb_bytes(struct sb *sb, const char *bytes, size_t len)
-{
-	size_t room = sb->size > sb->len + 1 ? sb->size - sb->len - 1 : 0;
-
-	if (len > room)
-		sb->cut = true;
-	if (room > len)
-		room = len;
-	if (room > 0) {
-		memcpy(sb->buf + sb->len, bytes, room);
-		sb->buf[sb->len + room] = '\0';
-	}
-	sb->len += len;
-}
-
-void sb_put(struct sb *sb, const char *text)
-{
-	sb_bytes(sb, text, strlen(text));
-}
-
-void sb_char(struct sb *sb, char c)
-{
-	sb_bytes(sb, &c, 1);
-}
-
-void sb_printf(struct sb *sb, const char *format, ...)
-{
-	bool room = sb->len < sb->size;
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(room ? sb->buf + sb->len : NULL, room ? sb->size - sb->len : 0, format, args);
-	va_end(args);
-	if (n < 0) {
-		sb->cut = true;
-		return;
-	}
-	sb->len += (size_t)n;
-	if (sb->len >= sb->size)
-		sb->cut = true;
-}
-
-void sb_json(struct sb *sb, const char *text)
-{
-	size_t left = strlen(text);
-	uint32_t code = 0;
-
-	sb_char(sb, '"');
-	while (left > 0) {
-		size_t n = str_utf8(text, left, &code);
-
-		if (n == 0) {
-			sb_put(sb, "\\ufffd");
-			n = 1;
-		} else if (code == '"' || code == '\\') {
-			sb_char(sb, '\\');
-			sb_char(sb, *text);
-		} else if (code < 0x20 || code == 0x7f) {
-			sb_printf(sb, "\\u%04x", (unsigned)code);
-		} else {
-			sb_bytes(sb, text, n);
-		}
-		text += n;
-		left -= n;
-	}
-	sb_char(sb, '"');
 }
 
 char *str_errno(int error, char *ret, size_t size)

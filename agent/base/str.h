@@ -5,7 +5,6 @@
 #ifndef WNA_STR_H
 #define WNA_STR_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,9 +54,6 @@ bool str_only(const char *text, const char *extra);
 
 /* "connection refused", "permission denied" ...: a positive errno in lower case. Returns `ret`. */
 char *str_errno(int error, char *ret, size_t size);
-
-/* An address literal of either family (inet_pton). */
-bool str_is_address(const char *text);
 
 /* Removes white space at both ends, in place. Returns the first kept byte. */
 char *str_trim(char *text);

@@ -117,32 +117,6 @@ int trust_make_dir(const char *path, uid_t owner, int *ret_fd, char *ret_wrong)
 	return walk(path, owner, true, ret_fd, ret_wrong);
 }
 
-int trust_open_script(int dir_fd, const char *name, uid_t owner, int *ret_fd)
-{
-	struct stat st;
-	int fd, rc = 0;
-
-	/* O_NONBLOCK: a FIFO must not hold us before it is refused. */
-	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		rc = -errno;
-	else if (!S_ISREG(st.st_mode))
-		rc = -EINVAL;
-	else if (!owner_is_good(&st, owner) || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
-	         (st.st_mode & (S_ISUID | S_ISGID)) != 0)
-		rc = -EPERM;
-	else if ((st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
-		rc = -EACCES;
-	if (rc < 0) {
-		close(fd);
-		return rc;
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
 const char *trust_explain(int rc)
 {
 	switch (rc) {

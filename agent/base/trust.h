@@ -36,14 +36,6 @@ int trust_open_dir(const char *path, uid_t owner, int *ret_fd, char *ret_wrong);
 /* The same, and makes what is missing, with mode 0755. */
 int trust_make_dir(const char *path, uid_t owner, int *ret_fd, char *ret_wrong);
 
-/*
- * Opens the script `name` in that directory for reading and execution. 0;
- * -ELOOP a symbolic link; -EINVAL not a regular file; -EPERM not root's, or
- * writable by others, or set-user-ID; -EACCES not executable; -errno. The
- * caller closes *ret_fd, which is close-on-exec.
- */
-int trust_open_script(int dir_fd, const char *name, uid_t owner, int *ret_fd);
-
 /* "is a symbolic link": what a refusal meant. */
 const char *trust_explain(int rc);
 

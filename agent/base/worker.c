@@ -6,27 +6,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "file.h"
 #include "log.h"
-#include "notify.h"
 #include "str.h"
 
 /* One of each per process. */
 static struct {
-	struct notify notify;
 	struct peer peer;
+	struct sockaddr_un notify; /* where systemd listens */
+	int notify_fd;             /* -1: systemd did not start this process */
+	int64_t watchdog_ms;       /* how often a sign of life is due; 0: never */
 	const char *config;
 	int64_t watchdog_due_ms;
 	int signal_fd;
 	char run_dir[LIMIT_PATH], state_dir[LIMIT_PATH];
 } self;
+
+/* sd_notify(3) without its library: datagrams to the socket that NOTIFY_SOCKET names. No child
+ * inherits the variables. */
+static void open_notify(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET"), *usec = getenv("WATCHDOG_USEC");
+	int64_t value;
+
+	self.notify.sun_family = AF_UNIX;
+	self.notify_fd = -1;
+	if (path && str_copy(self.notify.sun_path, sizeof self.notify.sun_path, path))
+		self.notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (usec && str_int64(usec, 0, INT64_MAX, &value))
+		self.watchdog_ms = value / 3000;
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+}
 
 static _Noreturn void refuse(const char *name, const char *what)
 {
@@ -89,7 +107,7 @@ static void take_configuration(struct worker *worker)
 	if (!snapshot_wants(worker->conf, worker->role) ||
 	    (worker->snapshot->why[0] && worker->role != ROLE_CORE)) {
 		log_debug("%s: not configured", role_name(worker->role));
-		notify_send(&self.notify, "READY=1\nSTATUS=not configured");
+		worker_notify(worker, "READY=1\nSTATUS=not configured");
 		exit(WORKER_EXIT_OFF);
 	}
 }
@@ -103,17 +121,6 @@ static int take_signal(void)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static int both(int a, int b)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-	int fd = epoll_create1(EPOLL_CLOEXEC);
-
-	if (fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, a, &event) < 0 ||
-	    epoll_ctl(fd, EPOLL_CTL_ADD, b, &event) < 0)
-		return -errno;
-	return fd;
 }
 
 void worker_init(struct worker *ret, enum role role, int64_t wants, int argc, char **argv,
@@ -133,19 +140,22 @@ void worker_init(struct worker *ret, enum role role, int64_t wants, int argc, ch
 	/* The stream to the journal is this service's alone: one that stalls costs lines and
 	 * not time. A terminal is waited for. */
 	if (getenv("JOURNAL_STREAM"))
-		log_nonblocking(-1);
+		log_nonblocking();
 	signal(SIGPIPE, SIG_IGN);
-	if (prctl(PR_SET_DUMPABLE, 0) < 0 || notify_open(&self.notify) < 0)
-		log_warning("%s: started in a strange way: %s", exe, strerror(errno));
+	prctl(PR_SET_DUMPABLE, 0);
+	open_notify();
 	self.signal_fd = take_signal();
 	take_configuration(ret);
 	ret->fd = self.signal_fd;
-	if (self.signal_fd >= 0 && role != ROLE_CORE &&
-	    peer_init(&self.peer, ret->hub, role, ret->conf, wants) == 0) {
+	if (role != ROLE_CORE) {
 		ret->peer = &self.peer;
-		ret->fd = both(self.peer.fd, self.signal_fd);
+		if (peer_init(&self.peer, ret->hub, role, ret->conf, wants) < 0 ||
+		    peer_watch(&self.peer, self.signal_fd) < 0)
+			ret->fd = -1;
+		else
+			ret->fd = self.peer.fd;
 	}
-	if (ret->fd < 0 || (role != ROLE_CORE && !ret->peer)) {
+	if (ret->fd < 0) {
 		log_error("%s: no descriptors: %s", exe, strerror(errno));
 		exit(1);
 	}
@@ -176,16 +186,18 @@ void worker_spoken(const struct worker *worker)
 void worker_notify(const struct worker *worker, const char *text)
 {
 	(void)worker;
-	notify_send(&self.notify, text);
+	if (self.notify_fd >= 0)
+		(void)!sendto(self.notify_fd, text, strlen(text), MSG_NOSIGNAL,
+		              (struct sockaddr *)&self.notify, sizeof self.notify);
 }
 
 void worker_alive(const struct worker *worker)
 {
 	int64_t now_ms = clock_ms();
 
-	if (self.notify.watchdog_ms == 0 || now_ms < self.watchdog_due_ms)
+	if (self.watchdog_ms == 0 || now_ms < self.watchdog_due_ms)
 		return;
-	self.watchdog_due_ms = now_ms + self.notify.watchdog_ms / 2;
+	self.watchdog_due_ms = now_ms + self.watchdog_ms / 2;
 	worker_notify(worker, "WATCHDOG=1");
 }
 

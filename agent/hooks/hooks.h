@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "hub.h"
 
@@ -114,7 +115,7 @@ int hooks_run(int fd, const char *name, char *const environment[], int64_t limit
 /* Reaps what scripts have left running and has ended since. */
 void hooks_run_reap(void);
 
-/* ---- hooks_list.c: the names of the scripts ---- */
+/* ---- hooks_list.c: the scripts in a directory ---- */
 
 enum {
 	HOOKS_NAMES = 32, /* scripts of one event */
@@ -133,6 +134,14 @@ struct hooks_names {
  * .dpkg-old, .bak ...).
  */
 bool hooks_is_name(const char *name);
+
+/*
+ * Opens the script `name` in that directory for reading and execution. `owner` stands for
+ * root in tests. A descriptor, close-on-exec; -ELOOP a symbolic link; -EINVAL not a regular
+ * file; -EPERM not root's, or writable by others, or set-user-ID; -EACCES not executable;
+ * -errno.
+ */
+int hooks_open(int dir_fd, const char *name, uid_t owner);
 
 /* The scripts' names in the directory in the order of their bytes (LC_ALL=C).
  * 0; -E2BIG more than HOOKS_NAMES; -errno. */

@@ -31,12 +31,13 @@ static bool split(const char *text, char ret_from[NET_ADDR_TEXT], char ret_to[NE
 {
 	const char *arrow = strstr(text, " -> ");
 	size_t len = arrow ? (size_t)(arrow - text) : 0;
+	struct net_addr addr;
 
 	if (!arrow || len >= NET_ADDR_TEXT || !str_copy(ret_to, NET_ADDR_TEXT, arrow + 4))
 		return false;
 	memcpy(ret_from, text, len);
 	ret_from[len] = '\0';
-	return str_is_address(ret_from) && str_is_address(ret_to);
+	return net_addr_parse(ret_from, &addr) && net_addr_parse(ret_to, &addr);
 }
 
 int hooks_environment(const char *endpoint, const struct msg *change, struct hooks_environment *ret)

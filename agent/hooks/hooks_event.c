@@ -46,9 +46,9 @@ static void run_one(struct event *event, int dir_fd, const char *name, int64_t l
 	struct hooks_output output;
 	int fd, rc;
 
-	rc = trust_open_script(dir_fd, name, 0, &fd);
-	if (rc < 0) {
-		snprintf(why, sizeof why, "not run: %s", trust_explain(rc));
+	fd = hooks_open(dir_fd, name, 0);
+	if (fd < 0) {
+		snprintf(why, sizeof why, "not run: %s", trust_explain(fd));
 		fail(event->ret, name, HOOKS_REFUSED, why);
 		return;
 	}

@@ -3,11 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "str.h"
 
 bool hooks_is_name(const char *name)
@@ -30,47 +31,52 @@ bool hooks_is_name(const char *name)
 	return true;
 }
 
-static int by_bytes(const void *a, const void *b)
+int hooks_open(int dir_fd, const char *name, uid_t owner)
 {
-	return strcmp(a, b);
+	int fd = file_open(dir_fd, name, FILE_OF_ANYBODY), rc = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		rc = -errno;
+	else if ((st.st_uid != 0 && st.st_uid != owner) || (st.st_mode & (S_IWGRP | S_IWOTH)) ||
+	         (st.st_mode & (S_ISUID | S_ISGID)))
+		rc = -EPERM;
+	else if (!(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
+		rc = -EACCES;
+	if (rc == 0)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
 int hooks_list(int dir_fd, struct hooks_names *ret)
 {
-	struct dirent *entry;
-	int rc = 0, fd;
-	DIR *dir;
+	struct dirent **entries;
+	int count = scandirat(dir_fd, ".", &entries, NULL, by_bytes), rc = 0;
 
 	memset(ret, 0, sizeof *ret);
-	/* A descriptor of its own: reading moves the offset. */
-	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	if (count < 0)
 		return -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	while (errno = 0, (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (!hooks_is_name(entry->d_name)) {
-			ret->strange++;
-			continue;
-		}
-		if (ret->count == HOOKS_NAMES) {
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+
+		if (hooks_is_name(name) && ret->count == HOOKS_NAMES)
 			rc = -E2BIG;
-			goto out;
-		}
-		str_copy(ret->name[ret->count++], HOOKS_NAME, entry->d_name);
+		else if (hooks_is_name(name))
+			str_copy(ret->name[ret->count++], HOOKS_NAME, name);
+		else if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+			ret->strange++;
+		free(entries[i]);
 	}
-	rc = -errno;
-out:
-	closedir(dir);
+	free(entries);
 	if (rc < 0)
 		memset(ret, 0, sizeof *ret);
-	else
-		qsort(ret->name, (size_t)ret->count, HOOKS_NAME, by_bytes);
 	return rc;
 }

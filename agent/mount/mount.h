@@ -71,9 +71,6 @@ void target_make(const struct conf_mount *conf, const struct target_place *found
 bool target_split(const char *source, char *ret_host, size_t host_size, char *ret_path,
                   size_t path_size);
 
-/* An option of exactly this name, with or without a value, in a comma-separated list. */
-bool target_has_option(const char *options, const char *name);
-
 /*
  * mount_judge.c: is what is mounted on the path what the configuration asks for? Decided
  * from mountinfo, the server's addresses and efs-utils' state files: never by a look at
@@ -223,8 +220,8 @@ struct guard {
 
 /*
  * Makes the bare directory at `place`, which is `path`, immutable if `wanted`, after it
- * has noted so in the folder `record`; if not wanted takes back what it has noted. Tells
- * whether it is immutable.
+ * has noted that in the folder `record`; if not, takes back all on record. Tells whether it
+ * is immutable.
  */
 void guard_set(const struct place *place, const char *path, bool wanted, const char *record,
                struct guard *ret);

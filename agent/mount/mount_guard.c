@@ -52,13 +52,6 @@ static bool note_read(int dir, const char *name, struct note *ret)
 	return str_copy(ret->name, sizeof ret->name, name) && n > 0;
 }
 
-static bool noted(int dir, const struct note *note)
-{
-	struct note there;
-
-	return note_read(dir, note->name, &there) && strcmp(there.text, note->text) == 0;
-}
-
 /* The record, which is made if it is missing. A descriptor or -errno. */
 static int open_record(const char *record)
 {
@@ -134,28 +127,6 @@ static void protect(int fd, int flags, const char *record, const struct note *no
 		close_record(record, dir);
 }
 
-/* Switched off: only what is on record is ours to take back. */
-static void unprotect(int fd, int flags, const char *path, const char *record,
-                      const struct note *note, struct guard *guard)
-{
-	int dir = open_record(record), rc;
-
-	guard->immutable = true;
-	if (dir < 0 || !noted(dir, note)) {
-		snprintf(guard->why, sizeof guard->why, "still immutable: not on record in %s%s%s",
-		         record, dir < 0 ? ": " : "", dir < 0 ? strerror(-dir) : "");
-	} else if ((rc = set_flag(fd, flags, false)) < 0) {
-		snprintf(guard->why, sizeof guard->why,
-		         "the immutable flag could not be cleared: %s", strerror(-rc));
-	} else {
-		log_info("mount: %s: the bare directory can be written again", path);
-		guard->immutable = false;
-		unlinkat(dir, note->name, 0);
-	}
-	if (dir >= 0)
-		close_record(record, dir);
-}
-
 void guard_set(const struct place *place, const char *path, bool wanted, const char *record,
                struct guard *ret)
 {
@@ -163,8 +134,11 @@ void guard_set(const struct place *place, const char *path, bool wanted, const c
 	struct note note;
 	struct stat st;
 	char entry[64];
-	int flags = 0, fd = place_open_bare(place);
+	int flags = 0, fd;
 
+	if (!wanted)
+		guard_release(record, "");
+	fd = place_open_bare(place);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		snprintf(guard.why, sizeof guard.why, "the bare directory: %s",
 		         strerror(fd < 0 ? -fd : errno));
@@ -177,12 +151,11 @@ void guard_set(const struct place *place, const char *path, bool wanted, const c
 		         strerror(errno));
 	else if (wanted && !(flags & FS_IMMUTABLE_FL))
 		protect(fd, flags, record, &note, &guard);
-	else if (!wanted && (flags & FS_IMMUTABLE_FL))
-		unprotect(fd, flags, path, record, &note, &guard);
 	else
-		guard.immutable = wanted;
-	if (!wanted && !guard.immutable && guard.why[0] == '\0')
-		str_copy(guard.why, sizeof guard.why, "switched off by mount.guard");
+		guard.immutable = flags & FS_IMMUTABLE_FL;
+	if (!wanted && guard.why[0] == '\0')
+		snprintf(guard.why, sizeof guard.why, "switched off by mount.guard%s",
+		         guard.immutable ? ", and still immutable: not on record" : "");
 	if (first_entry(fd, entry, sizeof entry) && guard.why[0] == '\0')
 		snprintf(guard.why, sizeof guard.why, "the bare directory is not empty: %s", entry);
 	*ret = guard;

@@ -32,23 +32,6 @@ bool target_split(const char *source, char *ret_host, size_t host_size, char *re
 	return true;
 }
 
-bool target_has_option(const char *options, const char *name)
-{
-	size_t len = strlen(name);
-	const char *p = options;
-
-	while (*p) {
-		size_t n = strcspn(p, ",");
-
-		if (n >= len && strncmp(p, name, len) == 0 && (n == len || p[len] == '='))
-			return true;
-		p += n;
-		if (*p == ',')
-			p++;
-	}
-	return false;
-}
-
 static bool is_nfs_type(const char *type)
 {
 	return strcmp(type, "nfs") == 0 || strcmp(type, "nfs4") == 0;
@@ -152,6 +135,7 @@ void target_make(const struct conf_mount *conf, const struct target_place *found
 	struct target_place place;
 	struct target t = { 0 };
 	struct sb options;
+	char value[8];
 
 	choose_place(conf, found, &place);
 	sb_init(&options, t.options, sizeof t.options);
@@ -181,8 +165,8 @@ void target_make(const struct conf_mount *conf, const struct target_place *found
 		make_nfs(conf, conf->type, &t, &options);
 	} else {
 		str_copy(t.type, sizeof t.type, conf->type);
-		t.by_bind = target_has_option(conf->options, "bind") ||
-		            target_has_option(conf->options, "rbind");
+		t.by_bind = mountinfo_option(conf->options, "bind", value, sizeof value) ||
+		            mountinfo_option(conf->options, "rbind", value, sizeof value);
 	}
 
 	if (conf->options[0] != '\0')

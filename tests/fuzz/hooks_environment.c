@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "hooks.h"
-#include "str.h"
+#include "net.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hooks_environment env;
 	struct msg change = { .value = 1 };
+	struct net_addr addr;
 	const char *value;
 	int rc;
 
@@ -25,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	for (int i = 4; i < env.count && i < 6; i++) {
 		value = strchr(env.list[i], '=');
-		if (!value || !str_is_address(value + 1))
+		if (!value || !net_addr_parse(value + 1, &addr))
 			abort();
 	}
 	return 0;

@@ -94,6 +94,11 @@ static bool is_connected(void)
 	return peer.hub_fd >= 0;
 }
 
+static bool has_ended(void)
+{
+	return peer.hub_fd < 0;
+}
+
 static bool has_seen_the_end(void)
 {
 	char byte;
@@ -243,6 +248,23 @@ static void a_hub_that_does_not_read_stops_no_finder(void **state)
 	close(fd);
 }
 
+/* The next connection brings everything anew, so nothing is lost with it. */
+static void a_malformed_message_ends_the_connection(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(peer_init(&peer, path, ROLE_RDS, &conf, 0), 0);
+	fd = accept_one();
+	assert_int_equal(send(fd, "short", 5, 0), 5);
+	turn_until(has_ended);
+	close(fd);
+	turn_until(is_connected);
+	fd = accept_one();
+	hear(fd, HUB_HELLO);
+	close(fd);
+}
+
 static void foreign_texts_are_cleaned(void **state)
 {
 	struct msg msg;
@@ -267,6 +289,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(since_is_when_the_value_began, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refusing_hub_is_not_besieged, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hub_that_does_not_read_stops_no_finder, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(a_malformed_message_ends_the_connection, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(foreign_texts_are_cleaned, setup, teardown),
 	};

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,15 +17,21 @@
 
 static char event[64];
 
-static void make_script(const char *name)
+static void make(const char *name, mode_t mode)
 {
 	char path[128];
 	int fd;
 
 	snprintf(path, sizeof path, "%s/%s", event, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
 	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, mode), 0);
 	close(fd);
+}
+
+static void make_script(const char *name)
+{
+	make(name, 0755);
 }
 
 static int open_event(void)
@@ -116,12 +123,63 @@ static void bounded_number(void **state)
 	close(fd);
 }
 
+static int open_as(const char *name, uid_t owner)
+{
+	int dir_fd = open_event(), fd = hooks_open(dir_fd, name, owner);
+
+	close(dir_fd);
+	if (fd < 0)
+		return fd;
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+	return 0;
+}
+
+static int open_script(const char *name)
+{
+	return open_as(name, getuid());
+}
+
+static void which_are_run(void **state)
+{
+	char path[112], target[112];
+
+	(void)state;
+	make_script("good");
+	assert_int_equal(open_script("good"), 0);
+	assert_int_equal(open_script("none"), -ENOENT);
+	make("group", 0775);
+	assert_int_equal(open_script("group"), -EPERM);
+	make("others", 0757);
+	assert_int_equal(open_script("others"), -EPERM);
+	make("setuid", 04755);
+	assert_int_equal(open_script("setuid"), -EPERM);
+	make("plain", 0644);
+	assert_int_equal(open_script("plain"), -EACCES);
+	snprintf(target, sizeof target, "%s/good", event);
+	snprintf(path, sizeof path, "%s/link", event);
+	assert_int_equal(symlink(target, path), 0);
+	assert_int_equal(open_script("link"), -ELOOP);
+	snprintf(path, sizeof path, "%s/fifo", event);
+	assert_int_equal(mkfifo(path, 0755), 0);
+	assert_int_equal(open_script("fifo"), -EINVAL);
+	snprintf(path, sizeof path, "%s/dir", event);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(open_script("dir"), -EINVAL);
+	if (getuid() != 0)
+		return;
+	assert_int_equal(chown(target, 65534, 65534), 0);
+	assert_int_equal(open_script("good"), -EPERM);
+	assert_int_equal(open_as("good", 65534), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
 		cmocka_unit_test_setup_teardown(order_of_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(bounded_number, setup, teardown),
+		cmocka_unit_test_setup_teardown(which_are_run, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
