@@ -16,7 +16,7 @@
 /* An address of either family; family 0 = none. IPv4-mapped IPv6 addresses are
  * turned into IPv4 where addresses are made. */
 struct net_addr {
-	uint16_t family; /* AF_INET, AF_INET6, 0 */
+	uint16_t family;   /* AF_INET, AF_INET6, 0 */
 	uint8_t bytes[16]; /* IPv4: the first four, the others are zero */
 };
 

@@ -2,6 +2,8 @@
  * wna-hooks: runs an operator's scripts when the database's writer has moved. Its user
  * is that of hooks.user. Blocks on the scripts, until hooks.timeout, and goes on
  * giving signs of life meanwhile. Owns the scripts' processes and CONF_RUN_DIR/hooks.
+ * When it is asked to end, the scripts that run come to their end first, within
+ * TimeoutStopSec= of the unit.
  *
  * Each change is acted on once, whatever is restarted: its number counts on over
  * restarts of wna-rds, and the number acted on last is on the disk before the scripts
@@ -9,6 +11,7 @@
  */
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +25,16 @@ enum { ALIVE_MS = 1000 };
 struct process {
 	struct worker worker;
 	struct hooks_due due;
-	bool leave;
 };
+
+static volatile sig_atomic_t leave;
+
+/* Scripts that run are waited for. */
+static void on_term(int signal_number)
+{
+	(void)signal_number;
+	leave = 1;
+}
 
 static void on_turn(void *arg)
 {
@@ -34,9 +45,8 @@ static void on_turn(void *arg)
 	while (worker_recv(&process->worker, &msg)) {
 		if (msg.type == HUB_FACT && msg.id == FACT_RDS_CHANGE)
 			hooks_due_hear(&process->due, &msg);
-		/* Scripts that run are not ended by it. */
 		if (msg.type == WORKER_RELOAD && msg.value)
-			process->leave = true;
+			leave = 1;
 	}
 }
 
@@ -69,20 +79,21 @@ int main(int argc, char **argv)
 	struct msg change;
 
 	worker_init(&process.worker, ROLE_HOOKS, HUB_WANTS(FACT_RDS_CHANGE), argc, argv, NULL);
+	signal(SIGTERM, on_term);
 	if (hooks_run_init() < 0) {
 		log_error("scripts: what they leave running could not be ended");
 		return EXIT_FAILURE;
 	}
 	hooks_due_init(&process.due, process.worker.run_dir);
 	worker_spoken(&process.worker);
-	while (!process.leave) {
+	while (!leave) {
 		on_turn(&process);
 		hooks_run_reap();
 		if (hooks_due_take(&process.due, clock_ms(), &change)) {
 			act(&process, &change);
 			hooks_due_done(&process.due, clock_ms());
 		}
-		if (!process.leave)
+		if (!leave)
 			wait_until(&process, hooks_due_ms(&process.due));
 	}
 	return EXIT_SUCCESS;

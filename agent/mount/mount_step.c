@@ -1,4 +1,5 @@
 /* wna-mount and the simulator; pure. What is due at an instant, and the report. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +72,17 @@ static bool is_wanted(const struct keeper *keeper)
 	return !keeper->leaving && (keeper_ours(keeper) || keeper->look.names);
 }
 
+/*
+ * Where a silent mount is a failure, the first report after a start waits for the first answer
+ * of a mount that was there before: the core still has what the keeper before this one found,
+ * which may have been that the server is silent.
+ */
+static bool is_unsure(const struct keeper *keeper)
+{
+	return keeper->conf->hang == HANG_FAIL && !keeper->said && keeper_ours(keeper) &&
+	       keeper->sign == MOUNT_NOT_PROBED;
+}
+
 static enum keeper_act step_probe(struct keeper *keeper, int64_t now_ms)
 {
 	struct keeper_child *probe = &keeper->probe;
@@ -92,6 +104,11 @@ static enum keeper_act step_probe(struct keeper *keeper, int64_t now_ms)
 			return KEEPER_WAIT;
 		keeper_set(probe, KEEPER_ENDING_KILL, now_ms + KILL_MS);
 		keeper->killed++;
+		if (is_unsure(keeper)) {
+			keeper->sign = -ETIMEDOUT;
+			str_copy(keeper->sign_why, sizeof keeper->sign_why,
+			         "not once since wna-mount has started");
+		}
 		return KEEPER_PROBE_KILL;
 	case KEEPER_ENDING_KILL:
 		if (now_ms >= probe->due_ms) {
@@ -112,7 +129,7 @@ static int64_t say_period_ms(const struct keeper *keeper)
 
 static enum keeper_act step_report(struct keeper *keeper, int64_t now_ms)
 {
-	bool pending = keeper_pending(keeper, now_ms);
+	bool pending = keeper_pending(keeper, now_ms) || is_unsure(keeper);
 
 	/* The first word is about what has been found out. */
 	if (keeper->say && (keeper->said || !pending)) {
@@ -182,7 +199,8 @@ int64_t keeper_next_ms(const struct keeper *keeper)
 		next_ms = sooner(next_ms, keeper->looked_ms + LOOK_GAP_MS);
 	if (keeper->said)
 		next_ms = sooner(next_ms, keeper->said_ms + say_period_ms(keeper));
-	else if (keeper->attempt.state != KEEPER_RUNNING || keeper->guarding)
+	else if (!is_unsure(keeper) &&
+	         (keeper->attempt.state != KEEPER_RUNNING || keeper->guarding))
 		next_ms = sooner(next_ms, keeper->seen_ms + KEEPER_NAMES_GRACE_MS);
 	if (keeper->said && !keeper->spoken)
 		next_ms = sooner(next_ms, keeper->first_ms + SPOKEN_MS);

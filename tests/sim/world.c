@@ -132,6 +132,8 @@ void world_restart_core(struct world *world, bool finders)
 	for (unsigned i = 0; i < world->count; i++) {
 		unsigned slot;
 
+		if (world->said[i].type == 0)
+			continue;
 		core_take(&world->core, fact_info(world->said[i].id)->owner, &world->said[i],
 		          world->now_ms, wall(world->now_ms), &slot);
 	}

@@ -16,6 +16,11 @@ void world_mount_start(struct world *world)
 	if (!world->conf->mount.enabled)
 		return;
 	mount->lives = true;
+	/* Another process remembers nothing of what was said before. */
+	for (unsigned i = 0; i < world->count; i++) {
+		if (fact_info(world->said[i].id)->owner == ROLE_MOUNT)
+			world->said[i].type = 0;
+	}
 	mount->mount_ends_ms = mount->probe_ends_ms = mount->answers_ms = INT64_MAX;
 	keeper_init(&mount->keeper, &world->conf->mount, 1, world->now_ms);
 }

@@ -127,6 +127,22 @@ def test_a_hanging_hook_is_ended(database: Database, node: Node, agent: Agent) -
     assert agent.pids("hooks") == [process]
 
 
+def test_a_restart_waits_for_a_hook(database: Database, node: Node, agent: Agent) -> None:
+    """It gets no signal, and the service leaves when it has ended."""
+    node.host.sh("mkdir -m 777 /srv/out")
+    hook(node, "10-slow", "trap 'echo TERM >> /srv/out/told' TERM; touch /srv/out/began; sleep 3; "
+                          "echo done >> /srv/out/told")
+    agent.change("hooks", enabled=True)
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    process = agent.pid("hooks")
+    database.failover("kill")
+    wait_until(lambda: node.host.path("/srv/out/began").exists(), "the hook runs", 15)
+    node.host.sh("systemctl restart web-node-agent-hooks.service")
+    assert node.host.read("/srv/out/told") == "done\n"
+    assert agent.pid("hooks") != process
+
+
 @pytest.mark.parametrize("user", ["root", "wna-hooks"])
 def test_php_fpm_lets_go(database: Database, node: Node, agent: Agent, user: str) -> None:
     """The old writer lives on, read-only: the page's persistent connections stay
