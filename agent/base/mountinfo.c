@@ -169,175 +169,115 @@ static bool may_concern(const char *line, size_t len, const char *path)
 	       lies_below(path, mount, strlen(mount));
 }
 
-/* What a search looks for, and what it found in this pass over the text. */
-struct search {
-	const char *path;
-	size_t from; /* paths shorter than this are behind us */
-	int64_t id;  /* of the mount, or of its parent */
-	size_t len;  /* of best->path */
-	size_t seen; /* lines that parsed */
-	struct mountinfo *best;
-	bool found;
-};
-
-typedef void take_mount(struct search *search, const struct mountinfo *mi);
-
-/* Calls `take` for each line that parses. False if one that does not may concern the path. */
-static bool each_mount(const char *text, size_t len, take_mount *take, struct search *search)
+/* Whether the text is of mountinfo, and each line that may concern the path can be read. */
+static bool is_readable(const char *text, size_t len, const char *path)
 {
 	struct mountinfo mi;
+	bool any = false;
 
-	search->found = false;
-	search->seen = 0;
 	while (len > 0) {
 		const char *end = memchr(text, '\n', len);
 		size_t line = end ? (size_t)(end - text) : len;
 
-		if (mountinfo_parse_line(text, line, &mi)) {
-			search->seen++;
-			take(search, &mi);
-		} else if (may_concern(text, line, search->path)) {
+		if (mountinfo_parse_line(text, line, &mi))
+			any = true;
+		else if (may_concern(text, line, path))
 			return false;
-		}
 		line += end ? 1 : 0;
 		text += line;
 		len -= line;
 	}
-	return search->seen > 0;
+	return any;
 }
 
-static void keep(struct search *search, const struct mountinfo *mi)
+/* The parent of the mount that the walk begins in: the last one upwards that has no line. The
+ * root itself has none when it is no mount (chroot), or is its own parent. -1 if there is none. */
+static int64_t find_bottom(const char *text, size_t len)
 {
-	*search->best = *mi;
-	search->len = strlen(mi->path);
-	search->found = true;
-}
+	struct mountinfo mi, up;
+	const char *first = text;
+	size_t first_len = len;
 
-static void take_first(struct search *search, const struct mountinfo *mi)
-{
-	if (!search->found)
-		keep(search, mi);
-}
+	if (!mountinfo_next(&first, &first_len, &mi))
+		return -1;
+	for (size_t steps = len; steps > 0; steps--) {
+		const char *at = text;
+		size_t left = len;
 
-static void take_id(struct search *search, const struct mountinfo *mi)
-{
-	if (mi->id == search->id)
-		keep(search, mi);
-}
-
-/* The first mount point that a walk along the path comes to in this mount. */
-static void take_next(struct search *search, const struct mountinfo *mi)
-{
-	size_t len = strlen(mi->path);
-
-	if (mi->parent != search->id || mi->id == mi->parent || len < search->from ||
-	    !lies_below(search->path, mi->path, len))
-		return;
-	if (!search->found || len <= search->len)
-		keep(search, mi);
-}
-
-static void take_exact(struct search *search, const struct mountinfo *mi)
-{
-	if (strcmp(mi->path, search->path) == 0)
-		keep(search, mi);
-}
-
-static void take_upon(struct search *search, const struct mountinfo *mi)
-{
-	if (mi->parent == search->id && mi->id != mi->parent)
-		take_exact(search, mi);
-}
-
-/* Below all others: the mount that the walk begins in. The root itself is not
- * listed when it is no mount (chroot), then *ret's parent stands for it. */
-static int find_bottom(const char *text, size_t len, const char *path, struct mountinfo *ret)
-{
-	struct search search = { .path = path, .best = ret };
-	size_t left;
-
-	if (!each_mount(text, len, take_first, &search))
-		return -EBADMSG;
-	for (left = search.seen; left > 0 && ret->parent != ret->id; left--) {
-		search.id = ret->parent;
-		if (!each_mount(text, len, take_id, &search))
-			return -EBADMSG;
-		if (!search.found)
-			return 0;
+		while (mountinfo_next(&at, &left, &up) && up.id != mi.parent)
+			;
+		if (up.id != mi.parent || up.id == up.parent)
+			return mi.parent;
+		mi = up;
 	}
-	return left > 0 ? 0 : -EBADMSG;
-}
-
-/* As the kernel walks: in the mount reached, to the next mount point on the way. */
-static int walk(const char *text, size_t len, const char *path, struct mountinfo *ret)
-{
-	struct mountinfo next;
-	struct search search = { .path = path, .best = &next };
-	bool found = false;
-	size_t steps = 0;
-	int rc;
-
-	if (strlen(path) >= sizeof ret->path)
-		return -EBADMSG;
-	rc = find_bottom(text, len, path, &next);
-	if (rc < 0)
-		return rc;
-	search.id = next.parent;
-	if (next.parent == next.id && lies_below(path, next.path, strlen(next.path))) {
-		*ret = next;
-		found = true;
-	}
-	for (;;) {
-		if (!each_mount(text, len, take_next, &search) || steps++ > search.seen)
-			return -EBADMSG;
-		if (!search.found)
-			return found;
-		found = true;
-		*ret = next;
-		search.id = next.id;
-		search.from = search.len;
-	}
-}
-
-/* Of those on the path, though nobody comes to it: the one with none upon it. */
-static int find_hidden(const char *text, size_t len, const char *path, struct mountinfo *ret)
-{
-	struct mountinfo top;
-	struct search search = { .path = path, .best = &top };
-	size_t steps = 0;
-
-	if (!each_mount(text, len, take_exact, &search))
-		return -EBADMSG;
-	if (!search.found)
-		return 0;
-	do {
-		*ret = top;
-		search.id = top.id;
-		if (!each_mount(text, len, take_upon, &search) || steps++ > search.seen)
-			return -EBADMSG;
-	} while (search.found);
-	return 1;
-}
-
-int mountinfo_topmost(const char *text, size_t len, const char *path, struct mountinfo *ret)
-{
-	struct mountinfo found;
-	int rc = walk(text, len, path, &found);
-
-	if (rc == 0 || (rc == 1 && strcmp(found.path, path) != 0))
-		rc = find_hidden(text, len, path, &found);
-	if (rc == 1)
-		*ret = found;
-	return rc;
+	return -1;
 }
 
 int mountinfo_holding(const char *text, size_t len, const char *path, struct mountinfo *ret)
 {
-	struct mountinfo found;
-	int rc = walk(text, len, path, &found);
+	int64_t in = is_readable(text, len, path) ? find_bottom(text, len) : -1;
+	size_t from = 0;
+	bool found = false;
 
-	if (rc == 1)
-		*ret = found;
+	if (in < 0 || strlen(path) >= sizeof ret->path)
+		return -EBADMSG;
+	/* As the kernel walks: in the mount reached, to the first mount point on the way. */
+	for (size_t steps = len; steps > 0; steps--) {
+		struct mountinfo mi, next = { .id = -1 };
+		const char *at = text;
+		size_t left = len, to = 0, n;
+
+		while (mountinfo_next(&at, &left, &mi)) {
+			n = strlen(mi.path);
+			if (mi.parent == in && (mi.id != in || !found) && n >= from &&
+			    lies_below(path, mi.path, n) && (next.id < 0 || n <= to)) {
+				next = mi;
+				to = n;
+			}
+		}
+		if (next.id < 0)
+			return found;
+		*ret = next;
+		found = true;
+		in = next.id;
+		from = to;
+	}
+	return -EBADMSG;
+}
+
+/* Of the mounts on the path, which a walk does not come to: one with none upon it. */
+static int find_hidden(const char *text, size_t len, const char *path, struct mountinfo *ret)
+{
+	struct mountinfo mi, upon;
+	const char *at = text;
+	size_t left = len;
+	bool any = false, found = false;
+
+	while (mountinfo_next(&at, &left, &mi)) {
+		const char *other = text;
+		size_t other_left = len;
+		bool covered = false;
+
+		if (strcmp(mi.path, path) != 0)
+			continue;
+		any = true;
+		while (!covered && mountinfo_next(&other, &other_left, &upon))
+			covered = upon.parent == mi.id && upon.id != mi.id &&
+			          strcmp(upon.path, path) == 0;
+		if (!covered) {
+			*ret = mi;
+			found = true;
+		}
+	}
+	return found ? 1 : any ? -EBADMSG : 0;
+}
+
+int mountinfo_topmost(const char *text, size_t len, const char *path, struct mountinfo *ret)
+{
+	int rc = mountinfo_holding(text, len, path, ret);
+
+	if (rc == 0 || (rc == 1 && strcmp(ret->path, path) != 0))
+		rc = find_hidden(text, len, path, ret);
 	return rc;
 }
 

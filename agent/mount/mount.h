@@ -79,10 +79,8 @@ bool target_split(const char *source, char *ret_host, size_t host_size, char *re
 
 /* What is known beside mountinfo. */
 struct judge_env {
-	const char *state_dir; /* EFS_STATE_DIR */
-	/* A helper's unfinished state file that has been idle for so long is finished, by
-	 * its new name; 0: never. `wall_ms`: as files' times. */
-	int64_t idle_ms, wall_ms;
+	const char *state_dir;            /* EFS_STATE_DIR */
+	int64_t idle_ms, wall_ms;         /* of efs_state_read */
 	const struct probe_answer *names; /* NULL: not asked for since this mount is there */
 	bool proved;                      /* this very mount was right by its names */
 	const char *mountinfo; /* text: what hides the path, where a bind mount's source lies */
@@ -122,22 +120,18 @@ struct efs_state {
 
 /*
  * The state of the mount of `file_system` on `path` by `port`, read from the folder `dir`.
- * 0; -ENOENT no such file; -EINPROGRESS only the helper's unfinished one; -EPERM a file
- * that others than root and its group could write; -EBADMSG not what efs-utils writes, or
- * about another mount; -errno.
+ *
+ * A helper that was ended in the middle leaves a mount that is as good as any, but its state
+ * file keeps the unfinished name, by which efs-utils' watchdog does not look after the mount's
+ * proxy. Such a file, if it has not been written for `idle_ms`, is whole and can be trusted,
+ * gets its final name here. `now_ms` is wall-clock time, as files have it.
+ *
+ * 0; -ENOENT no such file; -EINPROGRESS only an unfinished one, in which the helper may be
+ * writing; -EPERM a file that others than root and its group could write; -EBADMSG not what
+ * efs-utils writes, or about another mount; -errno.
  */
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
-                   struct efs_state *ret);
-
-/*
- * Does what a helper that was ended no longer does: gives its unfinished file, if it has
- * not been touched for `idle_ms`, its final name, by which efs-utils' watchdog looks after
- * the mount's proxy. For a mount that is there and whose file is trusted and whole. `now_ms`
- * is wall-clock time, as files have it; one from the future has been idle. 0 if there is a
- * finished one now; -EINPROGRESS not yet; -EPERM, -EBADMSG as above, it is left; -errno.
- */
-int efs_state_finish(const char *dir, const char *file_system, const char *path, unsigned port,
-                     int64_t idle_ms, int64_t now_ms);
+                   int64_t idle_ms, int64_t now_ms, struct efs_state *ret);
 
 /* The pure part: checks and reads the JSON text. 0 or -EBADMSG. */
 int efs_state_parse(const char *json, size_t len, const char *file_system, const char *path,

@@ -96,19 +96,19 @@ static bool state_name(const char *file_system, const char *path, unsigned port,
 	return n > 0 && (size_t)n < size;
 }
 
-/* `name` begins with "~", and the finished file's name is what follows it. A descriptor of
- * `dir`, or -errno. */
-static int open_dir(const char *dir, const char *file_system, const char *path, unsigned port,
-                    char *name, size_t size)
+/*
+ * Whether the helper, which has not given the file its final name, has ended: mount.efs writes
+ * it in one go. A time in the future is from before the clock was set back.
+ */
+static bool is_idle(int fd, int64_t idle_ms, int64_t now_ms)
 {
-	int fd;
+	struct stat st;
+	int64_t at_ms;
 
-	name[0] = '~';
-	/* The name is put together from checked parts, yet it must stay one component. */
-	if (strchr(file_system, '/') || !state_name(file_system, path, port, name + 1, size - 1))
-		return -EINVAL;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fstat(fd, &st) < 0)
+		return false;
+	at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	return now_ms < at_ms || now_ms - at_ms >= idle_ms;
 }
 
 static int read_state(int fd, const char *file_system, const char *path, struct efs_state *ret)
@@ -120,55 +120,37 @@ static int read_state(int fd, const char *file_system, const char *path, struct 
 }
 
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
-                   struct efs_state *ret)
+                   int64_t idle_ms, int64_t now_ms, struct efs_state *ret)
 {
-	char name[NAME_SIZE];
-	int dir_fd = open_dir(dir, file_system, path, port, name, sizeof name), fd, rc;
-	struct stat st = { 0 };
+	char begun[NAME_SIZE] = "~", *done = begun + 1;
+	int dir_fd, fd, rc;
+	bool finished;
 
+	/* The name is put together from checked parts, yet it must stay one component. */
+	if (strchr(file_system, '/') ||
+	    !state_name(file_system, path, port, done, sizeof begun - 1))
+		return -EINVAL;
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
-		return dir_fd;
-	fd = file_open(dir_fd, name + 1, FILE_OF_ROOT);
-	if (fd >= 0) {
-		rc = read_state(fd, file_system, path, ret);
-		close(fd);
-	} else {
-		rc = fd;
-		if (rc == -ENOENT && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			rc = -EINPROGRESS;
-	}
-	close(dir_fd);
-	return rc;
-}
-
-int efs_state_finish(const char *dir, const char *file_system, const char *path, unsigned port,
-                     int64_t idle_ms, int64_t now_ms)
-{
-	char name[NAME_SIZE];
-	int dir_fd = open_dir(dir, file_system, path, port, name, sizeof name), fd, rc;
-	struct efs_state whole;
-	struct stat st = { 0 };
-	int64_t at_ms;
-
-	if (dir_fd < 0)
-		return dir_fd;
-	fd = file_open(dir_fd, name, FILE_OF_ROOT);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		rc = fd < 0 ? fd : -errno;
+		return -errno;
+	fd = file_open(dir_fd, done, FILE_OF_ROOT);
+	finished = fd != -ENOENT;
+	if (!finished)
+		fd = file_open(dir_fd, begun, FILE_OF_ROOT);
+	/* The helper may have given it the final name between the two. */
+	if (fd == -ENOENT)
+		fd = file_open(dir_fd, done, FILE_OF_ROOT);
+	rc = fd;
+	if (fd < 0)
 		goto out;
-	}
-	at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-	if (now_ms >= at_ms && now_ms - at_ms < idle_ms)
-		rc = -EINPROGRESS;
-	else
-		rc = read_state(fd, file_system, path, &whole);
-	/* The helper itself may be at just that; its file is not replaced. */
-	if (rc == 0 && renameat2(dir_fd, name, dir_fd, name + 1, RENAME_NOREPLACE) < 0 &&
+	rc = !finished && !is_idle(fd, idle_ms, now_ms) ? -EINPROGRESS
+	                                                : read_state(fd, file_system, path, ret);
+	close(fd);
+	/* A file of that name is not replaced: the helper itself may be at the same. */
+	if (rc == 0 && !finished && renameat2(dir_fd, begun, dir_fd, done, RENAME_NOREPLACE) < 0 &&
 	    errno != EEXIST && errno != ENOENT)
 		rc = -errno;
 out:
-	if (fd >= 0)
-		close(fd);
 	close(dir_fd);
 	return rc;
 }

@@ -68,17 +68,8 @@ static void judge_tunnel(const struct target *target, const char *path,
 		say(ret, MOUNT_WRONG, "a mount of " LOOPBACK " without a tunnel's port");
 		return;
 	}
-	rc = efs_state_read(env->state_dir, target->file_system, path, (unsigned)port, &state);
-	/* Ended in the middle, by us or by somebody else, mount.efs leaves a mount that is as
-	 * good as any, and whose proxy nobody looks after as long as the file is unfinished. */
-	if (rc == -EINPROGRESS && env->idle_ms > 0) {
-		rc = efs_state_finish(env->state_dir, target->file_system, path, (unsigned)port,
-		                      env->idle_ms, env->wall_ms);
-		/* Finished by itself meanwhile, that file counts as well. */
-		if (rc == 0 || rc == -ENOENT)
-			rc = efs_state_read(env->state_dir, target->file_system, path,
-			                    (unsigned)port, &state);
-	}
+	rc = efs_state_read(env->state_dir, target->file_system, path, (unsigned)port, env->idle_ms,
+	                    env->wall_ms, &state);
 	if (rc == -EINPROGRESS)
 		say(ret, MOUNT_UNVERIFIED, "mount.efs has not finished with port %d", (int)port);
 	else if (rc == -ENOENT || rc == -ENOTDIR)

@@ -85,9 +85,9 @@ static void what_the_real_ones_write(void **state)
 	fputs("{\"cmd\": [\"stunnel\"], \"files\": []}", out);
 	fclose(out);
 	assert_int_equal(chmod(file, 0664), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
 	assert_int_equal(chown(file, 0, 33), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), -EPERM);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), -EPERM);
 	unlink(file);
 	rmdir(dir);
 }
@@ -126,8 +126,9 @@ static void names_stay_one_component(void **state)
 	struct efs_state found;
 
 	(void)state;
-	assert_int_equal(efs_state_read("/nonexistent", "../fs-1", PATH, 20049, &found), -EINVAL);
-	assert_int_equal(efs_state_read("/nonexistent", FS, PATH, 20049, &found), -ENOENT);
+	assert_int_equal(efs_state_read("/nonexistent", "../fs-1", PATH, 20049, 1000, 0, &found),
+	                 -EINVAL);
+	assert_int_equal(efs_state_read("/nonexistent", FS, PATH, 20049, 1000, 0, &found), -ENOENT);
 }
 
 static void write_file(const char *path, const char *text)
@@ -153,27 +154,28 @@ static void finishes_what_a_helper_left(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(begun, sizeof begun, "%s/~" FS ".var.www.html.efs.20049", dir);
 	snprintf(done, sizeof done, "%s/" FS ".var.www.html.efs.20049", dir);
-	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, 0), -ENOENT);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), -ENOENT);
 	write_file(begun, "{\"pid\": 9, \"cmd\": [\"stunnel\"], \"files\": []}");
 	assert_int_equal(stat(begun, &st), 0);
 	at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), -EINPROGRESS);
-	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms + 999), -EINPROGRESS);
-	assert_int_equal(efs_state_finish(dir, FS, PATH, 20048, 1000, at_ms + 1000), -ENOENT);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms, &found), -EINPROGRESS);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms + 999, &found),
+	                 -EINPROGRESS);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20048, 1000, at_ms + 1000, &found), -ENOENT);
 	assert_int_equal(chmod(begun, 0666), 0);
-	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms + 1000), -EPERM);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms + 1000, &found), -EPERM);
 	assert_int_equal(chmod(begun, 0644), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), -EINPROGRESS);
-	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms + 1000), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms, &found), -EINPROGRESS);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms + 1000, &found), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
 	assert_true(found.tls);
 	/* The clock was set back since: idle as well. */
 	assert_int_equal(rename(done, begun), 0);
-	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms - 3600000), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms - 3600000, &found), 0);
 	/* A finished one is not replaced. */
 	write_file(begun, "{\"cmd\": [\"efs-proxy\"], \"files\": []}");
-	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, at_ms + 86400000), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms + 86400000, &found), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
 	assert_true(found.tls);
 	unlink(begun);
 	unlink(done);
@@ -204,20 +206,21 @@ static void finishes_no_half_file(void **state)
 		assert_int_equal(stat(begun, &st), 0);
 		later_ms = ((int64_t)st.st_mtim.tv_sec + 3600) * 1000;
 		/* It may just be being written. */
-		assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 7200000, later_ms),
+		assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 7200000, later_ms, &found),
 		                 -EINPROGRESS);
-		assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, later_ms), -EBADMSG);
+		assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, later_ms, &found),
+		                 -EBADMSG);
 		assert_int_equal(access(begun, F_OK), 0);
 		assert_int_equal(access(done, F_OK), -1);
 	}
 	write_file(begun, "{\"pid\": 9, \"cmd\": [\"stunnel\"], \"files\": []}");
-	assert_int_equal(efs_state_finish(dir, FS, PATH, 20049, 1000, later_ms + 3600000), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, later_ms + 3600000, &found), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
 	/* Nor is a link followed, though it leads to root's file. */
 	snprintf(other, sizeof other, "%s/other", dir);
 	assert_int_equal(rename(done, other), 0);
 	assert_int_equal(symlink("other", begun), 0);
-	assert_true(efs_state_finish(dir, FS, PATH, 20049, 1000, later_ms + 3600000) < 0);
+	assert_true(efs_state_read(dir, FS, PATH, 20049, 1000, later_ms + 3600000, &found) < 0);
 	assert_int_equal(access(done, F_OK), -1);
 	unlink(begun);
 	unlink(other);

@@ -23,7 +23,7 @@ static const struct target_place seoul = { .region = "ap-northeast-2", .domain =
 static const char *address;
 static bool unasked; /* nothing yet */
 static bool proved;
-static int64_t idle_ms; /* 0: unfinished files are not finished */
+static int64_t idle_ms = INT64_MAX;
 
 static struct finding judged(const struct conf_mount *conf, const struct target_place *place,
                              const char *line, const char *state_dir)
@@ -193,7 +193,7 @@ static void tunnel_by_state_file(void **state)
 	finding = judged(&conf, &seoul, TUNNEL, dir);
 	assert_int_equal(finding.state, MOUNT_RIGHT);
 	drop_state(dir, STATE_NAME);
-	idle_ms = 0;
+	idle_ms = INT64_MAX;
 
 	put_state(dir, STATE_NAME, STATE(PROXY ", \"--tls\"", ""), 0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);
