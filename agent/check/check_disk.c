@@ -1,6 +1,6 @@
 /*
- * Run by wna-check. May block on a local disk; never touches a network file
- * system (localpath.h). Owns nothing.
+ * Run by wna-check. May block on a local disk; never touches a network file system
+ * (localpath.h). Owns nothing.
  */
 #include "check.h"
 
@@ -40,8 +40,7 @@ void check_file(const struct check_env *env, const struct conf_check *conf, int6
 		check_bad(ret, EINVAL, "%s: not a regular file", conf->path);
 		return;
 	}
-	/* A modification time ahead of the clock is young, not old: the clock
-	 * may have been set back. */
+	/* A file from the future is young: the clock may have been set back. */
 	age_ms = wall_ms - ((int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
 	clock_span(age_ms, word, sizeof word);
 	if (conf->file_max_age_ms > 0 && age_ms > conf->file_max_age_ms) {
@@ -59,7 +58,7 @@ int check_percent(uint64_t free, uint64_t used)
 
 	if (total == 0)
 		return 100;
-	/* Not free * 100: that may leave 64 bits for what a hostile file system claims. */
+	/* In 64 bits free * 100 may overflow with what a hostile file system claims. */
 	return (int)((double)free / (double)total * 100);
 }
 
@@ -97,7 +96,7 @@ void check_disk(const struct check_env *env, const struct conf_check *conf,
 		check_bad(ret, errno, "%s: %s", conf->path, str_errno(errno, word, sizeof word));
 		return;
 	}
-	/* What this node's services can use: bavail, without root's reserve. */
+	/* f_bavail is what services can use: without the reserve for root. */
 	bytes = (uint64_t)st.f_bavail * st.f_frsize;
 	percent = check_percent(st.f_bavail, st.f_blocks - st.f_bfree);
 	inodes = check_percent(st.f_favail, st.f_files - st.f_ffree);

@@ -1,10 +1,9 @@
 /*
- * Run by wna-check. Blocks on nothing: libevent's HTTP client (event_extra) is
- * given a literal address and its family, and asks neither a resolver nor for the
- * interfaces. Owns the connection.
+ * Run by wna-check. Blocks on nothing: libevent's HTTP client (event_extra) has a literal
+ * address and its family, therefore it asks no resolver. Owns the connection.
  *
- * The answer is judged when it is complete: a server that sends "200 OK" and
- * then hangs is not well. Its body is dropped as it comes.
+ * The answer is judged when it is complete: a server that sends "200 OK" and then hangs does
+ * not work. The body is read and not kept.
  */
 #include "check.h"
 
@@ -37,7 +36,7 @@ static bool http_connected(const struct check_run *run)
 	return fd >= 0 && getpeername(fd, (struct sockaddr *)&ss, &len) == 0;
 }
 
-/* The status is known: a wrong one is reported at once, the rest is not waited for. */
+/* The status is known. If it is wrong, the rest of the answer is not waited for. */
 static int http_on_headers(struct evhttp_request *request, void *arg)
 {
 	struct check_run *run = arg;
@@ -56,7 +55,7 @@ static int http_on_headers(struct evhttp_request *request, void *arg)
 	return -1;
 }
 
-/* libevent drains what this leaves: the body is never held. */
+/* libevent drops what this callback leaves, therefore the body is not kept. */
 static void http_on_body(struct evhttp_request *request, void *arg)
 {
 	(void)request;
@@ -71,8 +70,8 @@ static void http_on_error(enum evhttp_request_error error, void *arg)
 	run->http_error = (int)error + 1;
 }
 
-/* Stands before evhttp's own callback while it connects: when evhttp reports the
- * failure, it has closed the socket and errno says something else. */
+/* Runs before evhttp's own callback while it connects: when evhttp reports a failed connect, it
+ * has closed the socket, and errno is that of another call. */
 static void http_on_connect(struct bufferevent *bev, short what, void *arg)
 {
 	struct check_run *run = arg;
@@ -80,7 +79,7 @@ static void http_on_connect(struct bufferevent *bev, short what, void *arg)
 
 	if (what & BEV_EVENT_ERROR)
 		run->http_errno = errno;
-	/* Hands back the place before evhttp, which may replace it, gets its turn. */
+	/* Removed before evhttp's callback is called, which may set others. */
 	bufferevent_setcb(bev, NULL, NULL, next, run->http);
 	next(bev, what, run->http);
 }
@@ -96,7 +95,7 @@ static void http_watch_connect(struct check_run *run)
 		bufferevent_setcb(bev, NULL, NULL, http_on_connect, run);
 }
 
-/* No answer came of it: say what happened. */
+/* There is no answer: says why. */
 static void http_failed(struct check_run *run)
 {
 	int error = run->http_errno;
@@ -161,7 +160,7 @@ void check_http_start(struct check_run *run)
 	const struct url_target *target = &run->target;
 	struct evhttp_request *request;
 
-	/* libevent reports an end and a reset alike; only errno tells them apart. */
+	/* libevent reports an end and a reset in the same way; errno is different. */
 	errno = 0;
 	run->http_headers = false;
 	run->http_chunked = false;
@@ -184,12 +183,12 @@ void check_http_start(struct check_run *run)
 	evhttp_connection_set_family(run->http, target->endpoint.addr.family);
 	evhttp_connection_set_max_headers_size(run->http, CHECK_HEADERS_MAX);
 	evhttp_connection_set_max_body_size(run->http, CHECK_BODY_MAX);
-	/* The run's own timer is the only clock. */
+	/* The run's own timer is the only limit. */
 	evhttp_connection_set_timeout_tv(run->http, &(struct timeval){ .tv_sec = 86400 });
 	evhttp_request_set_header_cb(request, http_on_headers);
 	evhttp_request_set_chunked_cb(request, http_on_body);
 	evhttp_request_set_error_cb(request, http_on_error);
-	/* Takes the request, also when it fails. */
+	/* Owns the request from here on, also when it fails. */
 	if (evhttp_make_request(run->http, request, EVHTTP_REQ_GET, target->resource) < 0) {
 		run->http_errno = errno;
 		if (!run->settled)

@@ -1,6 +1,6 @@
 /*
- * Run by wna-check. May block on a local disk, through check_run.c. Owns the runs
- * and the event that starts them.
+ * Run by wna-check. May block on a local disk, by check_run.c. Owns the runs and the event that
+ * starts them.
  */
 #include "check.h"
 
@@ -10,6 +10,26 @@
 #include "clock.h"
 #include "log.h"
 #include "str.h"
+
+static void decide(struct check_window *window, enum check_state state)
+{
+	window->state = state;
+	window->decided = true;
+}
+
+void check_window_put(struct check_window *window, bool good, int32_t rise, int32_t fall)
+{
+	if (window->last != good)
+		window->run = 0;
+	if (window->run < CHECK_RUN_MAX)
+		window->run++;
+	window->last = good;
+	if (good && (window->run >= rise || !window->proven))
+		decide(window, CHECK_GOOD);
+	else if (!good && window->run >= fall)
+		decide(window, CHECK_BAD);
+	window->proven |= good;
+}
 
 static void arm(struct check_loop *loop, int64_t now_ms)
 {
@@ -57,10 +77,10 @@ static void on_done(struct check_run *run, const struct check_result *result, vo
 	bool remote = run->conf->type == CHECK_HTTP || run->conf->type == CHECK_TCP;
 	int64_t now_ms = clock_ms();
 
-	/* Disks are judged by the time they take; what waits in the loop is not. */
+	/* A disk is bad when it is slow. What waits in the loop is not: this process was late. */
 	if (remote && check_sched_late(&loop->sched, i, now_ms)) {
 		check_sched_void(&loop->sched, i, now_ms);
-		log_debug("check %s: this process was not running, again", run->conf->name);
+		log_debug("check %s: runs again, since this process was late", run->conf->name);
 	} else {
 		check_sched_done(&loop->sched, i, result->value >= 0, now_ms, clock_random());
 		take(loop, &loop->slot[i], result, now_ms);
@@ -68,8 +88,8 @@ static void on_done(struct check_run *run, const struct check_result *result, vo
 	arm(loop, now_ms);
 }
 
-/* A disk kept this process from reading answers: servers that answered in time must
- * not be blamed for it. */
+/* A disk has stalled this process, which could not read answers: the servers may have answered
+ * in time. */
 static void void_waiting(struct check_loop *loop, int64_t now_ms)
 {
 	for (int i = 0; i < loop->sched.count; i++) {
@@ -90,8 +110,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* One a turn: a slow disk keeps the loop from its sockets for no longer than one
-	 * look. A run cannot be due again within a turn. */
+	/* One check a turn: a slow disk keeps the loop from its sockets for one look at most. */
 	if (i >= 0) {
 		check_sched_start(&loop->sched, i, now_ms);
 		check_run_start(&loop->slot[i].run, clock_wall_ms());

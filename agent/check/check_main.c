@@ -1,10 +1,9 @@
 /*
  * wna-check: this node's own checks, the [check NAME] sections.
  *
- * A service of user wna-check without capabilities. Blocks on
- * nothing on purpose; a dying local disk may stall it in a file or disk check,
- * and then systemd's watchdog (WatchdogSec= of its unit) kills it and starts another.
- * Owns the event loop and the windows.
+ * A service of user wna-check without capabilities. A local disk that fails may stall it in a
+ * check of a file or a disk; then systemd's watchdog (WatchdogSec= of its unit) starts it anew.
+ * It blocks on nothing else. Owns the event loop and the state of each check.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -68,10 +67,10 @@ int main(int argc, char **argv)
 	env.mount_path = process.worker.conf->mount.enabled ? process.worker.conf->mount.path : "";
 	env.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (env.proc < 0)
-		log_warning("proc: cannot be opened, process checks will fail");
+		log_warning("/proc: cannot be opened; checks of processes will fail");
 	base = event_base_new();
 	if (!base) {
-		log_error("event loop: cannot be made");
+		log_error("event loop: out of memory");
 		return EXIT_FAILURE;
 	}
 	alive = event_new(base, -1, EV_PERSIST, on_alive, &process);

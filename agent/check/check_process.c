@@ -1,6 +1,5 @@
 /*
- * Run by wna-check. Reads /proc, which never waits for a disk. Owns nothing
- * beyond a call.
+ * Run by wna-check. Reads /proc, which never waits for a disk. Owns nothing after a call.
  */
 #include "check.h"
 
@@ -68,8 +67,8 @@ static void memo_add(struct check_memo *memo, int pid)
 		memo->pid[memo->count++] = pid;
 }
 
-/* How many of the remembered processes still match. A process that took over the
- * number of another one and has the right name is as good. */
+/* How many of the remembered processes still match. Another process that has got the number of
+ * one of them, and has the right name, is as good. */
 static int process_recall(int proc, const struct conf_check *conf, struct check_memo *memo)
 {
 	struct check_memo kept = { .count = 0 };
@@ -81,7 +80,7 @@ static int process_recall(int proc, const struct conf_check *conf, struct check_
 	return kept.count;
 }
 
-/* Reads /proc through until `min_count` are found. The count, or -errno. */
+/* Reads /proc until `min_count` are found. The count, or -errno. */
 static int process_scan(int proc, const struct conf_check *conf, struct check_memo *memo)
 {
 	struct dirent *entry;

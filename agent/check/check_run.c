@@ -1,18 +1,39 @@
 /*
- * Run by wna-check. May block on a local disk (file and disk checks), on
- * nothing else. Owns the run's timer and, through check_tcp.c and check_http.c,
- * its connection.
+ * Run by wna-check. May block on a local disk (checks of files and disks), and on nothing else.
+ * Owns the run's timer and, by check_tcp.c and check_http.c, its connection.
  */
 #include "check.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
 
-/* The only way out of a run, called by the loop: a connection is never freed under one
- * of its own callbacks. */
+void check_good(struct check_result *ret, int64_t us, const char *format, ...)
+{
+	va_list args;
+
+	ret->value = us;
+	va_start(args, format);
+	vsnprintf(ret->text, sizeof ret->text, format, args);
+	va_end(args);
+}
+
+void check_bad(struct check_result *ret, int error, const char *format, ...)
+{
+	va_list args;
+
+	ret->value = error > 0 ? -error : -EIO;
+	va_start(args, format);
+	vsnprintf(ret->text, sizeof ret->text, format, args);
+	va_end(args);
+}
+
+/* The only end of a run, called by the loop: a connection must not be freed within its own
+ * callback. */
 static void finish(evutil_socket_t fd, short what, void *arg)
 {
 	struct check_run *run = arg;
@@ -51,7 +72,7 @@ int check_run_init(struct check_run *ret, const struct conf_check *conf,
 	return ret->timer ? 0 : -ENOMEM;
 }
 
-/* A look that is already over; too long is bad, whatever it saw. */
+/* A check that does not wait in the loop. It is bad if it was too slow, whatever it found. */
 static void look(struct check_run *run, int64_t wall_ms)
 {
 	char took[32], allowed[32];
@@ -82,7 +103,7 @@ void check_run_start(struct check_run *run, int64_t wall_ms)
 	run->active = true;
 	run->settled = false;
 	run->start_us = clock_us();
-	/* The loop's idea of now may be as old as the last stall. */
+	/* The loop's cached time is old if this process was stalled. */
 	event_base_update_cache_time(run->base);
 	evtimer_add(run->timer, &timeout);
 	if (run->conf->type == CHECK_HTTP)

@@ -21,9 +21,8 @@ static void tcp_bad(struct check_run *run, int error)
 }
 
 /*
- * Within the range of ephemeral ports a connect to a closed port of this
- * machine may meet itself (RFC 9293, 3.5: simultaneous open): connected, and
- * no server there.
+ * A connect to a closed port of this machine, if that port is in the range of ephemeral ports,
+ * may connect to itself (RFC 9293, 3.5: simultaneous open), although there is no server.
  */
 static bool tcp_self(int fd)
 {

@@ -1,75 +1,5 @@
-/* http and tcp checks against servers of every kind of ill will, on loopback. */
-#include <errno.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "check.h"
-#include "server.h"
-
-enum { LONG_MS = 20000, SHORT_MS = 60 };
-
-static struct event_base *base;
-static struct check_env env = { .mountinfo = "/proc/self/mountinfo", .mount_path = "" };
-static struct check_result result;
-static int reports;
-
-static int make_base(void **state)
-{
-	(void)state;
-	signal(SIGPIPE, SIG_IGN); /* as worker_init does */
-	base = event_base_new();
-	return base == NULL ? -1 : 0;
-}
-
-static int free_base(void **state)
-{
-	(void)state;
-	event_base_free(base);
-	return 0;
-}
-
-static void on_done(struct check_run *run, const struct check_result *got, void *arg)
-{
-	(void)run;
-	(void)arg;
-	result = *got;
-	reports++;
-	event_base_loopbreak(base);
-}
-
-static void run_conf(const struct conf_check *conf)
-{
-	struct check_run run;
-
-	reports = 0;
-	memset(&result, 0, sizeof result);
-	assert_int_equal(check_run_init(&run, conf, &env, base, on_done, NULL), 0);
-	check_run_start(&run, 0);
-	assert_int_equal(reports, 0); /* never from within check_run_start */
-	event_base_dispatch(base);
-	assert_int_equal(reports, 1);
-	assert_false(run.active);
-	/* Nothing of it is left in the loop to report a second time. */
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	assert_int_equal(reports, 1);
-	event_free(run.timer);
-}
-
-static struct conf_check http(uint16_t port, int64_t timeout_ms)
-{
-	struct conf_check conf = {
-		.type = CHECK_HTTP, .timeout_ms = timeout_ms, .status_min = 200, .status_max = 399
-	};
-
-	snprintf(conf.url, sizeof conf.url, "http://127.0.0.1:%u/health?x=1", port);
-	return conf;
-}
+/* http checks against servers of every kind of ill will, on loopback. */
+#include "running.h"
 
 /* One http check against a server of this kind. */
 static void against(struct server *server, int64_t timeout_ms)
@@ -80,20 +10,6 @@ static void against(struct server *server, int64_t timeout_ms)
 	conf = http(server->port, timeout_ms);
 	run_conf(&conf);
 	server_stop(server);
-}
-
-static void expect_bad(int error, const char *why)
-{
-	if (result.value != -error || strstr(result.text, why) == NULL)
-		fail_msg("expected %d \"%s\", got %lld \"%s\"", -error, why,
-		         (long long)result.value, result.text);
-}
-
-static void expect_good(const char *text)
-{
-	if (result.value < 0 || strcmp(result.text, text) != 0)
-		fail_msg("expected \"%s\", got %lld \"%s\"", text, (long long)result.value,
-		         result.text);
 }
 
 static void http_good(void **state)
@@ -153,21 +69,6 @@ static void http_host_and_family(void **state)
 	server_stop(&server);
 	expect_good("status 200");
 	assert_non_null(strstr(server.request, "\r\nHost: www.example.com\r\n"));
-}
-
-static void http_localhost(void **state)
-{
-	struct server server = { .text = "HTTP/1.1 200 OK\r\n\r\n" };
-	struct conf_check conf;
-
-	(void)state;
-	server_start(&server, base, AF_INET);
-	conf = http(server.port, LONG_MS);
-	snprintf(conf.url, sizeof conf.url, "http://localhost:%u/", server.port);
-	run_conf(&conf);
-	server_stop(&server);
-	expect_good("status 200");
-	assert_non_null(strstr(server.request, "\r\nHost: localhost:"));
 }
 
 static void http_wrong_status(void **state)
@@ -340,97 +241,12 @@ static void http_bad_url(void **state)
 	expect_bad(EINVAL, "http: url: the host must be an address or localhost");
 }
 
-static struct conf_check tcp(uint16_t port, int64_t timeout_ms)
-{
-	struct conf_check conf = { .type = CHECK_TCP, .timeout_ms = timeout_ms };
-	char text[64];
-
-	snprintf(text, sizeof text, "127.0.0.1:%u", port);
-	assert_true(net_endpoint_parse(text, &conf.address));
-	return conf;
-}
-
-static void tcp_good(void **state)
-{
-	struct server server = { .way = SERVER_SILENT };
-	struct conf_check conf;
-
-	(void)state;
-	server_start(&server, base, AF_INET);
-	conf = tcp(server.port, LONG_MS);
-	run_conf(&conf);
-	expect_good("connected");
-	server_stop(&server);
-	conf = tcp(server.port, LONG_MS);
-	run_conf(&conf);
-	expect_bad(ECONNREFUSED, "connection refused");
-	conf.address.addr.family = 0;
-	run_conf(&conf);
-	expect_bad(EINVAL, "invalid argument");
-}
-
-/* Listens with a full queue: the kernel drops further SYNs. */
-static void tcp_no_answer(void **state)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t len = sizeof in;
-	struct conf_check conf;
-	int full[8];
-
-	(void)state;
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(listener, (struct sockaddr *)&in, sizeof in), 0);
-	assert_int_equal(listen(listener, 0), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&in, &len), 0);
-	for (size_t i = 0; i < 8; i++) {
-		full[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		(void)!connect(full[i], (struct sockaddr *)&in, sizeof in);
-	}
-	conf = tcp(ntohs(in.sin_port), SHORT_MS);
-	run_conf(&conf);
-	expect_bad(ETIMEDOUT, "not connected within");
-	conf = http(ntohs(in.sin_port), SHORT_MS);
-	run_conf(&conf);
-	expect_bad(ETIMEDOUT, "http: not connected within");
-	for (size_t i = 0; i < 8; i++)
-		close(full[i]);
-	close(listener);
-}
-
-static void cancelled_run_is_silent(void **state)
-{
-	struct server server = { .way = SERVER_SILENT };
-	struct conf_check conf;
-	struct check_run run;
-
-	(void)state;
-	server_start(&server, base, AF_INET);
-	conf = http(server.port, LONG_MS);
-	reports = 0;
-	assert_int_equal(check_run_init(&run, &conf, &env, base, on_done, NULL), 0);
-	check_run_start(&run, 0);
-	assert_true(check_run_waits(&run));
-	while (server.accepted == 0)
-		event_base_loop(base, EVLOOP_ONCE);
-	check_run_cancel(&run);
-	check_run_cancel(&run);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	assert_int_equal(reports, 0);
-	/* And can be started again. */
-	check_run_start(&run, 0);
-	check_run_cancel(&run);
-	event_free(run.timer);
-	server_stop(&server);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(http_good),
 		cmocka_unit_test(http_good_forms),
 		cmocka_unit_test(http_host_and_family),
-		cmocka_unit_test(http_localhost),
 		cmocka_unit_test(http_wrong_status),
 		cmocka_unit_test(http_timeouts),
 		cmocka_unit_test(http_garbage),
@@ -439,9 +255,6 @@ int main(void)
 		cmocka_unit_test(http_large_body_is_good),
 		cmocka_unit_test(http_refused),
 		cmocka_unit_test(http_bad_url),
-		cmocka_unit_test(tcp_good),
-		cmocka_unit_test(tcp_no_answer),
-		cmocka_unit_test(cancelled_run_is_silent),
 	};
 
 	return cmocka_run_group_tests(tests, make_base, free_base);
