@@ -1,6 +1,6 @@
 /*
- * Names of AWS's that configuration gives and the metadata service says. Pure;
- * texts are NUL-terminated. As strict as can be without naming what AWS may add.
+ * Names from AWS, as they are in the configuration and in the metadata. Pure. The rules are as
+ * strict as possible, but AWS can add regions and partitions.
  */
 #ifndef WNA_AWS_NAME_H
 #define WNA_AWS_NAME_H
@@ -16,7 +16,7 @@ bool aws_is_region(const char *text);
 bool aws_is_group(const char *text);
 
 struct aws_partition {
-	const char *prefix; /* of its regions; "" for all others */
+	const char *prefix; /* of its regions; "" for all other regions */
 	const char *domain, *dual_stack;
 	bool plain_is_fips; /* GovCloud: the usual host is the FIPS one */
 };

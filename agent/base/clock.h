@@ -1,7 +1,7 @@
 /*
- * The two clocks. All decisions use monotonic time, read once per turn of a
- * loop and passed down as `now`; wall time is for signatures, timestamps and
- * for showing to people. One unit everywhere: int64_t milliseconds.
+ * The two clocks. Decisions use monotonic time, which is read once per turn of a loop and
+ * passed down as `now_ms`. Wall-clock time is for signatures, timestamps and people. The unit
+ * is the millisecond, as int64_t.
  */
 #ifndef WNA_CLOCK_H
 #define WNA_CLOCK_H
@@ -22,14 +22,13 @@ int64_t clock_wall_ms(void);
  * Years outside 1970..9999 give an empty text. Returns `ret`. */
 char *clock_iso8601(int64_t wall_ms, char *ret, size_t size);
 
-/* A duration for people: "0.4 s", "38 s", "4 min 10 s", "2 h 5 min", "3 d 4 h".
+/* A duration as people read it: "0.4 s", "38 s", "4 min 10 s", "2 h 5 min", "3 d 4 h".
  * Negative durations count as 0. Returns `ret`. */
 char *clock_span(int64_t span_ms, char *ret, size_t size);
 
 /*
- * `period_ms` moved by a random share of up to `percent` (0..100) either way,
- * so that a fleet that booted together does not act together. `random` is any
- * 32 random bits; result is at least 1.
+ * `period_ms`, longer or shorter by up to `percent` (0..100) of it: machines that have booted
+ * together must not act together. `random` is any 32 random bits. At least 1.
  */
 int64_t clock_jitter(int64_t period_ms, unsigned percent, uint32_t random);
 

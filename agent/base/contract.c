@@ -1,5 +1,5 @@
-/* Every process. A file of its own: alone to be compiled anew when a header changes its
- * comments, and no compiler makes parts of instructions of a text that tests replace. */
+/* Every process. In a file of its own, since a changed comment in include/ changes this text: no
+ * other file must be compiled anew, and tests can replace it in a finished program. */
 #include "contract.h"
 
 #include "hub.h"

@@ -14,9 +14,9 @@
 int envfile_read(const char *path, char *ret, size_t size);
 
 /*
- * The value of `key` (the first line "key=..."), made of [A-Za-z0-9._:/-] only;
- * it may be empty. False if there is no such line, the value has another
- * character or does not fit; `ret` untouched then.
+ * The value of `key`, from the first line "key=...": only [A-Za-z0-9._:/-], or empty. False,
+ * without a change of `ret`, if there is no such line, if the value has another character, or
+ * if it does not fit.
  */
 bool envfile_get(const char *text, const char *key, char *ret, size_t size);
 

@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/* Whose file it must be. */
+/* The owner and the mode that a file must have. */
 enum file_rule {
-	FILE_OF_ANYBODY,
-	FILE_OF_ROOT,   /* root's; nobody else can write it, but for root's group */
-	FILE_OF_SECRET, /* root's; its group can read it, others cannot, nobody else can write it */
+	FILE_OF_ANYBODY, /* any */
+	FILE_OF_ROOT,    /* root's; only root and root's group can write it */
+	FILE_OF_SECRET, /* root's; only root can write it, and only root and its group can read it */
 };
 
 /* 0; -EINVAL not a regular file; -EPERM against the rule. Pure. */

@@ -1,7 +1,4 @@
-/*
- * Needed by wna-check, wna-rds and wnactl. May block on a local disk (readlink), never on
- * the network: see localpath.h. Owns nothing.
- */
+/* wna-check, wna-rds, wnactl. May block on a local disk, never on the network. Owns nothing. */
 #include "localpath.h"
 
 #include <errno.h>
@@ -52,7 +49,7 @@ static int walk_allowed(const struct walk *walk, const char *path)
 		         "not touched: mountinfo does not say what %s is on", path);
 		return r < 0 ? r : -EIO;
 	}
-	/* Touching an automounter's directory makes it mount something. */
+	/* The use of an automounter's directory mounts something. */
 	if (mountinfo_is_network(mount.type) || strcmp(mount.type, "autofs") == 0) {
 		snprintf(walk->why, walk->why_size,
 		         "not touched: %s is on a network file system (%s)", path, mount.type);
@@ -61,7 +58,7 @@ static int walk_allowed(const struct walk *walk, const char *path)
 	return 0;
 }
 
-/* Puts `target` in front of what is left of the path. */
+/* Puts `target` in front of the rest of the path. */
 static int walk_splice(char *rest, size_t size, const char *target, const char *tail)
 {
 	char joined[PATH_MAX];

@@ -1,8 +1,8 @@
 /*
- * Logging to standard error, one line a message: `subject: what happened`.
- * Under systemd each line bears its level ("<6>"); elsewhere time and name.
- * A message has no path for secrets: callers never pass tokens, passwords,
- * keys or signed headers. Control characters in arguments come out as '?'.
+ * The log, on standard error: one line a message, `subject: what happened`. Under systemd each
+ * line begins with its priority ("<6>"), elsewhere with time and name.
+ * No caller passes a token, a password, a key or a signed header. Control characters in the
+ * arguments become '?'.
  */
 #ifndef WNA_LOG_H
 #define WNA_LOG_H
@@ -29,7 +29,7 @@ void log_nonblocking(void);
 /* Messages dropped since the start of the process. */
 unsigned long log_dropped(void);
 
-/* A change that is told at every log level, with a priority of syslog(3): 3 err to 6 info. */
+/* Logs at every log level, with a priority of syslog(3) from 3 (err) to 6 (info). */
 __attribute__((format(printf, 2, 3))) void log_flip(int priority, const char *format, ...);
 
 __attribute__((format(printf, 1, 2))) void log_error(const char *format, ...);

@@ -1,7 +1,4 @@
-/*
- * wna-mount, wna-check, wna-rds, wnactl. Reads /proc files only, which never
- * wait for a server. Format: proc_pid_mountinfo(5).
- */
+/* wna-mount, wna-check, wna-rds, wnactl. Never blocks; owns nothing. */
 #include "mountinfo.h"
 
 #include <errno.h>
@@ -14,10 +11,9 @@
 
 enum { MOUNTINFO_MAX_BYTES = 4 << 20 };
 
-/* The next blank-separated field of line[*at..len), decoded. False when there
- * is none or it does not fit (with `cut`, the rest is left out instead: the
- * layers of an overlay make options of any length). The kernel escapes blank,
- * tab, newline and backslash as three octal digits. */
+/* The next field of line[*at..len), without escapes: the kernel writes blank, tab, newline and
+ * backslash as three octal digits. False if there is none, or if it does not fit. With `cut` it
+ * is cut then: the options of an overlay have any length. */
 static bool take_field(const char *line, size_t len, size_t *at, char *ret, size_t size, bool cut)
 {
 	size_t out = 0, i = *at;
@@ -149,9 +145,8 @@ static bool lies_below(const char *path, const char *mount, size_t mount_len)
 	return mount_len == 1 || path[mount_len] == '\0' || path[mount_len] == '/';
 }
 
-/* Whether a line that does not parse may tell of a mount that `path` lies on:
- * unless its mount point can be read and is another, or is longer than any path
- * that is asked for. */
+/* Whether a line that cannot be read may be about a mount that `path` lies on. It is not if its
+ * mount point can be read and is another one, or if that is longer than a path can be. */
 static bool may_concern(const char *line, size_t len, const char *path)
 {
 	char skipped[2], mount[sizeof((struct mountinfo *)0)->path];
@@ -169,7 +164,7 @@ static bool may_concern(const char *line, size_t len, const char *path)
 	       lies_below(path, mount, strlen(mount));
 }
 
-/* Whether the text is of mountinfo, and each line that may concern the path can be read. */
+/* Whether the text is from mountinfo, and each line that may be about the path can be read. */
 static bool is_readable(const char *text, size_t len, const char *path)
 {
 	struct mountinfo mi;
@@ -190,8 +185,8 @@ static bool is_readable(const char *text, size_t len, const char *path)
 	return any;
 }
 
-/* The parent of the mount that the walk begins in: the last one upwards that has no line. The
- * root itself has none when it is no mount (chroot), or is its own parent. -1 if there is none. */
+/* The id with which the search begins: the parent of the lowest mount. It has no line, or is its
+ * own parent; the root directory of a chroot is often no mount. -1 if there is none. */
 static int64_t find_bottom(const char *text, size_t len)
 {
 	struct mountinfo mi, up;
@@ -245,7 +240,7 @@ int mountinfo_holding(const char *text, size_t len, const char *path, struct mou
 	return -EBADMSG;
 }
 
-/* Of the mounts on the path, which a walk does not come to: one with none upon it. */
+/* Of the mounts on the path, all of which are hidden: one that has no other on top of it. */
 static int find_hidden(const char *text, size_t len, const char *path, struct mountinfo *ret)
 {
 	struct mountinfo mi, upon;

@@ -1,6 +1,6 @@
 /*
- * /proc/self/mountinfo (proc(5)), read without touching any mount: this file
- * never waits for a server. Parsing is pure; fuzzed.
+ * /proc/self/mountinfo (proc_pid_mountinfo(5)). The kernel never waits for a server when this
+ * file is read. Parsing is pure; fuzzed.
  */
 #ifndef WNA_MOUNTINFO_H
 #define WNA_MOUNTINFO_H
@@ -12,8 +12,7 @@
 struct mountinfo {
 	int64_t id, parent;
 	unsigned major, minor;
-	char root[512]; /* octal escapes decoded in all texts; all but path
-	                          * are cut where they do not fit */
+	char root[512]; /* no text has octal escapes; all but `path` are cut if they do not fit */
 	char path[512];
 	char type[64];
 	char source[512];
@@ -21,32 +20,30 @@ struct mountinfo {
 	char super_options[1024]; /* per file system: addr=, port=, vers= are here */
 };
 
-/* One line (without its newline). False if it is not a mountinfo line or its
- * path does not fit. */
+/* One line, without its newline. False if it is not a line of mountinfo, or its path does not
+ * fit. */
 bool mountinfo_parse_line(const char *line, size_t len, struct mountinfo *ret);
 
-/* The next line of *text that is one; both move on behind it. False at the end. */
+/* The next line of *text that can be read; *text and *len move behind it. False at the end. */
 bool mountinfo_next(const char **text, size_t *len, struct mountinfo *ret);
 
 /*
- * The topmost mount on exactly `path` (absolute, no "..", shorter than 512) in
- * the text of a mountinfo file: the one that a walk along the path comes to.
- * Where a mount over a parent directory hides all that are on the path, the one
- * of them that none of them lies upon; mountinfo_holding then gives the other.
- * 1 found, 0 nothing mounted there, -EBADMSG if the text is no mountinfo, or a
- * line of it does not parse whose mount the path may lie on.
+ * The topmost mount on `path` itself (absolute, without "..", shorter than 512), which is the
+ * one that the path leads to. If a mount on a parent directory hides all mounts on the path,
+ * the topmost of the hidden ones: mountinfo_holding tells the difference. 1 found; 0 nothing is
+ * mounted there; -EBADMSG if the text is not from mountinfo, or if it has a line that cannot be
+ * read and may be about the path.
  */
 int mountinfo_topmost(const char *text, size_t len, const char *path, struct mountinfo *ret);
 
-/* The mount that `path` lies on, found as the kernel walks: from mount to mount
- * by parent, so what is hidden does not count. Same returns. */
+/* The mount that `path` lies on, found as the kernel finds it: from mount to mount, by parent. A
+ * hidden mount is never found. Returns the same. */
 int mountinfo_holding(const char *text, size_t len, const char *path, struct mountinfo *ret);
 
 /*
- * What tells this mount from another that was given the same id, which the
- * kernel does at once (the lowest free one): "TYPE SOURCE [DIGEST]", the digest
- * being of device, root, type, source and the server's address and port. The
- * same in every process. At most 81 bytes with the NUL. Returns `ret`.
+ * A text that is different for a later mount with the same id: the kernel gives a free id away
+ * at once. "TYPE SOURCE [DIGEST]", with the digest of device, root, type, source and the
+ * server's address and port. At most 81 bytes with the NUL. Returns `ret`.
  */
 char *mountinfo_mark(const struct mountinfo *mi, char *ret, size_t size);
 
@@ -60,8 +57,8 @@ int mountinfo_read(const char *file, char **ret_text, size_t *ret_len);
  * is no such option, or if its value is too long. */
 bool mountinfo_option(const char *options, const char *name, char *ret, size_t size);
 
-/* File-system types whose calls may wait for another machine: nfs, nfs4, efs,
- * cifs, smb3, ceph, 9p, afs, lustre, fuse.*, fuse and the like. */
+/* Whether a file system of this type may wait for another machine: nfs, nfs4, efs, cifs, smb3,
+ * ceph, 9p, afs, lustre, fuse, fuse.* and others. */
 bool mountinfo_is_network(const char *type);
 
 #endif

@@ -1,4 +1,4 @@
-/* wna-mount, wna-check, wna-rds, wnactl. Pure. What a line of mountinfo says of its mount. */
+/* wna-mount, wna-check, wna-rds, wnactl. Pure. What a line of mountinfo says about its mount. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -15,10 +15,10 @@
 #include "str.h"
 
 enum {
-	LASTED_MS = 1000, /* a connection that lives so long was no refusal */
+	LASTED_MS = 1000, /* a connection that ends earlier was refused */
 	RETRY_MIN_MS = 50,
-	/* Well below CORE_ACCEPT_MS: a core that is killed again and again hears every finder
-	 * before it answers. */
+	/* Far below CORE_ACCEPT_MS: also a core that is killed again and again has heard every
+	 * finder before it answers. */
 	RETRY_MAX_MS = 200,
 };
 
@@ -62,7 +62,7 @@ static void end(struct peer *peer)
 	peer->hub_fd = -1;
 }
 
-/* All that is known, in one go: the socket's buffer holds it, connected or not yet accepted. */
+/* Sends all facts at once: the socket's buffer has room for them, also before the accept. */
 static int say_all(const struct peer *peer)
 {
 	const struct msg spoken = { .type = HUB_SPOKEN };
@@ -92,8 +92,8 @@ static void try_connect(struct peer *peer)
 	retry_later(peer);
 }
 
-/* A connection that lasted is made anew at once; a hub that refuses, or ends at once, is
- * asked ever less often. */
+/* Connects again: at once after a connection that lasted, and later and later to a hub that
+ * refuses. */
 static void broken(struct peer *peer)
 {
 	end(peer);

@@ -1,8 +1,7 @@
 /*
- * One end of a connection to the hub (hub.h), as every process but the core has
- * it. It keeps what its process last said of each fact and says all of it again
- * whenever it connects, so that nobody has to ask, and nothing is lost when either
- * end is restarted. Never blocks.
+ * The connection of a process to the hub (hub.h). It keeps the last state of each fact of its
+ * process, and sends all of them whenever it connects: nothing is lost when either end is
+ * restarted. Never blocks.
  */
 #ifndef WNA_PEER_H
 #define WNA_PEER_H
@@ -29,22 +28,20 @@ struct peer {
 };
 
 /*
- * Tries to connect to `path` (HUB_SOCKET), and goes on trying when peer_recv is
- * called. `conf` may be NULL. `wants`: HUB_WANTS bits. 0 or -errno of
- * what is needed beside the hub.
+ * Tries to connect to `path` (HUB_SOCKET); peer_recv tries again. `conf` may be NULL.
+ * `wants`: HUB_WANTS bits. 0, also without a hub; -errno without descriptors or memory.
  */
 int peer_init(struct peer *ret, const char *path, enum role role, const struct conf *conf,
               int64_t wants);
 
 /*
- * Says one fact: `msg` with id, value, more, found_ms (0: now), text
- * and why, of which the texts are cleaned and cut here. since_ms is worked out: as
- * long as value stays the same it stays too. What cannot be sent now is said after
- * the next connect.
+ * Sends one fact: `msg` with id, value, more, found_ms (0: now), text and why. The texts are
+ * cleaned and cut here, and since_ms is set: it stays while the value stays. What cannot be
+ * sent now is sent after the next connect.
  */
 void peer_say(struct peer *peer, const struct msg *msg);
 
-/* All that this process can know has been said once since its start; call once. */
+/* Tells the hub that all facts have been sent once since the start of this process; call once. */
 void peer_spoken(struct peer *peer);
 
 /* Makes peer->fd readable when `fd` is, as well. 0 or -errno. */

@@ -1,4 +1,4 @@
-/* The few fields of /proc/PID/stat (proc_pid_stat(5)) that are looked at. */
+/* Two fields of /proc/PID/stat (proc_pid_stat(5)). */
 #ifndef WNA_PIDSTAT_H
 #define WNA_PIDSTAT_H
 
@@ -8,7 +8,7 @@
 
 struct pidstat {
 	char state;    /* 'Z' a zombie, 'X' gone ... */
-	int64_t start; /* clock ticks since the boot: tells a process from a later one of its number */
+	int64_t start; /* clock ticks since the boot: a later process of that number has another */
 };
 
 /* Reads that of process `pid` below the directory `proc`, an open /proc. This file, unlike

@@ -39,7 +39,7 @@ const struct snapshot *snapshot_map(const char *path)
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    pread(fd, theirs, sizeof theirs, 0) != (ssize_t)sizeof theirs)
 		goto out;
-	/* First of all: of another build even the size may be another. */
+	/* Compared first: another build may have another size. */
 	error = EPROTO;
 	if (memcmp(theirs, hub_contract, sizeof theirs) != 0)
 		goto out;

@@ -64,7 +64,7 @@ uint64_t str_hash(uint64_t hash, const void *data, size_t len)
 	return hash;
 }
 
-/* What steers a terminal: C0, DEL, and C1 (U+0080 to U+009F). */
+/* What can control a terminal: C0, DEL, and C1 (U+0080 to U+009F). */
 static bool is_control(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0);
@@ -117,7 +117,7 @@ void str_excerpt(char *ret, size_t size, const char *from, size_t len)
 	at = strlen(ret);
 	memset(ret + at, '.', 3);
 	at += 3;
-	/* Cleaning never makes a text longer. */
+	/* A cleaned text is never longer. */
 	from = end - (size - at - 1);
 	while (from < end && (*from & 0xc0) == 0x80)
 		from++;

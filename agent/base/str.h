@@ -1,6 +1,6 @@
 /*
- * Text that came from outside, made safe; numbers read strictly; a bounded
- * builder, with JSON escapes. Nothing here allocates.
+ * Text from outside, made safe; numbers, read strictly; a builder of bounded texts, with JSON
+ * escapes. Nothing here allocates.
  */
 #ifndef WNA_STR_H
 #define WNA_STR_H
@@ -13,22 +13,21 @@
 bool str_copy(char *ret, size_t size, const char *from);
 
 /*
- * Like str_copy for text that a stranger may have written: control characters
- * (C0, DEL) become '?', runs of white space become one blank, invalid UTF-8
- * becomes '?', and a cut never splits a character.
+ * Like str_copy, for text from outside: a control character or invalid UTF-8 becomes '?',
+ * white space becomes one blank, and no character is cut in two.
  */
 bool str_clean(char *ret, size_t size, const char *from, size_t len);
 
 /*
- * Like str_clean; but a text that does not fit keeps its beginning and its end, with
- * "..." between them: the word that helps often stands last. Needs a size of 16.
+ * Like str_clean, but a text that does not fit keeps its beginning and its end, with "..."
+ * between them: the helpful word is often the last one. Needs a size of 16.
  */
 void str_excerpt(char *ret, size_t size, const char *from, size_t len);
 
 /*
  * The length in bytes (1 to 4) and the code point of the UTF-8 character at `s`, which has
- * `left` bytes at most. 0, and nothing written, if there is none: overlong forms,
- * surrogates and what is past U+10FFFF are invalid (RFC 3629).
+ * `left` bytes at most. 0, and nothing written, if it is invalid: overlong forms, surrogates
+ * and code points above U+10FFFF are (RFC 3629).
  */
 size_t str_utf8(const char *s, size_t left, uint32_t *ret_code);
 
@@ -59,8 +58,8 @@ char *str_errno(int error, char *ret, size_t size);
 char *str_trim(char *text);
 
 /*
- * A bounded text builder. Over the end it goes on counting and marks itself
- * cut; the buffer always ends with NUL.
+ * A text in a buffer. What does not fit is counted in `len` and sets `cut`; the buffer always
+ * ends with a NUL.
  */
 struct sb {
 	char *buf;

@@ -1,4 +1,4 @@
-/* wna-core, wna-mount, wna-hooks and wnactl. Blocks on the disks that the path leads over; owns nothing. */
+/* wna-core, wna-mount, wna-hooks, wnactl. Blocks on the disks of the path; owns nothing. */
 #include "trust.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ static int check_dir(int fd, uid_t owner, bool last)
 	return !last && (st.st_mode & S_ISVTX) != 0 && st.st_uid == 0 ? 0 : -EPERM;
 }
 
-/* With O_NOFOLLOW | O_DIRECTORY a link is ENOTDIR or ELOOP, by kernel: ask. */
+/* For a link the kernel answers ENOTDIR or ELOOP to O_NOFOLLOW | O_DIRECTORY. */
 static int open_component(int parent, const char *name, bool make, int *ret_fd)
 {
 	struct stat st;
@@ -87,7 +87,7 @@ static int walk(const char *path, uid_t owner, bool make, int *ret_fd, char *ret
 
 		if (name[0] == '\0')
 			continue;
-		/* what is judged from here on: the path so far */
+		/* The path up to this component. */
 		str_copy(ret_wrong, TRUST_PATH, path);
 		ret_wrong[(size_t)(name - copy) + strlen(name)] = '\0';
 		rc = strcmp(name, "..") == 0 || strcmp(name, ".") == 0

@@ -1,8 +1,8 @@
 /*
- * Whether a directory or script is the administrator's alone. Every component
- * of the path must be a directory, no symbolic link, owned by root and writable
- * by nobody else (a sticky directory of root's, such as /tmp, lets nobody
- * rename what is root's and passes); what is opened is what was checked.
+ * Whether root alone can change a directory. Every component of the path must be a directory,
+ * not a symbolic link; its owner must be root, and no other user may write it. A sticky
+ * directory of root's, for example /tmp, is allowed, since no other user can rename in it what
+ * is root's. The directory that is opened is the one that was checked.
  */
 #ifndef WNA_TRUST_H
 #define WNA_TRUST_H
@@ -20,29 +20,29 @@ struct local_user {
 	gid_t gid;
 };
 
-/* A user of /etc/passwd, where sysusers puts the agent's own: no directory server is
- * asked, which may be silent. False if there is none of that name. */
+/* A user of /etc/passwd, to which sysusers adds the agent's users: a directory server, which may
+ * be silent, is not asked. False if there is no user of that name. */
 bool trust_local_user(const char *name, struct local_user *ret);
 
 /*
- * Opens `path` (absolute) as O_PATH. `owner` stands for root in tests; root is
- * trusted in any case. 0; -ENOENT; -ELOOP a component is a symbolic link; -ENOTDIR;
- * -EPERM not root's or writable by others; -EINVAL not absolute or with "..";
- * -errno. The caller closes *ret_fd. `ret_wrong` has TRUST_PATH bytes; after a
- * failure it says which directory it is about: `path` or one that it is below.
+ * Opens `path` (absolute) as O_PATH. `owner`, beside root, is trusted as well: tests do not run
+ * as root. 0; -ENOENT; -ELOOP a component is a symbolic link; -ENOTDIR; -EPERM not root's, or
+ * writable by others; -EINVAL not absolute, or with ".."; -errno. The caller closes *ret_fd.
+ * After a failure `ret_wrong`, of TRUST_PATH bytes, is the directory that is wrong: `path` or
+ * one above it.
  */
 int trust_open_dir(const char *path, uid_t owner, int *ret_fd, char *ret_wrong);
 
-/* The same, and makes what is missing, with mode 0755. */
+/* The same, and makes missing directories, with mode 0755. */
 int trust_make_dir(const char *path, uid_t owner, int *ret_fd, char *ret_wrong);
 
-/* "is a symbolic link": what a refusal meant. */
+/* What a refusal means: "is not a directory" ... */
 const char *trust_explain(int rc);
 
 /*
- * The same of the directory `wrong`, with its owner, group and mode where these are
- * the reason: "is of user root, group apache, mode 2775, and ...". Names come from
- * the local files, so no directory server is waited for. Returns `ret`.
+ * The same for the directory `wrong`, with its owner, group and mode if they are the reason:
+ * "is of user root, group apache, mode 2775: it must be ...". The names come from local files:
+ * no directory server is waited for. Returns `ret`.
  */
 char *trust_explain_dir(const char *wrong, int rc, char *ret, size_t size);
 

@@ -1,4 +1,4 @@
-/* Needed by wna-check, wna-cloud and wnactl; pure. */
+/* wna-check, wna-cloud, wnactl; pure. */
 #include "url.h"
 
 #include <arpa/inet.h>
@@ -30,9 +30,9 @@ bool url_is_host_name(const char *host)
 	}
 }
 
-/* Whether the last label is a number, decimal or hexadecimal: then a name is an
- * IPv4 address in one of the forms that inet_aton(3) takes, or nothing at all (WHATWG
- * URL Standard, "ends in a number checker"). */
+/* Whether the last label is a number, decimal or hexadecimal. Then it is not a name, but an IPv4
+ * address in a form that inet_aton(3) accepts, or invalid (WHATWG URL Standard, "ends in a
+ * number checker"). */
 static bool ends_in_number(const char *host)
 {
 	const char *dot = strrchr(host, '.'), *label = dot != NULL ? dot + 1 : host;
@@ -42,9 +42,8 @@ static bool ends_in_number(const char *host)
 	        label[2 + strspn(label + 2, "0123456789abcdef")] == '\0');
 }
 
-/* The one way of writing a host: what curl, which makes addresses their shortest, and
- * we, who sign the Host header, must not differ in. False if it is none, or an IPv4
- * address that does not look like one. */
+/* Writes a host as curl writes it, which makes an address as short as possible: the Host header
+ * is signed, and curl sends it. False if it is not a host, or an IPv4 address in another form. */
 static bool host_normal(char *host, bool bracketed)
 {
 	uint8_t bytes[16];
@@ -98,7 +97,7 @@ static bool is_loopback(const char *host)
 	return net_addr_parse(host, &addr) && net_addr_is_loopback(&addr);
 }
 
-/* Host and port the way curl writes them into the Host header. */
+/* Host and port as curl writes them into the Host header. */
 static void put_host(struct sb *sb, const char *host, int64_t port, int64_t usual)
 {
 	bool v6 = strchr(host, ':') != NULL;
@@ -138,7 +137,7 @@ int url_base_parse(const char *text, struct url_base *ret, char *why, size_t siz
 	return 0;
 }
 
-/* RFC 3986's pchar, "/" and "?": nothing that could end the request's line. */
+/* RFC 3986's pchar, "/" and "?": no character that could end the line of the request. */
 static bool resource_plain(const char *text)
 {
 	static const char hex[] = "0123456789abcdefABCDEF";
@@ -210,7 +209,7 @@ static bool target_address(const char *from, size_t len, struct url_target *to,
 	*ret_why = "host name too long";
 	if (sb.cut)
 		return false;
-	/* What would end the header line and start another. */
+	/* Characters that would end the line of the header and begin another. */
 	*ret_why = "control characters in the host name";
 	for (const char *c = to->host; *c != '\0'; c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f)

@@ -1,7 +1,6 @@
 /*
- * The URLs that configurations and the SDKs' environment variables give: the
- * base of a service, and what an http check gets (RFC 3986, section 3). No name
- * is resolved.
+ * The URLs of the configuration and of the SDKs' environment variables: the base of a service,
+ * and the target of an http check (RFC 3986, section 3). No name is resolved.
  */
 #ifndef WNA_URL_H
 #define WNA_URL_H
@@ -21,21 +20,20 @@ struct url_base {
 };
 
 /*
- * http:// or https://, a host name or an address, perhaps a port, perhaps one
- * final slash, and nothing more. 0; or -EINVAL with what is wrong in why[size],
- * a text that goes on after a noun ("URL must begin with https://"), and *ret
- * untouched.
+ * http:// or https://, then a host name or an address, perhaps a port, perhaps one final
+ * slash. 0; -EINVAL, without a change of *ret, with the fault in why[size]: "URL must begin
+ * with https://".
  */
 int url_base_parse(const char *text, struct url_base *ret, char *why, size_t size);
 
 /*
- * A base with perhaps a path behind it, which the requests' own paths are put after;
- * no user, query or fragment. Written into ret[size] as url_base_parse does, without
- * slashes at the end. False, and ret untouched, if it is none or too long.
+ * A base, perhaps with a path, to which the paths of requests are appended; without user, query
+ * or fragment. Written into ret[size] as url_base_parse does, without slashes at the end.
+ * False, without a change of `ret`, if it is not one, or is too long.
  */
 bool url_prefix_parse(const char *text, char *ret, size_t size);
 
-/* What an http check gets, and from where. */
+/* The target of an http check. */
 struct url_target {
 	struct net_endpoint endpoint;
 	char address[NET_ADDR_TEXT]; /* literal, without brackets */
@@ -44,10 +42,9 @@ struct url_target {
 };
 
 /*
- * http://ADDRESS[:PORT][/PATH][?QUERY] with a literal address, or "localhost"
- * (which is 127.0.0.1: no resolver is asked). A fragment is dropped. `host`
- * replaces the Host header if not empty. 0; -EINVAL if it is anything else,
- * with the reason in *ret_why (static) and *ret untouched.
+ * http://ADDRESS[:PORT][/PATH][?QUERY] with a literal address, or "localhost", which is
+ * 127.0.0.1. A fragment is dropped. `host`, if it is not empty, replaces the Host header. 0;
+ * -EINVAL, without a change of *ret, with the reason in *ret_why (static).
  */
 int url_target_parse(const char *url, const char *host, struct url_target *ret,
                      const char **ret_why);

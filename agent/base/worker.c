@@ -112,7 +112,7 @@ static void take_configuration(struct worker *worker)
 	}
 }
 
-/* SIGHUP becomes a message; blocked, it cannot end the process at its start. */
+/* SIGHUP becomes a message. Blocked early, it cannot end the process at its start. */
 static int take_signal(void)
 {
 	sigset_t set;
@@ -137,8 +137,8 @@ void worker_init(struct worker *ret, enum role role, int64_t wants, int argc, ch
 		                .state_dir = self.state_dir };
 	read_options(ret, argc, argv, extra);
 	log_init(exe, LOG_LEVEL_INFO);
-	/* The stream to the journal is this service's alone: one that stalls costs lines and
-	 * not time. A terminal is waited for. */
+	/* The stream to the journal belongs to this service alone. If it stalls, lines are lost, and
+	 * no time. A terminal is waited for. */
 	if (getenv("JOURNAL_STREAM"))
 		log_nonblocking();
 	signal(SIGPIPE, SIG_IGN);
@@ -201,14 +201,13 @@ void worker_alive(const struct worker *worker)
 	worker_notify(worker, "WATCHDOG=1");
 }
 
-/* Also tells systemd that the reload is over, whatever it meant for this process. */
 static bool reloaded(const struct worker *worker, struct msg *ret)
 {
 	const struct snapshot *now = snapshot_map(self.config);
 	enum log_level level;
 
 	if (!now) {
-		log_warning("%s: %s; the configuration of before stays", self.config,
+		log_warning("%s: %s; the old configuration stays in force", self.config,
 		            strerror(errno));
 		return false;
 	}
@@ -219,7 +218,7 @@ static bool reloaded(const struct worker *worker, struct msg *ret)
 	             strcmp(worker->snapshot->why, now->why) != 0;
 	snapshot_unmap(now);
 	if (ret->value)
-		log_info("%s: leaves for a new configuration", role_name(worker->role));
+		log_info("%s: ends, since its configuration has changed", role_name(worker->role));
 	return true;
 }
 

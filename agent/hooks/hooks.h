@@ -1,6 +1,6 @@
 /*
- * The room of wna-hooks: the scripts that an operator wants run on events. There is
- * one event, rds-change: the database's writer has moved.
+ * The room of wna-hooks: it runs an operator's scripts on events. There is one event,
+ * rds-change: the database has another writer.
  */
 #ifndef WNA_HOOKS_H
 #define WNA_HOOKS_H
@@ -20,33 +20,33 @@ enum { HOOKS_GAP_MS = 10 * 1000 }; /* php-fpm's workers finish what they do mean
 
 struct hooks_due {
 	const char *dir; /* of the file "last" */
-	bool known;      /* `last` is meant */
-	int64_t last;    /* number of the change that was acted on */
+	bool known;      /* `last` is valid */
+	int64_t last;    /* number of the last change for which scripts have run */
 	bool pending;    /* the scripts have not run for `change` yet */
 	struct msg change;
 	int64_t not_before_ms;
 };
 
-/* Reads from `dir` (kept) which change an earlier process acted on. */
+/* Reads from `dir`, which is kept, for which change an earlier process has run the scripts. */
 void hooks_due_init(struct hooks_due *ret, const char *dir);
 
 /*
- * Takes a FACT_RDS_CHANGE. A number that differs from the last one is an event, but for
- * the very first that is ever heard since the machine booted: that change, if there was
- * one, is older than the hooks. Of several events only the last is kept.
+ * Takes a FACT_RDS_CHANGE. A number other than the last one is an event. The first number
+ * since the boot of the machine is not: that change, if there was one, came before wna-hooks
+ * was switched on. Of several events only the last one is kept.
  */
 void hooks_due_hear(struct hooks_due *due, const struct msg *change);
 
 /*
- * True and *ret if the scripts run for a change at `now_ms`. Its number is on the disk
- * before the call returns: whatever ends this process, no script runs twice for it.
+ * True, with the change in *ret, if the scripts are due at `now_ms`. The change's number is on
+ * the disk when the call returns: also after a crash no script runs for it a second time.
  */
 bool hooks_due_take(struct hooks_due *due, int64_t now_ms, struct msg *ret);
 
 /* The scripts have ended; the next run begins HOOKS_GAP_MS later at the earliest. */
 void hooks_due_done(struct hooks_due *due, int64_t now_ms);
 
-/* When hooks_due_take will be true; INT64_MAX if nothing is pending. */
+/* When hooks_due_take returns true; INT64_MAX if nothing is pending. */
 int64_t hooks_due_ms(const struct hooks_due *due);
 
 /* ---- hooks_environment.c: a script's whole environment. Pure ---- */
@@ -60,10 +60,10 @@ struct hooks_environment {
 };
 
 /*
- * PATH, LANG=C, WNA_EVENT and, of a FACT_RDS_CHANGE of this endpoint, WNA_RDS_ENDPOINT
- * WNA_RDS_FROM WNA_RDS_TO WNA_RDS_OUTAGE_MIN_MS WNA_RDS_OUTAGE_MAX_MS (the last absent if
- * it is unknown). Always fills *ret; -EBADMSG if the fact does not have two addresses and
- * a duration, which leaves all WNA_RDS_* out.
+ * PATH, LANG=C, WNA_EVENT and, from a FACT_RDS_CHANGE about this endpoint, WNA_RDS_ENDPOINT,
+ * WNA_RDS_FROM, WNA_RDS_TO, WNA_RDS_OUTAGE_MIN_MS and, if it is known, WNA_RDS_OUTAGE_MAX_MS.
+ * Always fills *ret. -EBADMSG, without all of WNA_RDS_*, if the fact does not have two
+ * addresses and a duration.
  */
 int hooks_environment(const char *endpoint, const struct msg *change,
                       struct hooks_environment *ret);
@@ -79,13 +79,13 @@ struct hooks_output {
 	size_t len;
 	int lines;             /* given to the sink */
 	long dropped;          /* lines beyond HOOKS_LINES */
-	char last[HOOKS_LINE]; /* the last line that was not empty, even if dropped */
+	char last[HOOKS_LINE]; /* the last line that was not empty, also if it was dropped */
 };
 
 void hooks_output_init(struct hooks_output *ret, void (*sink)(void *arg, const char *line),
                        void *arg);
 void hooks_output_feed(struct hooks_output *output, const char *data, size_t len);
-/* The last line may have no newline; tells how many were dropped. */
+/* Gives the sink a last line without a newline, and how many lines were dropped. */
 void hooks_output_end(struct hooks_output *output);
 
 /* ---- hooks_run.c: one script, run and waited for ---- */
@@ -97,22 +97,21 @@ enum {
 };
 
 /*
- * Once, before the first run: what a script leaves running becomes a child of this
- * process (prctl(2), subreaper), and is killed when this process exits. 0 or -errno.
+ * Call once, before the first run: a process that a script leaves behind becomes a child of
+ * this process (prctl(2), subreaper), and is killed when this process exits. 0 or -errno.
  */
 int hooks_run_init(void);
 
 /*
- * Runs a script by its open descriptor. `limit_ms` from now it is asked to end (TERM), a
- * second later killed with all that scripts have left running. It stays in this process
- * group; its output goes to `output`, stdin is /dev/null, the working directory "/".
- * `on_turn(arg)` is called at least once a second. 0..255 as above, or -errno if it could
- * not be started.
+ * Runs a script by its open descriptor. After `limit_ms` it gets SIGTERM; a second later it is
+ * killed, with all processes that scripts have left behind. Its output goes to `output`, its
+ * input is /dev/null, its working directory "/". `on_turn(arg)` is called at least once a
+ * second. 0..255 as above, or -errno if it could not be started.
  */
 int hooks_run(int fd, const char *name, char *const environment[], int64_t limit_ms,
               struct hooks_output *output, void (*on_turn)(void *arg), void *arg);
 
-/* Reaps what scripts have left running and has ended since. */
+/* Reaps processes that scripts have left behind and that have ended. */
 void hooks_run_reap(void);
 
 /* ---- hooks_list.c: the scripts in a directory ---- */
@@ -125,12 +124,12 @@ enum {
 struct hooks_names {
 	int count;
 	char name[HOOKS_NAMES][HOOKS_NAME];
-	int strange; /* entries with a name that is not one of a script: passed over */
+	int strange; /* entries with a name that is not a script's: passed over */
 };
 
 /*
- * A script's name: of [A-Za-z0-9._-], not beginning with a dot or hyphen, and
- * not one that package managers and editors leave behind (.rpmsave, .rpmnew,
+ * Whether it can be a script's name: only [A-Za-z0-9._-], not a dot or hyphen in front, and
+ * no suffix of files that package managers and editors leave behind (.rpmsave, .rpmnew,
  * .dpkg-old, .bak ...).
  */
 bool hooks_is_name(const char *name);
@@ -143,16 +142,16 @@ bool hooks_is_name(const char *name);
  */
 int hooks_open(int dir_fd, const char *name, uid_t owner);
 
-/* The scripts' names in the directory in the order of their bytes (LC_ALL=C).
- * 0; -E2BIG more than HOOKS_NAMES; -errno. */
+/* The scripts' names in the directory, in the order of their bytes (LC_ALL=C). 0; -E2BIG if there
+ * are more than HOOKS_NAMES; -errno. */
 int hooks_list(int dir_fd, struct hooks_names *ret);
 
 /* ---- hooks_event.c: all scripts of the event ---- */
 
 /*
- * Runs the scripts of `directory`/HOOKS_EVENT that are root's, in the order of their
- * names, within `limit_ms` together, each for its share of what is left. Fills value,
- * text and why of *ret as FACT_HOOK has them. on_turn as for hooks_run.
+ * Runs the scripts in `directory`/HOOKS_EVENT that are root's, in the order of their names.
+ * Together they have `limit_ms`, and each one its share of what is left. Fills value, text and
+ * why of *ret as FACT_HOOK has them. on_turn as for hooks_run.
  */
 void hooks_event(const char *directory, const struct hooks_environment *environment,
                  int64_t limit_ms, void (*on_turn)(void *arg), void *arg, struct msg *ret);

@@ -1,4 +1,4 @@
-/* wna-hooks. Blocks on a local disk only. Owns the number of the last change acted on. */
+/* wna-hooks. Blocks on a local disk only. Owns the number of the last change in a file. */
 #include "hooks.h"
 
 #include <inttypes.h>
@@ -32,7 +32,7 @@ static void keep(struct hooks_due *due, int64_t number)
 	rc = worker_write_file(due->dir, FILE_NAME, text, strlen(text));
 	if (rc < 0)
 		log_warning(HOOKS_EVENT ": %s/" FILE_NAME ": %s; after a restart the scripts may "
-		                        "miss a change, or run again for this one",
+		                        "run for this change again, or not for the next one",
 		            due->dir, strerror(-rc));
 	due->known = true;
 	due->last = number;
@@ -42,7 +42,7 @@ void hooks_due_hear(struct hooks_due *due, const struct msg *change)
 {
 	if (due->known && change->value == due->last)
 		return;
-	/* 0: there was no change yet. Heard later, it means that wna-rds counts anew. */
+	/* 0: there was no change yet. After another number it means that wna-rds counts anew. */
 	if (!due->known || change->value == 0) {
 		keep(due, change->value);
 		return;

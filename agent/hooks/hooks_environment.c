@@ -26,7 +26,7 @@ static void put_number(struct hooks_environment *env, const char *key, int64_t v
 	put(env, key, text);
 }
 
-/* "10.16.6.137 -> 10.16.5.149", and nothing but addresses: it goes to a shell. */
+/* Splits "10.16.6.137 -> 10.16.5.149". Only addresses are allowed, since a shell gets them. */
 static bool split(const char *text, char ret_from[NET_ADDR_TEXT], char ret_to[NET_ADDR_TEXT])
 {
 	const char *arrow = strstr(text, " -> ");

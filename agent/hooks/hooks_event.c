@@ -1,4 +1,4 @@
-/* wna-hooks. Blocks on the scripts, until their limit; owns nothing beyond a call. */
+/* wna-hooks. Blocks on the scripts, until their limit; owns nothing after a call. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ struct event {
 	const struct hooks_environment *environment;
 	void (*on_turn)(void *arg);
 	void *arg;
-	const char *script; /* that runs now */
+	const char *script; /* the one that runs now */
 	int ran;
 	struct msg *ret;
 };
@@ -28,7 +28,7 @@ static void on_line(void *arg, const char *line)
 	log_info(HOOKS_EVENT "/%s: says: %s", event->script, line);
 }
 
-/* All failures are logged; the fact has the first one. */
+/* Logs each failure; the fact has the first one. */
 static void fail(struct msg *ret, const char *script, int64_t status, const char *why)
 {
 	log_warning(HOOKS_EVENT "/%s: %s", script, why);
@@ -74,8 +74,8 @@ static void run_one(struct event *event, int dir_fd, const char *name, int64_t l
 	fail(event->ret, name, rc < 0 ? HOOKS_REFUSED : rc, why);
 }
 
-/* Each script gets an equal share of what is left, and the last one a turn whatever the
- * first ones do. */
+/* Each script gets an equal part of the time that is left: also the last one runs, however long
+ * the first ones need. */
 static void run_all(struct event *event, int dir_fd, const struct hooks_names *names,
                     int64_t limit_ms)
 {
@@ -118,7 +118,7 @@ void hooks_event(const char *directory, const struct hooks_environment *environm
 		goto out;
 	}
 	if (names.strange > 0)
-		log_warning(HOOKS_EVENT ": %d entries do not look like scripts and are passed over",
+		log_warning(HOOKS_EVENT ": %d entries do not have a script's name and are not run",
 		            names.strange);
 	run_all(&event, dir_fd, &names, limit_ms);
 	if (ret->value == 0)

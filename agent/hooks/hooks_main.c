@@ -1,13 +1,13 @@
 /*
- * wna-hooks: runs an operator's scripts when the database's writer has moved. Its user
- * is that of hooks.user. Blocks on the scripts, until hooks.timeout, and goes on
- * giving signs of life meanwhile. Owns the scripts' processes and CONF_RUN_DIR/hooks.
+ * wna-hooks: runs an operator's scripts when the database has another writer. It runs as the
+ * user in hooks.user. It blocks on the scripts, until hooks.timeout, and tells systemd's
+ * watchdog meanwhile that it lives. Owns the scripts' processes and CONF_RUN_DIR/hooks.
  * When it is asked to end, the scripts that run come to their end first, within
  * TimeoutStopSec= of the unit.
  *
- * Each change is acted on once, whatever is restarted: its number counts on over
- * restarts of wna-rds, and the number acted on last is on the disk before the scripts
- * run. Both are lost together, at a reboot.
+ * The scripts run once for each change, whatever is restarted: a restarted wna-rds goes on
+ * counting changes, and the number of a change is on the disk before the scripts run for it.
+ * Both are lost together, at a reboot.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -29,7 +29,7 @@ struct process {
 
 static volatile sig_atomic_t leave;
 
-/* Scripts that run are waited for. */
+/* A script that runs is waited for. */
 static void on_term(int signal_number)
 {
 	(void)signal_number;
@@ -58,8 +58,8 @@ static void act(struct process *process, const struct msg *change)
 
 	log_info(HOOKS_EVENT " %" PRId64 ": %s", change->value, change->text);
 	if (hooks_environment(conf->rds.endpoint, change, &environment) < 0)
-		log_warning(HOOKS_EVENT
-		            ": it is not known what changed; scripts run without WNA_RDS_*");
+		log_warning(HOOKS_EVENT ": the addresses are not known; scripts run without "
+		                        "WNA_RDS_*");
 	hooks_event(conf->hooks.directory, &environment, conf->hooks.timeout_ms, on_turn, process,
 	            &fact);
 	worker_say(&process->worker, &fact);
@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 	worker_init(&process.worker, ROLE_HOOKS, HUB_WANTS(FACT_RDS_CHANGE), argc, argv, NULL);
 	signal(SIGTERM, on_term);
 	if (hooks_run_init() < 0) {
-		log_error("scripts: what they leave running could not be ended");
+		log_error("scripts: processes that they leave behind could not be ended");
 		return EXIT_FAILURE;
 	}
 	hooks_due_init(&process.due, process.worker.run_dir);

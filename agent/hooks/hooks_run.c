@@ -24,13 +24,13 @@ enum {
 	SCRIPT_FD = 3,   /* where the script's file is in the script's own process */
 	GRACE_MS = 1000, /* at most, from TERM to KILL, and from KILL to giving up */
 	TURN_MS = 200,
-	DRAIN_MS = 200, /* for output of a script that left something running */
+	DRAIN_MS = 200, /* for late output, if a process that was left behind holds the pipe */
 };
 
 /*
- * Runs between fork and exec. A #! script is opened again by its interpreter, as
- * /dev/fd/3: that descriptor stays open over the exec, and the file behind it is the
- * one that was checked, whatever the name means by now.
+ * Runs between fork and exec. The interpreter of a #! script opens the script again, as
+ * /dev/fd/3: that descriptor stays open over the exec, and it is the file that was checked,
+ * also if its name belongs to another file meanwhile.
  */
 static _Noreturn void become(pid_t parent, int fd, int out, const char *name,
                              char *const environment[])
@@ -51,7 +51,7 @@ void hooks_run_reap(void)
 		;
 }
 
-/* Kills this process' children, and theirs as they become its own, as long as there are any. */
+/* Kills the children of this process, and theirs, which become its own, until there are none. */
 static void kill_all(void)
 {
 	const char *path = "/proc/thread-self/children"; /* each number ends with a blank */
@@ -102,7 +102,7 @@ static bool take_output(int fd, int wait_ms, struct hooks_output *output)
 	return n > 0;
 }
 
-/* A script that survives SIGKILL, asleep in the kernel, is left to itself. */
+/* A script that survives SIGKILL, since it sleeps in the kernel, is not waited for. */
 static int wait_for(pid_t pid, int out, int64_t limit_ms, struct hooks_output *output,
                     void (*on_turn)(void *arg), void *arg)
 {
