@@ -1,6 +1,6 @@
 /*
- * The room of the keeper, by file. Its decisions are in mount_keeper.h. Run as root; what
- * may block is done by two children, one attempt to mount and one probe.
+ * The room of the keeper, by file; its decisions are in mount_keeper.h. It runs as root. What
+ * may block is done by two children: an attempt to mount, and the probe.
  */
 #ifndef WNA_MOUNT_H
 #define WNA_MOUNT_H
@@ -20,10 +20,10 @@
 #define MOUNT_RECORD CONF_STATE_DIR "/mount/guarded" /* mount_guard.c */
 #define MOUNT_STAGE  CONF_RUN_DIR "/mount/stage"     /* mount_do.c */
 
-/* mount_target.c: what the configuration asks for, in the words that libmount and mountinfo
- * use. Pure. */
+/* mount_target.c: what the configuration asks for, in the terms of libmount and mountinfo.
+ * Pure. */
 
-/* Where the file system is reached; either text may be empty: not known yet. */
+/* Where in AWS the file system is. A text that is not known yet is empty. */
 struct target_place {
 	char region[LIMIT_NAME];
 	char domain[LIMIT_HOST];
@@ -35,9 +35,9 @@ struct target {
 	char options[1024];           /* for libmount */
 	char blocked[LIMIT_FACT_WHY]; /* why it cannot be mounted now; empty: it can */
 
-	/* How a mount that is already there may look to be right. */
-	bool by_tunnel;               /* NFS through efs-utils' proxy on 127.0.0.1 */
-	bool by_nfs;                  /* NFS straight to the server */
+	/* What a mount must be to be right. More than one of the by_ may be true. */
+	bool by_tunnel;               /* NFS by way of efs-utils' proxy on 127.0.0.1 */
+	bool by_nfs;                  /* NFS directly from the server */
 	bool by_bind;                 /* a bind mount of `source` */
 	bool tls;                     /* the tunnel must be one with TLS */
 	char expect_type[LIMIT_NAME]; /* type in mountinfo; empty (bind only): any */
@@ -47,69 +47,66 @@ struct target {
 	char access_point[LIMIT_NAME];
 };
 
-/*
- * Options of plain NFS as AWS recommends them (EFS User Guide, "Mount settings
- * for NFS"): never soft, 60 s per try, a new source port on reconnect.
- */
-/* The file system is writable by the web server's user, on this node or on another that has
- * been taken over: what lies there must not give it root. mount.options can take it back. */
+/* The web server's user can write the file system, on this node or on another one that has been
+ * taken over: no file in it may give root's rights. mount.options can override this. */
 #define TARGET_SAFE_OPTIONS "nosuid,nodev"
+/* As AWS recommends (EFS User Guide, "Mount settings for NFS"): never soft, 60 s per try, a new
+ * source port when it connects again. */
 #define TARGET_NFS_OPTIONS                                                                         \
 	"nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,"                        \
 	"noresvport,_netdev," TARGET_SAFE_OPTIONS
 
 /*
- * Total: always fills *ret. `found`: what the metadata say; configured values win, and a
- * configured region never takes another one's suffix. `have_helper`: efs-utils' mount.efs
- * is installed. With type "auto" plain NFS stands in for a missing helper only if neither
- * TLS, IAM nor an access point is configured, for it can do none of them.
+ * Always fills *ret. `found`: what the metadata say; configured values have precedence, and a
+ * configured region never gets the suffix of another one. `have_helper`: mount.efs of efs-utils
+ * is installed. With type "auto", and without the helper, plain NFS is used, unless TLS, IAM or
+ * an access point is configured, which NFS alone does not have.
  */
 void target_make(const struct conf_mount *conf, const struct target_place *found, bool have_helper,
                  struct target *ret);
 
-/* "server:/path", "[v6]:/path" into its two parts. False if it has not two, or they do not fit. */
+/* Splits "server:/path" or "[v6]:/path". False if it is neither, or if a part does not fit. */
 bool target_split(const char *source, char *ret_host, size_t host_size, char *ret_path,
                   size_t path_size);
 
 /*
- * mount_judge.c: is what is mounted on the path what the configuration asks for? Decided
- * from mountinfo, the server's addresses and efs-utils' state files: never by a look at
- * the mount itself, whose server may be silent, and without waiting.
+ * mount_judge.c: whether the mount on the path is the configured one. It is judged by mountinfo,
+ * the server's addresses and efs-utils' state files, without waiting: the mount itself is not
+ * used, since its server may be silent.
  */
 
-/* What is known beside mountinfo. */
+/* What is known in addition to the mount's line of mountinfo. */
 struct judge_env {
 	const char *state_dir;            /* EFS_STATE_DIR */
 	int64_t idle_ms, wall_ms;         /* of efs_state_read */
-	const struct probe_answer *names; /* NULL: not asked for since this mount is there */
-	bool proved;                      /* this very mount was right by its names */
-	const char *mountinfo; /* text: what hides the path, where a bind mount's source lies */
+	const struct probe_answer *names; /* NULL: no answer since this mount is there */
+	bool proved;                      /* this very mount has been right before */
+	const char *mountinfo;            /* the whole text */
 	size_t mountinfo_len;
-	const char *backing; /* file behind a loop device; NULL: none known */
+	const char *backing; /* the file of a loop device; NULL: it is none */
 };
 
 struct finding {
 	enum mount_state state;     /* MOUNT_RIGHT, MOUNT_WRONG or MOUNT_UNVERIFIED */
 	char text[LIMIT_FACT_TEXT]; /* "nfs4 fs-....amazonaws.com:/ (10.16.3.7)" */
-	char why[LIMIT_FACT_WHY];   /* if right: what it covers on the same path */
-	bool names;                 /* names, or newer ones, may change this */
+	char why[LIMIT_FACT_WHY];   /* if right: which mount it covers on the same path */
+	bool names;                 /* a new answer about the server's name may change this */
 };
 
-/* `there` is the topmost mount on `path`. Always fills *ret. */
+/* Judges `there`, the topmost mount on `path`. Always fills *ret. */
 void judge(const struct target *target, const char *path, const struct mountinfo *there,
            const struct judge_env *env, struct finding *ret);
 
 /*
- * mount_efs.c: the state files of efs-utils, by which its watchdog knows a mount: the proof
- * that an NFS mount of 127.0.0.1 is the configured file system and not somebody else's
- * tunnel.
+ * mount_efs.c: the state files of efs-utils, in which its watchdog finds its mounts. They prove
+ * that an NFS mount of 127.0.0.1 is the configured file system, and not another tunnel.
  *
  * Source: aws/efs-utils, src/efs_utils_common/proxy.py and file_utils.py (2.x, 3.x) and
- * src/mount_efs (1.x). One file per mount in /var/run/efs, called ID.PATH.PORT, PATH being
- * the mount point with its slashes as dots and no dot in front; "~" before the name while
- * the helper is still at work. JSON: cmd (list), files, and pid, which the watchdog takes
- * away while it starts a proxy anew; with TLS, since access points exist, accessPoint,
- * mountStateDir, certificate ...; since 2.x mountpoint; since 1.3x fsId.
+ * src/mount_efs (1.x). There is one file per mount in /var/run/efs, ID.PATH.PORT, in which PATH
+ * is the mount point with dots for slashes and without the first one. While the helper works,
+ * "~" stands before the name. JSON: cmd (list), files, and pid, which is missing while the
+ * watchdog starts a new proxy; with TLS also accessPoint, mountStateDir, certificate ...; fsId
+ * since 1.3x, mountpoint since 2.x.
  */
 #define EFS_STATE_DIR "/var/run/efs"
 
@@ -133,99 +130,92 @@ struct efs_state {
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
                    int64_t idle_ms, int64_t now_ms, struct efs_state *ret);
 
-/* The pure part: checks and reads the JSON text. 0 or -EBADMSG. */
+/* The pure part: reads and checks the JSON text. 0 or -EBADMSG. */
 int efs_state_parse(const char *json, size_t len, const char *file_system, const char *path,
                     struct efs_state *ret);
 
-/* mount_look.c: what is mounted on the path, judged by what is known at this instant. */
+/* mount_look.c: what is mounted on the path now, judged. */
 
 /* The last answer about the name of the target's host. */
 struct look_names {
-	uint64_t serial; /* of keeper.h: the mount for which it was asked */
+	uint64_t serial; /* of the keeper: the mount for which it was asked */
 	struct probe_answer answer;
 };
 
-/*
- * Looks at mountinfo and judges. Reads files of the kernel and small ones on a tmpfs
- * only. 0 or -errno: mountinfo could not be read.
- */
+/* Reads mountinfo and judges. Never blocks: it reads files of the kernel, and small ones on a
+ * tmpfs. 0; -errno mountinfo could not be read. */
 int look_at(const struct conf_mount *conf, const struct target *target, const struct keeper *keeper,
             const struct look_names *names, struct keeper_look *ret);
 
-/*
- * Kernels since 5.4 read ahead 128 KiB on NFS whatever rsize is; AWS's helper sets 15
- * times rsize, and so does this. Another value than the kernel's has been set by
- * somebody and stays.
- */
+/* Sets the read-ahead of an NFS mount to 15 times rsize, as AWS's helper does: kernels since 5.4
+ * read ahead 128 KiB, whatever rsize is. A value that is not the kernel's own stays. */
 void look_read_ahead(const struct conf_mount *conf);
 
-/* mount_place.c: the directory that is mounted upon: made, and reached when it is covered. */
+/* mount_place.c: the mount point. May block on the file systems of the directories above it. */
 
-enum { PLACE_PATH = 512 }; /* as long as mountinfo.h has them */
+enum { PLACE_PATH = 512 }; /* as in mountinfo.h */
 
 struct place {
-	int parent;            /* the directory that holds it */
-	char name[PLACE_PATH]; /* its name in there */
+	int parent;            /* the directory in which it is */
+	char name[PLACE_PATH]; /* its name there */
 };
 
 /*
- * Makes the directory and its missing parents (root's, 0755), and opens the one that holds
- * it. All above it must be root's, writable by nobody else and no symbolic link (trust.h):
- * who can put a link there leads a mount to any directory of the machine. 0, or -errno with
- * a reason. May wait for whatever file system `path`'s parents lie on.
+ * Makes the mount point and the missing directories above it (root's, 0755), and opens its
+ * parent. All directories above it must be root's, writable by no other user, and not symbolic
+ * links (trust.h): a user who can replace one of them by a link could direct the mount to any
+ * directory of the machine. 0; -errno with a reason.
  */
 int place_make(const char *path, struct place *ret, char *ret_why, size_t why_size);
 
-/* The same for what is there already, whosesoever it is. 0 or -errno. */
+/* Opens the parent of an existing mount point, without these checks. 0 or -errno. */
 int place_open(const char *path, struct place *ret);
 
 void place_close(struct place *place);
 
 /*
- * The bare directory itself, beneath whatever may be mounted upon it (a private copy of the
- * parent's mount has no mounts upon it), checked to be on the parent's device: a mounted
- * file system is neither touched nor waited for. A descriptor or -errno.
+ * Opens the bare directory, also when a file system is mounted on it: a private copy of the
+ * parent's mount does not have the mounts on top of it. A mounted file system is neither used
+ * nor waited for. A descriptor or -errno.
  */
 int place_open_bare(const struct place *place);
 
-/* A copy of the mount on `path`, attached nowhere: a descriptor or -errno. */
+/* A copy of the mount on `path`, which is not attached anywhere: a descriptor or -errno. */
 int place_take(const char *path);
 
-/* Mounts such a copy there. 0 or -errno: -EBUSY something is mounted already. */
+/* Mounts such a copy on the mount point. 0; -EBUSY something is mounted there already; -errno. */
 int place_attach(const struct place *place, int tree);
 
-/* Whether `path` still leads to this place, by trusted directories only. */
+/* Whether `path` still leads to this mount point, over trusted directories only. */
 bool place_is_still(const struct place *place, const char *path);
 
 /*
- * mount_guard.c: a bare mount point is an ordinary directory on the root disk, which a web
- * server would serve and write to; therefore it is made immutable. A mount over an
- * immutable directory works. What the agent has made immutable it has on record, and it
- * takes back nothing else: not what somebody else has made so, nor a directory made anew
- * in its place.
+ * mount_guard.c: the guard of the bare mount point. That is an ordinary directory of the root
+ * disk, which a web server would serve and write to; therefore it is made immutable. It can be
+ * mounted on all the same. The agent takes the flag back only from directories on its record:
+ * not from one that another program has made immutable, nor from a new directory of that name.
  *
- * The record is a folder with a symbolic link for each directory, named after its path,
- * whose text is "INODE PATH". It is made and removed in one step.
+ * The record is a folder. It has a symbolic link for each directory, named after its path, with
+ * the text "INODE PATH": a link is made in one step.
  */
 struct guard {
-	bool immutable;           /* the bare directory refuses writes, root's too */
-	char why[LIMIT_FACT_WHY]; /* why it is not, or what lies hidden in it */
+	bool immutable;           /* the bare directory cannot be written, not even by root */
+	char why[LIMIT_FACT_WHY]; /* why it is not immutable, or what is hidden in it */
 };
 
 /*
- * Makes the bare directory at `place`, which is `path`, immutable if `wanted`, after it
- * has noted that in the folder `record`; if not, takes back all on record. Tells whether it
- * is immutable.
+ * Notes the bare directory of `place`, which is `path`, in the folder `record` and makes it
+ * immutable. Without `wanted` it takes back the flag of all directories on record instead.
+ * Always fills *ret.
  */
 void guard_set(const struct place *place, const char *path, bool wanted, const char *record,
                struct guard *ret);
 
 /*
- * Takes back all on record but that of `keep`, which is the path of an agent that stays:
- * then what is away, or another directory meanwhile, stays on record. NULL, at the
- * removal: all, and what is away is forgotten. Says each; 0 if all is done or was done by
- * others already; -errno of the last failure, which stays on record; -EBADMSG if that is
- * an entry which cannot be read.
+ * Takes back the flag of all directories on record, except that of the path `keep`. A directory
+ * that is not there, or another one of its name, stays on record, since its disk may come back.
+ * With NULL, at the removal of the agent, nothing is kept. Logs each directory. 0; -errno of
+ * the last failure, and that directory stays on record; -EBADMSG if an entry cannot be read.
  */
 int guard_release(const char *record, const char *keep);
 
@@ -257,10 +247,10 @@ struct attempt {
 	pid_t pid;                  /* 0: ended */
 	int status;                 /* mount(8)'s exit code; -1: not ended, or not known */
 	struct process_group group; /* leader 0: there is no attempt */
-	int words_fd;               /* what the child and its helper say; non-blocking; -1: ended */
-	int guard_fd;               /* one struct guard; the same */
+	int words_fd; /* output of the child and its helper; non-blocking; -1: closed */
+	int guard_fd; /* one struct guard; the same */
 	struct guard guard;
-	bool guard_told; /* the above has come, and the caller has not taken it yet */
+	bool guard_told; /* `guard` has come; the caller resets it */
 	char words[2048];
 	size_t words_len;
 };
@@ -283,39 +273,39 @@ enum attempt_end {
 };
 
 /*
- * How it is, after taking what it has said. Once it is gone, *ret_status is mount(8)'s exit
- * code, or 128 + n if it was killed by signal n, or -1 of a helper that was taken over; the
- * struct may be used again.
+ * Takes its output, and tells whether it has ended. When it is gone, *ret_status is mount(8)'s
+ * exit code, or 128 + n if signal n has killed it, or -1 if it was taken over; the struct may
+ * be used again.
  */
 enum attempt_end attempt_check(struct attempt *attempt, int *ret_status);
 
 /*
- * The last line of what a helper has said that means something; control characters gone.
- * Lines that only point to documentation ("See https://...") do not count, and Python's
- * b'...' around a message is taken off. Empty if nothing was said. Returns `ret`.
+ * The last line of a helper's output that has a meaning, without control characters: not a line
+ * that only refers to documentation ("See https://..."), and without the b'...' of Python.
+ * Empty if there was no output. Returns `ret`.
  */
 char *attempt_said(const char *words, size_t len, char *ret, size_t size);
 
 /*
- * mount_do.c: the attempt's child. NFS and bind mounts are not made by their path, in which
- * the kernel and helpers follow links, but on a folder of root's, in a mount namespace of
- * the attempt's own, and moved from there to the directory that was checked. mount.efs (its
- * state file has the path) and other types need the path; what has come elsewhere, because
- * the path was changed meanwhile, is detached.
+ * mount_do.c: the child of an attempt. The kernel and the helpers follow links in the path of a
+ * mount point. Therefore NFS and bind mounts are made on a folder of root's, in a mount
+ * namespace of the child's own, and moved from there to the directory that was checked.
+ * mount.efs, whose state file has the path, and other types need the path itself. If it leads
+ * elsewhere meanwhile, what was mounted there is detached.
  */
 enum { DO_TROUBLE = 2 }; /* mount(8): system error */
 
 /*
- * Makes and guards the directory and mounts, or only guards it. Writes a struct guard to
- * the descriptor `guard`, and reasons to standard error. Returns mount(8)'s exit code.
- * May block for ever.
+ * Makes and guards the mount point, and mounts unless `guard_only`. Writes a struct guard to
+ * the descriptor `guard`, and reasons to standard error. Returns mount(8)'s exit code. May
+ * block for ever.
  */
 int do_mount(const struct conf_mount *conf, const struct target *target, bool guard_only,
              int guard);
 
 /*
- * mount_probe.c: a resident child of user wna-probe without capabilities, which asks what
- * may be silent for ever (include/probe.h). One question at a time.
+ * mount_probe.c: a resident child, of user wna-probe and without capabilities. It asks the file
+ * system and name servers, which may never answer (include/probe.h). One question at a time.
  */
 struct probe {
 	int exe; /* wna-probe beside this program, as it was at the start */

@@ -67,14 +67,14 @@ bool group_lives(const struct process_group *group)
 	return start == 0 || start == group->start;
 }
 
-/* Without a handler a signal for the group would end the child before its helper, and
- * the helper would inherit that it is ignored. */
+/* Without a handler a signal for the group would end the child before its helper; if it were
+ * ignored, the helper would inherit that. */
 static void be_patient(int signal_number)
 {
 	(void)signal_number;
 }
 
-/* The helper inherits what is left here: default signals, three descriptors. */
+/* The helper inherits default signals and three descriptors. */
 static _Noreturn void be_child(const struct conf_mount *conf, const struct target *target,
                                bool guard_only, int words, int guard, pid_t parent)
 {
@@ -112,7 +112,6 @@ int attempt_start(const struct conf_mount *conf, const struct target *target, bo
 		rc = -errno;
 		close(guard[0]);
 	} else {
-		/* It makes a session of its own, which nothing else can join. */
 		attempt.group.leader = attempt.pid;
 		attempt.group.start = start_of(attempt.pid);
 		fcntl(words[0], F_SETFL, O_NONBLOCK);
@@ -141,7 +140,7 @@ bool attempt_former(struct attempt *ret)
 	return false;
 }
 
-/* Of a pipe that has ended poll(2) would tell for ever. */
+/* poll(2) would report the end of a pipe for ever. */
 static void end(int *fd)
 {
 	if (*fd >= 0)
@@ -159,7 +158,7 @@ static void hear(struct attempt *attempt)
 		attempt->words_len += (size_t)n;
 		if (attempt->words_len < sizeof attempt->words)
 			continue;
-		/* A helper may write without end. */
+		/* The output may be endless. */
 		memcpy(attempt->words, attempt->words + half, half);
 		attempt->words_len = half;
 	}
@@ -203,8 +202,8 @@ enum attempt_end attempt_check(struct attempt *attempt, int *ret_status)
 		attempt->pid = 0;
 		attempt->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	}
-	/* The last time when the process has ended, and not when the pipe does: a proxy that
-	 * outlives the helper may hold the other end for as long as the mount lives. */
+	/* The end of the pipe is not waited for: a proxy that outlives the helper may hold its other
+	 * end as long as the mount lives. */
 	hear(attempt);
 	if (attempt->pid > 0)
 		return ATTEMPT_RUNS;

@@ -1,6 +1,6 @@
 /*
- * Run by the child of wna-mount as root. Blocks on the disk below the mount point, on
- * libmount and its helper. Owns what it mounts until it is at its place.
+ * Run by a child of wna-mount as root. Blocks on the disk of the mount point, on libmount and its
+ * helper. Owns a mount until it is on the mount point.
  */
 #include "mount.h"
 
@@ -35,7 +35,7 @@ __attribute__((format(printf, 1, 2))) static int trouble(const char *format, ...
 	return DO_TROUBLE;
 }
 
-/* Mounts, and explains itself on standard error. Returns mount(8)'s exit code. */
+/* Mounts, with a reason on standard error. Returns mount(8)'s exit code. */
 static int run_libmount(const struct target *target, const char *path, bool record)
 {
 	struct libmnt_context *context = mnt_new_context();
@@ -50,14 +50,14 @@ static int run_libmount(const struct target *target, const char *path, bool reco
 		return trouble("libmount refuses the configuration\n");
 	rc = mnt_context_mount(context);
 	code = mnt_context_get_excode(context, rc, text, sizeof text);
-	/* A helper has spoken for itself; libmount would only say that it failed. */
+	/* The helper has written its own reason; libmount only knows that it failed. */
 	if (text[0] != '\0' && !mnt_context_helper_executed(context))
 		dprintf(STDERR_FILENO, "%s\n", text);
 	return code;
 }
 
-/* mount.nfs has no use for the path beyond the mount. Of a loop device's file the kernel
- * would remember a path in a namespace that is gone. */
+/* Not mount.efs, which writes the path into its state file. Not a loop device either: the kernel
+ * would keep a path of a namespace that is gone. */
 static bool is_staged(const struct target *target)
 {
 	return target->by_bind || strcmp(target->type, "nfs") == 0 ||
@@ -65,9 +65,9 @@ static bool is_staged(const struct target *target)
 }
 
 /*
- * In a process of its own, which shares the table of descriptors and leaves a copy of the
- * mount in TREE_FD. Its namespace is a slave: what others mount and unmount is seen in it,
- * what is mounted in it nowhere else, and all of it ends with the process.
+ * Runs in a process of its own, which shares the table of descriptors and leaves a copy of the
+ * mount in TREE_FD. Its mount namespace is a slave: it has the mounts of the host, the host does
+ * not have its mounts, and it ends with the process.
  */
 static int mount_on_stage(const struct target *target)
 {
@@ -126,7 +126,7 @@ static bool is_targets(const struct target *target, const struct mountinfo *moun
 	       (target->by_tunnel && strncmp(mount->source, "127.0.0.1:", 10) == 0);
 }
 
-/* By the directory that holds it, so that no link is followed, and no server asked. */
+/* By way of the parent directory: no link is followed, and no server is waited for. */
 static void detach(const struct mountinfo *mount)
 {
 	struct place place;
@@ -142,7 +142,7 @@ static void detach(const struct mountinfo *mount)
 	        rc < 0 ? strerror(-rc) : "detached");
 }
 
-/* What has been mounted since `before`, and is not where it belongs. True if there was any. */
+/* Detaches what has been mounted elsewhere since `before`. True if there was such a mount. */
 static bool detach_strays(const struct target *target, const char *path, const char *before,
                           size_t before_len)
 {
@@ -202,8 +202,8 @@ int do_mount(const struct conf_mount *conf, const struct target *target, bool gu
 			code = mount_it(target, conf->path, &place);
 	}
 	place_close(&place);
-	/* Of a path that was configured before. After all else: that path's disk may be away.
-	 * Not after a failure, whose reason is the last thing said. */
+	/* Of paths that were configured before. Last, since their disk may not answer; not after a
+	 * failure, whose reason must be the last line. */
 	if (code == 0)
 		guard_release(MOUNT_RECORD, conf->path);
 	return code;

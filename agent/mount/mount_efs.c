@@ -1,4 +1,4 @@
-/* Run by wna-mount. Reads one small file of root's on a local disk. Owns nothing. */
+/* Run by wna-mount. Reads one small file on a local disk. Owns nothing. */
 #include "mount.h"
 
 #include <cjson/cJSON.h>
@@ -14,8 +14,8 @@
 
 enum { STATE_MAX_BYTES = 64 * 1024, NAME_SIZE = 1 + LIMIT_NAME + LIMIT_PATH + 16 };
 
-/* True if there is no such key; false if it is there and is no text of that value, which
- * a slash may follow: mount.efs called directly is told so by some. */
+/* True if there is no such key, or if it is a text with that value. Slashes may follow: mount.efs
+ * writes the mount point as it was given. */
 static bool agrees(const cJSON *state, const char *key, const char *value)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(state, key);
@@ -25,7 +25,7 @@ static bool agrees(const cJSON *state, const char *key, const char *value)
 	                 strspn(item->valuestring + len, "/") == strlen(item->valuestring + len));
 }
 
-/* 2.x and later: efs-proxy --tls; 1.x and the option "stunnel": stunnel, which does nothing else. */
+/* Since 2.x: efs-proxy --tls. In 1.x, and with the option "stunnel": stunnel, always with TLS. */
 static int read_command(const cJSON *cmd, bool *ret_tls)
 {
 	const cJSON *word;
@@ -76,7 +76,7 @@ out:
 	return rc;
 }
 
-/* "/var/www/html/efs" is "var.www.html.efs" there. */
+/* The name for "/var/www/html/efs" has "var.www.html.efs". */
 static bool state_name(const char *file_system, const char *path, unsigned port, char *ret,
                        size_t size)
 {
@@ -96,10 +96,8 @@ static bool state_name(const char *file_system, const char *path, unsigned port,
 	return n > 0 && (size_t)n < size;
 }
 
-/*
- * Whether the helper, which has not given the file its final name, has ended: mount.efs writes
- * it in one go. A time in the future is from before the clock was set back.
- */
+/* Whether the file has not been written for `idle_ms`. A time in the future is one from before the
+ * clock was set back. */
 static bool is_idle(int fd, int64_t idle_ms, int64_t now_ms)
 {
 	struct stat st;
@@ -126,7 +124,7 @@ int efs_state_read(const char *dir, const char *file_system, const char *path, u
 	int dir_fd, fd, rc;
 	bool finished;
 
-	/* The name is put together from checked parts, yet it must stay one component. */
+	/* Its parts have been checked, but it must be one component of a path. */
 	if (strchr(file_system, '/') ||
 	    !state_name(file_system, path, port, done, sizeof begun - 1))
 		return -EINVAL;
@@ -146,7 +144,7 @@ int efs_state_read(const char *dir, const char *file_system, const char *path, u
 	rc = !finished && !is_idle(fd, idle_ms, now_ms) ? -EINPROGRESS
 	                                                : read_state(fd, file_system, path, ret);
 	close(fd);
-	/* A file of that name is not replaced: the helper itself may be at the same. */
+	/* A finished file is not replaced: the helper may do the same at this moment. */
 	if (rc == 0 && !finished && renameat2(dir_fd, begun, dir_fd, done, RENAME_NOREPLACE) < 0 &&
 	    errno != EEXIST && errno != ENOENT)
 		rc = -errno;

@@ -1,4 +1,4 @@
-/* Run by wna-mount's child as root. Blocks on the disk below the mount points. Owns the
+/* Run by wna-mount's child as root. Blocks on the disks of the mount points. Owns the immutable
  * flag and its record. */
 #include "mount.h"
 
@@ -33,12 +33,12 @@ static void note_make(const char *path, uint64_t inode, struct note *ret)
 	snprintf(ret->text, sizeof ret->text, "%" PRIu64 " %s", inode, path);
 }
 
-/* The path in the note, and its inode. NULL if it is none. */
+/* The path in the note, and its inode. NULL if it cannot be read. */
 static const char *note_path(const struct note *note, uint64_t *ret_inode)
 {
 	char *end;
 
-	/* All 64 bits: file systems that are made of others put numbers into the high ones. */
+	/* All 64 bits are used: an overlay sets high ones. */
 	errno = 0;
 	*ret_inode = isdigit((unsigned char)note->text[0]) ? strtoull(note->text, &end, 10) : 0;
 	return *ret_inode != 0 && errno == 0 && end[0] == ' ' && end[1] == '/' ? end + 1 : NULL;
@@ -52,7 +52,7 @@ static bool note_read(int dir, const char *name, struct note *ret)
 	return str_copy(ret->name, sizeof ret->name, name) && n > 0;
 }
 
-/* The record, which is made if it is missing. A descriptor or -errno. */
+/* Opens the record, and makes it if it is missing. A descriptor or -errno. */
 static int open_record(const char *record)
 {
 	char wrong[TRUST_PATH];
@@ -66,7 +66,7 @@ static int open_record(const char *record)
 	return rc;
 }
 
-/* Removes it when nothing is left in it. */
+/* Removes the record too, if it is empty. */
 static void close_record(const char *record, int dir)
 {
 	close(dir);
@@ -79,7 +79,7 @@ static int set_flag(int fd, int flags, bool immutable)
 	return ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0 ? -errno : 0;
 }
 
-/* The first thing that lies in the directory; false if it is empty. Takes over `fd`. */
+/* The name of one entry of the directory; false if it is empty. Closes `fd`. */
 static bool first_entry(int fd, char *ret, size_t size)
 {
 	const struct dirent *entry;
@@ -100,14 +100,14 @@ static bool first_entry(int fd, char *ret, size_t size)
 	return found;
 }
 
-/* First the note, then the flag: after a power cut between the two a note without
- * a flag does no harm, a flag without a note would stay for ever. */
+/* The note is made before the flag: after a power cut a note without a flag does no harm, but a
+ * flag without a note would stay for ever. */
 static void protect(int fd, int flags, const char *record, const struct note *note,
                     struct guard *guard)
 {
 	int dir = open_record(record), rc = dir < 0 ? dir : 0;
 
-	/* An older note of this path is of a directory that is there no more. */
+	/* An older note of this path is about a directory that is gone. */
 	if (rc == 0 && unlinkat(dir, note->name, 0) < 0 && errno != ENOENT)
 		rc = -errno;
 	if (rc == 0 && (symlinkat(note->text, dir, note->name) < 0 || fsync(dir) < 0))
@@ -119,7 +119,7 @@ static void protect(int fd, int flags, const char *record, const struct note *no
 	} else if ((rc = set_flag(fd, flags, true)) < 0) {
 		snprintf(guard->why, sizeof guard->why, "the immutable flag could not be set: %s",
 		         strerror(-rc));
-		/* A note without a flag would claim one that somebody else sets later. */
+		/* Another program may set the flag later, and that one is not the agent's. */
 		unlinkat(dir, note->name, 0);
 	}
 	guard->immutable = rc == 0;
@@ -161,7 +161,7 @@ void guard_set(const struct place *place, const char *path, bool wanted, const c
 	*ret = guard;
 }
 
-/* 0 with how it is, and whether it is away: its disk may be. Or -errno. */
+/* Clears the flag. 0, with the result for the log, and whether the directory is not there; -errno. */
 static int release(const char *path, uint64_t inode, bool *ret_away, const char **ret_how)
 {
 	struct place place;
@@ -181,7 +181,7 @@ static int release(const char *path, uint64_t inode, bool *ret_away, const char 
 		rc = -errno;
 	} else if (st.st_ino != inode) {
 		*ret_away = true;
-		*ret_how = "is another directory now, left as it is";
+		*ret_how = "is another directory now, and stays as it is";
 	} else if (flags & FS_IMMUTABLE_FL) {
 		*ret_how = "can be written again";
 		rc = set_flag(fd, flags, false);
@@ -212,7 +212,7 @@ static int release_note(int dir, const char *record, const struct note *note, co
 		            strerror(-rc));
 		return rc;
 	}
-	/* It may be back at a later start, and nobody else would give it back. */
+	/* It may be there again later, and only the agent would clear its flag. */
 	if (away && keep) {
 		log_debug("mount: %s: the bare directory %s; it stays on record", path, how);
 		return 0;

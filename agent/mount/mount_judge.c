@@ -38,7 +38,7 @@ static char *judge_describe(const struct mountinfo *there, char *ret, size_t siz
 	return ret;
 }
 
-/* "/a" and "/a/" export the same; so do "" and "/". */
+/* "/a" and "/a/" are the same export, and "" and "/" as well. */
 static bool same_export(const char *a, const char *b)
 {
 	size_t la = strlen(a), lb = strlen(b);
@@ -170,7 +170,8 @@ static void judge_bind(const struct target *target, const struct mountinfo *ther
 	char root[1024];
 
 	if (mountinfo_holding(env->mountinfo, env->mountinfo_len, target->source, &holds) != 1) {
-		say(ret, MOUNT_UNVERIFIED, "where %.80s lies is not in mountinfo", target->source);
+		say(ret, MOUNT_UNVERIFIED, "mountinfo does not say on which mount %.80s lies",
+		    target->source);
 		return;
 	}
 	rest = strcmp(holds.path, "/") == 0 ? target->source : target->source + strlen(holds.path);
@@ -183,10 +184,8 @@ static void judge_bind(const struct target *target, const struct mountinfo *ther
 		    there->root, there->major, there->minor, target->source);
 }
 
-/*
- * A mount over a parent directory leaves this one in mountinfo, but nobody who
- * walks the path comes to it.
- */
+/* A mount on a parent directory leaves this one in mountinfo, but the path does not lead to it any
+ * more. */
 static bool is_hidden(const char *path, const struct mountinfo *there, const struct judge_env *env,
                       struct mountinfo *ret_by)
 {
@@ -194,10 +193,8 @@ static bool is_hidden(const char *path, const struct mountinfo *there, const str
 	       ret_by->id != there->id;
 }
 
-/*
- * The right one lies on top, so it is what everybody sees; yet what it covers
- * is kept busy, and comes to light when it is unmounted once.
- */
+/* The right mount is on top, and is used. A mount beneath it stays busy, and becomes visible when
+ * the upper one is unmounted. */
 static void note_beneath(const char *path, const struct mountinfo *there,
                          const struct judge_env *env, struct finding *ret)
 {

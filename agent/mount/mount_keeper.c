@@ -16,7 +16,7 @@ void keeper_init(struct keeper *ret, const struct conf_mount *conf, uint32_t see
 		                .sign = MOUNT_NOT_PROBED };
 }
 
-/* xorshift32: jitter needs no better. */
+/* xorshift32, which is good enough for jitter. */
 uint32_t keeper_random(struct keeper *keeper)
 {
 	uint32_t x = keeper->random;
@@ -72,14 +72,14 @@ void keeper_event(struct keeper *keeper)
 	keeper->look_now = true;
 }
 
-/* What was there is there no more. */
+/* The mount that was there is gone. */
 static void lose(struct keeper *keeper, bool was_ours, int64_t now_ms)
 {
 	if (was_ours) {
 		keeper->lost = true;
 		str_copy(keeper->why, sizeof keeper->why, "lost, and not mounted again yet");
 	}
-	/* At once the first time. */
+	/* At once after the first loss. */
 	keeper->retry_ms = keeper->tries == 0 ? now_ms : now_ms + backoff(keeper, &keeper->tries);
 	keeper->tries += keeper->tries == 0;
 }
@@ -117,7 +117,7 @@ void keeper_looked(struct keeper *keeper, const struct keeper_look *look, int64_
 	if (keeper_there(keeper) && !same)
 		meet(keeper, now_ms);
 	keeper->anew = keeper->anew || (was_ours && keeper_ours(keeper) && !same);
-	/* The helper may have been too late, or have failed at something else. */
+	/* Not by the helper's status: it may have mounted before it failed. */
 	if (keeper->judging && !keeper_there(keeper)) {
 		str_copy(keeper->why, sizeof keeper->why, keeper->outcome);
 		keeper->retry_ms = now_ms + backoff(keeper, &keeper->tries);
@@ -172,7 +172,7 @@ static void explain(struct keeper *keeper, int status, const char *said)
 
 void keeper_ended(struct keeper *keeper, int status, const char *said)
 {
-	/* Of a predecessor's helper nothing is known but that it is gone. */
+	/* Of the helper of an earlier keeper only the end is known. */
 	if (status < 0) {
 		keeper->why[0] = '\0';
 	} else if (!keeper->guarding) {

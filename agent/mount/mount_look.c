@@ -1,4 +1,4 @@
-/* Run by wna-mount as root; never blocks. Owns nothing but the read-ahead. */
+/* Run by wna-mount as root; never blocks. Owns the read-ahead. */
 #include "mount.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static void read_line(const char *path, char *ret, size_t size)
 	ret[strcspn(ret, "\n")] = '\0';
 }
 
-/* The file behind /dev/loopN; empty if the mount is of no loop device. */
+/* The file of a loop device; empty if the mount is not of one. */
 static void backing_file(const struct mountinfo *there, char *ret, size_t size)
 {
 	char path[80];
@@ -63,10 +63,10 @@ int look_at(const struct conf_mount *conf, const struct target *target, const st
 		str_copy(ret->text, sizeof ret->text, finding.text);
 		str_copy(ret->why, sizeof ret->why, finding.why);
 	} else if (rc < 0) {
-		/* Unknown is not nothing: it must not be mounted over. */
+		/* Something may be mounted, and must not be covered. */
 		ret->state = MOUNT_WRONG;
 		str_copy(ret->why, sizeof ret->why,
-		         "a line of mountinfo about this path cannot be read");
+		         "the line of mountinfo about this path cannot be read");
 	}
 	free(text);
 	return 0;

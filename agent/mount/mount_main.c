@@ -1,11 +1,10 @@
 /*
- * wna-mount, the keeper of the mount: sees to it that the configured file system is
- * mounted, once, and reports. Root. Never blocks: what may block are its children, one
- * attempt to mount and one probe (mount.h). What is to be done is decided in
- * mount_keeper.h. Owns nothing that
- * outlives it but the mount, its helper and the immutable flag.
+ * wna-mount, the keeper of the mount: it mounts the configured file system, once, and reports.
+ * It runs as root and never blocks: its children do, an attempt to mount and the probe
+ * (mount.h). mount_keeper.h decides what to do. The mount, its helper and the immutable flag
+ * outlive it.
  *
- * wna-mount --release: takes that flag back everywhere, before the agent is removed.
+ * wna-mount --release: takes all immutable flags back, before the agent is removed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,28 +36,28 @@ struct room {
 	struct worker worker;
 	const struct conf_mount *conf;
 	struct target_place found; /* in the metadata */
-	bool domain_heard;         /* or that there is none */
+	bool domain_heard;         /* the domain is known, or that there is none */
 	struct target target;
 	struct keeper keeper;
-	struct attempt attempt; /* also a predecessor's, of which only the group is known */
+	struct attempt attempt; /* may be the helper of an earlier keeper */
 	struct probe probe;
 	struct look_names names;
 	enum mount_state state; /* last reported */
-	struct guard guard;     /* same */
-	int64_t mounting_ms;
+	struct guard guard;     /* last reported */
+	int64_t mounting_ms;    /* since when an attempt mounts; 0: none does */
 };
 
 static void make_target(struct room *room)
 {
 	const struct target_place unknown = { 0 };
 
-	/* The suffix is said after the region, and belongs to it. */
+	/* The domain comes after the region to which it belongs. */
 	target_make(room->conf, room->domain_heard ? &room->found : &unknown,
 	            access(EFS_HELPER, X_OK) == 0, &room->target);
 }
 
-/* A reload; region and suffix, which an unprivileged process says: believed only in their
- * exact shape. */
+/* A reload; or region and domain, which must have their exact form, since they come from an
+ * unprivileged process. */
 static void hear(struct room *room, const struct msg *msg)
 {
 	struct target_place *found = &room->found;
@@ -66,7 +65,7 @@ static void hear(struct room *room, const struct msg *msg)
 
 	if (msg->type == WORKER_RELOAD) {
 		keeper_retry(&room->keeper, clock_ms());
-		/* In good order, as when asked by systemd. */
+		/* As if systemd had stopped it. */
 		if (msg->value)
 			kill(getpid(), SIGTERM);
 	}
@@ -125,7 +124,7 @@ static void do_attempt(struct room *room, bool guard_only, int64_t now_ms)
 
 	make_target(room);
 	log_debug("mount: %s: %s", room->conf->path,
-	          guard_only ? "guards it" : "an attempt begins");
+	          guard_only ? "guards the directory" : "an attempt to mount begins");
 	rc = attempt_start(room->conf, &room->target, guard_only, &room->attempt);
 	room->mounting_ms = guard_only ? 0 : now_ms;
 	if (rc < 0) {
@@ -147,7 +146,7 @@ static void say_guard(struct room *room)
 	room->guard = *guard;
 }
 
-/* Takes what came of the attempt, if anything did. */
+/* Takes the results of the attempt. */
 static void check_attempt(struct room *room, int64_t now_ms)
 {
 	struct attempt *attempt = &room->attempt;
@@ -173,7 +172,7 @@ static void do_signal(struct room *room, int number)
 		[SIGINT] = "INT", [SIGTERM] = "TERM", [SIGKILL] = "KILL"
 	};
 
-	log_info("mount: the attempt is late or not wanted any more: %s to its group %d",
+	log_info("mount: the attempt is late, or no longer wanted: SIG%s to its process group %d",
 	         names[number], room->attempt.group.leader);
 	kill(-room->attempt.group.leader, number);
 }
@@ -278,7 +277,7 @@ static void turn(struct room *room, int mountinfo_fd, int signal_fd)
 		{ .fd = room->attempt.group.leader ? room->attempt.guard_fd : -1,
 		  .events = POLLIN },
 	};
-	/* The end of a group is not an event, unlike the end of a child. */
+	/* The end of a child is an event; the end of its group is not. */
 	bool lingers = room->attempt.group.leader != 0 && room->attempt.pid == 0;
 	int64_t now_ms = clock_ms(), left_ms = keeper_next_ms(&room->keeper) - now_ms;
 	int64_t most_ms = lingers ? GROUP_MS : ALIVE_MS;
@@ -300,7 +299,7 @@ static void turn(struct room *room, int mountinfo_fd, int signal_fd)
 	check_probe(room, now_ms);
 	while ((what = keeper_step(&room->keeper, now_ms)) != KEEPER_WAIT)
 		act(room, what, now_ms);
-	/* What appears from now on has been mounted by others. */
+	/* A mount that appears from now on was made by another program. */
 	if (room->attempt.group.leader == 0)
 		room->mounting_ms = 0;
 }
@@ -336,7 +335,7 @@ int main(int argc, char **argv)
 	mountinfo_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	signal_fd = make_signal_fd();
 	if (mountinfo_fd < 0 || signal_fd < 0) {
-		log_error("mount: mountinfo, signals: %s", strerror(errno));
+		log_error("mount: no descriptor of mountinfo or signals: %s", strerror(errno));
 		return 1;
 	}
 	if (probe_init(&room.probe, why, sizeof why) < 0) {

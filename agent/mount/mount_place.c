@@ -82,7 +82,7 @@ int place_open_bare(const struct place *place)
 	struct stat parent_st, st;
 	int tree, fd;
 
-	/* A clone of one mount, without those upon it; gone when closed. */
+	/* A copy of one mount, without the mounts on it; it ends when it is closed. */
 	tree = (int)syscall(SYS_open_tree, place->parent, "",
 	                    AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0)
@@ -112,7 +112,7 @@ int place_attach(const struct place *place, int tree)
 
 	if (fd < 0)
 		return fd;
-	/* The kernel would cover what somebody else has mounted meanwhile. */
+	/* The kernel would cover a mount that another program has made meanwhile. */
 	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) < 0)
 		rc = -errno;
 	if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT)

@@ -44,7 +44,7 @@ int probe_init(struct probe *ret, char *ret_why, size_t why_size)
 
 static _Noreturn void be_child(const struct probe *probe, int end, pid_t parent)
 {
-	/* The resolver's default is 5 s for each server, twice: longer than a question has. */
+	/* By default the resolver waits 5 s for each server, twice: longer than a question may. */
 	char *const envp[] = { "PATH=/usr/bin:/bin", "LANG=C", "RES_OPTIONS=timeout:1 attempts:2",
 		               NULL };
 	char *const argv[] = { PROBE_NAME, NULL };
@@ -95,7 +95,7 @@ int probe_answered(const struct probe *probe, struct probe_answer *ret)
 
 	if (n < 0)
 		return 0;
-	/* It may have been taken over: nothing of it is believed but numbers and a text. */
+	/* The probe may have been taken over: only numbers and a text of it are used. */
 	if (n != (ssize_t)sizeof answer || answer.count > PROBE_ADDRESSES)
 		return -EBADMSG;
 	*ret = answer;

@@ -8,11 +8,11 @@
 #include "str.h"
 
 enum {
-	INT_MS = 6000, /* mount.efs needs up to 4 to clean up */
+	INT_MS = 6000, /* mount.efs cleans up within 4 s */
 	TERM_MS = 2000,
 	KILL_MS = 2000,
-	SAY_MS = 2000,    /* the report is repeated, and the look before it */
-	LOOK_GAP_MS = 20, /* a storm of mounts costs no more looks than these */
+	SAY_MS = 2000,    /* between two looks and reports without a change */
+	LOOK_GAP_MS = 20, /* between two looks, also if mounts change all the time */
 	SPOKEN_MS = 200,  /* so long the core waits for the first sign of life */
 	JITTER_PERCENT = 10,
 };
@@ -46,7 +46,7 @@ static enum keeper_act step_attempt(struct keeper *keeper, int64_t now_ms)
 	            ? keeper->look.state != MOUNT_RIGHT || keeper->guarded || keeper->guard_tried
 	            : now_ms < keeper->retry_ms)
 		return KEEPER_WAIT;
-	/* Never on the word of an older look. */
+	/* An attempt is based on a look of this moment. */
 	if (keeper->look_now || keeper->looked_ms != now_ms)
 		return KEEPER_LOOK;
 	keeper->guarding = keeper->guard_tried = keeper_there(keeper);
@@ -55,7 +55,7 @@ static enum keeper_act step_attempt(struct keeper *keeper, int64_t now_ms)
 	return keeper->guarding ? KEEPER_GUARD : KEEPER_MOUNT;
 }
 
-/* A name takes its time, and the sign of life comes after it. */
+/* The answer about the name comes first, and has time of its own. */
 static enum keeper_act ask(struct keeper *keeper, int64_t now_ms)
 {
 	keeper->asked = true;
@@ -98,7 +98,7 @@ static enum keeper_act step_probe(struct keeper *keeper, int64_t now_ms)
 		if (!keeper->asked && !keeper->leaving)
 			return wanted && now_ms >= keeper->probe_ms ? ask(keeper, now_ms)
 			                                            : KEEPER_WAIT;
-		/* It may hang in a mount that another has replaced. */
+		/* It may hang in a mount that is not there any more. */
 		if (!keeper->leaving && now_ms < probe->due_ms &&
 		    (!wanted || keeper->asked_serial == keeper->serial))
 			return KEEPER_WAIT;
@@ -121,7 +121,7 @@ static enum keeper_act step_probe(struct keeper *keeper, int64_t now_ms)
 	return KEEPER_WAIT;
 }
 
-/* A report that grows old says that the keeper does not live. */
+/* An old report means that the keeper does not live. */
 static int64_t say_period_ms(const struct keeper *keeper)
 {
 	return keeper->conf->max_age_ms / 4 < SAY_MS ? keeper->conf->max_age_ms / 4 : SAY_MS;
@@ -131,7 +131,7 @@ static enum keeper_act step_report(struct keeper *keeper, int64_t now_ms)
 {
 	bool pending = keeper_pending(keeper, now_ms) || is_unsure(keeper);
 
-	/* The first word is about what has been found out. */
+	/* The first report is about what has been found. */
 	if (keeper->say && (keeper->said || !pending)) {
 		keeper->say = keeper->losing = keeper->anew;
 		keeper->anew = false;

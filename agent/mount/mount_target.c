@@ -37,7 +37,7 @@ static bool is_nfs_type(const char *type)
 	return strcmp(type, "nfs") == 0 || strcmp(type, "nfs4") == 0;
 }
 
-/* efs-utils names its state files by the bare id, also when it was given a DNS name. */
+/* efs-utils uses the id alone in the name of a state file, also if it was given a DNS name. */
 static void file_system_of(const char *host, char *ret, size_t size)
 {
 	size_t len = strcspn(host, ".");
@@ -80,7 +80,7 @@ static void make_nfs(const struct conf_mount *conf, const char *type, struct tar
 	sb_put(options, TARGET_NFS_OPTIONS);
 }
 
-/* Where the server is and what it exports, as far as that can be said yet. */
+/* The server and its export, as far as they are known. */
 static void locate(const struct conf_mount *conf, const struct target_place *place,
                    struct target *t)
 {
@@ -95,7 +95,7 @@ static void locate(const struct conf_mount *conf, const struct target_place *pla
 		str_copy(t->export_path, sizeof t->export_path, path);
 		if (t->file_system[0] == '\0')
 			file_system_of(host, t->file_system, sizeof t->file_system);
-		/* "fs-...:/" is the helper's short form, not a name that resolves. */
+		/* "fs-...:/" is the helper's short form, and not a DNS name. */
 		if (strncmp(host, "fs-", 3) != 0 || strchr(host, '.')) {
 			str_copy(t->host, sizeof t->host, host);
 			return;
@@ -126,7 +126,7 @@ static void choose_place(const struct conf_mount *conf, const struct target_plac
 void target_make(const struct conf_mount *conf, const struct target_place *found, bool have_helper,
                  struct target *ret)
 {
-	/* What plain NFS cannot do. */
+	/* What plain NFS does not have. */
 	const char *demand = conf->tls                       ? "tls"
 	                     : conf->iam                     ? "iam"
 	                     : conf->access_point[0] != '\0' ? "an access point"
