@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "file.h"
-#include "str.h"
 
 enum { MOUNTINFO_MAX_BYTES = 4 << 20 };
 
@@ -52,30 +53,18 @@ static bool next_long_field(const char *line, size_t len, size_t *at, char *ret,
 	return take_field(line, len, at, ret, size, true);
 }
 
-static bool number_field(const char *line, size_t len, size_t *at, int64_t *ret)
+/* "26 1 8:1": id, parent, device. */
+static bool number_fields(const char *line, size_t len, size_t *at, struct mountinfo *mi)
 {
-	char text[24];
+	char head[64];
+	int end = 0;
 
-	return next_field(line, len, at, text, sizeof text) && str_int64(text, 0, INT32_MAX, ret);
-}
-
-static bool device_field(const char *line, size_t len, size_t *at, struct mountinfo *mi)
-{
-	int64_t major, minor;
-	char text[32];
-	char *colon;
-
-	if (!next_field(line, len, at, text, sizeof text))
+	snprintf(head, sizeof head, "%.*s", len < sizeof head ? (int)len : (int)sizeof head, line);
+	if (sscanf(head, "%" SCNd64 " %" SCNd64 " %u:%u%n", &mi->id, &mi->parent, &mi->major,
+	           &mi->minor, &end) != 4)
 		return false;
-	colon = strchr(text, ':');
-	if (!colon)
-		return false;
-	*colon = '\0';
-	if (!str_int64(text, 0, INT32_MAX, &major) || !str_int64(colon + 1, 0, INT32_MAX, &minor))
-		return false;
-	mi->major = (unsigned)major;
-	mi->minor = (unsigned)minor;
-	return true;
+	*at = (size_t)end;
+	return head[end] == ' ';
 }
 
 /* Optional fields ("shared:1" ...) up to the lone "-". */
@@ -93,8 +82,7 @@ static bool skip_optional(const char *line, size_t len, size_t *at)
 /* The first five fields: which mount it is, and where. */
 static bool parse_place(const char *line, size_t len, size_t *at, struct mountinfo *mi)
 {
-	return number_field(line, len, at, &mi->id) && number_field(line, len, at, &mi->parent) &&
-	       device_field(line, len, at, mi) &&
+	return number_fields(line, len, at, mi) &&
 	       next_long_field(line, len, at, mi->root, sizeof mi->root) &&
 	       next_field(line, len, at, mi->path, sizeof mi->path);
 }

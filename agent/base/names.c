@@ -5,10 +5,6 @@
 #include "role.h"
 #include "verdict.h"
 
-#define NAME_OF(table, value)                                                                      \
-	((value) >= 0 && (size_t)(value) < sizeof(table) / sizeof((table)[0]) ? (table)[value]     \
-	                                                                      : "?")
-
 const struct role_name *role_of(int64_t role)
 {
 	static const struct role_name unknown = { "?", "?", "?" };
@@ -30,51 +26,20 @@ const char *role_name(int64_t role)
 	return role_of(role)->name;
 }
 
-const char *imds_state_name(int64_t state)
-{
-	static const char *const names[IMDS_STATE_MAX] = { "starting", "ok",   "disabled",
-		                                           "silent",   "busy", "bad" };
+/* The function that names the values of an enum, in its order; "?" outside. */
+#define NAMES(function, max, ...)                                                                  \
+	const char *function(int64_t value)                                                        \
+	{                                                                                          \
+		static const char *const names[max] = { __VA_ARGS__ };                             \
+		return value >= 0 && value < (max) ? names[value] : "?";                           \
+	}
 
-	return NAME_OF(names, state);
-}
-
-const char *cred_state_name(int64_t state)
-{
-	static const char *const names[CRED_STATE_MAX] = { "none", "ok", "stale", "refused" };
-
-	return NAME_OF(names, state);
-}
-
-const char *push_state_name(int64_t state)
-{
-	static const char *const names[PUSH_STATE_MAX] = { "off", "starting", "held",
-		                                           "ok",  "retrying", "denied" };
-
-	return NAME_OF(names, state);
-}
-
-const char *rds_state_name(int64_t state)
-{
-	static const char *const names[RDS_STATE_MAX] = { "starting", "writable", "read-only",
-		                                          "down", "no-name" };
-
-	return NAME_OF(names, state);
-}
-
-const char *mount_state_name(int64_t state)
-{
-	static const char *const names[MOUNT_STATE_MAX] = { "absent", "right", "wrong",
-		                                            "unverified" };
-
-	return NAME_OF(names, state);
-}
-
-const char *verdict_level_name(int64_t level)
-{
-	static const char *const names[LEVEL_MAX] = { "off", "waiting", "ok", "degraded", "fail" };
-
-	return NAME_OF(names, level);
-}
+NAMES(imds_state_name, IMDS_STATE_MAX, "starting", "ok", "disabled", "silent", "busy", "bad")
+NAMES(cred_state_name, CRED_STATE_MAX, "none", "ok", "stale", "refused")
+NAMES(push_state_name, PUSH_STATE_MAX, "off", "starting", "held", "ok", "retrying", "denied")
+NAMES(rds_state_name, RDS_STATE_MAX, "starting", "writable", "read-only", "down", "no-name")
+NAMES(mount_state_name, MOUNT_STATE_MAX, "absent", "right", "wrong", "unverified")
+NAMES(verdict_level_name, LEVEL_MAX, "off", "waiting", "ok", "degraded", "fail")
 
 const struct fact_info *fact_info(uint16_t id)
 {

@@ -1,8 +1,8 @@
 /*
- * wna-probe: asks the mounted file system for a sign of life, and name servers for
- * addresses (include/probe.h). Run by wna-mount as user wna-probe without
- * capabilities, resident, one at a time. May sleep in NFS for ever, killable: that is
- * its purpose. Owns nothing.
+ * wna-probe: asks the mounted file system for a sign of life, and name servers for addresses
+ * (include/probe.h). A resident child of wna-mount, as user wna-probe and without capabilities;
+ * there is one at a time. It may sleep in NFS for ever, and can be killed then: that is its
+ * purpose. Owns nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -67,12 +67,12 @@ static void limit(int resource, rlim_t value)
 	setrlimit((__rlimit_resource_t)resource, &(struct rlimit){ value, value });
 }
 
-/* For the case that an answer of the file system or of a name server takes it over. */
+/* An answer of the file system or of a name server could take this process over. */
 static void confine(void)
 {
 	int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
-	/* Of the agent's processes it is the first that the kernel ends for want of memory. */
+	/* When memory is short, the kernel ends this process before the others of the agent. */
 	if (score >= 0) {
 		(void)!write(score, "200", 3);
 		close(score);
@@ -112,8 +112,8 @@ int main(int argc, char **argv)
 		if (n != (ssize_t)sizeof question ||
 		    memcmp(question.contract, hub_contract, sizeof question.contract) != 0)
 			return EXIT_CONTRACT;
-		/* Should the parent be stopped: the alarm's default action is fatal, so it ends
-		 * even a sleep in the kernel that only SIGKILL ends otherwise. */
+		/* If the parent is stopped, the alarm ends this process: also a sleep in NFS, since
+		 * the default action of the signal is fatal. */
 		alarm((unsigned)((question.limit_ms + 999) / 1000) + GRACE_S);
 		if (question.host[0] != '\0') {
 			resolve(question.host, &reply);

@@ -24,18 +24,8 @@ static int explain(int error, const char *what, char *ret_why, size_t why_size)
 	return error;
 }
 
-/* The id of the mount a descriptor lies on, from the kernel's own memory; -1 unknown. */
-static int64_t mount_of(int fd)
-{
-	struct statx st;
-
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0 ||
-	    !(st.stx_mask & STATX_MNT_ID))
-		return -1;
-	return (int64_t)st.stx_mnt_id;
-}
-
-/* Opens for reading past the cache; where that is unknown, drops the cached pages instead. */
+/* Opens a file to be read without the cache. A file system without direct I/O, for example tmpfs,
+ * drops its cached pages instead. */
 static int open_uncached(int dir_fd, const char *file)
 {
 	struct open_how how = {
@@ -79,18 +69,20 @@ int sign_of_life(const char *path, const char *file, int64_t mount_id, char *ret
                  size_t why_size)
 {
 	struct statfs fs;
-	int64_t id;
+	struct statx st;
 	int fd, rc;
 
-	/* No access to the directory itself, but the walk may already need the server. */
+	/* This does not open the directory itself, but the path to it may need the server. */
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return explain(-errno, "the mount", ret_why, why_size);
-	id = mount_of(fd);
-	if (id >= 0 && id != mount_id) {
-		/* It came since mountinfo was read, or lies over a parent directory. */
+	/* The id comes from the kernel's own memory. */
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0) {
+		rc = explain(-errno, "the mount", ret_why, why_size);
+	} else if ((int64_t)st.stx_mnt_id != mount_id) {
+		/* It was mounted since mountinfo was read, or on a parent directory. */
 		snprintf(ret_why, why_size, "the path leads to another mount (id %lld)",
-		         (long long)id);
+		         (long long)st.stx_mnt_id);
 		rc = -ENODEV;
 	} else if (fstatfs(fd, &fs) < 0) {
 		rc = explain(-errno, "statfs", ret_why, why_size);

@@ -1,7 +1,5 @@
-/*
- * A sign of life of a mounted file system: calls that its server, and no
- * cache of this machine's, has to answer.
- */
+/* A sign of life of a mounted file system: calls that its server must answer, and not a cache of
+ * this machine. */
 #ifndef WNA_PROBE_SIGN_H
 #define WNA_PROBE_SIGN_H
 
@@ -9,14 +7,14 @@
 #include <stdint.h>
 
 /*
- * statfs on the mount of id `mount_id` on `path`, and, if `file` is not empty,
- * an uncached read of that file below it (a relative path; no symbolic link,
- * regular files only). Sleeps as long as the server is silent.
+ * Calls statfs on the mount `mount_id` on `path` and, if `file` is not empty, reads that file
+ * without the cache: a path below the mount, without symbolic links, of a regular file. Sleeps
+ * as long as the server is silent.
  *
- * On NFS statfs is always a request to the server (nfs_statfs keeps nothing),
- * while stat is answered from the attribute cache for up to a minute (nfs(5),
- * acregmax); tests/vm shows both. 0, or -errno with a reason: -ESTALE the export
- * behind it is gone; -ENODEV the path leads to another mount, which was not asked.
+ * On NFS each statfs is a request to the server (nfs_statfs has no cache), but stat is answered
+ * from the attribute cache for up to a minute (nfs(5), acregmax); tests/vm shows both. 0; -errno
+ * with a reason: -ESTALE the export is gone; -ENODEV the path leads to another mount, which was
+ * not asked.
  */
 int sign_of_life(const char *path, const char *file, int64_t mount_id, char *ret_why,
                  size_t why_size);
