@@ -35,7 +35,7 @@ struct conf_agent {
 /* [health] */
 struct conf_health {
 	struct net_endpoint listen;
-	struct net_list status_allow; /* who may read /status, beside loopback */
+	struct net_list status_allow; /* networks that may read /status, beside loopback */
 	int32_t max_connections;      /* 16..LIMIT_CONNECTIONS */
 	int64_t request_timeout_ms;   /* first byte to last byte of a request */
 	int64_t idle_timeout_ms;      /* keep-alive */
@@ -57,11 +57,11 @@ struct conf_imds {
 struct conf_mount {
 	bool enabled;
 	char path[LIMIT_PATH];
-	char type[LIMIT_NAME];         /* "auto": efs if its helper is there, else nfs4 */
+	char type[LIMIT_NAME];         /* "auto": efs if its helper is installed, else nfs4 */
 	char source[LIMIT_VALUE];      /* empty: from file_system */
 	char file_system[LIMIT_NAME];  /* fs-0123456789abcdef0 */
 	char export_path[LIMIT_PATH];  /* "/" */
-	char expect_type[LIMIT_NAME];  /* file-system type then expected; empty: by type */
+	char expect_type[LIMIT_NAME];  /* the file-system type when it is mounted; empty: by type */
 	bool tls, iam;                 /* for type efs */
 	char access_point[LIMIT_NAME]; /* fsap-... */
 	char region[LIMIT_NAME];       /* empty: from the metadata */

@@ -1,12 +1,12 @@
 /*
- * The facts: what the finders find out and the core decides on. One table gives
- * the name of each fact, the role that owns it and its number of instances.
+ * The facts: the finders find them, and the core decides by them. One table has the name of
+ * each fact, the role that owns it and its number of instances.
  *
- * A fact is integers, a text and a reason, with the instant at which it was found
- * and the instant from which on it has been so. Past its maximum age a fact is
- * unknown, whatever it said; age is the only spelling of unknown. A finder says a
- * fact only after it has found it since its own start, says it again at least once
- * per period of its job, and says all its facts whenever it connects (hub.h).
+ * A fact is integers, a text and a reason, with two times: when it was found, and since when
+ * its value has been the same. A fact that is older than its maximum age is unknown; there is
+ * no other way to say unknown. A finder sends a fact only after it has found it since its own
+ * start, sends it again at least once per period of its job, and sends all of its facts
+ * whenever it connects (hub.h).
  */
 #ifndef WNA_FACT_H
 #define WNA_FACT_H
@@ -21,7 +21,7 @@
 enum fact_id {
 	FACT_NONE,
 
-	/* cloud: who am I. For the texts: value 1 = present, 0 = absent (a 404) */
+	/* cloud: the identity. Of a text: value 1 = present, 0 = absent (a 404) */
 	FACT_IMDS, /* value: enum imds_state; why */
 	FACT_INSTANCE_ID,
 	FACT_INSTANCE_TYPE,
@@ -42,7 +42,7 @@ enum fact_id {
 
 	/* cloud: the metric */
 	FACT_CREDENTIALS, /* value: enum cred_state; text: where from; why */
-	FACT_CPU,         /* value: busy in thousandths over the last sample */
+	FACT_CPU,         /* value: thousandths of the last sample in which the CPUs were busy */
 	FACT_PUSH,        /* value: enum push_state; text: series pushed; why */
 	FACT_PUSH_SENT,   /* value: data accepted by CloudWatch since start */
 	FACT_PUSH_QUEUED, /* value: data waiting on disk */
@@ -55,8 +55,8 @@ enum fact_id {
 	FACT_RDS_DNS, /* value: TTL in s, -1 = not resolved; text: addresses, comma-separated; why */
 	FACT_RDS_RTT,     /* value: round trip of the last query in us, -1 unknown */
 	FACT_RDS_VERSION, /* text: the server's version */
-	FACT_RDS_CHANGE,  /* value: number of the last change of the writer, an event; counts on
-	                  * over restarts of wna-rds, 0 = none yet;
+	FACT_RDS_CHANGE,  /* an event. value: number of the last change of the writer, 0 = none yet;
+	                  * a restarted wna-rds goes on counting;
 	                  * text: "10.16.6.137 -> 10.16.5.149"; why: the outage as an interval;
 	                  * more: enum rds_change_more */
 
@@ -70,8 +70,8 @@ enum fact_id {
 	             * last result that was bad */
 
 	/* hooks */
-	FACT_HOOK, /* an event. value: exit status of the first script that failed, 0 = all well;
-	            * more[0]: number of the event that was acted on; text: event and script; why */
+	FACT_HOOK, /* an event. value: exit status of the first script that failed, 0 = none did;
+	            * more[0]: number of the FACT_RDS_CHANGE; text: event and script; why */
 	FACT_MAX
 };
 
@@ -130,15 +130,15 @@ enum mount_state {
 
 /* Places in FACT_MOUNT's more[]. */
 enum mount_more {
-	MOUNT_SIGN,    /* the last probe of the mount that is there now: us it took, -errno
-	                * (-ENODEV: the path leads to another mount), or one of the two below */
+	MOUNT_SIGN,    /* the last probe of the present mount: us that it took, -errno (-ENODEV: the
+	                * path leads to another mount), or one of the two values below */
 	MOUNT_SIGN_MS, /* monotonic: when this mount last answered; 0: not yet */
 	MOUNT_DOING,   /* enum mount_doing */
-	MOUNT_DUE_MS,  /* monotonic: when the next attempt or probe is due; 0: not planned; of
-	                * what is stuck: since when */
+	MOUNT_DUE_MS,  /* monotonic: when the next attempt or probe is due, 0: not known; if a child
+	                * is stuck: since when */
 };
 #define MOUNT_NOT_PROBED INT64_MIN       /* not yet */
-#define MOUNT_CAME_BACK  (INT64_MIN + 1) /* not yet, and the mount before it was lost */
+#define MOUNT_CAME_BACK  (INT64_MIN + 1) /* not yet, after the mount before this was lost */
 
 enum mount_doing {
 	MOUNT_IDLE,         /* waits for the next probe */
@@ -153,18 +153,18 @@ enum mount_doing {
 enum check_state {
 	CHECK_BAD,
 	CHECK_GOOD,
-	CHECK_UNDECIDED, /* bad results, too few since wna-check started: no news to a core that
-	                  * knows better */
+	CHECK_UNDECIDED, /* only bad results since wna-check has started, and too few of them: the
+	                  * core keeps the state that it knows */
 	CHECK_STATE_MAX
 };
 
 /* Places in FACT_CHECK's more[]. */
 enum check_more {
 	CHECK_LAST, /* the last result: us it took, or -errno */
-	CHECK_RUN,  /* how many results in a row were like the last one, at most 32 */
+	CHECK_RUN,  /* how many results in a row are like the last one, at most 32 */
 };
 
-/* Lower-case names for logs, pages and files: "ok", "disabled" ...; "?" outside. */
+/* Names for logs, pages and files: "ok", "disabled" ...; "?" outside of the enum. */
 const char *imds_state_name(int64_t state);
 const char *cred_state_name(int64_t state);
 const char *push_state_name(int64_t state);

@@ -6,16 +6,16 @@
  *	core   -> listener   the facts and the verdict that its hello asked for
  *	wnactl     -> core   HUB_ASK; the answer is one datagram of JSON
  *
- * One fixed-size struct a datagram: no framing, no parser. Native byte order.
- * Peers of another build are told apart by the contract in their hello.
+ * A datagram is one struct of fixed size, in native byte order: no framing, no parser. A peer
+ * of another build has another contract in its hello.
  *
- * A peer is known by the user id that the kernel reports (SO_PEERCRED), and may
- * claim the role of that user only; any user that may connect (mode 0660, group
- * wna) may listen and ask for the status.
+ * A peer has the user id that the kernel reports (SO_PEERCRED), and can have the role of that
+ * user only. Every user that can connect (mode 0660, group wna) can listen, and can ask for
+ * the status.
  *
- * A finder keeps the whole current truth of its job and says all of it whenever
- * it connects. Losing a datagram, or restarting either end, heals by connecting
- * again. No send ever waits: a peer that does not read is disconnected.
+ * A finder keeps the present state of its job, and sends all of it whenever it connects.
+ * Therefore a lost datagram, or the restart of either end, is healed by a new connection. No
+ * send ever waits: a peer that does not read is disconnected.
  */
 #ifndef WNA_HUB_H
 #define WNA_HUB_H
@@ -30,12 +30,11 @@
 #define HUB_SOCKET "/run/web-node-agent/hub"
 
 enum hub_type {
-	HUB_HELLO = 1, /* first of all. id: enum role; text: the contract (hub_contract);
-	                * value: hash of the parts of
-	                * the configuration that it depends on (snapshot_hash); more[0]: what the peer
-	                * wants to hear (HUB_WANTS) */
+	HUB_HELLO = 1, /* the first message. id: enum role; text: hub_contract; value: hash of the
+	                * parts of the configuration that the role depends on (snapshot_hash);
+	                * more[0]: what the peer wants to hear (HUB_WANTS) */
 	HUB_FACT,      /* fact `id`: see fact.h */
-	HUB_SPOKEN,    /* the sender has said all that it knows */
+	HUB_SPOKEN,    /* the sender has sent all of its facts once */
 	HUB_VERDICT,   /* core -> listener. value: enum verdict_level of /healthz; more[0]: of
 	                * /readyz; more[1]: 1 once /healthz has been 200 since the core started */
 	HUB_ASK,       /* id: enum hub_ask */

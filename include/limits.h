@@ -1,11 +1,9 @@
 /*
- * Sizes of the fixed tables. Nothing in the agent grows past these: a
- * configuration that wants more is refused with the limit's name, and what
- * comes from outside is cut or refused where it enters.
+ * Sizes of the fixed tables. A configuration that needs more is refused, and data from outside
+ * are cut or refused.
  */
-/* The folder of this file is searched before the system's: <limits.h> lands here
- * and is passed on. Outside the guard, since the compiler's own <limits.h> comes
- * by a second time on its way to the C library's. */
+/* An #include <limits.h> finds this file first, hence the next one is included here; outside of
+ * the guard, since the compiler's <limits.h> includes <limits.h> itself. */
 #include_next <limits.h>
 
 #ifndef WNA_LIMITS_H

@@ -1,7 +1,4 @@
-/*
- * Addresses and networks as configuration and pages need them. Pointer-free.
- * Nothing here resolves a name or opens a socket.
- */
+/* Addresses and networks, without pointers. Nothing here resolves a name or opens a socket. */
 #ifndef WNA_NET_H
 #define WNA_NET_H
 
@@ -13,8 +10,8 @@
 
 #include "limits.h"
 
-/* An address of either family; family 0 = none. IPv4-mapped IPv6 addresses are
- * turned into IPv4 where addresses are made. */
+/* An address of either family; family 0 = none. An IPv4-mapped IPv6 address becomes an IPv4 address
+ * when it is read. */
 struct net_addr {
 	uint16_t family;   /* AF_INET, AF_INET6, 0 */
 	uint8_t bytes[16]; /* IPv4: the first four, the others are zero */

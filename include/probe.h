@@ -1,7 +1,7 @@
 /*
- * Between wna-mount and its child wna-probe: one question at a time over a
- * SOCK_SEQPACKET pair, each answer a datagram. The child asks the mounted file system
- * and the name servers, which may be silent for ever; then its parent kills it.
+ * Between wna-mount and its child wna-probe: one question at a time over a pair of
+ * SOCK_SEQPACKET sockets; each answer is a datagram. The child asks the mounted file system and
+ * name servers. If they never answer, the parent kills it.
  */
 #ifndef WNA_PROBE_H
 #define WNA_PROBE_H
@@ -14,23 +14,23 @@
 #include "net.h"
 
 enum {
-	PROBE_FD = 3, /* the child's end, its only descriptor beside 0 to 2 */
+	PROBE_FD = 3, /* the child's socket */
 	PROBE_ADDRESSES = 16,
 };
 
 struct probe_question {
-	char contract[HUB_CONTRACT_SIZE]; /* hub_contract: a child of another build leaves */
-	int64_t limit_ms;                 /* after which the child ends by itself */
-	char host[LIMIT_HOST];            /* resolve this first, in an answer of its own */
+	char contract[HUB_CONTRACT_SIZE]; /* hub_contract: a child of another build ends */
+	int64_t limit_ms;                 /* after this time the child ends by itself */
+	char host[LIMIT_HOST];            /* if not empty, is resolved first; has its own answer */
 	int64_t mount_id;                 /* of the mount on `path` */
 	char path[LIMIT_PATH];
-	char file[LIMIT_PATH]; /* below path, read as well; may be empty */
+	char file[LIMIT_PATH]; /* below path; if not empty, is read as well */
 };
 
 struct probe_answer {
-	bool names;     /* about the host; else the sign of life */
+	bool names;     /* the addresses of the host; else the sign of life */
 	int64_t value;  /* us that it took, or -errno; -ENODEV: the path leads to another mount */
-	uint32_t count; /* addresses of the host; 0: it does not resolve */
+	uint32_t count; /* how many addresses; 0: the name does not resolve */
 	struct net_addr address[PROBE_ADDRESSES];
 	char why[LIMIT_FACT_WHY];
 };

@@ -1,6 +1,4 @@
-/*
- * The processes. Messages, tables and logs name a process by its role.
- */
+/* The processes, each of which has a role; messages, tables and logs use its name. */
 #ifndef WNA_ROLE_H
 #define WNA_ROLE_H
 
@@ -14,7 +12,7 @@ enum role {
 	ROLE_RDS,   /* the database; user wna-rds */
 	ROLE_CLOUD, /* AWS: metadata and metrics; user wna-cloud */
 	ROLE_HOOKS, /* runs an operator's scripts; configured user */
-	ROLE_CTL,   /* wnactl, or anything else that listens and asks; any user */
+	ROLE_CTL,   /* wnactl, or another program that listens and asks; any user */
 	ROLE_MAX
 };
 
@@ -24,7 +22,7 @@ struct role_name {
 	const char *user; /* NULL: root; "": a configured one, or any */
 };
 
-/* The table's line; one of question marks outside the range. */
+/* The line of the table; question marks outside of the enum. */
 const struct role_name *role_of(int64_t role);
 
 /* role_of(role)->name. */

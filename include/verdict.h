@@ -1,9 +1,7 @@
 /*
- * The words in which the agent judges, and the shape of /status. Shared by the
- * core, which says it, and by wnactl, which shows it.
+ * The levels of the verdict, and the format of /status, which the core writes and wnactl shows.
  *
- * The hub (hub.h) gives this object as the answer to ASK_STATUS, and GET /status as its
- * body:
+ * This object is the answer of the hub (hub.h) to ASK_STATUS, and the body of GET /status:
  *
  * {
  *   "version": "0.1.0", "started": ISO8601, "now": ISO8601,
@@ -36,10 +34,10 @@
 
 enum verdict_level {
 	LEVEL_OFF,     /* not configured */
-	LEVEL_WAITING, /* not known yet since start; counts as a failure of readiness,
-	                 * and of health where the cause would be local */
+	LEVEL_WAITING, /* not known yet since the start: a failure of readiness, and of health if the
+	                 * cause would be local */
 	LEVEL_OK,
-	LEVEL_DEGRADED, /* a shared failure, or one that must not turn the ALB's answer */
+	LEVEL_DEGRADED, /* a shared failure, or one that must not change the answer to the ALB */
 	LEVEL_FAIL,     /* a local failure */
 	LEVEL_MAX
 };
