@@ -17,7 +17,8 @@
 #include "pidstat.h"
 #include "str.h"
 
-#define NOTE "helper"
+#define FOLDER CONF_RUN_DIR "/mount"
+#define NOTE   "helper"
 
 enum { GUARD_FD = 3 };
 
@@ -47,12 +48,16 @@ int group_note(const char *dir)
 bool group_read(const char *dir, struct process_group *ret)
 {
 	char path[LIMIT_PATH], text[128];
+	struct process_group group;
 
 	snprintf(path, sizeof path, "%s/" NOTE, dir);
-	return envfile_read(path, text, sizeof text) == 0 &&
-	       sscanf(text, "%d %" SCNd64 " %" SCNd64, &ret->leader, &ret->start, &ret->at_ms) ==
-	               3 &&
-	       ret->leader > 1;
+	if (envfile_read(path, text, sizeof text) < 0 ||
+	    sscanf(text, "%d %" SCNd64 " %" SCNd64, &group.leader, &group.start, &group.at_ms) !=
+	            3 ||
+	    group.leader <= 1)
+		return false;
+	*ret = group;
+	return true;
 }
 
 bool group_lives(const struct process_group *group)
@@ -87,8 +92,8 @@ static _Noreturn void be_child(const struct conf_mount *conf, const struct targe
 	    fcntl(GUARD_FD, F_SETFD, FD_CLOEXEC) < 0)
 		_exit(DO_TROUBLE);
 	/* Written here, since the parent may be killed before it could write it. */
-	if (group_note(CONF_RUN_DIR) < 0)
-		dprintf(STDERR_FILENO, CONF_RUN_DIR "/" NOTE " cannot be written\n");
+	if (group_note(FOLDER) < 0)
+		dprintf(STDERR_FILENO, FOLDER "/" NOTE " cannot be written\n");
 	_exit(do_mount(conf, target, guard_only, GUARD_FD));
 }
 
@@ -131,12 +136,12 @@ out_words:
 bool attempt_former(struct attempt *ret)
 {
 	*ret = (struct attempt){ .status = -1, .words_fd = -1, .guard_fd = -1 };
-	if (!group_read(CONF_RUN_DIR, &ret->group))
+	if (!group_read(FOLDER, &ret->group))
 		return false;
 	if (group_lives(&ret->group))
 		return true;
 	ret->group.leader = 0;
-	unlink(CONF_RUN_DIR "/" NOTE);
+	unlink(FOLDER "/" NOTE);
 	return false;
 }
 
@@ -209,7 +214,7 @@ enum attempt_end attempt_check(struct attempt *attempt, int *ret_status)
 		return ATTEMPT_RUNS;
 	if (group_lives(&attempt->group))
 		return attempt->status < 0 ? ATTEMPT_RUNS : ATTEMPT_LINGERS;
-	unlink(CONF_RUN_DIR "/" NOTE);
+	unlink(FOLDER "/" NOTE);
 	end(&attempt->words_fd);
 	end(&attempt->guard_fd);
 	attempt->group.leader = 0;
