@@ -21,6 +21,23 @@ struct walk {
 	size_t why_size;
 };
 
+bool localpath_is_network(const char *type)
+{
+	static const char *const names[] = {
+		"nfs",    "nfs4",  "efs",   "cifs",   "smb3",     "smbfs", "ceph",
+		"9p",     "afs",   "coda",  "lustre", "gfs2",     "ocfs2", "fuse",
+		"autofs", "ncpfs", "pvfs2", "beegfs", "virtiofs",
+	};
+
+	if (strncmp(type, "fuse.", 5) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(type, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* True if `path` is `top` or below it. */
 static bool walk_below(const char *path, const char *top)
 {
@@ -50,7 +67,7 @@ static int walk_allowed(const struct walk *walk, const char *path)
 		return r < 0 ? r : -EIO;
 	}
 	/* The use of an automounter's directory mounts something. */
-	if (mountinfo_is_network(mount.type) || strcmp(mount.type, "autofs") == 0) {
+	if (localpath_is_network(mount.type) || strcmp(mount.type, "autofs") == 0) {
 		snprintf(walk->why, walk->why_size,
 		         "not touched: %s is on a network file system (%s)", path, mount.type);
 		return -EREMOTE;

@@ -6,6 +6,7 @@
 #ifndef WNA_LOCALPATH_H
 #define WNA_LOCALPATH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -17,5 +18,9 @@
  */
 int localpath_resolve(const char *mountinfo, const char *shared, const char *path, char *ret,
                       size_t size, char *why, size_t why_size);
+
+/* Whether a file system of this type may wait for another machine: nfs, nfs4, efs, cifs, smb3,
+ * ceph, 9p, afs, lustre, fuse, fuse.* and others. */
+bool localpath_is_network(const char *type);
 
 #endif

@@ -57,8 +57,4 @@ int mountinfo_read(const char *file, char **ret_text, size_t *ret_len);
  * is no such option, or if its value is too long. */
 bool mountinfo_option(const char *options, const char *name, char *ret, size_t size);
 
-/* Whether a file system of this type may wait for another machine: nfs, nfs4, efs, cifs, smb3,
- * ceph, 9p, afs, lustre, fuse, fuse.* and others. */
-bool mountinfo_is_network(const char *type);
-
 #endif

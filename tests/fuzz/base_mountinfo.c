@@ -18,7 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (strcmp(mi.path, "/var/www/html/efs") != 0)
 			abort();
 		mountinfo_option(mi.super_options, "addr", value, sizeof value);
-		mountinfo_is_network(mi.type);
 	}
 	if (mountinfo_holding(text, size, "/var/www/html/efs/a", &mi) == 1 && mi.path[0] &&
 	    strncmp("/var/www/html/efs/a", mi.path, strlen(mi.path)) != 0)

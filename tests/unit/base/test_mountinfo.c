@@ -251,17 +251,6 @@ static void the_kernels_own(void **state)
 	assert_int_equal(mountinfo_read("/nowhere", &text, &len), -ENOENT);
 }
 
-static void network_types(void **state)
-{
-	(void)state;
-	assert_true(mountinfo_is_network("nfs4"));
-	assert_true(mountinfo_is_network("fuse.sshfs"));
-	assert_true(mountinfo_is_network("9p"));
-	assert_false(mountinfo_is_network("ext4"));
-	assert_false(mountinfo_is_network("fuseblk"));
-	assert_false(mountinfo_is_network("tmpfs"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,7 +266,6 @@ int main(void)
 		cmocka_unit_test(marks_tell_mounts_apart),
 		cmocka_unit_test(cut_lines_are_no_mounts),
 		cmocka_unit_test(the_kernels_own),
-		cmocka_unit_test(network_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

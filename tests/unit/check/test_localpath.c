@@ -117,6 +117,17 @@ static void no_mountinfo_no_touch(void **state)
 	assert_non_null(strstr(why, "not touched"));
 }
 
+static void network_types(void **state)
+{
+	(void)state;
+	assert_true(localpath_is_network("nfs4"));
+	assert_true(localpath_is_network("fuse.sshfs"));
+	assert_true(localpath_is_network("9p"));
+	assert_false(localpath_is_network("ext4"));
+	assert_false(localpath_is_network("fuseblk"));
+	assert_false(localpath_is_network("tmpfs"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +137,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(mount_path_is_refused_unmounted, tree_make,
 		                                tree_remove),
 		cmocka_unit_test_setup_teardown(no_mountinfo_no_touch, tree_make, tree_remove),
+		cmocka_unit_test(network_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
