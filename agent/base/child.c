@@ -14,10 +14,10 @@ int child_begin(pid_t parent, const int fds[], int count)
 
 	if (null < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
-	/* It may have ended before the kernel was asked. */
+	/* The parent may have ended before that call. */
 	if (getppid() != parent)
 		return -ESRCH;
-	/* Out of the way first: a descriptor may have the number of another one. */
+	/* To high numbers first: a descriptor may have the number that another one is to get. */
 	for (int i = 0; i < count; i++) {
 		moved[i] = fcntl(fds[i] < 0 ? null : fds[i], F_DUPFD_CLOEXEC, CHILD_FDS);
 		if (moved[i] < 0)

@@ -105,7 +105,7 @@ int file_write(const char *dir, const char *name, const void *data, size_t len)
 	if (fd < 0)
 		return -errno;
 	rc = fchmod(fd, 0644) < 0 ? -errno : write_all(fd, data, len);
-	/* Before the rename, or a power cut could leave an empty file. */
+	/* Without this a power cut after the rename could leave an empty file. */
 	if (rc == 0 && fsync(fd) < 0)
 		rc = -errno;
 	close(fd);

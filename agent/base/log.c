@@ -29,7 +29,7 @@ void log_init(const char *name, enum log_level level)
 {
 	sink.name = name;
 	sink.level = level;
-	/* Set by systemd for units whose standard error is the journal. */
+	/* systemd sets it if standard error is the journal. */
 	sink.journal = getenv("JOURNAL_STREAM") != NULL;
 }
 

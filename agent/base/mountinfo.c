@@ -205,7 +205,7 @@ int mountinfo_holding(const char *text, size_t len, const char *path, struct mou
 
 	if (in < 0 || strlen(path) >= sizeof ret->path)
 		return -EBADMSG;
-	/* As the kernel walks: in the mount reached, to the first mount point on the way. */
+	/* Like the kernel: from each mount to the first mount point on the rest of the path. */
 	for (size_t steps = len; steps > 0; steps--) {
 		struct mountinfo mi, next = { .id = -1 };
 		const char *at = text;
@@ -304,7 +304,7 @@ bool mountinfo_option(const char *options, const char *name, char *ret, size_t s
 	return false;
 }
 
-/* Over the text and its end. */
+/* Includes the NUL, which separates two texts. */
 static uint64_t digest(uint64_t sum, const char *text)
 {
 	return str_hash(sum, text, strlen(text) + 1);

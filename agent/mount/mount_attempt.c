@@ -91,7 +91,7 @@ static _Noreturn void be_child(const struct conf_mount *conf, const struct targe
 	if (child_begin(parent, fds, GUARD_FD + 1) < 0 || setsid() < 0 ||
 	    fcntl(GUARD_FD, F_SETFD, FD_CLOEXEC) < 0)
 		_exit(DO_TROUBLE);
-	/* Written here, since the parent may be killed before it could write it. */
+	/* Here and not in the parent, which may be killed meanwhile. */
 	if (group_note(FOLDER) < 0)
 		dprintf(STDERR_FILENO, FOLDER "/" NOTE " cannot be written\n");
 	_exit(do_mount(conf, target, guard_only, GUARD_FD));

@@ -299,7 +299,7 @@ static void turn(struct room *room, int mountinfo_fd, int signal_fd)
 	check_probe(room, now_ms);
 	while ((what = keeper_step(&room->keeper, now_ms)) != KEEPER_WAIT)
 		act(room, what, now_ms);
-	/* A mount that appears from now on was made by another program. */
+	/* From now on a new mount was made by another program. */
 	if (room->attempt.group.leader == 0)
 		room->mounting_ms = 0;
 }

@@ -13,7 +13,7 @@ enum {
 	KILL_MS = 2000,
 	SAY_MS = 2000,    /* between two looks and reports without a change */
 	LOOK_GAP_MS = 20, /* between two looks, also if mounts change all the time */
-	SPOKEN_MS = 200,  /* so long the core waits for the first sign of life */
+	SPOKEN_MS = 200,  /* the core waits this long for the first sign of life */
 	JITTER_PERCENT = 10,
 };
 
