@@ -14,41 +14,6 @@ static void put(struct check_window *window, const char *results, int32_t rise, 
 		check_window_put(window, *results == '+', rise, fall);
 }
 
-/* A process that starts knows nothing until its first success or `fall` failures. */
-static void decides_by_one_success_or_by_fall(void **state)
-{
-	struct check_window good = { 0 }, bad = { 0 };
-
-	(void)state;
-	put(&good, "--", 3, 3);
-	assert_false(good.decided);
-	put(&good, "+", 3, 3);
-	assert_true(good.decided);
-	assert_int_equal(good.state, CHECK_GOOD);
-	put(&bad, "--", 3, 3);
-	assert_false(bad.decided);
-	put(&bad, "-", 3, 3);
-	assert_true(bad.decided);
-	assert_int_equal(bad.state, CHECK_BAD);
-	/* The first success of all suffices. */
-	put(&bad, "+", 3, 3);
-	assert_int_equal(bad.state, CHECK_GOOD);
-}
-
-static void rises_by_its_threshold_afterwards(void **state)
-{
-	struct check_window window = { 0 };
-
-	(void)state;
-	put(&window, "+--", 3, 2);
-	assert_int_equal(window.state, CHECK_BAD);
-	put(&window, "++", 3, 2);
-	assert_int_equal(window.state, CHECK_BAD);
-	assert_int_equal(window.run, 2);
-	put(&window, "+", 3, 2);
-	assert_int_equal(window.state, CHECK_GOOD);
-}
-
 /* Against the definition, over every sequence of 12 results and all thresholds
  * up to 4: bad after `fall` bad ones in a row, good after `rise` good ones. */
 static void every_sequence(void **state)
@@ -101,8 +66,6 @@ static void runs_are_counted_up_to_the_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(decides_by_one_success_or_by_fall),
-		cmocka_unit_test(rises_by_its_threshold_afterwards),
 		cmocka_unit_test(every_sequence),
 		cmocka_unit_test(runs_are_counted_up_to_the_limit),
 	};
