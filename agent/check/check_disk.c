@@ -17,21 +17,29 @@
 #include "localpath.h"
 #include "str.h"
 
+/* The path without links; false, with a bad result, if it cannot be used without waiting. */
+static bool locate(const struct check_env *env, const char *path, char place[PATH_MAX],
+                   struct check_result *ret)
+{
+	char why[LIMIT_FACT_WHY];
+	int rc = localpath_resolve(env->mountinfo, env->mount_path, path, place, PATH_MAX, why,
+	                           sizeof why);
+
+	if (rc < 0)
+		check_bad(ret, -rc, "%s", why);
+	return rc == 0;
+}
+
 void check_file(const struct check_env *env, const struct conf_check *conf, int64_t wall_ms,
                 struct check_result *ret)
 {
-	char place[PATH_MAX], why[LIMIT_FACT_WHY], word[128], limit[32];
+	char place[PATH_MAX], word[128], limit[32];
 	int64_t start_us = clock_us();
 	int64_t age_ms;
 	struct stat st;
-	int r;
 
-	r = localpath_resolve(env->mountinfo, env->mount_path, conf->path, place, sizeof place, why,
-	                      sizeof why);
-	if (r < 0) {
-		check_bad(ret, -r, "%s", why);
+	if (!locate(env, conf->path, place, ret))
 		return;
-	}
 	if (fstatat(AT_FDCWD, place, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		check_bad(ret, errno, "%s: %s", conf->path, str_errno(errno, word, sizeof word));
 		return;
@@ -79,19 +87,14 @@ char *check_bytes(uint64_t bytes, char *ret, size_t size)
 void check_disk(const struct check_env *env, const struct conf_check *conf,
                 struct check_result *ret)
 {
-	char place[PATH_MAX], why[LIMIT_FACT_WHY], word[128], has[32], wanted[32];
+	char place[PATH_MAX], word[128], has[32], wanted[32];
 	int64_t start_us = clock_us();
 	int percent, inodes;
 	struct statvfs st;
 	uint64_t bytes;
-	int r;
 
-	r = localpath_resolve(env->mountinfo, env->mount_path, conf->path, place, sizeof place, why,
-	                      sizeof why);
-	if (r < 0) {
-		check_bad(ret, -r, "%s", why);
+	if (!locate(env, conf->path, place, ret))
 		return;
-	}
 	if (statvfs(place, &st) < 0) {
 		check_bad(ret, errno, "%s: %s", conf->path, str_errno(errno, word, sizeof word));
 		return;

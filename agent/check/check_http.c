@@ -18,12 +18,6 @@
 #include "clock.h"
 #include "str.h"
 
-static void http_bad(struct check_run *run, int error, const char *what)
-{
-	check_bad(&run->result, error, "%s", what);
-	check_run_settle(run);
-}
-
 static bool http_connected(const struct check_run *run)
 {
 	struct sockaddr_storage ss;
@@ -177,7 +171,8 @@ void check_http_start(struct check_run *run)
 	if (!run->http || !request || !http_headers(request, target)) {
 		if (request)
 			evhttp_request_free(request);
-		http_bad(run, ENOMEM, "http: out of memory");
+		check_bad(&run->result, ENOMEM, "http: out of memory");
+		check_run_settle(run);
 		return;
 	}
 	evhttp_connection_set_family(run->http, target->endpoint.addr.family);
