@@ -165,11 +165,11 @@ enum check_more {
 };
 
 /* Names for logs, pages and files: "ok", "disabled" ...; "?" outside of the enum. */
-const char *imds_state_name(int64_t state);
-const char *cred_state_name(int64_t state);
-const char *push_state_name(int64_t state);
-const char *rds_state_name(int64_t state);
-const char *mount_state_name(int64_t state);
+const char *imds_state_name(int64_t value);
+const char *cred_state_name(int64_t value);
+const char *push_state_name(int64_t value);
+const char *rds_state_name(int64_t value);
+const char *mount_state_name(int64_t value);
 
 struct fact_info {
 	const char *name; /* "instance-id": in logs and in /status */

@@ -43,6 +43,6 @@ enum verdict_level {
 };
 
 /* "off" "waiting" "ok" "degraded" "fail" */
-const char *verdict_level_name(int64_t level);
+const char *verdict_level_name(int64_t value);
 
 #endif

@@ -54,18 +54,32 @@ static bool next_long_field(const char *line, size_t len, size_t *at, char *ret,
 	return take_field(line, len, at, ret, size, true);
 }
 
+/* A number with this character behind it. */
+static bool take_number(char **at, char behind, int64_t *ret)
+{
+	char *end;
+
+	*ret = strtoll(*at, &end, 10);
+	if (end == *at || *end != behind)
+		return false;
+	*at = end + 1;
+	return true;
+}
+
 /* "26 1 8:1": id, parent, device. */
 static bool number_fields(const char *line, size_t len, size_t *at, struct mountinfo *mi)
 {
-	char head[64];
-	int end = 0;
+	char head[64], *end = head;
+	int64_t major, minor;
 
 	snprintf(head, sizeof head, "%.*s", len < sizeof head ? (int)len : (int)sizeof head, line);
-	if (sscanf(head, "%" SCNd64 " %" SCNd64 " %u:%u%n", &mi->id, &mi->parent, &mi->major,
-	           &mi->minor, &end) != 4)
+	if (!take_number(&end, ' ', &mi->id) || !take_number(&end, ' ', &mi->parent) ||
+	    !take_number(&end, ':', &major) || !take_number(&end, ' ', &minor))
 		return false;
-	*at = (size_t)end;
-	return head[end] == ' ';
+	mi->major = (unsigned)major;
+	mi->minor = (unsigned)minor;
+	*at = (size_t)(end - head);
+	return true;
 }
 
 /* Optional fields ("shared:1" ...) up to the lone "-". */
@@ -187,10 +201,11 @@ static int64_t find_bottom(const char *text, size_t len)
 	for (size_t steps = len; steps > 0; steps--) {
 		const char *at = text;
 		size_t left = len;
+		bool found = false;
 
-		while (mountinfo_next(&at, &left, &up) && up.id != mi.parent)
-			;
-		if (up.id != mi.parent || up.id == up.parent)
+		while (!found && mountinfo_next(&at, &left, &up))
+			found = up.id == mi.parent;
+		if (!found || up.id == up.parent)
 			return mi.parent;
 		mi = up;
 	}

@@ -47,16 +47,19 @@ int group_note(const char *dir)
 
 bool group_read(const char *dir, struct process_group *ret)
 {
-	char path[LIMIT_PATH], text[128];
-	struct process_group group;
+	char path[LIMIT_PATH], text[128], *rest = text, *word;
+	int64_t field[3];
 
 	snprintf(path, sizeof path, "%s/" NOTE, dir);
-	if (envfile_read(path, text, sizeof text) < 0 ||
-	    sscanf(text, "%d %" SCNd64 " %" SCNd64, &group.leader, &group.start, &group.at_ms) !=
-	            3 ||
-	    group.leader <= 1)
+	if (envfile_read(path, text, sizeof text) < 0)
 		return false;
-	*ret = group;
+	for (int i = 0; i < 3; i++) {
+		word = strsep(&rest, " \n");
+		if (!word ||
+		    !str_int64(word, i == 0 ? 2 : 0, i == 0 ? INT32_MAX : INT64_MAX, &field[i]))
+			return false;
+	}
+	*ret = (struct process_group){ (pid_t)field[0], field[1], field[2] };
 	return true;
 }
 
