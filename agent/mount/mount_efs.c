@@ -136,8 +136,10 @@ int efs_state_read(const char *dir, const char *file_system, const char *path, u
 	if (!finished)
 		fd = file_open(dir_fd, begun, FILE_OF_ROOT);
 	/* The helper may have given it the final name between the two. */
-	if (fd == -ENOENT)
+	if (fd == -ENOENT) {
 		fd = file_open(dir_fd, done, FILE_OF_ROOT);
+		finished = true;
+	}
 	rc = fd;
 	if (fd < 0)
 		goto out;
