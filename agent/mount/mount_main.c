@@ -168,12 +168,8 @@ static void check_attempt(struct room *room, int64_t now_ms)
 
 static void do_signal(struct room *room, int number)
 {
-	static const char *const names[] = {
-		[SIGINT] = "INT", [SIGTERM] = "TERM", [SIGKILL] = "KILL"
-	};
-
 	log_info("mount: the attempt is late, or no longer wanted: SIG%s to its process group %d",
-	         names[number], room->attempt.group.leader);
+	         sigabbrev_np(number), room->attempt.group.leader);
 	kill(-room->attempt.group.leader, number);
 }
 
