@@ -110,7 +110,7 @@ static void a_file_that_is_too_long_is_cut(void **state)
 	put("0123456789abcdef", 16);
 	assert_int_equal(load(text, sizeof text), -EFBIG);
 	assert_string_equal(text, "0123456789abcde");
-	/* One of the kernel's, whose size is 0 for stat(2). */
+	/* A file of the kernel, which has size 0 for stat(2). */
 	assert_int_equal(file_load(AT_FDCWD, "/proc/self/stat", FILE_OF_ANYBODY, text, sizeof text),
 	                 -EFBIG);
 }

@@ -91,7 +91,7 @@ static void the_topmost_by_parent(void **state)
 	topmost("7 8 0:1 / /mp rw - tmpfs A rw\n8 7 0:2 / /mp rw - tmpfs B rw\n", "/mp", -EBADMSG);
 }
 
-/* A mount over a parent directory takes what lies below out of the way. */
+/* A mount on a parent directory hides the mounts below it. */
 static void hidden_mounts_hold_nothing(void **state)
 {
 	static const char text[] = "26 1 8:1 / / rw - ext4 a rw\n"
@@ -105,7 +105,7 @@ static void hidden_mounts_hold_nothing(void **state)
 	assert_int_equal(mi.id, 60);
 	assert_int_equal(mountinfo_holding(text, strlen(text), "/x/www/html", &mi), 1);
 	assert_int_equal(mi.id, 50);
-	/* Hidden, with nothing in its place: told, so that nobody mounts beside it. */
+	/* It is hidden, and nothing is in its place; reported, since another must not be mounted. */
 	mi = topmost(text, "/x/www", 1);
 	assert_int_equal(mi.id, 40);
 	assert_int_equal(mountinfo_holding(text, strlen(text), "/x/www", &mi), 1);

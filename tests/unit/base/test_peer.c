@@ -248,7 +248,7 @@ static void a_hub_that_does_not_read_stops_no_finder(void **state)
 	close(fd);
 }
 
-/* The next connection brings everything anew, so nothing is lost with it. */
+/* Nothing is lost by that: all facts are sent again with the next connection. */
 static void a_malformed_message_ends_the_connection(void **state)
 {
 	int fd;

@@ -71,7 +71,7 @@ static void what_is_none_is_refused(void **state)
 	assert_int_equal(ftruncate(fd, 10), 0);
 	expect_error(EINVAL);
 	close(fd);
-	/* A build whose struct may have the same size and not the same meaning. */
+	/* The struct of another build may have the same size with another meaning. */
 	assert_int_equal(snapshot_write(path, &snapshot), 0);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_int_equal(pwrite(fd, "X", 1, 24 + 31), 1);

@@ -1,4 +1,4 @@
-/* Which URLs an http check takes, and what it makes of them. */
+/* The URLs that an http check accepts, and their parts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

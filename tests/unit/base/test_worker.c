@@ -87,7 +87,7 @@ static void hear(const char *want)
 	assert_string_equal(text, want);
 }
 
-/* A pipe that nobody reads, filled to the brim. */
+/* A full pipe without a reader. */
 static void full_pipe(int ret[2])
 {
 	static const char block[4096];

@@ -1,6 +1,6 @@
 /*
- * A server on loopback, on the test's own event loop, that does one thing to
- * whoever connects.
+ * A server on loopback, on the test's own event loop. It treats each connection in one
+ * way.
  */
 #ifndef TEST_CHECK_SERVER_H
 #define TEST_CHECK_SERVER_H

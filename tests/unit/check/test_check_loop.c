@@ -99,7 +99,7 @@ static void each_reports(void **state)
 	assert_string_equal(said[HTTP].why, "");
 	assert_true(said[HTTP].more[CHECK_LAST] >= 0);
 	assert_int_equal(said[TCP].value, CHECK_GOOD);
-	/* One failure of the two that it takes: a former process' state stands. */
+	/* After one failure of two the state of the process before this one is kept. */
 	assert_int_equal(said[FILE_].value, CHECK_UNDECIDED);
 	/* The failed one comes again within half a second, the good ones do not. */
 	turn_until(FILE_, 2);
@@ -143,7 +143,7 @@ static void a_late_end_is_not_a_result(void **state)
 	check_sched_start(&loop.sched, TCP, now - 20000);
 	on_done(&loop.slot[TCP].run, &bad, &loop);
 	assert_int_equal(reports[TCP], 1);
-	/* A disk that takes long has said so itself. */
+	/* A slow disk is a result. */
 	check_sched_start(&loop.sched, FILE_, now - 20000 - CHECK_LATE_MS - 10);
 	on_done(&loop.slot[FILE_].run, &bad, &loop);
 	assert_int_equal(reports[FILE_], 1);

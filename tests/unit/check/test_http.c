@@ -1,4 +1,4 @@
-/* http checks against servers of every kind of ill will, on loopback. */
+/* http checks against good and bad servers, on loopback. */
 #include "running.h"
 
 /* One http check against a server of this kind. */

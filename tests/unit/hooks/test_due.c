@@ -44,7 +44,7 @@ static void hear(int64_t number)
 	hooks_due_hear(&due, &msg);
 }
 
-/* The number of the change that is acted on at `now_ms`; 0 none. The run takes 1 s. */
+/* The number of the change for which scripts run at `now_ms`, for 1 s; 0: none. */
 static int64_t act(int64_t now_ms)
 {
 	struct msg msg;

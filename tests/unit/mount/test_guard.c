@@ -163,7 +163,7 @@ static void looks_beneath_a_mount(void **state)
 	assert_int_equal(on_record(), 0);
 }
 
-/* What somebody else has made immutable stays so. */
+/* What another program has made immutable stays immutable. */
 static void takes_back_only_its_own(void **state)
 {
 	struct guard guard;
@@ -254,7 +254,8 @@ static void what_is_away_stays_on_record(void **state)
 	snprintf(path, sizeof path, "%s", at("disk"));
 	assert_int_equal(mkdir(at("aside"), 0755), 0);
 	assert_int_equal(mount(path, at("aside"), NULL, MS_MOVE, NULL), 0);
-	/* Below it "a" is missing, and "b" another, which somebody else has made so. */
+	/* Below it "a" is missing, and "b" is another directory that another program has made
+	 * immutable. */
 	assert_int_equal(mkdir(at("disk/c"), 0755), 0);
 	assert_int_equal(mkdir(at("disk/d"), 0755), 0);
 	assert_int_equal(mkdir(at("disk/b"), 0755), 0);
@@ -313,7 +314,7 @@ static bool may_not_set_the_flag(void)
 	return syscall(SYS_capset, &head, data) == 0;
 }
 
-/* Or the note would claim the flag that somebody else may set there. */
+/* Another program may set the flag there later, and that one is not the agent's. */
 static void no_flag_no_note(void **state)
 {
 	struct guard guard;

@@ -19,7 +19,7 @@
 
 static const struct target_place seoul = { .region = "ap-northeast-2", .domain = "amazonaws.com" };
 
-/* What the name server answers; NULL: that there is no such name. */
+/* The answer of the name server; NULL: there is no such name. */
 static const char *address;
 static bool unasked; /* nothing yet */
 static bool proved;
@@ -69,7 +69,7 @@ static void plain_by_export_and_address(void **state)
 	finding = judged(&plain, &seoul, LINE("nfs4", NAME ":/", NFS "10.16.3.7"), "/x");
 	assert_int_equal(finding.state, MOUNT_RIGHT);
 	assert_string_equal(finding.text, "nfs4 " NAME ":/ (10.16.3.7)");
-	/* Mounted by address, say from fstab: the same server, so the same thing. */
+	/* Mounted by its address, for example from fstab: it is the same server. */
 	finding = judged(&plain, &seoul, LINE("nfs4", "10.16.3.7:/", NFS "10.16.3.7"), "/x");
 	assert_int_equal(finding.state, MOUNT_RIGHT);
 
@@ -182,7 +182,7 @@ static void tunnel_by_state_file(void **state)
 	put_state(dir, "~" STATE_NAME, STATE(PROXY, ""), 0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);
 	assert_int_equal(finding.state, MOUNT_UNVERIFIED);
-	/* One that was cut, and that nobody goes on with, proves nothing. */
+	/* A cut file that no helper continues proves nothing. */
 	idle_ms = 1000;
 	put_state(dir, "~" STATE_NAME, "{\"pid\": 812, \"cm", 0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);

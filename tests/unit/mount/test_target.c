@@ -49,7 +49,7 @@ static void plain_has_awss_options(void **state)
 	assert_string_equal(target.source, FS ".efs.ap-northeast-2.amazonaws.com:/web");
 }
 
-/* A configured region never takes the suffix of another one. */
+/* A configured region never gets the suffix of another one. */
 static void configured_places_win(void **state)
 {
 	const struct target_place beijing = { .region = "cn-north-1",
