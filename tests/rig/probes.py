@@ -15,16 +15,18 @@ TIMEOUT_S = 20.0
 class Probes:
     """A page is asked for at a constant rate, each time on a connection of its own and whether or
     not the earlier ones have been answered. `refused`: nobody listened. `cut`: the connection was
-    made and ended without an answer, as when its process was killed. `wrong`: any other answer than
-    200, and none within TIMEOUT_S."""
+    made and ended without an answer, as when its process was killed. `wrong`: an answer with another
+    status than `status`, none within TIMEOUT_S, and errors of any other kind."""
 
     def __init__(self, host: Host, path: str = "/healthz", port: int = 8099) -> None:
         self.host = host
         self.port = port
         self.request = f"GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n".encode()
-        self.answered = self.refused = self.cut = 0
-        self.longest_s = 0.0
+        self.status = 200
+        self.asked = self.answered = self.refused = self.cut = 0
+        self.lasted_s = self.longest_s = 0.0
         self.wrong: list[str] = []
+        self._mended = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._enter, daemon=True)
 
@@ -38,13 +40,26 @@ class Probes:
         self._thread.join(TIMEOUT_S + 10)
 
     def __str__(self) -> str:
-        return (f"{self.answered} answered, {self.refused} refused, {self.cut} cut, "
-                f"{len(self.wrong)} wrong {self.wrong[:3]}, longest {self.longest_s * 1000:.0f} ms")
+        return (f"{self.asked} asked in {self.lasted_s:.1f} s, {self.answered} answered, "
+                f"{self.refused} refused, {self.cut} cut, {len(self.wrong)} wrong {self.wrong[:3]}, "
+                f"longest {self.longest_s * 1000:.0f} ms")
 
     def go_on(self, more: int = RATE // 2) -> None:
         """Until so many more have been answered."""
         enough = self.answered + more
         wait_until(lambda: self.answered >= enough, f"{more} more answers ({self})", 30)
+
+    def mended(self) -> None:
+        """Nothing could answer until now: what waits is measured from here on."""
+        self._mended = time.monotonic()
+
+    def judge(self, cut: int = 0, longest_s: float = 1.0) -> None:
+        """After the last answer: all were asked, none was refused, wrong or late, and at most `cut`
+        were cut."""
+        assert self.asked >= 0.95 * RATE * self.lasted_s, self
+        assert self.asked == self.answered + self.refused + self.cut + len(self.wrong), self
+        assert not self.refused and not self.wrong and self.cut <= cut, self
+        assert self.longest_s < longest_s, self
 
     def _enter(self) -> None:
         with self.host.net():
@@ -52,14 +67,16 @@ class Probes:
 
     async def _run(self) -> None:
         asked = []
-        next_at = time.monotonic()
+        begun = next_at = time.monotonic()
         while not self._stop.is_set():
             asked.append(asyncio.create_task(self._ask()))
             next_at += 1 / RATE
             await asyncio.sleep(next_at - time.monotonic())
+        self.lasted_s = time.monotonic() - begun
         await asyncio.gather(*asked)
 
     async def _ask(self) -> None:
+        self.asked += 1
         start = time.monotonic()
         try:
             async with asyncio.timeout(TIMEOUT_S):
@@ -72,13 +89,13 @@ class Probes:
             return
         except ConnectionError:
             answer = b""
-        except TimeoutError:
-            self.wrong.append("no answer")
+        except OSError as error:  # TimeoutError is one
+            self.wrong.append(repr(error))
             return
         if not answer:
             self.cut += 1
-        elif not answer.startswith(b"HTTP/1.1 200 "):
+        elif not answer.startswith(f"HTTP/1.1 {self.status} ".encode()):
             self.wrong.append(answer.decode(errors="replace"))
         else:
             self.answered += 1
-        self.longest_s = max(self.longest_s, time.monotonic() - start)
+        self.longest_s = max(self.longest_s, time.monotonic() - max(start, self._mended))

@@ -13,9 +13,10 @@ from typing import Callable, Iterable, Iterator
 
 import pytest
 
-from parts.agent import Agent
+from parts.agent import ROLES, Agent
+from parts.wait import wait_until
 from rig.machine import BUILD, Machine
-from setting import three_jobs
+from setting import all_services, three_jobs
 
 TESTS = Path(__file__).resolve().parents[1]
 LOG_LINES = 60
@@ -72,6 +73,16 @@ def agent(machine: Machine) -> Agent:
     agent = three_jobs(machine)
     agent.start()
     agent.wait_page("/readyz", 200)
+    return agent
+
+
+@pytest.fixture
+def whole(machine: Machine) -> Agent:
+    """All six services, started; /healthz is 200, and /readyz is not."""
+    agent = all_services(machine)
+    agent.start()
+    agent.wait_page("/healthz", 200)
+    wait_until(lambda: all(agent.pids(role) for role in ROLES), "all services run")
     return agent
 
 
