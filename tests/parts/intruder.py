@@ -1,10 +1,10 @@
 """What a taken-over process of the agent could do to others: run inside a machine as root, it takes
 descriptors of that process and its user, and from then on has that user's rights alone.
 
-    python3 -m parts.intruder PID HOW
+    python3 -m parts.intruder PID HOW NAME
 
-HOW: F_SETFL, F_SETPIPE_SZ or shutdown on its standard error, which is filled. What such a process may
-do by itself: parts/takeover.py.
+HOW: F_SETFL, F_SETPIPE_SZ or shutdown on its standard output and error, which are then filled with lines
+in that name. What such a process may do by itself: parts/takeover.py.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import time
 
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
 F_SETPIPE_SZ = 1031
-FLOOD_S = 2.0
+FLOOD_S = 0.1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -44,7 +44,7 @@ def become(pid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def flood(fd: int, how: str) -> None:
+def flood(fd: int, how: str, name: str) -> None:
     if how == "F_SETPIPE_SZ":
         try:
             fcntl.fcntl(fd, F_SETPIPE_SZ, 4096)
@@ -52,23 +52,25 @@ def flood(fd: int, how: str) -> None:
             print(error.strerror)
     if how == "shutdown":
         socket.socket(fileno=os.dup(fd)).shutdown(socket.SHUT_RDWR)
-        return
     if how == "F_SETFL":
         fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK)
-    signal.alarm(int(FLOOD_S) + 1)
+    # Long lines, for few of them fill a stream's buffer, and the journal stays small.
+    line = f"<3>healthz: ok -> fail, forged by {name} {'x' * 16000}\n".encode()
     end = time.monotonic() + FLOOD_S
     while time.monotonic() < end:
         try:
-            os.write(fd, b"<3>forged: healthz: ok -> fail\n" * 20)
-        except BlockingIOError:
+            os.write(fd, line)
+        except (BlockingIOError, BrokenPipeError):
             pass
 
 
 def main() -> None:
-    pid, how = int(sys.argv[1]), sys.argv[2]
-    stderr = call(PIDFD_GETFD, call(PIDFD_OPEN, pid, 0), 2, 0)
+    pid, how, name = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    signal.alarm(15)  # where a write blocks
+    both = [call(PIDFD_GETFD, call(PIDFD_OPEN, pid, 0), fd, 0) for fd in (1, 2)]
     become(pid)
-    flood(stderr, how)
+    for fd in both:
+        flood(fd, how, name)
     print("done", flush=True)
 
 

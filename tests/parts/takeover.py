@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 CLONE, EXECVE, PTRACE, SETSID, SHUTDOWN, MOUNT, KILL = 56, 59, 101, 112, 48, 165, 62
+SIGPROCMASK, SOCKET, BIND, PIDFD_OPEN, PIDFD_GETFD = 14, 41, 49, 434, 438
 CONT, SYSCALL, GETREGS, SETREGS, DETACH = 7, 24, 12, 13, 17
 SEIZE, INTERRUPT = 0x4206, 0x4207
 WALL = 0x40000000
@@ -68,13 +69,16 @@ class Taken:
             time.sleep(0.001)  # until it waits again: there is no event for that
         raise RuntimeError(f"{self.pid} waits for nothing")
 
-    def text(self, text: str) -> int:
-        """The address of a string, put below its stack."""
+    def put(self, data: bytes) -> int:
+        """The address of a copy, below its stack."""
         address = int(self._before.rsp) - 8192
         with open(f"/proc/{self.pid}/mem", "r+b", buffering=0) as memory:
             memory.seek(address)
-            memory.write(text.encode() + b"\0")
+            memory.write(data)
         return address
+
+    def text(self, text: str) -> int:
+        return self.put(text.encode() + b"\0")
 
     def call(self, number: int, *args: int) -> int:
         """What the system call returns, -errno where it fails; Killed."""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -9,64 +10,86 @@ from parts.agent import ROLES, UMBRELLA, Agent, unit
 from parts.http import request
 from parts.wait import wait_until
 from rig.machine import Machine
-from setting import GOOD, MOUNT, PATH, SHARED
+from rig.probes import Probes
+from setting import CHECK, GOOD, MOUNT, PATH, SHARED
 
 # The highest exposure that systemd-analyze may give to each unit; lower is better.
 EXPOSURE = {**{unit(role): 2.0 for role in ("core", "cloud", "rds", "check")},
             unit("hooks"): 2.6, unit("mount"): 8.4, "web-node-agent-ready.service": 1.6}
-ERR, WARNING, NOTICE = "3", "4", "5"
+PRIORITY = {"fail": "3", "degraded": "4", "ok": "5"}  # err, warning, notice
+WORKERS = ("check", "rds", "cloud", "hooks")
 FLIP = "6f3a1c0de4b94f0c9a5b7d2e81c6f417"
 
 
-def test_status_says_the_verdict(agent: Agent) -> None:
-    """`systemctl status 'web-node-agent*'` is the product's table of contents."""
-    machine = agent.host
+def test_status_reads_like_a_table_of_contents(whole: Agent) -> None:
+    """Each unit with what it is for, in words of its own; at the core the verdict and its reason."""
+    machine = whole.host
 
     def text() -> str:
         return machine.show(unit("core"), "StatusText")
-    wait_until(lambda: text() == "healthz ok, readyz ok", "all is well")
+    wait_until(lambda: text().startswith("healthz degraded, readyz fail: database: no-name: "), "one job fails")
     seen = machine.systemctl("status", "--no-pager", "web-node-agent*")
-    for name in (UMBRELLA, *(unit(role) for role in ("core", "cloud", "check", "mount")),
-                 "web-node-agent-health.socket", "web-node-agent-hub.socket"):
-        assert f" {name} - Web node agent" in seen
+    titles = dict(re.findall(r"^\S (web-node-agent\S*) - Web node agent: (.+)$", seen, re.M))
+    assert set(titles) == {UMBRELLA, *map(unit, ROLES), "web-node-agent-health.socket",
+                           "web-node-agent-hub.socket"}
+    assert len(set(titles.values())) == len(titles) and all(len(words) < 60 for words in titles.values())
+    assert seen.count(" Active: active ") == len(titles)
+    assert f'Status: "{text()}"' in seen
     machine.path(GOOD).unlink()
-    agent.wait_page("/healthz", 503)
+    whole.wait_page("/healthz", 503)
     wait_until(lambda: text().startswith("healthz fail, readyz fail: checks: web:"), "the reason")
     machine.write(GOOD, "")
-    agent.wait_page("/healthz", 200)
-    wait_until(lambda: text() == "healthz ok, readyz ok", "all is well again")
+    whole.change("database", enabled=False)
+    assert whole.reload().returncode == 0
+    wait_until(lambda: text() == "healthz ok, readyz ok", "all is well")
 
 
 def test_journal_of_a_change(agent: Agent) -> None:
-    """A change of the verdict is an entry with fields of its own and the priority of its
-    consequence, whatever the log level; each service writes for itself."""
+    """A change of the verdict is an entry with fields of its own and the priority of its consequence,
+    whatever the log level."""
     machine = agent.host
+    other = "/var/www/other"
+    machine.write(other, "")
+    agent.change("check other", **{**CHECK, "path": other, "scope": "shared"})
     agent.change("agent", log_level="error")
     assert agent.reload().returncode == 0
     agent.wait_page("/readyz", 200)
     mark = machine.cursor()
-    machine.path(GOOD).unlink()
-    agent.wait_page("/healthz", 503)
-    machine.write(GOOD, "")
-    agent.wait_page("/healthz", 200)
-    entries = machine.journal(f"MESSAGE_ID={FLIP}", "WNA_JOB=healthz", after=mark)
-    assert [(e["WNA_FROM"], e["WNA_TO"], e["PRIORITY"]) for e in entries] == [
-        ("ok", "fail", ERR), ("fail", "ok", NOTICE)]
-    assert "web" in entries[0]["WNA_WHY"] and entries[0]["MESSAGE"].startswith("healthz: ok -> fail")
-    assert {e["_SYSTEMD_UNIT"] for e in entries} == {unit("core")}
+    for path, level in ((other, "degraded"), (GOOD, "fail"), (GOOD, "degraded"), (other, "ok")):
+        if machine.path(path).exists():
+            machine.path(path).unlink()
+        else:
+            machine.write(path, "")
+        wait_until(lambda: agent.status()["healthz"]["level"] == level, f"it is {level}")
+    for job, levels in (("healthz", ("ok", "degraded", "fail", "degraded", "ok")), ("check web", ("ok", "fail", "ok"))):
+        entries = machine.journal(f"MESSAGE_ID={FLIP}", f"WNA_JOB={job}", after=mark)
+        assert [(e["WNA_FROM"], e["WNA_TO"]) for e in entries] == list(pairwise(levels))
+        for entry in entries:
+            assert entry["PRIORITY"] == PRIORITY[entry["WNA_TO"]]
+            assert entry["MESSAGE"].startswith(f"{job}: {entry['WNA_FROM']} -> {entry['WNA_TO']}")
+            assert entry["MESSAGE"].endswith(entry["WNA_WHY"]) and entry["_SYSTEMD_UNIT"] == unit("core")
+            assert bool(entry["WNA_WHY"]) == (entry["WNA_TO"] != "ok"), entry
 
 
 @pytest.mark.parametrize("how", ["F_SETFL", "F_SETPIPE_SZ", "shutdown"])
-def test_nobody_touches_anothers_log(agent: Agent, how: str) -> None:
-    """Descriptors 1 and 2 are a stream of the service's own: whatever a taken-over process does to
-    them blocks, silences and forges no other."""
-    machine = agent.host
-    pid = machine.show(unit("check"), "MainPID")
-    machine.python("parts.intruder", pid, how, log="intruder").wait(20)
-    machine.path(GOOD).unlink()
-    agent.wait_page("/healthz", 503)
-    wait_until(lambda: "healthz: ok -> fail" in agent.log("core"), "the core's line")
-    assert "forged" not in agent.log("core") + agent.log("cloud")
+def test_no_process_touches_anothers_log(whole: Agent, how: str) -> None:
+    """Descriptors 1 and 2 are a stream of the service's own: whatever all taken-over workers do to
+    theirs at once blocks, silences and forges no other."""
+    machine = whole.host
+    with Probes(machine, "/livez") as probes:
+        intruders = [machine.python("parts.intruder", machine.show(unit(role), "MainPID"), how, role,
+                                    log=f"intruder-{role}") for role in WORKERS]
+        machine.path(GOOD).unlink()
+        whole.wait_page("/healthz", 503)
+        assert [intruder.wait(20) for intruder in intruders] == [0] * len(WORKERS)
+        probes.go_on()
+    probes.judge()
+    wait_until(lambda: "healthz: degraded -> fail" in whole.log("core"), "the core's own line")
+    forged = machine.sh("journalctl -q -a -o with-unit -g 'forged by' | sed 's/x*$//' | cut -d ' ' -f 6- | "
+                        "sort -u", check=False).splitlines()
+    assert [re.sub(r"\[\d+\]", "", line) for line in forged] == [
+        f"{unit(role)}: healthz: ok -> fail, forged by {role} " for role in sorted(WORKERS)
+        if how != "shutdown"]
 
 
 @pytest.mark.parametrize("name", EXPOSURE)
