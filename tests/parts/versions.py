@@ -5,9 +5,14 @@ mark of the contract, so that neither its wnactl's configuration nor its process
 """
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .host import Host
 
 LIBEXEC = "/usr/libexec/web-node-agent"
 PROGRAMS = ("/usr/bin/wnactl", *(f"{LIBEXEC}/wna-{role}" for role in (
@@ -23,6 +28,23 @@ def other(data: bytes, here: str, there: str) -> bytes:
     assert here[1:] == there[1:] and version.search(data) and MARK.search(data)
     data = MARK.sub(lambda mark: mark[0][:-32] + mark[0][-32:].translate(TURNED), data)
     return version.sub(there.encode(), data)
+
+
+class Versions:
+    """Both, ready to be put into a host."""
+
+    def __init__(self, stage: Path) -> None:
+        old = {path: (stage / path[1:]).read_bytes() for path in PROGRAMS}
+        new = {path: other(data, "0.1.0", "9.1.0") for path, data in old.items()}
+        marks = {match[0] for data in old.values() if (match := MARK.search(data))}
+        assert len(marks) == 1 and not any(data.count(*marks) for data in new.values())
+        self.of = {"0.1.0": old, "9.1.0": new}
+
+    def install(self, host: Host, version: str, *paths: str) -> None:
+        """Beside the old file first, then renamed over it, as rpm does it: what runs goes on."""
+        for path in paths or PROGRAMS:
+            host.write(f"{path}.rpmnew~", self.of[version][path], 0o755)
+            os.rename(host.path(f"{path}.rpmnew~"), host.path(path))
 
 
 def main() -> None:

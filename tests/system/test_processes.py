@@ -14,7 +14,7 @@ from parts.agent import Agent
 from parts.mariadb import Database
 from parts.node import PASSWORD, Node
 from parts.wait import hold_true, wait_until
-from probing import Probing
+from rig.probes import Probes
 
 RESIDENT = ("core", "check", "rds", "cloud")
 USERS = {"core": "wna", "check": "wna-check", "rds": "wna-rds", "cloud": "wna-cloud"}
@@ -38,7 +38,7 @@ def restarts(agent: Agent) -> bool:
 
 
 def test_kill_a_probe(node: Node, agent: Agent) -> None:
-    with Probing(agent) as probing:
+    with Probes(node.host) as probes:
         node.shared.silence(node.host)
         for _ in range(2):
             old = agent.pid("probe")
@@ -46,8 +46,7 @@ def test_kill_a_probe(node: Node, agent: Agent) -> None:
             wait_until(lambda: agent.pids("probe") not in ([], [old]), "another probe")
         node.shared.speak(node.host)
         agent.wait_page("/readyz", 200)
-    assert not probing.problems, probing.problems[:3]
-    assert probing.reset == 0
+    probes.judge()
     assert restarts(agent)
 
 
@@ -62,14 +61,13 @@ def test_kill_hooks(database: Database, node: Node) -> None:
     agent.wait_job("database", "ok")
     database.failover("kill")
     wait_until(lambda: node.host.ps("sleep"), "the hook runs", 15)
-    with Probing(agent) as probing:
+    with Probes(node.host) as probes:
         old = agent.pid("hooks")
         agent.host.kill(old)
         wait_until(lambda: agent.pids("hooks") not in ([], [old]), "another one")
         wait_until(lambda: not node.host.ps("sleep"), "the script went along")
         agent.wait_job("database", "ok")
-    assert not probing.problems, probing.problems[:3]
-    assert probing.reset == 0
+    probes.judge()
 
 
 def test_nothing_spins(agent: Agent) -> None:

@@ -4,34 +4,15 @@ tests/lab.)"""
 from __future__ import annotations
 
 import os
-import time
-from pathlib import Path
 
 import pytest
 
 from parts.agent import UMBRELLA, Agent
 from parts.node import Node
-from parts.versions import MARK, PROGRAMS, other
+from parts.versions import Versions
 from parts.wait import hold_true, wait_until
 from parts.world import World
-from probing import Probing
-
-
-class Versions:
-    """Both, ready to be put into a host."""
-
-    def __init__(self, stage: Path) -> None:
-        old = {path: (stage / path[1:]).read_bytes() for path in PROGRAMS}
-        new = {path: other(data, "0.1.0", "9.1.0") for path, data in old.items()}
-        marks = {match[0] for data in old.values() if (match := MARK.search(data))}
-        assert len(marks) == 1 and not any(data.count(*marks) for data in new.values())
-        self.of = {"0.1.0": old, "9.1.0": new}
-
-    def install(self, node: Node, version: str, *paths: str) -> None:
-        """Beside the old file first, then renamed over it: what runs goes on."""
-        for path in paths or PROGRAMS:
-            node.host.write(f"{path}.rpmnew~", self.of[version][path], 0o755)
-            os.rename(node.host.path(f"{path}.rpmnew~"), node.host.path(path))
+from rig.probes import Probes
 
 
 @pytest.fixture
@@ -60,10 +41,9 @@ def test_under_load(node: Node, agent: Agent, versions: Versions) -> None:
     wait_until(lambda: agent.fact("push-queued")["value"] > 0, "a sample waits", 30)
     servers, mounts = node.shared.servers(node.host), node.shared.mounts(node.host)
     agent.wait_job("mount", "ok")
-    begun = time.monotonic()
-    with Probing(agent, "/healthz") as probing:
+    with Probes(node.host) as probes:
         for here, there in (("0.1.0", "9.1.0"), ("9.1.0", "0.1.0")):
-            versions.install(node, there)
+            versions.install(node.host, there)
             assert agent.ctl("--version").stdout.split()[-1] == there
             assert agent.status()["version"] == here
             queued = agent.fact("push-queued")["value"]
@@ -76,11 +56,8 @@ def test_under_load(node: Node, agent: Agent, versions: Versions) -> None:
             assert agent.fact("push-lost")["value"] == 0
             assert node.shared.servers(node.host) == servers
             assert node.shared.mounts(node.host) == mounts
-        answered = probing.answered
-        wait_until(lambda: probing.answered > answered + 50, "probing goes on")
-    assert not probing.problems, probing.problems[:3]
-    assert probing.reset == 0, "a core that is asked to leave answers what it holds"
-    assert probing.answered / (time.monotonic() - begun) > 20, "probes a second"
+        probes.go_on()
+    probes.judge()
     node.host.mend()
     wait_until(lambda: agent.fact("push-queued")["value"] == 0, "CloudWatch has them all", 40)
     assert agent.fact("push-lost")["value"] == 0
@@ -93,20 +70,20 @@ def test_workers_that_end_in_a_transaction(node: Node, versions: Versions) -> No
     node.only("mount", "check web")
     node.web.start(php=False)
     agent = node.agent
-    agent.change("mount", max_age="20s")
-    agent.change("check web", max_age="20s")
+    agent.change("mount", max_age="8s")
+    agent.change("check web", max_age="8s")
     agent.start()
     agent.wait_page("/readyz", 200)
     pids = {role: agent.pid(role) for role in ("check", "mount")}
-    versions.install(node, "9.1.0")
-    with Probing(agent, "/healthz") as probing:
+    versions.install(node.host, "9.1.0")
+    with Probes(node.host) as probes:
         for role, pid in pids.items():
             agent.host.kill(pid)
             in_log(agent, "/run/web-node-agent/config: of another build", role)
-        hold_true(lambda: agent.code("/healthz") == 200, "the answer is the same", 10)
+        probes.go_on(300)
         assert agent.status()["version"] == "0.1.0"
-    assert not probing.problems, probing.problems[:3]
-    answer = agent.wait_page("/healthz", 503, timeout=25)
+    probes.judge()
+    answer = agent.wait_page("/healthz", 503)
     assert "web" in agent.status()["healthz"]["why"] and answer.status == 503
     agent.restart()
     agent.wait_page("/readyz", 200)
@@ -121,14 +98,15 @@ def test_a_core_that_ends_in_a_transaction(node: Node, versions: Versions) -> No
     agent.start()
     agent.wait_page("/healthz", 200)
     core = agent.pid("core")
-    versions.install(node, "9.1.0")
-    with Probing(agent) as probing:
+    versions.install(node.host, "9.1.0")
+    with Probes(node.host, "/livez") as probes:
         agent.host.kill(core)
         in_log(agent, "/run/web-node-agent/config: of another build; wnactl load writes it anew",
                "core")
         assert node.host.run("wnactl", "load").returncode == 0
+        probes.mended()
         agent.wait_page("/livez", 200)
-    assert not probing.problems, probing.problems[:3]
+    probes.judge(cut=5, longest_s=3)  # of which the core waits two for wna-check, which it does not hear
     agent.restart()
     agent.wait_page("/healthz", 200)
 
@@ -142,7 +120,7 @@ def test_a_worker_of_another_build_is_not_heard(node: Node, versions: Versions) 
     agent.change("check web", max_age="20s")
     agent.start()
     agent.wait_page("/readyz", 200)
-    versions.install(node, "9.1.0")
+    versions.install(node.host, "9.1.0")
     assert node.host.run("wnactl", "load").returncode == 0
     agent.restart("check")
     node.web.stop_httpd()
@@ -196,7 +174,7 @@ def test_a_key_of_a_later_version(node: Node, agent: Agent, versions: Versions) 
     assert node.host.journal("-b", "-u", UMBRELLA, "--grep", said)
     agent.restart()
     agent.wait_page("/healthz", 200)  # by the configuration in force
-    versions.install(node, "9.1.0")
+    versions.install(node.host, "9.1.0")
     agent.restart()
     agent.wait_page("/healthz", 503)
     assert said in agent.status()["healthz"]["why"]

@@ -10,30 +10,45 @@ from parts.wait import wait_until
 from rig.machine import Machine
 from setting import CHECK, GOOD, PATH, three_jobs
 
+README = Path(__file__).resolve().parents[2] / "README.md"
 FACTS = "/run/web-node-agent/facts.env"
 USERS = ("wna", "wna-probe", "wna-check", "wna-rds", "wna-cloud", "wna-hooks")
 
 
-def test_first_start(new_machine: Callable[..., Machine], stage: Path) -> None:
-    """From the files on, with the README's commands: the users and folders are there, the agent
-    runs when the command returns, and it answers. A job that is off has no process."""
+def from_source() -> str:
+    """README's commands for a Debian with a web server, and what stands for those that need a network
+    and a compiler: tests/check has run them on this machine, with a folder in the place of the root."""
+    page = re.search(r"^From source.*?^```\n(.*?)^```$", README.read_text(), re.S | re.M)
+    assert page
+    commands = page[1].splitlines()
+    for command in (r"sudo tests/setup/install build\b", r"cmake --preset release && cmake --build --preset release$",
+                    r"sudo cmake --install build/release$"):
+        assert re.match(command, commands.pop(0))
+    return 'sudo() { "$@"; }; cp -a --remove-destination /stage/. /\n' + "\n".join(commands)
+
+
+def test_from_source_as_in_the_readme(new_machine: Callable[..., Machine], stage: Path) -> None:
+    """Installed and upgraded by README's own words: it ends in 200. Each user and folder is there, and a
+    job that is off has no process."""
     machine = new_machine(binds=[(stage, "/stage", "ro")])
     machine.boot()
-    machine.sh("cp -a /stage/. /; systemd-sysusers; systemd-tmpfiles --create")
+    machine.systemctl("start", "apache2")
+    commands = from_source()
+    answer = machine.sh(commands, timeout=80)
+    assert answer.splitlines()[-1] == "degraded" and "\nHTTP/1.1 200 OK" in f"\n{answer}", answer
     for user in USERS:
         assert machine.run("id", "-u", user).stdout.strip() not in ("", "0")
-    agent = Agent(machine)
-    machine.write(GOOD, "")
-    agent.configure({"check web": CHECK})
-    machine.systemctl("enable", "--now", UMBRELLA)
-    assert agent.running()
-    agent.wait_page("/healthz", 200)
     assert machine.sh("stat -c '%U %a' /var/lib/web-node-agent/cloud") == "wna-cloud 700\n"
+    agent = Agent(machine)
     wait_until(lambda: {role: agent.state(role) for role in ROLES} == {
         role: "active" if role in ("core", "cloud", "check") else "inactive" for role in ROLES},
         "the jobs that are on run")
     assert machine.systemctl("is-enabled", UMBRELLA) == "enabled\n"
     assert machine.systemctl("is-system-running") == "running\n"
+    core = agent.pid("core")
+    assert commands.count("enable --now") == 1
+    upgrade = machine.sh(commands.replace("enable --now", "restart"), timeout=80)
+    assert "\nHTTP/1.1 200 OK" in f"\n{upgrade}" and agent.pid("core") != core
 
 
 def test_presets(machine: Machine) -> None:
