@@ -134,20 +134,20 @@ import socket, sys
 for words in sys.argv[1:]:
     hub = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     hub.settimeout(2)
-    said = 0
+    said, then = 0, "ended"
     try:
         hub.connect("/run/web-node-agent/hub")
         for word in words.split(","):
             hub.send(bytes.fromhex(word))
         while hub.recv(1000):
             said += 1
-        print("ended")
     except (ConnectionResetError, BrokenPipeError):
-        print("ended")
+        pass
     except TimeoutError:
-        print("heard" if said else "silence")
+        then = "open"
     except OSError as error:
-        print(error.strerror)
+        then = error.strerror
+    print("heard," if said else "nothing,", then)
 """
 
 
@@ -168,11 +168,11 @@ def test_no_worker_speaks_for_another(whole: Agent, stage: Path) -> None:
     hello = {role: message(HELLO, ROLE_NAMES.index(role), build[0]).hex() for role in ROLE_NAMES}
     for role in WORKERS:
         claims = [hello[other] for other in reversed(ROLES) if other != role]
-        assert speak(f"wna-{role}", "wna", *claims) == ["ended"] * len(claims)
+        assert speak(f"wna-{role}", "wna", *claims) == ["nothing, ended"] * len(claims)
         report = f"{hello['ctl']},{message(FACT, 1).hex()}"
-        assert speak(f"wna-{role}", "wna", message(FACT, 1).hex(), report) == ["ended"] * 2
-    assert speak("wna-check", "wna", hello["ctl"]) == ["heard"]
-    assert speak("nobody", "", hello["ctl"]) == ["Permission denied"]
+        assert speak(f"wna-{role}", "wna", message(FACT, 1).hex(), report) == ["nothing, ended", "heard, ended"]
+    assert speak("wna-check", "wna", hello["ctl"]) == ["heard, open"]
+    assert speak("nobody", "", hello["ctl"]) == ["nothing, Permission denied"]
     assert "claims a role that is not its user's" in whole.log("core")  # the first of many complaints
     assert whole.status()["counters"]["bad_messages"] == 0, "each was understood"
     hold_true(lambda: whole.code("/healthz") == 200, "nothing has changed", 1)

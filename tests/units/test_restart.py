@@ -199,7 +199,7 @@ def test_a_core_that_fails_for_a_while(agent: Agent, record_property: Record) ->
         machine.path(GOOD).unlink()
         before = probes.answered
         hold_true(lambda: probes.answered == before, "there is no answer", 5)
-        assert agent.restarts("core") > 20
+        assert agent.restarts("core") > 5, "as often as systemd lets a unit start by default"
         machine.write(f"{CORE}.new", good, 0o755)
         machine.path(f"{CORE}.new").rename(machine.path(CORE))
         probes.mended()
