@@ -152,8 +152,8 @@ for words in sys.argv[1:]:
 
 
 def test_no_worker_speaks_for_another(whole: Agent, stage: Path) -> None:
-    """One that says hello as another is disconnected, as is one that reports without a role; neither
-    others' facts nor their connections are touched. The twin: it may listen, and hears the verdict."""
+    """A peer that claims another user's role is disconnected, as is a peer that reports without a role;
+    no fact and no connection changes. The twin: it may listen, and hears the verdict."""
     build = re.search(rb"web-node-agent contract [0-9a-f]{32}",
                       (stage / LIBEXEC[1:] / "wna-check").read_bytes())
     assert build
