@@ -1,17 +1,16 @@
 #!/bin/bash
-# User-data of a web server as a shell script: what user-data.yaml is for cloud-init, for launch
-# templates without a cloud-config and, run as root, for a node by hand. It may run again: what is
-# there already is written as it was, and what runs is not restarted: other values than before take
-# effect with `systemctl reload web-node-agent httpd php-fpm`, another health check port with
-# `systemctl daemon-reload` and a stop and start of web-node-agent. tests/setup/make_user_data makes
-# this file of user-data.yaml: change that one.
+# User-data of a web server as a shell script, for launch templates without cloud-config and, run as
+# root, for manual setup. The script may run again: it writes the same files and restarts nothing. New
+# values take effect with `systemctl reload web-node-agent httpd php-fpm`, a new health check port with
+# `systemctl daemon-reload` and a stop and start of web-node-agent. tests/setup/make_user_data generates
+# this file from user-data.yaml: edit that file.
 #
-# All that differs from stack to stack stands here, and is to be filled in:
-#   CloudFormation  Fn::Sub takes the whole script as it is: dollar and braces are nowhere else
-#   Terraform       replace() for each of them; templatefile() cannot read all of the names
-#   by hand         write the values between the quotes, a quote in one of them as '\''
-# A value is one line of any other characters.
-# shellcheck disable=SC2016,SC2034 # they are used by their names
+# The values of the stack; fill them in:
+#   CloudFormation  Fn::Sub accepts the whole script: a dollar with braces appears nowhere else
+#   Terraform       replace() for each value; templatefile() cannot read all of the names
+#   by hand         write the values between the quotes, a quote as '\''
+# A value is a single line.
+# shellcheck disable=SC2016,SC2034 # the variables are used by name
 RepositoryUrl='${RepositoryUrl}'
 HealthCheckPort='${HealthCheckPort}'
 FileSystem='${FileSystem}'
@@ -46,10 +45,10 @@ check() {
 	done
 }
 
-# Values by the environment, which awk takes as they are, and each line once: what looks like a
-# place in a value stays.
+# Replaces @NAME@ by the value. awk reads the values from the environment, which keeps them literally.
+# A @NAME@ inside of a value is not replaced.
 fill() (
-	# shellcheck disable=SC2086,SC2163 # it is a list
+	# shellcheck disable=SC2086,SC2163 # a list of names
 	export names $names
 	awk '{
 		done = ""
@@ -68,7 +67,7 @@ fill() (
 	}'
 )
 
-# put PATH MODE: standard input, filled in. Whoever reads the file finds the old one or the new one.
+# put PATH MODE: writes standard input, filled in, to the file, atomically.
 new=
 trap 'rm -f -- "$new"' EXIT
 put() {
@@ -80,7 +79,7 @@ put() {
 	chmod "$2" "$new"
 	mv -fT "$new" "$1"
 	new=
-	# As cloud-init does, where there is SELinux.
+	# As cloud-init does on systems with SELinux.
 	! command -v restorecon > /dev/null || restorecon "$1" || :
 }
 
@@ -100,12 +99,12 @@ END-OF-FILE
 put '/etc/web-node-agent/agent.conf.d/10-stack.conf' 0644 << 'END-OF-FILE'
 [health]
 listen = 0.0.0.0:@HealthCheckPort@
-# Of the load balancer's own checks two must fail as well: together some 15 s.
+# Two of the load balancer's checks must also fail: about 15 s in all.
 [check web]
 interval = 2s
 timeout = 1s
 fall = 2
-# By web-node-agent-database.service: without it the page has nothing but errors to give.
+# web-node-agent-database.service writes this file; without it the page shows only errors.
 [check credentials]
 type = file
 path = /etc/web-node-agent/page.ini
@@ -113,8 +112,8 @@ path = /etc/web-node-agent/page.ini
 enabled = yes
 file_system = @FileSystem@
 iam = yes
-# web-node-agent-database.service gives user and password_file (50-database.conf); until
-# then the agent says that there is no password file.
+# web-node-agent-database.service sets user and password_file (50-database.conf); until
+# then the agent reports a missing password file.
 [database]
 enabled = yes
 endpoint = @Database_Endpoint_Address@
@@ -129,7 +128,7 @@ namespace = @MetricNamespace@
 name = @MetricName@
 END-OF-FILE
 
-# What health.listen and hooks.user say: port and user belong to the units.
+# The same values as health.listen and hooks.user, as settings of the units.
 put '/etc/systemd/system/web-node-agent-health.socket.d/10-stack.conf' 0644 << 'END-OF-FILE'
 [Socket]
 ListenStream=
@@ -150,20 +149,20 @@ WNA_DATABASE_NAME=@DatabaseName@
 WNA_DATABASE_CA=/etc/web-node-agent/rds-ca.pem
 END-OF-FILE
 
-# What the agent's own check asks for: on the local disk, whatever EFS does.
+# For the agent's check of the web server; on the local disk, independent of EFS.
 put '/var/www/html/health.html' 0644 << 'END-OF-FILE'
 ok
 END-OF-FILE
 
 put '/etc/httpd/conf.d/web-node.conf' 0644 << 'END-OF-FILE'
 RedirectMatch 302 "^/$" "/efs/"
-# Longer than the load balancer's 60 s, so that it is never the one surprised.
+# Longer than the load balancer's idle timeout, 60 s: httpd must not close first.
 KeepAliveTimeout 75
 END-OF-FILE
 
-# After www.conf, whose pool is the same one. A session of the database's for each child: the
-# smallest one takes some 60 in all. Graceful reloads, by the agent's hook after a
-# failover, let requests end.
+# Read after www.conf, which defines the same pool. Each child has a database session; the
+# smallest database allows about 60. The timeout lets requests end when the agent's hook
+# reloads php-fpm after a failover.
 put '/etc/php-fpm.d/zz-web-node.conf' 0644 << 'END-OF-FILE'
 [global]
 process_control_timeout = 10s
@@ -177,8 +176,8 @@ END-OF-FILE
 
 put '/usr/local/sbin/web-node-setup' 0755 << 'END-OF-FILE'
 #!/bin/sh
-# Run once, by cloud-init's last stage: all that it says is in
-# /var/log/cloud-init-output.log and on the console (EC2: "Get system log").
+# Run once by cloud-init's last stage. The output is in /var/log/cloud-init-output.log and
+# on the console (EC2: "Get system log").
 set -u
 say() { echo "web-node-setup: $*"; }
 last_words() {
@@ -189,8 +188,8 @@ last_words() {
   fi
 }
 trap last_words EXIT
-# Again and again for 6 hours, at 5 s to 10 minutes with jitter: the rpm database may be
-# locked by whoever else installs at boot, the repository out of reach.
+# Retries for 6 hours, with a back-off of 5 s to 10 minutes with jitter: another installer
+# may have locked the rpm database, or the repository may not be reachable yet.
 try() {
   pause=5 end=$(($(date +%s) + 21600))
   until "$@"; do
@@ -210,9 +209,9 @@ try dnf -y -q --setopt=exit_on_lock=True install web-node-agent httpd php8.4-fpm
   php8.4-cli php8.4-mysqlnd nftables awscli-2 amazon-efs-utils
 try rds_ca
 systemctl daemon-reload
-# First, and waited for: nothing of the web server's may ever have reached the metadata.
+# The guard first: the web server must never reach the metadata.
 systemctl enable --now web-node-agent-guard.service || exit 1
-# Not waited for: none of them holds up the boot or another one.
+# --no-block: no unit delays the boot or another unit.
 systemctl enable --now --no-block php-fpm.service httpd.service web-node-agent.service \
   web-node-agent-database.service web-node-agent-database.path \
   web-node-agent-database.timer

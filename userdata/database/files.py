@@ -1,4 +1,4 @@
-"""Small files, read with suspicion and written as a whole or not at all."""
+"""Small files: safe reading of untrusted files, atomic writing."""
 from __future__ import annotations
 
 import glob
@@ -12,8 +12,8 @@ LIMIT = 64 << 10
 
 
 def text(path: str) -> str:
-    """What is in a regular file, "" if there is none; a link, a FIFO or something endless in
-    its place is none."""
+    """The contents of a regular file, up to LIMIT bytes. "" if the file is missing, a symbolic
+    link, a FIFO or another special file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -32,8 +32,8 @@ def assignments(path: str) -> dict[str, str]:
 
 
 def age(path: str) -> float:
-    """Seconds since it was written; endless if it is not there. From the future, where it was
-    written before the clock was set back, it is as far away as from the past."""
+    """Seconds since the file was written; infinite if it is missing. A time in the future (the
+    clock was set back) counts as equally far in the past."""
     try:
         return abs(time.time() - os.lstat(path).st_mtime)
     except OSError:
@@ -57,9 +57,9 @@ def _same(path: str, data: bytes, mode: int, gid: int) -> bool:
 
 
 def write(path: str, content: str, mode: int, gid: int = 0, anew: bool = False) -> bool:
-    """Root's file with this content, owner and mode from its first moment under that name,
-    and after a power cut the old or the new one. Whether it was written: not if it was so
-    already, except `anew`."""
+    """Writes a file of root with this content, mode and group, atomically, also over a power
+    cut. Returns False if the file was the same already and was not written; with `anew` it is
+    always written."""
     data = content.encode()
     if not anew and _same(path, data, mode, gid):
         return False
@@ -85,7 +85,8 @@ def write(path: str, content: str, mode: int, gid: int = 0, anew: bool = False) 
 
 
 def remove_others(prefix: str, keep: str, older_s: float) -> None:
-    """Files prefix* but prefix+keep that are so old; what a killed run left is among them."""
+    """Removes the files prefix* that are older than this, except prefix+keep. Temporary files of
+    a killed run are among them."""
     for path in glob.glob(glob.escape(prefix) + "*"):
         if path != prefix + keep and age(path) > older_s:
             os.unlink(path)

@@ -1,8 +1,8 @@
 <?php
 /*
- * Who answers, and the rows of the database; a form adds one. Lies on the shared file system,
- * so what belongs to a node or is secret is not in it: /run/web-node-agent/facts.env and
- * /etc/web-node-agent/page.ini, both of this node.
+ * Shows the identity of the answering instance and the rows of the table; a form adds a row.
+ * This file is on the shared file system: identity and secrets come from files of the node,
+ * /run/web-node-agent/facts.env and /etc/web-node-agent/page.ini.
  */
 declare(strict_types=1);
 
@@ -24,8 +24,8 @@ function fail(int $status, string $why): never
 }
 
 /*
- * Persistent: PHP looks whether the session still lives before it hands it out, and the agent
- * has php-fpm drop them all when the database has moved. By name, as RDS asks for.
+ * A persistent session: PHP checks that the session is alive before it reuses it, and the agent
+ * makes php-fpm close all sessions when the database has moved.
  */
 function database(): mysqli
 {
@@ -35,8 +35,8 @@ function database(): mysqli
 			. (is_readable(CREDENTIALS) ? 'is not complete'
 				: (file_exists(CREDENTIALS) ? 'may not be read' : 'is not there')));
 	mysqli_report(MYSQLI_REPORT_OFF);
-	/* MYSQLI_OPT_READ_TIMEOUT does not hold for a session under TLS whose server has died;
-	 * this does, and without it such a request waits for a minute. */
+	/* MYSQLI_OPT_READ_TIMEOUT does not work for a TLS session whose server has died; without
+	 * this setting the request would wait for a minute. */
 	ini_set('default_socket_timeout', (string)READ_S);
 	$db = mysqli_init();
 	$db->options(MYSQLI_OPT_CONNECT_TIMEOUT, CONNECT_S);

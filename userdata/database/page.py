@@ -1,7 +1,7 @@
-"""The page, put onto the shared file system once and never over anything.
+"""Writes the page to the shared file system, once; an existing file is never replaced.
 
-Only onto the file system that the agent has proved to be the right one, through a
-descriptor of its root: should it be unmounted meanwhile, nothing is written below."""
+The agent has verified the file system. A descriptor of its root is used: if the file system is
+unmounted meanwhile, nothing is written to the bare directory."""
 from __future__ import annotations
 
 import errno
@@ -25,12 +25,12 @@ class NotYet(Exception):
 
 
 def unescape(field: str) -> str:
-    """proc(5), mountinfo: blanks and the like are octal."""
+    """proc(5), mountinfo: spaces and other special characters are octal."""
     return field.encode("latin-1").decode("unicode_escape")
 
 
 def mounted() -> str:
-    """The device, as major:minor, of the shared file system at FOLDER; "" if none is there."""
+    """The device (major:minor) of the shared file system at FOLDER; "" if none is mounted."""
     device = ""
     with open("/proc/self/mountinfo", encoding="latin-1") as file:
         for line in file:
@@ -42,7 +42,7 @@ def mounted() -> str:
 
 
 def put(folder: int) -> bool:
-    """Whether it was us: whoever is first has it."""
+    """Writes the page. Returns False if another node was first."""
     temporary = f".{NAME}.{os.uname().nodename}.{os.getpid()}"
     try:
         os.stat(NAME, dir_fd=folder, follow_symlinks=False)
@@ -65,8 +65,8 @@ def put(folder: int) -> bool:
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
                 raise
-        # No hard links here. Between the look above and this lie milliseconds, and what two
-        # nodes write in them is the same.
+        # No hard links on this file system. Two nodes may both arrive here; they write the same
+        # contents.
         os.rename(temporary, NAME, src_dir_fd=folder, dst_dir_fd=folder)
         return True
     finally:
@@ -81,7 +81,7 @@ def placed() -> bool:
 
 
 def place() -> None:
-    """Once per boot. Waits for the mount, and may then block on the file system."""
+    """Runs once per boot. Waits for the mount; may block on the file system."""
     if placed():
         return
     waited = subprocess.run(["wnactl", "wait", "--for", "mounted", "--timeout", str(WAIT_S)],
@@ -96,7 +96,7 @@ def place() -> None:
     try:
         opened = os.fstat(folder).st_dev
         if f"{os.major(opened)}:{os.minor(opened)}" != device:
-            raise NotYet("page: the shared file system went away")
+            raise NotYet("page: the shared file system was unmounted")
         if put(folder):
             print(f"page: {FOLDER}/{NAME} is in place", flush=True)
     finally:

@@ -1,6 +1,6 @@
-"""What time alone does not cure: a right that is missing, a password that is wrong. It is asked
-about quickly at first, since a right given a moment ago may not be in force everywhere yet, and
-then seldom. Counted in files of root's own below /run."""
+"""Counts refusals, that is failures that a retry alone does not fix: a missing right, a wrong
+password. The first retries come quickly, because a new right may need some time to take effect;
+later ones come rarely. The counters are files of root below /run."""
 from __future__ import annotations
 
 import hashlib
@@ -9,20 +9,20 @@ import os
 import files
 
 QUICK = 10           # tries in a row, 20 s apart by RestartSec=
-LET_BE_S = 14 * 60   # then, where there are credentials that work or did; FIRST_S where not
+LET_BE_S = 14 * 60   # back-off after that, with credentials in place; FIRST_S without
 FIRST_S = 60
 MOST_S = 15 * 60
-LAPSE_S = 3 * MOST_S  # what was last cured so long ago is cured
+LAPSE_S = 3 * MOST_S  # without a new cure for this time the trouble is over
 
 
 class Series:
-    """How often in a row something was in vain, each time about the same."""
+    """The number of failures in a row with the same cause."""
 
     def __init__(self, path: str) -> None:
         self._path = path
 
     def length(self, about: str = "") -> int:
-        """0 if it was about something else, or if there is none."""
+        """0 without a failure, or if the cause was another."""
         count, _, was = files.text(self._path).partition(" ")
         return int(count) if count.isdecimal() and was == about else 0
 
@@ -42,7 +42,7 @@ class Series:
 
 
 def pause(length: int) -> float:
-    """Seconds from a cure that did not help to the next one: 1, 2, 4 … minutes."""
+    """Seconds from a cure without success to the next cure: 1, 2, 4 … minutes."""
     return min(FIRST_S * 2.0 ** min(length, 10), MOST_S)
 
 

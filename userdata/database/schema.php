@@ -1,15 +1,15 @@
 <?php
 /*
- * The database's part of wna-database, which starts it as user wna-database and speaks with
- * it: one JSON object a line on standard input, one answer each on standard output.
+ * The database client of wna-database, which starts this script as user wna-database. Each
+ * line of standard input is a request, a JSON object; each answer is a line of standard output.
  *
  *   1. host, port, ca, database, user, password, agent [name, password], page [name, password]
- *      → takes the lock, makes what is missing, proves both logins
- *   2. keep [generations] or null → drops the users of all others, unless null
+ *      → takes the lock, creates what is missing, tests both logins
+ *   2. keep [generations] or null → drops the users of all other generations, unless null
  *
- * An answer is {"did": [...]} or {"error": "...", "code": server's number}; no secret is ever in one, and no text of the
- * server's about a statement that has one in it. Works with MySQL 8 and MariaDB. The lock is
- * the connection's: it ends with it, whatever happens.
+ * An answer is {"did": [...]} or {"error": "...", "code": server's number}. Answers never have a
+ * secret, nor the server's message about a statement with a secret. Works with MySQL 8 and
+ * MariaDB. The lock belongs to the connection and ends with it.
  */
 declare(strict_types=1);
 
@@ -51,13 +51,13 @@ function connect(array $to, string $user, #[SensitiveParameter] string $password
 	return $db;
 }
 
-/* `what` names the statement in place of its text. */
+/* `what` replaces the statement's text in messages. */
 function run(mysqli $db, string $what, string $sql): mysqli_result|bool
 {
 	$result = $db->query($sql);
 	if ($result === false)
 		throw new Failed(in_array($db->errno, READ_ONLY, true)
-			? "$what: ($db->errno) the server takes no writes now"
+			? "$what: ($db->errno) the server is read-only"
 			: "$what: error $db->errno, SQLSTATE $db->sqlstate", $db->errno);
 	return $result;
 }
@@ -76,7 +76,7 @@ function name(string $text, string $form): string
 	return $text;
 }
 
-/* There, with this password and these rights, which is proved by a login. */
+/* Creates the user with this password and these rights, and tests the login. */
 function user(mysqli $db, array $to, string $name, #[SensitiveParameter] string $password,
 	string $database, ?string $grant): array
 {
@@ -101,9 +101,9 @@ function user(mysqli $db, array $to, string $name, #[SensitiveParameter] string 
 }
 
 /*
- * With its first row, or not at all: made under another name, which is what a run that died
- * leaves and the next one clears away. Once there it is the users' own, and a row that they
- * have deleted stays so. Under the lock, so nobody else makes one.
+ * Creates the table together with its first row: under a temporary name, then renamed. The next
+ * run drops the temporary table of a killed run. An existing table is not changed: deleted rows
+ * stay deleted. The lock excludes other nodes.
  */
 function table(mysqli $db, string $database): array
 {
@@ -125,7 +125,7 @@ function schema(mysqli $db, array $to): array
 	$database = name($to['database'], '[A-Za-z][A-Za-z0-9_]{0,63}');
 	run($db, 'create database', "CREATE DATABASE IF NOT EXISTS `$database`");
 	$did = table($db, $database);
-	/* In a grant "_" would stand for any character. */
+	/* In a grant "_" matches any character. */
 	$pattern = str_replace('_', '\\_', $database);
 	[$agent, $page] = [$to['agent'], $to['page']];
 	return array_merge($did,
@@ -164,6 +164,6 @@ try {
 	answer(['error' => $failed->getMessage(), 'code' => $failed->getCode()]);
 	exit(1);
 } catch (JsonException) {
-	answer(['error' => 'an order is no JSON']);
+	answer(['error' => 'a request is not JSON']);
 	exit(1);
 }

@@ -182,7 +182,7 @@ def test_a_server_that_takes_no_writes(rig: Rig) -> None:
     node = rig.node()
     rig.db.writable(False)
     status, said = node.run()
-    assert status == 75 and "takes no writes now" in said
+    assert status == 75 and "the server is read-only" in said
     rig.db.writable(True)
     node.good()
 
@@ -204,7 +204,7 @@ def test_a_server_that_is_not_the_endpoint(rig: Rig) -> None:
 
 @pytest.mark.parametrize("spoil, words", [
     ("rm /etc/secret.json", "the secret cannot be read"),
-    ("echo '{\"AWSCURRENT\": [1, {}]}' > /etc/secret.json", "not what RDS makes"),
+    ("echo '{\"AWSCURRENT\": [1, {}]}' > /etc/secret.json", "the form of an RDS secret"),
     ("sed -i s/NAME=.*/NAME=a-b/ /etc/web-node-agent/stack.env", "WNA_DATABASE_NAME"),
     ("rm /etc/web-node-agent/stack.env", "WNA_REGION is missing"),
 ])

@@ -91,7 +91,7 @@ def test_who_has_credentials_asks_seldom(rig: Rig) -> None:
     assert node.run()[0] == 75
     node.host.write(REFUSALS, node.host.read(REFUSALS).replace("1 ", "9 ", 1))
     status, said = node.run()
-    assert status == 77 and "quarter of an hour" in said
+    assert status == 77 and "next try in 15 minutes" in said
     node.host.sh(f"touch -d '-61 sec' {REFUSALS}")
     assert not node.looks()
     node.host.sh(f"touch -d '-14 min' {REFUSALS}")
