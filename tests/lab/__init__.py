@@ -1,2 +1,2 @@
-"""The described system on one machine: the stack template interpreted and built out of
-network namespaces and real servers. Begin with README.md in this folder."""
+"""The stack template's system on one machine: an interpreter of the template, network namespaces
+and real servers. Begin with README.md in this folder."""

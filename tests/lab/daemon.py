@@ -1,9 +1,8 @@
-"""The process that holds the lab: every namespace, server and controller ends with it.
+"""The daemon: the process that holds the lab. Every namespace, server and controller ends with it.
 
-Started by `tests/lab/run up` in a mount namespace of its own, with two pipes: what it says
-on standard output is shown, and until "stay" came in on standard input it ends when that
-closes, so that an `up` that was broken off in any way leaves nothing.
-"""
+`tests/lab/run up` starts it in its own mount namespace, with two pipes. `up` shows the daemon's
+standard output. Until the daemon has read "stay" from standard input, it ends when the input
+closes: an interrupted `up` leaves nothing behind."""
 from __future__ import annotations
 
 import os
@@ -26,15 +25,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop(BaseException):
-    """Asked to end; raised in the main thread wherever it is."""
+    """A signal asked the daemon to end; raised in the main thread."""
 
 
 def say(text: str) -> None:
-    """Not by print(), which a signal may have interrupted."""
+    """Not print(): a signal may have interrupted a print()."""
     try:
         os.write(1, (text.rstrip("\n") + "\n").encode())
     except OSError:
-        pass  # whoever looked has gone
+        pass  # the reader of the output has gone
 
 
 class Daemon:
@@ -47,7 +46,7 @@ class Daemon:
         self.stopping = False
 
     def watch_caller(self) -> None:
-        """Ends us if whoever brings us up goes away before we are up."""
+        """Ends the daemon if `up` ends before the lab is up."""
         word = sys.stdin.readline()
         if word == "stay\n":
             self.stay.set()
@@ -59,7 +58,7 @@ class Daemon:
             if not self.world or not self.ready.is_set():
                 return {"error": "the lab is not up yet"}
             return {"answer": self.world.do(order)}
-        except Exception as error:  # whoever asked shows it, the lab goes on
+        except Exception as error:  # the client shows the error; the lab goes on
             traceback.print_exc()
             return {"error": f"{order['op']}: {error or type(error).__name__}"}
 
@@ -83,7 +82,7 @@ class Daemon:
             threading.Thread(target=control.serve, daemon=True,
                              args=(str(client.socket(self.build)), self.do)).start()
             self.world.up()
-            if self.stopping:  # where an exception could not come out
+            if self.stopping:  # no exception can be raised here
                 raise Stop
             self.ready.set()
             say("ready")

@@ -1,5 +1,5 @@
-"""What the lab needs of the machine and its kernel, each tried out for a moment before anything
-is built: in a child, in namespaces of its own that end with it."""
+"""Requirements on the machine and its kernel. Each is tested before the lab is built, in a child
+process with its own namespaces."""
 from __future__ import annotations
 
 import os
@@ -20,9 +20,9 @@ from .network.netns import Netns
 class Need:
     what: str
     why: str
-    how: str                       # to get it
-    command: tuple[str, ...] = ()  # fails where it is missing
-    text: str = ""                 # its standard input
+    how: str                       # how to install it
+    command: tuple[str, ...] = ()  # fails if the requirement is missing
+    text: str = ""                 # standard input of the command
 
 
 def _program(name: str, package: str) -> Need:
@@ -35,7 +35,7 @@ def _namespace(kind: str, option: str, *more: str) -> Need:
 
 
 def _mounted(script: str) -> tuple[str, ...]:
-    """A script that may mount what it likes on /mnt."""
+    """The command of a script that may mount file systems on /mnt."""
     return ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script)
 
 
@@ -62,7 +62,7 @@ OVERLAY = Need("overlay file systems", "the hosts' own /etc and /var", "CONFIG_O
                _mounted("mount -t tmpfs lab /mnt; cd /mnt; mkdir upper work root; "
                         "mount -t overlay lab -o "
                         "lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work root; test -e root/etc"))
-# With -i no helper is called: the mount is begun, and nobody ever answers for it.
+# -i: no mount helper runs, and the mount waits for a server that never answers.
 FUSE = Need("FUSE", "the shared file system (sshfs) and the instances' own /proc/stat (lxcfs)",
             "CONFIG_FUSE_FS; modprobe fuse; /dev/fuse",
             _mounted("exec 3<> /dev/fuse; mount -i -t fuse -o "
@@ -92,7 +92,7 @@ Try = Callable[[Need], str]
 
 
 def alone(need: Need) -> str:
-    """Why it cannot be had; "" if it can."""
+    """The reason why the requirement is missing; "" if it is met."""
     try:
         done = subprocess.run(need.command, input=need.text, capture_output=True, text=True,
                               errors="replace", timeout=20, cwd="/", env=ENVIRONMENT)
@@ -114,8 +114,9 @@ def _failing(needs: list[Need], attempt: Try) -> list[str]:
 
 
 def control_groups(build: Path) -> str:
-    """Why no processor can be shared out, or no systemd be run; "" if they can: an instance's group
-    is made, in the lab's own family, which the next one sweeps should this be killed."""
+    """The reason why processors cannot be limited or systemd cannot run; "" if both work. Makes an
+    instance's group in the lab's own family; the next sweep removes the group if this process is
+    killed."""
     try:
         unified()
         control = cgroup.Control(build)
@@ -134,12 +135,13 @@ def control_groups(build: Path) -> str:
 
 def missing(build: Path, attempt: Try = alone, groups: Callable[[Path], str] = control_groups,
             found: Callable[[str], str | None] = shutil.which) -> list[str]:
-    """What is lacking, each in words, with what for and how to get it; [] if all can be built."""
+    """The missing requirements, each with its purpose and how to install it; [] if none is
+    missing."""
     names = [need for need in PROGRAMS if not found(need.what.split()[-1])]
-    if names:  # nothing else can be tried
+    if names:  # the other requirements cannot be tested
         return [_line(need) for need in names]
     lacking = _failing(NAMESPACES, attempt)
-    if lacking:  # nowhere to try the rest in
+    if lacking:  # no namespace for the other tests
         return lacking
     lacking = _failing([OVERLAY, FUSE], attempt)
     reason = groups(build)
@@ -152,7 +154,7 @@ def missing(build: Path, attempt: Try = alone, groups: Callable[[Path], str] = c
     except (OSError, RuntimeError) as error:
         return [*lacking, _line(SETTINGS, " ".join(str(error).split()))]
     try:
-        with space.net():  # children have the namespaces of the thread that starts them
+        with space.net():  # children inherit the namespaces of the thread that starts them
             lacking += _failing(NETWORK, attempt)
     finally:
         space.close()

@@ -1,4 +1,4 @@
-"""The group's machines: what the controller's decisions to launch and to terminate come to."""
+"""The group's machines: launch and termination as the controller decides."""
 from __future__ import annotations
 
 import threading
@@ -33,7 +33,7 @@ class Machines:
         self._renewer = threading.Thread(target=self._renew, name="role credentials", daemon=True)
         self._renewer.start()
 
-    # the controller's callbacks
+    # callbacks of the controller
 
     def launch(self, instance_id: str, subnet: str, address: str) -> None:
         world, began = self._world, time.monotonic()
@@ -69,7 +69,7 @@ class Machines:
         return f"{META}/iam/security-credentials/{self._world.services.aws.role.id}"
 
     def _renew(self) -> None:
-        """A thread: new ones long before those that an instance has expire."""
+        """A thread that renews the role's credentials long before they expire."""
         while True:
             with self._lock:
                 while not self._closed and not self._renewals.due(time.monotonic()):
@@ -77,7 +77,7 @@ class Machines:
                 if self._closed:
                     return
                 due = self._renewals.due(time.monotonic())
-                for instance in due:  # what fails is tried again after a while
+                for instance in due:  # a failed renewal is retried later
                     self._renewals.failed(instance, time.monotonic())
                 machines = [self._known[i] for i in due if i in self._known]
             for machine in machines:
@@ -94,7 +94,7 @@ class Machines:
             self._world.log(f"{machine.name}: its role has new credentials")
 
     def target_state(self, instance_id: str, state: str) -> None:
-        """What the instance's metadata says of where it is going."""
+        """Sets the target lifecycle state in the instance's metadata."""
         with self._lock:
             machine = self._known.get(instance_id)
         if machine and machine.eni:
@@ -105,28 +105,28 @@ class Machines:
         self._world.log(f"{machine.name}: {said}; first healthy answer after "
                         + (f"{machine.healthy_s:.1f} s" if machine.healthy_s else "?"))
 
-    # looking
+    # queries
 
     def all(self) -> list[WebInstance]:
-        """Those that run."""
+        """The running machines."""
         with self._lock:
             return [machine for machine in self._known.values() if machine.eni]
 
     def stopped(self) -> set[str]:
-        """Those that EC2 would not call running any more: their machine has ended by itself."""
+        """Machines that have ended by themselves: not "running" for EC2."""
         return {machine.id for machine in self.all() if not machine.host.runs()}
 
     def name(self, instance_id: str) -> str:
-        """The host's; also of one that is gone."""
+        """The host's name, also after the machine has ended."""
         return self._names.get(instance_id, "")
 
     def close(self) -> None:
-        """As when the power goes."""
+        """Like a power cut."""
         with self._lock:
             machines, self._known = list(self._known.values()), {}
             self._closed = True
             self._wake.notify()
-        with ExitStack() as stack:  # each of them, whatever becomes of the others
+        with ExitStack() as stack:  # every machine, even if one fails
             stack.callback(self._renewer.join, 30)
             for machine in machines:
                 stack.callback(machine.close)

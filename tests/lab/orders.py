@@ -1,4 +1,5 @@
-"""What commands and tests may ask of the running lab (client.Lab has the other half)."""
+"""The orders that commands and tests can give to the running lab (the client side is
+client.Lab)."""
 from __future__ import annotations
 
 import shutil
@@ -16,9 +17,9 @@ from .trouble import one_line
 if TYPE_CHECKING:
     from .world import World
 
-# Made by userdata/database/schema.php in the stack's database.
+# The table that userdata/database/schema.php makes in the stack's database.
 TABLE = "practice"
-SERVICES = "tcp dport 443"  # what an instance says to the services' endpoints
+SERVICES = "tcp dport 443"  # packets from an instance to the services' endpoints
 
 STAND_INS = """What is what
   network     real packets, routes, nftables; namespaces in place of AWS's mapping service
@@ -35,13 +36,13 @@ STAND_INS = """What is what
 
 
 class Orders:
-    """What an order changes for a while is noted, and taken back by its opposite or by
-    "restore", which whoever gave it calls at last however it went."""
+    """A temporary change is recorded, and undone by its opposite or by "restore", which the caller
+    must run at the end, also after an error."""
 
     def __init__(self, world: "World") -> None:
         self.world = world
         self._lock = threading.Lock()
-        self._undo: dict[str, Callable[[], object]] = {}  # what was changed → how to take it back
+        self._undo: dict[str, Callable[[], object]] = {}  # thing → its undo function
 
     def do(self, order: dict[str, Any]) -> Any:
         arguments = {k: v for k, v in order.items() if k != "op"}
@@ -51,7 +52,7 @@ class Orders:
         return method(**arguments)
 
     def _changes(self, what: str, undo: Callable[[], object]) -> None:
-        """Noted before it is done: what fails half-way is taken back too."""
+        """Records the change before it is made: a partial change can be undone, too."""
         with self._lock:
             self._undo.setdefault(what, undo)
 
@@ -60,8 +61,8 @@ class Orders:
             self._undo.pop(what, None)
 
     def on_restore(self) -> list[str]:
-        """Everything as it was at the beginning; what there was to take back. Each is tried,
-        and what cannot be taken back is said at the end."""
+        """Undoes all recorded changes and returns their names. All are tried; failures are
+        reported at the end."""
         with self._lock:
             undo, self._undo = dict(reversed(self._undo.items())), {}
         failed = []
@@ -75,7 +76,7 @@ class Orders:
             raise RuntimeError("not restored: " + "; ".join(failed))
         return list(undo)
 
-    # what there is
+    # queries
 
     def on_hosts(self) -> dict[str, Any]:
         world = self.world
@@ -129,7 +130,7 @@ class Orders:
         }
 
     def on_spots(self) -> dict[str, Any]:
-        """Every address of the system somebody could knock at."""
+        """Every address of the system that can be probed."""
         world = self.world
         found: dict[str, Any] = {}
 
@@ -160,8 +161,8 @@ class Orders:
                 for instance in self.world.controller.instances()]
 
     def on_targets(self) -> dict[str, Any]:
-        """As DescribeTargetHealth; "nodes": what each node thinks ("state") and does
-        ("routed"), by its host's name."""
+        """As DescribeTargetHealth; "nodes": each node's opinion ("state") and routing ("routed"),
+        by the name of its host."""
         alb = self.world.services.alb
         return {found["Target"]["Id"]: {
             "state": found["TargetHealth"]["State"],
@@ -182,22 +183,22 @@ class Orders:
             why = pair.why_not_redundant()
             own = pair.divergence()
         except (RuntimeError, OSError, subprocess.SubprocessError):
-            why = "a server does not answer"  # in the midst of a failover
+            why = "a server does not answer"  # during a failover
         return {"writer": pair.writer.address, "standby": pair.standby.address,
                 "semi_sync": "OFF: " + why if why else "ON",
                 "extra_transactions": " ".join(own),
                 "events": [str(event) for event in pair.events]}
 
     def on_rows(self) -> list[str]:
-        """The names in the page's table, by the writer's own word."""
+        """The names in the page's table, read from the writer."""
         pair = self.world.services.pair
         return self.on_sql(f"SELECT name FROM {pair.database}.{TABLE};")
 
-    # what may be done
+    # changes
 
     def on_failover(self, down_s: float = 0.0) -> dict[str, Any]:
-        """`repaired`: what went wrong on the way and was mended; a failover that did not
-        come about is an error, which says who is the writer."""
+        """`repaired`: a failure during the failover that was repaired. A failed failover is an
+        error that names the writer."""
         done = self.world.services.pair.failover(down_s)
         return {"from": done.from_address, "to": done.to_address, "seconds": done.writable_s,
                 "redundant": done.redundant_s, "repaired": done.repaired}
@@ -208,17 +209,17 @@ class Orders:
         return self.on_database()
 
     def on_sql(self, text: str) -> list[str]:
-        """As the writer's root, which nobody has at RDS."""
+        """As root of the writer; RDS gives this account to nobody."""
         found: str = self.world.services.pair.writer.script(text)
         return found.splitlines()
 
     def on_metadata(self, host: str, order: dict[str, Any]) -> Any:
-        """Faults, another hop limit: imds_server.State.do()."""
+        """Faults or another hop limit: imds_server.State.do()."""
         machine = one("instance", host, {m.host.name: m for m in self.world.machines.all()})
         metadata, eni = self.world.metadata, machine.eni
 
         def back() -> None:
-            if machine.eni:  # it may be gone meanwhile
+            if machine.eni:  # the machine may have ended
                 metadata.order(eni, op="clear")
                 metadata.order(eni, op="hops", value=machine.model.launch.hop_limit)
                 metadata.order(eni, op="enable", value=True)
@@ -227,11 +228,11 @@ class Orders:
         return metadata.order(eni, **order)
 
     def on_rotate(self) -> dict[str, Any]:
-        """The managed secret's new version, and the master user's new password."""
+        """Makes a new version of the managed secret, with a new password of the master user."""
         return self.world.services.rotate()
 
     def on_update(self, edits: list[list[Any]]) -> dict[str, Any]:
-        """The template with these edits; none: as it is in its file."""
+        """Applies the template with these edits; without edits, the template of the file."""
         if edits:
             self._changes("template", lambda: self.world.update([]))
         self.world.update(edits)
@@ -258,7 +259,7 @@ class Orders:
         return {}
 
     def on_repository(self, available: bool) -> dict[str, Any]:
-        """Amazon S3 in the region answers 503 ("Slow Down"), or files."""
+        """Makes Amazon S3 in the region answer 503 ("Slow Down"), or files again."""
         if available:
             self._as_before("repository")
         else:
@@ -267,7 +268,7 @@ class Orders:
         return {}
 
     def on_credits(self, host: str, on: bool) -> dict[str, Any]:
-        """Whether an instance has a whole processor, as a T instance by its credits, or its share."""
+        """Gives an instance a whole processor (CPU credits of a T instance), or its share."""
         machine = one("instance", host, {m.host.name: m for m in self.world.machines.all()})
         if on:
             self._changes(f"credits of {host}", lambda: machine.use_credits(False))
@@ -277,7 +278,8 @@ class Orders:
         return {}
 
     def on_next_version(self, offered: bool) -> dict[str, Any]:
-        """The repository as it is when the next version has come into it, or as at the beginning."""
+        """Publishes the next version of the package in the repository, or restores the
+        repository."""
         world = self.world
         first, after = world.folder / "repository", world.folder / "repository-next"
         if offered:
@@ -306,11 +308,11 @@ class Orders:
         return one("host", name, {host.name: host for host in hosts})
 
     def on_cut(self, host: str, rule: str = "") -> dict[str, Any]:
-        """The host's packets vanish: all, or those of an nftables match."""
+        """Drops packets of a host: all, or those of an nftables match."""
         found = self._host(host)
 
         def back() -> None:
-            if host in self.on_hosts():  # it may be gone meanwhile
+            if host in self.on_hosts():  # the host may have ended
                 found.mend()
         self._changes(f"packets of {host}", back)
         found.cut(rule)
@@ -322,7 +324,7 @@ class Orders:
         return {}
 
     def on_push(self, host: str, on: bool) -> dict[str, Any]:
-        """Whether an instance's packets to the services' endpoints leave it."""
+        """Allows or drops an instance's packets to the services' endpoints."""
         return self.on_mend(host) if on else self.on_cut(host, SERVICES)
 
 

@@ -1,5 +1,5 @@
-"""AWS's side of the lab: the services behind the endpoints, the database, the file system,
-the load balancer's nodes, each where the template puts it."""
+"""AWS's side of the lab: the services behind the endpoints, the database, the file system and the
+load balancer's nodes, on the template's subnets."""
 from __future__ import annotations
 
 import secrets
@@ -33,7 +33,7 @@ def letter(zone: str) -> str:
 
 
 class Services:
-    """Hosts are made at once and filled in steps, so that what takes long begins early."""
+    """All hosts are made first; servers then start in steps, the slow ones first."""
 
     def __init__(self, fabric: Fabric, model: Model, authority: Authority, venv: Path, ca: Path,
                  tests: Path, troubles: Troubles, say: Callable[[str], None],
@@ -43,14 +43,14 @@ class Services:
         self.hosts: list[Host] = []
         self.spots: dict[str, Eni] = {}
         self._endpoints: set[str] = set()
-        self._behind: dict[str, str] = {}  # endpoint's interface → its address on the backplane
+        self._behind: dict[str, str] = {}  # endpoint's interface → address on the backplane
         lab = [(tests, "/lab", "ro")]
         zones = model.zones
         self._aws = self._host("aws", [*lab, (venv, str(venv), "ro")])
         self._efs = self._host("efs", lab)
         self._pair = {zone: self._host(f"db-{letter(zone)}", lab) for zone in zones}
         self._nodes = {zone: self._host(f"alb-{letter(zone)}", lab) for zone in zones}
-        # Never told to anybody but through Secrets Manager.
+        # The password is readable only through Secrets Manager.
         self.password = secrets.token_urlsafe(24)
         self.aws = Aws(self._aws, model, venv, ca, AWS, self.password)
         self.efs = file_system(
@@ -66,7 +66,7 @@ class Services:
         self.aws.start(self.authority.issue(*self.aws.names()))
 
     def attach(self) -> None:
-        """Every network interface that the template asks for, but the instances'."""
+        """Attaches every network interface of the template, except the instances'."""
         for zone, host in self._nodes.items():
             subnet = self.model.in_zone(self.model.alb.subnets, zone)
             self.spots[host.name] = self.fabric.attach(host, subnet, host.name,
@@ -86,7 +86,7 @@ class Services:
         self.fabric.backplane(self._efs, EFS)
 
     def attach_endpoints(self, model: Model) -> None:
-        """Interfaces for all that there are now, and for none that there were."""
+        """Attaches the interfaces of all current endpoints and detaches the others."""
         wanted = {f"{endpoint.service}-{letter(model.subnets[subnet].zone)}": (subnet, endpoint)
                   for endpoint in model.endpoints for subnet in endpoint.subnets}
         for name in self._endpoints - wanted.keys():
@@ -101,7 +101,7 @@ class Services:
                             for name, (_, endpoint) in wanted.items()})
 
     def start_pair(self, cache: Path, resolver: Resolver) -> None:
-        """The master in the last zone, as in the document."""
+        """The writer is in the last zone, as in the document."""
         template = mariadb.prepare_template(cache)
         made = [Server(self._pair[zone], template, number, zone,
                        self.spots[self._pair[zone].name].address, backplane)
@@ -115,9 +115,9 @@ class Services:
         self.pair.start()
 
     def rotate(self) -> dict[str, str]:
-        """As RDS rotates its managed secret: the master user's password first, then the
-        secret's new version (RDS User Guide, "Password management with Amazon RDS and AWS
-        Secrets Manager")."""
+        """Like RDS's rotation of the managed secret: first the master user's password, then the
+        secret's new version (RDS User Guide, "Password management with Amazon RDS and AWS Secrets
+        Manager")."""
         self.password = secrets.token_urlsafe(24)
         self.pair.rotate(self.password)
         return {"version": self.aws.rotate(self.password)}
@@ -127,7 +127,7 @@ class Services:
         self.alb.start()
 
     def names(self, resolver: Resolver, internet: Internet) -> None:
-        """What leads where."""
+        """Sets the DNS records."""
         internet.services(AWS)
         resolver.set(parameters.REPOSITORY_HOST, *REPOSITORY)
         nodes = [self.spots[host.name].public for host in self._nodes.values()]
@@ -137,7 +137,7 @@ class Services:
         self.endpoint_names(resolver, self.model)
 
     def endpoint_names(self, resolver: Resolver, model: Model) -> None:
-        """A service without an endpoint that has private DNS is where the public finds it."""
+        """A service without an endpoint with private DNS has its public address."""
         private = {e.service: e for e in model.endpoints if e.private_dns and e.kind == "Interface"}
         for service in ("monitoring", "autoscaling", "secretsmanager"):
             interfaces = [eni.address for name, eni in self.spots.items()
@@ -145,7 +145,7 @@ class Services:
             resolver.service(service, SERVICES, *interfaces)
 
     def close(self) -> None:
-        with ExitStack() as stack:  # all of it, whatever fails; the last one put in goes first
+        with ExitStack() as stack:  # everything, even if one fails; in reverse order
             for host in self.hosts:
                 stack.callback(host.close)
             stack.callback(self.efs.stop)

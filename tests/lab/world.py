@@ -1,5 +1,5 @@
-"""The whole system, as the template describes it: put together, changed, taken down. Who
-does what is in the modules that this one calls; how to read them is in README.md."""
+"""The whole system of the template: start, update, end. The work is done in the modules that this
+one calls; README.md has a list of them."""
 from __future__ import annotations
 
 import shutil
@@ -38,8 +38,8 @@ HEALTHY_S = 90.0
 
 
 class World:
-    """`packages`: a repository as packaging/repo makes it. `say`: shows a line to whoever waits. `folder`: what is written goes there (a folder of
-    the build folder's)."""
+    """`packages`: a repository made by packaging/repo. `say`: shows a line to the user. `folder`:
+    for files that the lab writes, a folder of the build folder."""
 
     def __init__(self, build: Path, packages: Path, template_path: Path, given: dict[str, str],
                  say: Callable[[str], None], folder: str = "lab") -> None:
@@ -56,17 +56,17 @@ class World:
         self.orders = Orders(self)
 
     def _later(self, close: Callable[[], None]) -> None:
-        """To be called when all is taken down, the last one first."""
+        """Registers a function for the end of the lab; the functions run in reverse order."""
         with self._lock:
             self._closing.append(close)
 
     def do(self, order: dict[str, Any]) -> Any:
         return self.orders.do(order)
 
-    # coming up
+    # start
 
     def up(self) -> None:
-        # What is slow to start begins first; threads wait for processes, not for each other.
+        # The slowest parts start first. Threads wait for processes, not for each other.
         with ThreadPoolExecutor(4) as pool:
             try:
                 self._up(pool)
@@ -125,8 +125,8 @@ class World:
         return FileSystem(host, name)
 
     def _repository(self) -> Path:
-        """What is in the buckets: the agent's packages, signed, as whoever deploys the stack puts
-        them there with the database's CA; and Amazon Linux's."""
+        """The buckets' contents: the agent's signed packages with the database's CA, as a
+        deployment uploads them; and Amazon Linux's packages."""
         folder = self.folder / "repository"
         shutil.copytree(self.packages, folder)
         shutil.copytree(self.build / BASE / "srv/amazonlinux", folder / "amazonlinux")
@@ -135,7 +135,7 @@ class World:
 
     def _administrator(self) -> None:
         admin = self.internet.admin
-        # Its own home, not that of this machine's root, who may have a key there.
+        # A home folder of its own: root's home on this machine may have a key.
         admin.sh("mount -t tmpfs -o mode=700 root /root; mkdir -m 700 /root/.ssh")
         admin.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/id_ed25519")
         self.public_key = admin.read("/root/.ssh/id_ed25519.pub").strip()
@@ -173,14 +173,14 @@ class World:
         self.say(f"load balancer: all {wanted} targets are healthy")
 
     def log(self, text: str) -> None:
-        """Into the daemon's log."""
+        """Writes to the daemon's log."""
         print(text, file=sys.stderr, flush=True)
 
-    # changing
+    # updates
 
     def update(self, edits: list[list[Any]]) -> None:
-        """A stack update: the template with these edits. What a lab that is up cannot take on
-        is refused before anything is changed (model/updating.py)."""
+        """A stack update: the template with these edits. Changes that a running lab cannot make
+        are refused first (model/updating.py)."""
         tree = self.tree.copy()
         updating.apply(tree, edits)
         model = models.build(template.interpret(tree, self.given))
@@ -193,10 +193,10 @@ class World:
         self.services.aws.update(model)
         self.controller.update(model)
 
-    # down
+    # end
 
     def down(self) -> None:
-        """Whatever has been brought up so far. One that fails does not keep the others."""
+        """Ends everything that has started; a failure does not stop the rest."""
         while self._closing:
             close = self._closing.pop()
             try:

@@ -1,2 +1,1 @@
-"""AWS's side: the load balancer's health, scaling, the database's and the files' servers, and the
-API's stand-in."""
+"""AWS's side of the lab: load balancer, scaling, database, files, and the stand-in for the API."""

@@ -1,12 +1,11 @@
-"""The activity history, in AWS's words. Pure.
+"""The activity history in AWS's words. Pure.
 
-Sources: EC2 Auto Scaling User Guide, "Verify a scaling activity" (the wording of a
-target-tracking activity and its cause, two spaces between its sentences; the order: in
-progress first, then by start time), "Health checks" ("an instance was taken out of
-service in response to an ELB system health check failure"); API Reference, Activity
-(status codes). The remaining sentences are those of activities that users of AWS have
-published: the creation of the group, a replacement's launch, a user's request, and
-"Waiting For ELB Connection Draining."
+Sources: EC2 Auto Scaling User Guide, "Verify a scaling activity" (the wording of a target-tracking
+activity and its cause, two spaces between its sentences; the order: in progress first, then by
+start time), "Health checks" ("an instance was taken out of service in response to an ELB system
+health check failure"); API Reference, Activity (status codes). The other sentences are from
+activities that AWS users have published: the creation of the group, a replacement's launch, a
+user's request, and "Waiting For ELB Connection Draining."
 """
 from __future__ import annotations
 
@@ -43,12 +42,12 @@ SHRINKING = ", shrinking the capacity from {old} to {new}"
 
 
 def stamp(at: float) -> str:
-    """Unix time as causes have it."""
+    """Unix time in the format of causes."""
     return datetime.datetime.fromtimestamp(at, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def precise(at: float) -> str:
-    """Unix time as StartTime and EndTime have it."""
+    """Unix time in the format of StartTime and EndTime."""
     return datetime.datetime.fromtimestamp(at, datetime.timezone.utc).strftime(
         "%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
@@ -85,7 +84,7 @@ class Activity:
         self.status, self.message, self.end = FAILED, message, at
 
     def record(self) -> dict[str, Any]:
-        """As DescribeScalingActivities has it; times are Unix times."""
+        """An activity as in DescribeScalingActivities; times are Unix times."""
         return {
             "ActivityId": self.id, "AutoScalingGroupName": self.group,
             "Description": self.description, "Cause": self.cause, "StartTime": self.start,
@@ -97,5 +96,5 @@ class Activity:
 
 
 def ordered(activities: list[Activity]) -> list[Activity]:
-    """In progress first, then the latest start first."""
+    """Activities in progress first, then by start time, newest first."""
     return sorted(activities, key=lambda a: (a.end is not None, -a.start))

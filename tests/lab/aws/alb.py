@@ -33,7 +33,7 @@ from .alb_node import SLOTS, SOCKET, Node
 from .probe import probe
 from .targets import Targets
 
-CONNECT_S = 10  # "before the connection timeout expired (10 seconds)"
+CONNECT_S = 10  # the load balancer's timeout: "before the connection timeout expired (10 seconds)"
 BALANCE = {"round_robin": "roundrobin", "least_outstanding_requests": "leastconn",
            "weighted_random": "random"}
 
@@ -88,8 +88,8 @@ def error_file(status: str) -> str:
 
 
 class Alb:
-    """`hosts`: zone → the node's host, attached to its subnet. `say`: takes lines for a
-    log; `troubles`: what goes wrong in the threads that check and tell HAProxy."""
+    """`hosts`: zone → the node's host, attached to its subnet. `say`: writes a line to a log;
+    `troubles`: errors of the threads that check targets and configure HAProxy."""
 
     def __init__(self, hosts: dict[str, Host], model: Model, troubles: Troubles,
                  say: Callable[[str], None] = lambda text: None) -> None:
@@ -125,7 +125,7 @@ class Alb:
     # registration
 
     def register(self, target_id: str, address: str, zone: str) -> None:
-        """RegisterTargets: an instance, by its id, with its address."""
+        """RegisterTargets: an instance's id and address."""
         with self._lock:
             self._stop_checks(target_id)
             self.targets.register(target_id, address, zone)
@@ -136,7 +136,7 @@ class Alb:
                              f"{node.host.name} {target_id}")
 
     def deregister(self, target_id: str) -> None:
-        """DeregisterTargets: no new requests; gone after the delay."""
+        """DeregisterTargets: no new requests; removed after the delay."""
         with self._lock:
             self._stop_checks(target_id)
             self.targets.deregister(target_id, time.monotonic())
@@ -149,7 +149,7 @@ class Alb:
             self.targets.update(group)
             self._apply()
 
-    # what it shows
+    # queries
 
     def describe(self) -> list[dict[str, Any]]:
         """DescribeTargetHealth."""
@@ -166,7 +166,7 @@ class Alb:
             return found
 
     def state(self, target_id: str) -> str:
-        """"initial", "healthy", "unhealthy", "draining", or "unused": not registered."""
+        """"initial", "healthy", "unhealthy", "draining", or "unused" (not registered)."""
         with self._lock:
             return self.targets.shown(target_id).state
 
@@ -175,8 +175,8 @@ class Alb:
             return {target.id: target.shown.state for target in self.targets.all()}
 
     def by_node(self, target_id: str) -> dict[str, dict[str, Any]]:
-        """What each node's host thinks of a target, and whether it sends requests to it;
-        AWS has no call that shows it."""
+        """By node's host: the node's opinion of a target, and whether the node sends requests to
+        it; AWS has no such call."""
         with self._lock:
             target = self.targets.get(target_id)
             return {node.host.name: {"state": target.by_node(node.zone).state,
@@ -196,7 +196,7 @@ class Alb:
             if node.process:
                 node.process.stop()
 
-    # inside
+    # threads
 
     def _thread(self, run: Any, name: str) -> None:
         self._threads = [t for t in self._threads if t.is_alive()]
@@ -210,7 +210,7 @@ class Alb:
             stop.set()
 
     def _check(self, node: Node, target_id: str, address: str, stop: threading.Event) -> None:
-        """One target by one node, every interval whatever the last check took."""
+        """Checks one target from one node, at a fixed interval, however long a check takes."""
         who = f"{node.host.name}: checks of {target_id}"
         due = time.monotonic()
         while not stop.is_set():
@@ -220,7 +220,7 @@ class Alb:
                 with self._lock:
                     if not stop.is_set() and self.targets.feed(node.zone, target_id, result):
                         self._note(node, target_id)
-                    # Each time: a node that could not be told then is told now.
+                    # Each time: retries a node that could not be configured before.
                     self._apply()
             due = max(due + self.targets.group.interval, time.monotonic())
             stop.wait(due - time.monotonic())
@@ -235,7 +235,7 @@ class Alb:
                       + (f": {found.description}" if found.description else "") + opens)
 
     def _expire(self) -> None:
-        """Deregistrations come to their end by the clock."""
+        """Ends deregistrations when their delay has passed."""
         with self._lock:
             while not self._closed.is_set():
                 due = self.targets.next_expiry()
@@ -244,8 +244,8 @@ class Alb:
                 self._apply()
 
     def _apply(self) -> None:
-        """HAProxy's servers as each node's own view of the targets wants them. One node
-        that cannot be told keeps the other from nothing, and is told the next time."""
+        """Configures HAProxy on each node with this node's view of the targets. A failure on one
+        node does not affect the other, and is retried."""
         for node in self.nodes.values():
             with self._troubles.guard(node.host.name):
                 node.bring(self.targets.all(), self.targets.routed(node.zone),

@@ -1,9 +1,8 @@
-"""A node of the load balancer: HAProxy on the node's host, told by its runtime socket
-which server is which target and which of them gets requests.
+"""A node of the load balancer: HAProxy on the node's host. Its runtime socket assigns targets to
+servers and enables their requests.
 
-bring() compares what HAProxy has been told with what is wanted and says only the
-difference. What could not be said stays a difference, and is said the next time.
-"""
+bring() compares the desired configuration with HAProxy's and sends the difference. A failed
+command stays a difference, and is sent again the next time."""
 from __future__ import annotations
 
 import socket
@@ -20,12 +19,12 @@ SOCKET = "/run/haproxy.sock"
 SLOTS = 64
 READY, DRAIN = "ready", "drain"
 ANSWER_S = 5.0
-ANSWER_BYTES = 1 << 20  # the longest that is looked at is a table of SLOTS lines
+ANSWER_BYTES = 1 << 20  # enough for a table of SLOTS lines
 
 
 @dataclass
 class Slot:
-    """One of HAProxy's servers. `place` and `state`: as it was told."""
+    """One of HAProxy's servers. `place` and `state`: the last values sent."""
     number: int
     place: tuple[str, int] | None = None
     state: str = ""
@@ -39,7 +38,7 @@ class Node:
     slots: dict[str, Slot] = field(default_factory=dict)  # by target
 
     def command(self, *lines: str) -> str:
-        """HAProxy's runtime API; one connection, all lines."""
+        """Commands of HAProxy's runtime API, on one connection."""
         deadline = time.monotonic() + ANSWER_S
         with socket.socket(socket.AF_UNIX) as peer:
             peer.settimeout(ANSWER_S)
@@ -56,13 +55,13 @@ class Node:
         return text
 
     def bring(self, targets: Iterable[Target], routed: Iterable[str], port: int) -> None:
-        """Every target has a server; requests go to those that are routed. Who gets
-        requests is told before who does not any more."""
+        """Gives every target a server and enables the routed targets. Enables before it
+        disables."""
         if self.process and not self.process.running():
             words = self.process.output().strip().splitlines()
             raise RuntimeError(f"haproxy has ended; its last words: {words[-1] if words else '-'}")
         wanted, sent = {target.id: target for target in targets}, set(routed)
-        for name in self.slots.keys() - wanted.keys():  # drained: nobody misses them
+        for name in self.slots.keys() - wanted.keys():  # drained targets
             self._remove(name)
         for target in wanted.values():
             self._place(target, port)
@@ -87,7 +86,7 @@ class Node:
             slot.place = target.address, port
 
     def _remove(self, name: str) -> None:
-        """What is still in flight is cut (502 at an ALB)."""
+        """Cuts the requests that are still in flight (502 at an ALB)."""
         number = self.slots[name].number
         self.command(f"set server targets/t{number} state maint",
                      f"shutdown sessions server targets/t{number}")

@@ -1,10 +1,9 @@
-"""Whether a signed request is allowed, and in which words it is refused: by the caller's own
-policies, and by that of the VPC endpoint it came through. Pure.
+"""Whether a signed request is allowed, and the message of a refusal: by the caller's own policies
+and by the policy of the VPC endpoint. Pure.
 
 Sources: VPC User Guide, "Control access to VPC endpoints using endpoint policies" (it "does not
 override or replace identity-based policies": both must allow); IAM User Guide, "Troubleshoot
-access denied error messages" (the words).
-"""
+access denied error messages" (the messages)."""
 from __future__ import annotations
 
 import datetime
@@ -20,8 +19,8 @@ PATIENCE = datetime.timedelta(minutes=5)
 
 
 def out_of_time(signed: str, now: datetime.datetime) -> str:
-    """Why a request signed then is refused now, "" if it is not: by more than five minutes
-    (IAM User Guide, "Signature Version 4 for API requests"). `signed`: of X-Amz-Date."""
+    """The message if the signature is more than five minutes old or early, else "" (IAM User
+    Guide, "Signature Version 4 for API requests"). `signed`: X-Amz-Date."""
     try:
         at = datetime.datetime.strptime(signed, SIGNED_AT).replace(tzinfo=datetime.timezone.utc)
     except ValueError:
@@ -34,8 +33,9 @@ def out_of_time(signed: str, now: datetime.datetime) -> str:
 
 def refusal(own: Iterable[Statement], endpoint: Iterable[Statement] | None, caller: str,
             action: str, resource: str, context: Context) -> str:
-    """Empty if it is allowed. `own`: the caller's statements; `endpoint`: the endpoint's, None
-    if the request came by no endpoint or by one with the default policy, which allows all."""
+    """The message; empty if the request is allowed. `own`: the caller's statements; `endpoint`:
+    the endpoint's; None without an endpoint, or with the default policy, which allows
+    everything."""
     for kind, article, statements in ((IDENTITY, "an", own), (ENDPOINT, "a", endpoint)):
         if statements is None:
             continue
@@ -50,6 +50,6 @@ def refusal(own: Iterable[Statement], endpoint: Iterable[Statement] | None, call
 
 
 def _denies(statements: list[Statement], action: str, resource: str, context: Context) -> bool:
-    """Whether one of them says Deny of it."""
+    """Whether one of the statements denies the request."""
     turned = [{**s, "Effect": "Allow"} for s in statements if s["Effect"] == "Deny"]
     return allows(turned, action, resource, context)

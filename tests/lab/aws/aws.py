@@ -29,8 +29,8 @@ SOCKET = "/run/aws.sock"
 FOLDER = "/etc/aws-lab"
 SERVICES = ("monitoring", "autoscaling", "secretsmanager", "sts", "ec2", "iam")
 
-# What the service-linked role may do that the controller needs (EC2 Auto Scaling User
-# Guide, "Service-linked roles": AutoScalingServiceRolePolicy).
+# The controller's rights, from the service-linked role (EC2 Auto Scaling User Guide,
+# "Service-linked roles": AutoScalingServiceRolePolicy).
 SERVICE_ROLE = "AWSServiceRoleForAutoScaling"
 SERVICE_STATEMENTS = [{"Effect": "Allow", "Resource": "*", "Action": [
     "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricAlarm",
@@ -38,8 +38,8 @@ SERVICE_STATEMENTS = [{"Effect": "Allow", "Resource": "*", "Action": [
 
 
 class Aws:
-    """`address`: the host's on the backplane. `ca`: the lab's root certificate,
-    outside. `password`: the database's master password at the beginning."""
+    """`address`: the host's on the backplane. `ca`: the lab's root certificate, a file of the
+    machine. `password`: the database's first master password."""
 
     def __init__(self, host: Host, model: Model, venv: Path, ca: Path, address: str,
                  password: str) -> None:
@@ -50,18 +50,18 @@ class Aws:
         self._policies: dict[str, list[dict[str, Any]] | None] = {}
         self._built = False
 
-    # starting
+    # start
 
     def host_name(self, service: str) -> str:
         return f"{service}.{self.model.region}.amazonaws.com"
 
     def names(self) -> list[str]:
-        """What the server's certificate has to say."""
+        """The names in the server's certificate."""
         return [*(self.host_name(s) for s in SERVICES), "sts.amazonaws.com", "iam.amazonaws.com",
                 self.address]
 
     def start(self, certificate: Certificate) -> None:
-        """wait_ready() before it is asked."""
+        """Call wait_ready() before the first request."""
         plan = {"account": self.model.account, "region": self.model.region,
                 "group": self.model.group.id, "roles": self._roles(), "secret": self._secret()}
         self.host.write(f"{FOLDER}/plan.json", json.dumps(plan), 0o600)
@@ -95,9 +95,9 @@ class Aws:
     # the stack, as CloudFormation would have made it
 
     def build(self) -> None:
-        """VPC, subnets, security groups, launch template, Auto Scaling group (without
-        instances: the controller launches them), policy. Not repeated here: rules,
-        routes and whatever else the network's own part of the lab is made from."""
+        """Makes VPC, subnets, security groups, launch template, Auto Scaling group (without
+        instances: the controller launches them), policy. Not rules, routes and other parts of the
+        network: network/ makes them from the model."""
         self._ask(op="endpoints", policies=self._policies)
         self._built = True
         with self.host.net():
@@ -129,7 +129,7 @@ class Aws:
             "UserData": base64.b64encode(launch.user_data.encode()).decode(),
             "MetadataOptions": {"HttpTokens": launch.http_tokens,
                                 "HttpPutResponseHopLimit": launch.hop_limit},
-            # moto takes no empty list.
+            # moto refuses an empty list.
             **({"TagSpecifications": [{"ResourceType": "instance", "Tags": [
                 {"Key": k, "Value": v} for k, v in launch.tags.items()]}]}
                if launch.tags else {})}
@@ -163,8 +163,8 @@ class Aws:
                 "CustomizedMetricSpecification": metric})
 
     def update(self, model: Model) -> None:
-        """A stack update: roles, the launch template's data, the policy. The group's
-        sizes are the controller's (controller.update)."""
+        """A stack update: roles, the launch template's data, the policy. The controller updates
+        the group's sizes (controller.update)."""
         changed = model.launch != self.model.launch
         self.model = model
         self._ask(op="roles", roles=self._roles())
@@ -182,7 +182,7 @@ class Aws:
         return [{"Name": name, "Value": value} for name, value in pairs.items()]
 
     def endpoints(self, policies: dict[str, list[dict[str, Any]] | None]) -> None:
-        """The VPC endpoints' policies, by their interfaces' addresses on the backplane."""
+        """The VPC endpoints' policies, by the address of their interface on the backplane."""
         self._policies = policies
         if self._built:
             self._ask(op="endpoints", policies=policies)
@@ -191,15 +191,16 @@ class Aws:
 
     @property
     def role(self) -> Role:
-        """The instances'."""
+        """The role of the instances."""
         return self.model.roles[self.model.launch.role]
 
     def assume(self, role: str, session: str, life_s: float | None = None) -> Credentials:
-        """A session; without `life_s` it does not end."""
+        """Makes a session; without `life_s` it does not expire."""
         return Credentials(**self._ask(op="assume", role=role, session=session, life=life_s))
 
     def service(self) -> Credentials:
-        """Auto Scaling's own. AWS renews a service's session by itself; here it has no end."""
+        """The service-linked role of Auto Scaling. AWS renews its sessions; here they do not
+        expire."""
         return self.assume(SERVICE_ROLE, "AutoScaling")
 
     def admin(self) -> Credentials:
@@ -208,9 +209,9 @@ class Aws:
         return self._admin
 
     def role_credentials(self, instance_id: str) -> str:
-        """A new session of the instance's own, as its metadata has it at
-        iam/security-credentials/<aws.role.id>; earlier ones stay good until they expire.
-        The session's name is the instance's id, as on EC2."""
+        """A new session of the instance, for iam/security-credentials/<aws.role.id> in its
+        metadata; earlier sessions stay valid until they expire. The session's name is the
+        instance's id, as on EC2."""
         now = datetime.datetime.now(datetime.timezone.utc)
         made = self.assume(self.role.id, instance_id, LIFE_S)
 
@@ -222,7 +223,7 @@ class Aws:
             "Expiration": stamp(now + datetime.timedelta(seconds=LIFE_S))}, indent=2)
 
     def client(self, service: str, credentials: Credentials | None = None) -> Any:
-        """A boto3 client, the admin's by default; use it `with aws.host.net()`."""
+        """A boto3 client, by default the admin's; use it inside `with aws.host.net()`."""
         who = credentials or self.admin()
         return boto3.session.Session().client(
             service, region_name=self.model.region, endpoint_url=f"https://{self.address}",
@@ -234,8 +235,8 @@ class Aws:
     # the secret
 
     def rotate(self, password: str) -> str:
-        """The managed secret has this password now; the version's id. The database
-        itself is the caller's to change, as RDS does both."""
+        """Stores this password in the managed secret and returns the version's id. The caller
+        changes the database."""
         return str(self._ask(op="rotate", password=password))
 
     # for the controller, and for the network

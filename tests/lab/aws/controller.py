@@ -1,20 +1,18 @@
-"""The lab's Auto Scaling service: a thread that reads the metric which the policy
-names, at its period, and keeps the group as it should be. What it decides is in
-aws/scaling.py and aws/fleet.py, with AWS's sources; this is where it is done.
+"""The lab's Auto Scaling service: a thread that reads the policy's metric once per period and
+adjusts the group. The decisions are made in aws/scaling.py and aws/fleet.py, with AWS's sources;
+this module carries them out.
 
-- The metric comes from CloudWatch (moto) by signed GetMetricData as the service-linked
-  role. A period is read once it ended half a period ago: each agent pushes within the
-  first fifth after it ended. (What CloudWatch itself needs until an alarm sees a point
-  is not documented.) Each time the alarms' whole range is read anew, so a point that
-  comes late still counts.
-- Instances are launched by moto's RunInstances, and become machines by the callbacks;
-  `launch` returns when the machine runs (EC2's "running"), not when it is ready: that
-  it is, the target group's checks find out. Both callbacks run in threads of their own.
-- The group in moto shows states, desired capacity, alarms and activities, so that
-  `aws autoscaling describe-…` and `aws cloudwatch describe-alarms` do; and what users
-  ask of moto (SetDesiredCapacity, UpdateAutoScalingGroup, SuspendProcesses,
-  TerminateInstanceInAutoScalingGroup, SetInstanceHealth) is carried out here.
-"""
+- The metric comes from CloudWatch (moto) by signed GetMetricData as the service-linked role. A
+  period is read when it has ended half a period ago: each agent pushes within the first fifth
+  after the end. (CloudWatch's own delay is not documented.) The alarms' whole range is read each
+  time: late points count.
+- moto's RunInstances launches an instance; the callbacks make the machine. `launch` returns when
+  the machine runs (EC2's "running"), not when it is ready: the target group's checks find that
+  out. Both callbacks run in their own threads.
+- The group in moto shows states, desired capacity, alarms and activities to `aws autoscaling
+  describe-…` and `aws cloudwatch describe-alarms`. The controller carries out the users' requests
+  to moto: SetDesiredCapacity, UpdateAutoScalingGroup, SuspendProcesses,
+  TerminateInstanceInAutoScalingGroup, SetInstanceHealth."""
 from __future__ import annotations
 
 import queue
@@ -33,16 +31,15 @@ from .fleet import IN_SERVICE, TERMINATING, Fleet, Launch, Member
 from .scaling import TargetTracking, decisive
 from .targets import UNUSED
 
-TICK_S = 0.25  # how often the group is looked at; AWS's own pace is not documented
-SETTLE = 0.5   # of a period, until its data are taken to be there
+TICK_S = 0.25  # between two checks of the group; AWS's period is not documented
+SETTLE = 0.5   # part of a period to wait until its data are complete
 TARGET_IN_SERVICE, TARGET_TERMINATED = "InService", "Terminated"
 
 
 class Controller:
-    """Callbacks: launch(instance id, subnet's logical name, address), terminate(instance
-    id), target_state(instance id, what the metadata shows as target-lifecycle-state), stopped()
-    (ids of machines that do not run any more, as EC2's status checks would have it).
-    `say` takes lines for a log."""
+    """Callbacks: launch(instance id, subnet's logical name, address), terminate(instance id),
+    target_state(instance id, value of target-lifecycle-state in the metadata), stopped() (ids of
+    machines that have ended, like EC2's status checks). `say` writes lines to a log."""
 
     def __init__(self, model: Model, aws: Aws, alb: Alb,
                  launch: Callable[[str, str, str], None], terminate: Callable[[str], None],
@@ -61,29 +58,28 @@ class Controller:
         self._evaluated = 0.0
         self._events: queue.Queue[tuple[Any, ...]] = queue.Queue()
         self._suspended: set[str] = set()
-        self._booting: set[str] = set()        # whose callback `launch` has not returned
-        self._leaving: dict[str, str] = {}     # Terminating → how far: "told", "ending"
+        self._booting: set[str] = set()        # their callback `launch` has not returned yet
+        self._leaving: dict[str, str] = {}     # instances in Terminating → step: "told", "ending"
         self._shown: Any = None
         self._cloudwatch: Any = None
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """The group's desired capacity is launched; returns at once."""
+        """Launches the desired capacity; returns at once."""
         self._cloudwatch = self.aws.client("cloudwatch", self.aws.service())
         self._put_alarms()
         self._fleet.create(time.monotonic())
         self._thread(self._run, "controller")
 
     def close(self) -> None:
-        """Stops deciding. The machines stay: the caller's to end."""
+        """Stops the decisions. The caller ends the machines."""
         self._stop.set()
         for thread in self._threads:
             thread.join(30)
 
     def update(self, model: Model) -> None:
-        """A stack update of group and policy. A changed policy has new alarms, which
-        begin without data."""
+        """A stack update of group and policy. A changed policy has new alarms, without data."""
         with self._lock:
             if model.policy != self.model.policy:
                 self._tracking = TargetTracking(model.policy, model.group.id, self._key)
@@ -94,7 +90,7 @@ class Controller:
             self._fleet.update(model, time.monotonic())
             self._put_alarms()
 
-    # what it shows
+    # queries
 
     def activities(self) -> list[dict[str, Any]]:
         """DescribeScalingActivities: in progress first, then newest first; times as text."""
@@ -115,7 +111,7 @@ class Controller:
                     for m in self._fleet.members.values()]
 
     def alarms(self) -> dict[str, Any]:
-        """What the policy reads, and its alarms; points with the newest last."""
+        """The metric's points, newest last, and the policy's alarms."""
         with self._lock:
             policy = self.model.policy
             return {"namespace": policy.namespace, "metric": policy.metric_name,
@@ -126,11 +122,11 @@ class Controller:
                        for name, alarm in (("high", self._tracking.high),
                                            ("low", self._tracking.low))}}
 
-    # what may be asked
+    # requests
 
     def suspend(self, *processes: str) -> None:
-        """SuspendProcesses: Launch, Terminate, HealthCheck, ReplaceUnhealthy,
-        AlarmNotification; others mean nothing here."""
+        """SuspendProcesses: Launch, Terminate, HealthCheck, ReplaceUnhealthy, AlarmNotification;
+        other processes have no effect."""
         with self._lock:
             self._suspended |= set(processes)
 
@@ -154,7 +150,7 @@ class Controller:
 
     def _run(self) -> None:
         while not self._stop.wait(TICK_S):
-            with self._troubles.guard("controller"):  # a service that does not answer is asked again
+            with self._troubles.guard("controller"):  # retried if a service does not answer
                 self._turn()
 
     def _turn(self) -> None:
@@ -177,7 +173,7 @@ class Controller:
                     self.alb.register(member.id, member.address, member.zone)
 
     def _read_metric(self) -> None:
-        """Once for each period that has become complete."""
+        """Reads each period once, when it is complete."""
         with self._lock:
             tracking, policy = self._tracking, self.model.policy
             starts = tracking.periods(time.time(), policy.period * SETTLE)
@@ -212,7 +208,7 @@ class Controller:
                     f"TargetTrackingScaling policy {policy.id}.")
 
     def _share(self, now: float) -> None:
-        """Tells moto, and does what users have asked of it meanwhile."""
+        """Sends the state to moto, and gets the users' requests from moto."""
         fleet = self._fleet
         state: dict[str, Any] = {
             "desired": fleet.desired, "min": fleet.min, "max": fleet.max,
@@ -274,14 +270,15 @@ class Controller:
         self.aws.terminated(instance)
 
     def _tell(self, instance: str, state: str) -> None:
-        """The metadata; a machine that has just gone must not stop the rest."""
+        """Sets the target state in the metadata; a machine that has just ended must not stop the
+        loop."""
         try:
             self._target_state(instance, state)
         except Exception:
             self._say(f"controller: {traceback.format_exc()}")
 
     def _see_off(self, member: Member) -> None:
-        """A step on the way out: told, deregistered and drained, ended."""
+        """One step of a termination: state in the metadata, deregistration and draining, end."""
         if member.id not in self._leaving:
             self._say(f"controller: terminating {member.id}: {member.activity.cause}")
             self._tell(member.id, TARGET_TERMINATED)

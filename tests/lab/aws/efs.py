@@ -1,16 +1,14 @@
-"""The EFS file system: a server on a host of the backplane, behind the mount targets, which
-hand port 2049 on to it (EFS User Guide, "Managing mount targets": one a zone, all of one file
-system).
+"""The EFS file system: a server on a host of the backplane. The mount targets forward port 2049 to
+it (EFS User Guide, "Managing mount targets": one per zone, all of the same file system).
 
-Where the kernel has NFS it is its own NFSv4.1 server, as EFS speaks NFSv4.1, and the agent
-mounts it as it would mount EFS without TLS. Otherwise a stand-in by configuration: OpenSSH's
-sftp-server straight on TCP 2049, mounted with sshfs by the agent's own libmount. Through
-both real packets go from the instance to the mount target of its zone and nowhere else.
+If the kernel has NFS, this is the kernel's NFSv4.1 server; EFS also uses NFSv4.1, and the agent
+mounts it like EFS without TLS. Otherwise a stand-in by configuration: OpenSSH's sftp-server on TCP
+2049, mounted with sshfs by the agent's own libmount. In both cases real packets go from the
+instance only to the mount target of its zone.
 
-What neither has: TLS, IAM, and one server per zone. What the stand-in does not have: locks,
-users (the server does everything as root; the client's kernel checks modes), and NFS's
-patience: a server that ends is an error at once, where NFS waits for it to come back.
-"""
+Both differ from EFS: no TLS, no IAM, one server for all zones. The stand-in also has no locks and
+no users (the server works as root; the client's kernel checks modes), and a lost server is an
+error at once, where NFS waits for the server."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -23,14 +21,14 @@ from parts.wait import wait_until
 PORT = 2049
 LISTENER = "/usr/local/libexec/sftp_listener.py"
 
-# No cache of names and attributes: NFS on EFS sees another client's change when a file is
-# opened anew, and within a second or more otherwise; here at once.
+# No cache of names and attributes. NFS on EFS sees another client's change when a file is opened
+# again, or after a second or more; the stand-in sees it at once.
 SSHFS_OPTIONS = (f"directport={PORT},reconnect,allow_other,default_permissions,dir_cache=no,"
                  "attr_timeout=0,entry_timeout=0")
 
 
 class FileSystem:
-    """`name`: the file system's own, fs-...efs.REGION.amazonaws.com."""
+    """`name`: the file system's DNS name, fs-...efs.REGION.amazonaws.com."""
 
     def __init__(self, host: Host, name: str) -> None:
         self.host = host
@@ -45,11 +43,11 @@ class FileSystem:
 
     @property
     def type(self) -> str:
-        """As mountinfo shows it on an instance."""
+        """The type in an instance's mountinfo."""
         return "nfs4" if self.nfs else "fuse.sshfs"
 
     def drop_in(self) -> str:
-        """The [mount] section that makes the agent mount this, whatever user-data says."""
+        """The [mount] section for this file system; it overrides user-data's."""
         if self.nfs:
             return "[mount]\ntype = nfs4\ntls = no\niam = no\n"
         return (f"[mount]\ntype = {self.type}\nsource = {self.name}:{EXPORT}\n"
@@ -79,7 +77,7 @@ class FileSystem:
         wait_until(served, f"the file system is served on port {PORT}", 10)
 
     def stop(self) -> None:
-        """The kernel's threads are no processes of the host: they end by order."""
+        """The kernel's NFS threads are not processes of the host: a command must stop them."""
         if self.nfs:
             self.host.run("rpc.nfsd", "0", check=False)
         elif self.process:

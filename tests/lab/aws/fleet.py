@@ -1,27 +1,24 @@
-"""The Auto Scaling group's instances: how many, where, in which state, and why. Pure:
-time (monotonic) and what was observed are arguments, what is to be done is returned;
-aws/controller.py does it.
+"""The instances of the Auto Scaling group: number, zone, state, reason. Pure: time (monotonic) and
+observations are arguments, actions are return values; aws/controller.py carries them out.
 
 Sources (EC2 Auto Scaling User Guide):
-- "Instance lifecycle": Pending, InService, Terminating; an instance enters InService,
-  then it is registered with the target group.
-- "Health checks": an instance in service is replaced when EC2 says that it does not run
-  or somebody sets it Unhealthy, at once; when its target is unhealthy (ELB checks on,
-  grace period over since InService, and at least one target has been healthy: "Verify
-  the attachment status"), one at a time in a group below ten, and not while instances
-  launch, warm up or wait for their first check. It terminates while the new one starts.
-- "Target groups": termination waits for the deregistration delay. Observed: for all of
-  it, even if nothing is in flight.
-- "Availability Zone distribution", "Termination policies": a new instance goes to the
-  zone that has fewest; the one to go is of the zone that has most, then of the oldest
+- "Instance lifecycle": Pending, InService, Terminating; an instance enters InService, then it is
+  registered with the target group.
+- "Health checks": an instance in service is replaced at once if EC2 reports that it does not run
+  or a user sets it Unhealthy. An instance with an unhealthy target is replaced if ELB checks are
+  on, the grace period since InService is over, and one target has been healthy ("Verify the
+  attachment status"); one at a time in a group below ten, and not while instances launch, warm up
+  or wait for their first check. The new instance starts while the old one terminates.
+- "Target groups": termination waits for the deregistration delay. Observed: for the whole delay,
+  even without requests in flight.
+- "Availability Zone distribution", "Termination policies": a new instance goes to the zone with
+  the fewest instances; the instance to terminate is in the zone with the most, then of the oldest
   launch template, then the closest to the next full hour of its run.
 
-Simplified: among equals the first of the group's subnets, and the longest-running
-instance, where AWS takes any; no rebalancing of zones, instance protection, life-cycle
-hooks, warm pools; an instance counts as running when its machine does, without EC2's
-status checks. A launch that failed is tried again after RETRY_S, doubled each time;
-AWS's own pace is not documented.
-"""
+Simplified: among equals the first of the group's subnets and the longest-running instance, where
+AWS takes any; no rebalancing of zones, instance protection, lifecycle hooks or warm pools; an
+instance runs when its machine runs, without EC2's status checks. A failed launch is retried after
+RETRY_S, doubled each time; AWS's back-off is not documented."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -40,7 +37,7 @@ RETRY_S, RETRY_MAX_S = 5.0, 60.0
 
 @dataclass
 class Launch:
-    """To do: an instance in this subnet (logical name)."""
+    """An action: launch an instance in this subnet (logical name)."""
     subnet: str
     activity: Activity
 
@@ -51,8 +48,8 @@ class Member:
     subnet: str
     zone: str
     address: str
-    activity: Activity          # the latest
-    template: int               # which launch template it is of; the lowest is the oldest
+    activity: Activity          # the latest activity
+    template: int               # number of the launch template; the lowest is the oldest
     launched_at: float
     in_service_at: float | None = None
     state: str = PENDING
@@ -79,7 +76,7 @@ class Fleet:
         self.configure(model)
 
     def configure(self, model: Model) -> None:
-        """The stack's settings, at the beginning or anew."""
+        """Sets or changes the stack's settings."""
         self.group: AutoScalingGroup = model.group
         self.policy: ScalingPolicy = model.policy
         self.min, self.max = model.group.min, model.group.max
@@ -94,13 +91,13 @@ class Fleet:
         self.configure(model)
         self.constrain(self.min, self.max, max(self.min, min(self.max, self.desired)), now)
 
-    # what is wanted
+    # desired capacity
 
     def create(self, now: float) -> None:
         self.want(self.group.desired, words.CREATED, now)
 
     def want(self, desired: int, why: str, now: float) -> None:
-        """The desired capacity changes; `why` becomes part of the activities' cause."""
+        """Changes the desired capacity; `why` becomes part of the activities' cause."""
         if desired != self.desired:
             self._say(words.CHANGING, now, why=why, old=self.desired, new=desired)
             self.desired = desired
@@ -111,7 +108,7 @@ class Fleet:
         self.want(desired, words.CONSTRAINTS.format(min=least, max=most, desired=desired), now)
 
     def react(self, alarm: Alarm, metric: float, now: float) -> None:
-        """The alarm has invoked the policy."""
+        """Handles an alarm that has invoked the policy."""
         if "AlarmNotification" in self.suspended:
             return
         service = self._in(IN_SERVICE)
@@ -128,7 +125,7 @@ class Fleet:
                   now)
 
     def terminate(self, instance: str, decrement: bool, now: float) -> bool:
-        """TerminateInstanceInAutoScalingGroup; whether it was one of ours."""
+        """TerminateInstanceInAutoScalingGroup; returns False for an unknown instance."""
         member = self.members.get(instance)
         if member is None or member.state == TERMINATING:
             return False
@@ -140,12 +137,12 @@ class Fleet:
         return True
 
     def set_health(self, instance: str, status: str) -> None:
-        """SetInstanceHealth; what is unhealthy so is replaced at the next check."""
+        """SetInstanceHealth; the next check replaces an unhealthy instance."""
         if instance in self.members:
             self.members[instance].health = status
 
     def check_health(self, targets: Mapping[str, str], stopped: set[str], now: float) -> None:
-        """`targets`: the target group's states; `stopped`: machines that do not run."""
+        """`targets`: the target group's states; `stopped`: machines that have ended."""
         if "HealthCheck" in self.suspended:
             return
         service = self._in(IN_SERVICE)
@@ -166,11 +163,11 @@ class Fleet:
                 self._replacements += 1
                 self._retire(member, [self._sentence(words.UNHEALTHY[kind], now)], now)
 
-    # what is to be done
+    # actions
 
     def converge(self, now: float) -> list[Launch]:
-        """The difference between desired and actual capacity; launches to be done.
-        Instances that have to go are in state Terminating from now on."""
+        """Compares desired and actual capacity and returns the launches. Surplus instances enter
+        the state Terminating."""
         actual = len(self._in(PENDING)) + len(self._in(IN_SERVICE)) + len(self._launching)
         found: list[Launch] = []
         if actual < self.desired:
@@ -218,10 +215,10 @@ class Fleet:
             status=words.DRAINING if registered else words.IN_PROGRESS)
         self.activities.append(member.activity)
 
-    # what has happened
+    # observations
 
     def launched(self, launch: Launch, instance: str, address: str, now: float) -> Member:
-        """EC2 has given an instance; it is Pending."""
+        """EC2 has made the instance: Pending."""
         self._launching.remove(launch)
         launch.activity.instance = instance
         member = Member(instance, launch.subnet, self._subnets[launch.subnet].zone, address,
@@ -230,7 +227,7 @@ class Fleet:
         return member
 
     def failed(self, launch: Launch, message: str, now: float) -> None:
-        """There is no instance, or its machine could not be started."""
+        """The launch failed: no instance, or its machine did not start."""
         if launch in self._launching:
             self._launching.remove(launch)
         member = self.members.pop(launch.activity.instance, None)
@@ -241,7 +238,7 @@ class Fleet:
         self._failures += 1
 
     def running(self, instance: str, now: float) -> bool:
-        """The machine runs: InService, unless it is on its way out already."""
+        """The machine runs: InService, unless it is already terminating."""
         member = self.members[instance]
         if member.state != PENDING:
             return False
@@ -251,14 +248,14 @@ class Fleet:
         return True
 
     def drained(self, instance: str) -> None:
-        """Deregistration is complete: the machine may end."""
+        """Deregistration is complete: the machine may be ended."""
         member = self.members[instance]
         member.drained, member.activity.status = True, words.IN_PROGRESS
 
     def terminated(self, instance: str, now: float) -> None:
         self.members.pop(instance).activity.done(now + self.offset)
 
-    # questions
+    # queries
 
     def age(self, member: Member, now: float) -> float:
         return now - member.in_service_at if member.in_service_at is not None else 0.0

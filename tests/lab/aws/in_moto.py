@@ -1,23 +1,21 @@
-"""What the lab changes in moto (5.2) so that it keeps AWS's records and decides
-nothing: imported by aws/server.py, in its process only. Each change with its reason:
+"""The lab's changes to moto (5.2): moto stores AWS's records, and the controller makes all
+decisions. Imported by aws/server.py only. The changes and their reasons:
 
-- Auto Scaling: moto launches and terminates at once, all in the first subnet, and
-  cannot show Pending or Terminating. Here a request only notes what is wanted
-  (orders, for the controller to fetch); launching, states and activities come from
-  the controller (aws/controller.py), which is the lab's Auto Scaling service.
-- DescribeScalingActivities: moto has none; answered from the controller's list.
-  CompleteLifecycleAction and RecordLifecycleActionHeartbeat: moto has neither; the
-  stack has no hook, so the answer is AWS's when none is pending.
-- CloudWatch, GetMetricData: moto forgets the namespace as soon as dimensions are
-  given, so that a metric pushed into a wrong namespace would count: mended.
-  (GetMetricStatistics is not used: its periods begin at the first datum instead of
-  on the period's grid, and it takes a datum that has more dimensions than asked.)
-- EC2: VPC, subnets, groups and launch template get the ids of the stack (pin).
-  Instances' addresses begin a quarter into the subnet, away from the interfaces that
-  the network gets first, and are not used again before the others were: on AWS they
-  could be, here a test could not tell the new instance from the old one.
-- Data beyond KEEP_DATA are forgotten, AWS keeps them for days.
-"""
+- Auto Scaling: moto launches and terminates at once, always in the first subnet, and cannot show
+  Pending or Terminating. Here a request only records an order for the controller; launches, states
+  and activities come from the controller (aws/controller.py), the lab's Auto Scaling service.
+- DescribeScalingActivities: missing in moto; answered from the controller's list.
+  CompleteLifecycleAction and RecordLifecycleActionHeartbeat: missing in moto; the stack has no
+  hook, and the answer is AWS's without a pending hook.
+- CloudWatch, GetMetricData: moto ignores the namespace if dimensions are given; a metric in a
+  wrong namespace would count. Fixed. (GetMetricStatistics is not used: its periods begin at the
+  first datum instead of on the period's grid, and it accepts data with more dimensions than
+  requested.)
+- EC2: VPC, subnets, groups and launch template get the ids of the stack (pin). Instances'
+  addresses begin a quarter into the subnet, after the interfaces of the network, and are reused as
+  late as possible: on AWS an early reuse is possible, but a test could not distinguish the new
+  instance from the old one.
+- Data beyond KEEP_DATA are deleted; AWS keeps them for days."""
 from __future__ import annotations
 
 import copy
@@ -41,9 +39,9 @@ from moto.moto_server.werkzeug_app import create_backend_app
 KEEP_DATA = 200_000
 
 lock = threading.RLock()
-orders: list[dict[str, Any]] = []       # what users asked of the group, for the controller
-activities: list[dict[str, Any]] = []   # as DescribeScalingActivities shows them
-pinned: dict[str, list[str]] = defaultdict(list)  # kind → ids that are given out next
+orders: list[dict[str, Any]] = []       # the users' requests for the group, for the controller
+activities: list[dict[str, Any]] = []   # in the form of DescribeScalingActivities
+pinned: dict[str, list[str]] = defaultdict(list)  # kind → the next ids
 
 KINDS = {"vpc": (vpcs, "random_vpc_id"), "subnet": (subnets, "random_subnet_id"),
          "sg": (security_groups, "random_security_group_id"),
@@ -51,7 +49,7 @@ KINDS = {"vpc": (vpcs, "random_vpc_id"), "subnet": (subnets, "random_subnet_id")
 
 
 def install() -> None:
-    """Once, before anything is created."""
+    """Applies the changes; must be called once, before anything is created."""
     for kind, (module, name) in KINDS.items():
         setattr(module, name, _pinned(kind, getattr(module, name)))
     FakeAutoScalingGroup.set_desired_capacity = _note_capacity
@@ -160,13 +158,13 @@ def _no_action_pending(self: AutoScalingResponse) -> ActionResult:
 
 
 class Group:
-    """The one Auto Scaling group, for the controller's orders."""
+    """The Auto Scaling group, for the controller's orders."""
 
     def __init__(self, account: str, region: str, name: str) -> None:
         self._account, self._region, self._name = account, region, name
-        self._next: dict[str, int] = {}  # subnet → how far its addresses have been used
-        # Made now: each of EC2's backends, the app's in us-east-1 too, begins with a
-        # default VPC, which would take pinned ids.
+        self._next: dict[str, int] = {}  # subnet → number of the last used address
+        # Creates the EC2 backends now (the app also has one in us-east-1): each begins with a
+        # default VPC, which would use pinned ids.
         self._backend
         create_backend_app("ec2")
 
@@ -179,8 +177,8 @@ class Group:
         return self._backend.autoscaling_groups[self._name]
 
     def launch(self, subnet_id: str) -> dict[str, str]:
-        """RunInstances by the group's launch template; Pending until the controller
-        says otherwise."""
+        """RunInstances with the group's launch template; Pending until the controller changes
+        it."""
         group, ec2 = self._group, self._backend.ec2_backend
         subnet = ec2.get_subnet(subnet_id)
         tags = {**group.get_propagated_tags(), **group.instance_tags,
@@ -199,8 +197,8 @@ class Group:
                 "zone": subnet.availability_zone}
 
     def _address(self, subnet: Any) -> str:
-        """The next that is free. The first four and the last are AWS's (VPC User Guide,
-        "Subnet sizing")."""
+        """The next free address. AWS reserves the first four and the last (VPC User Guide, "Subnet
+        sizing")."""
         size = subnet.cidr.num_addresses
         usable = range(4, size - 1)
         for _ in usable:
@@ -217,17 +215,17 @@ class Group:
                 s for s in self._group.instance_states if s.instance.id != instance_id]
 
     def reserve(self, subnet_id: str, address: str) -> None:
-        """An address that an interface of the lab's own has."""
+        """Reserves the address of another interface of the lab."""
         self._backend.ec2_backend.get_subnet(subnet_id).request_ip(address, None)
 
     def attributes(self, values: dict[str, Any]) -> None:
-        """What CreateAutoScalingGroup of moto does not take."""
+        """Settings that moto's CreateAutoScalingGroup ignores."""
         for name, value in values.items():
             setattr(self._group, name, value)
 
     def sync(self, told: dict[str, Any]) -> dict[str, Any]:
-        """The controller's state becomes what is shown; returned: what users have
-        asked for since. What they asked for is not overwritten before it was seen."""
+        """Stores the controller's state and returns the users' new requests. A request is never
+        overwritten before it was returned."""
         with lock:
             asked, orders[:] = list(orders), []
             group = self._group

@@ -1,14 +1,11 @@
-"""The instance metadata service at 169.254.169.254: the stand-in of parts/imds_server.py, once
-for each instance, outside of it.
+"""The instance metadata service at 169.254.169.254: the stand-in of parts/imds_server.py, one per
+instance, in the daemon.
 
-An instance is known by its link: its server listens in the router of its subnet on the
-port of its ENI alone, so nothing that an instance sends can make it another. The hop limit
-is the real time to live of the packets that carry the token.
+The link identifies the instance: each server listens in the router of the subnet, only on the port
+of the instance's ENI. No packet of another instance can reach it. The hop limit is the real TTL of
+the packets with the token.
 
-Threads of this process and no helper: a server that nobody asks costs nothing, an instance
-asks a few times a minute, and what is served can be changed and looked at without a
-protocol in between.
-"""
+The servers are threads of the daemon and need no protocol to change or read their data."""
 from __future__ import annotations
 
 import json
@@ -23,13 +20,13 @@ from lab.network.fabric_text import METADATA
 from lab.network.serving import Server
 
 META = "/latest/meta-data"
-IMAGE = "ami-0abcdef1234567890"  # of which nothing is asked but that it has a name
+IMAGE = "ami-0abcdef1234567890"  # any name
 
 
 def common_values(model: Model, instance_id: str, instance_type: str, eni: Eni,
                   public_key: str) -> dict[str, str]:
-    """What is said of any instance (EC2 User Guide, "Instance metadata categories"). A
-    public address is said only of one that has it: without it the answer is 404."""
+    """Metadata of every instance (EC2 User Guide, "Instance metadata categories"). Without a
+    public address its path gives 404."""
     zone = model.subnets[eni.subnet].zone
     return {
         f"{META}/instance-id": instance_id,
@@ -50,7 +47,7 @@ def common_values(model: Model, instance_id: str, instance_type: str, eni: Eni,
 
 
 class LinkServer(Server, imds_server.Server):
-    """One instance's, on one device."""
+    """The server of one instance, on one device."""
 
     def __init__(self, device: str, state: imds_server.State) -> None:
         self.device = device
@@ -64,8 +61,8 @@ class Metadata:
         self._lock = threading.Lock()
 
     def serve(self, eni: Eni, values: Mapping[str, str], hop_limit: int) -> None:
-        """`values`: whole paths ("/latest/meta-data/instance-id") and texts; hop limit
-        1 to 64 ("Configure the Instance Metadata Service options")."""
+        """`values`: paths ("/latest/meta-data/instance-id") and texts; hop limit 1 to 64
+        ("Configure the Instance Metadata Service options")."""
         state = imds_server.State()
         state.values.update(values)
         state.hop_limit = hop_limit
@@ -77,7 +74,7 @@ class Metadata:
         server.start()
 
     def update(self, eni: Eni, values: Mapping[str, str | None]) -> None:
-        """Adds and changes; None takes a path away, and all below it."""
+        """Adds and changes values; None removes a path and all paths below it."""
         for path, text in values.items():
             if text is None:
                 self.order(eni, op="delete", path=path)
@@ -90,7 +87,7 @@ class Metadata:
         return state.do(order)
 
     def withdraw(self, eni: Eni) -> None:
-        """No answer any more; before the ENI is detached."""
+        """Stops the answers; call it before the ENI is detached."""
         with self._lock:
             server = self._servers.pop(eni.name, None)
         if server:

@@ -1,8 +1,7 @@
-"""One health check as an ALB node makes it: GET by HTTP/1.1 on a connection of its
-own that is closed afterwards, judged by the status line. Its head is the one that
-targets see: Host is the target's address and the check's port, the agent is
-ELB-HealthChecker/2.0 (ALB User Guide, "Health checks for your target groups" and
-"Troubleshoot", whose virtual hosts have to accept that Host)."""
+"""One health check as made by an ALB node: GET by HTTP/1.1 on a new connection, which is closed
+afterwards; the status line gives the result. The request has the headers of AWS's checks: Host is
+the target's address and the check's port, the agent is ELB-HealthChecker/2.0 (ALB User Guide,
+"Health checks for your target groups" and "Troubleshoot": virtual hosts must accept this Host)."""
 from __future__ import annotations
 
 import re
@@ -25,7 +24,8 @@ class _Late(Exception):
 
 
 def _wait(peer: socket.socket, deadline: float, stop: threading.Event, write: bool) -> None:
-    """Until the socket is ready; in slices, so that whoever stops us need not wait."""
+    """Waits until the socket is ready; in short intervals, because the caller may be asked to
+    stop."""
     while not stop.is_set():
         left = deadline - time.monotonic()
         if left <= 0:
@@ -42,7 +42,7 @@ def _receive(peer: socket.socket, deadline: float, stop: threading.Event) -> byt
 
 
 class Check(Protocol):
-    """What a target group says of it."""
+    """The settings of a target group's check."""
     @property
     def health_port(self) -> int: ...
     @property
@@ -52,9 +52,8 @@ class Check(Protocol):
 
 
 def probe(address: str, group: Check, stop: threading.Event) -> Result:
-    """Checks from the network that the calling thread is in. No answer in time,
-    packets that vanish included, is Target.Timeout; a refused connection or what is
-    no HTTP is Target.FailedHealthChecks."""
+    """Checks from the network namespace of the calling thread. Timeout, also with dropped packets:
+    Target.Timeout; a refused connection or invalid HTTP: Target.FailedHealthChecks."""
     deadline = time.monotonic() + group.timeout
     head = (f"GET {group.health_path} HTTP/1.1\r\nHost: {address}:{group.health_port}\r\n"
             "Connection: close\r\nUser-Agent: ELB-HealthChecker/2.0\r\n"
@@ -81,7 +80,7 @@ def probe(address: str, group: Check, stop: threading.Event) -> Result:
             return TIMEOUT
         except OSError:
             return FAILED
-        try:  # the rest is read so that closing does not reset the connection
+        try:  # reads the rest: otherwise close() resets the connection
             while len(answer) < LIMIT and (part := _receive(peer, deadline, stop)):
                 answer += part
         except (_Late, OSError):

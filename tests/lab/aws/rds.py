@@ -1,16 +1,14 @@
-"""RDS for MySQL, Multi-AZ with one standby: two real MariaDB servers on hosts in the
-database subnets.
+"""RDS for MySQL, Multi-AZ with one standby: two real MariaDB servers on hosts in the database
+subnets.
 
-Real: the servers (aws/rds_server.py), replication by GTID that is semi-synchronous (AFTER_SYNC:
-a client hears of its commit only when the standby holds it), TLS, a failover by kill -9, the
-endpoint's record of 5 s (RDS's own is in no document of AWS's). AWS: RDS User Guide,
-"Multi-AZ DB instance deployments" (synchronous standby in another zone, no client can connect
-to it) and "Failing over a Multi-AZ DB instance".
-A stand-in: the engine is MariaDB and not MySQL, RDS copies storage blocks and not
-transactions, and its failover takes 60 to 120 s where this takes one or two. The standby's
-network interface answers nothing: packets vanish, as nothing of the standby is to be seen.
-Replication and the making of a standby use the backplane, outside all rules.
-"""
+Real: the servers (aws/rds_server.py), semi-synchronous replication by GTID (AFTER_SYNC: a commit
+is acknowledged only when the standby has it), TLS, a failover by kill -9, a DNS record with a TTL
+of 5 s (AWS does not document RDS's TTL). AWS: RDS User Guide, "Multi-AZ DB instance deployments"
+(synchronous standby in another zone, no client can connect to it) and "Failing over a Multi-AZ DB
+instance". Stand-ins: MariaDB for MySQL; RDS copies storage blocks, not transactions; its failover
+needs 60 to 120 s, here one or two. The standby's network interface drops all packets, because
+RDS's standby is invisible. Replication and the creation of a standby use the backplane, where no
+rules apply."""
 from __future__ import annotations
 
 import threading
@@ -24,9 +22,9 @@ from parts.wait import wait_until
 from lab.trouble import one_line
 from .rds_server import REPLICATION, Server, quote, strangers
 
-# RDS User Guide, "Master user account privileges", RDS for MySQL: no SUPER, and nothing that
-# could read files or change the server. MySQL 8's CREATE ROLE, DROP ROLE, ROLE_ADMIN,
-# APPLICATION_PASSWORD_ADMIN, SET_USER_ID and XA_RECOVER_ADMIN have no twin in MariaDB.
+# RDS User Guide, "Master user account privileges", RDS for MySQL: no SUPER, and no right to read
+# files or change the server. MariaDB has no counterpart of MySQL 8's CREATE ROLE, DROP ROLE,
+# ROLE_ADMIN, APPLICATION_PASSWORD_ADMIN, SET_USER_ID and XA_RECOVER_ADMIN.
 MASTER_GRANTS = (
     "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, "
     "SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, "
@@ -49,7 +47,7 @@ class NotRedundant(AssertionError):
 
 @dataclass(frozen=True)
 class Event:
-    """As DescribeEvents shows it; `at` is the wall clock's time."""
+    """An event as in DescribeEvents; `at` is wall-clock time."""
     at: float
     id: str
     message: str
@@ -60,17 +58,17 @@ class Event:
 
 
 class FailoverFailed(RuntimeError):
-    """There was none, or not all of one; the text says what is now."""
+    """The failover did not happen, or is not complete; the text describes the state."""
 
 
 @dataclass
 class Failover:
-    """What one failover took, in seconds from its start."""
+    """The durations of one failover, in seconds from its start."""
     from_address: str
     to_address: str
-    writable_s: float = 0.0   # the new writer takes writes and the endpoint's name leads to it
-    redundant_s: float = 0.0  # the other one is its standby, and semi-synchronous
-    repaired: str = ""        # what went wrong on the way, and was mended
+    writable_s: float = 0.0   # the new writer accepts writes, and the name leads to it
+    redundant_s: float = 0.0  # the other server is a semi-synchronous standby
+    repaired: str = ""        # a failure on the way that was repaired
     begun: float = field(default_factory=time.monotonic)
 
     def passed(self) -> float:
@@ -78,9 +76,9 @@ class Failover:
 
 
 class Pair:
-    """The DB instance. The caller has attached the hosts: eth0 in the database subnets,
-    another device on the backplane. `repoint(address)` sets the endpoint's record, whose TTL is
-    the caller's (network/resolver.py). `password`: the master user's, from the managed secret."""
+    """The DB instance. The caller has attached the hosts: eth0 in the database subnets, another
+    device on the backplane. `repoint(address)` sets the endpoint's record; network/resolver.py has
+    its TTL. `password`: the master user's, from the managed secret."""
 
     def __init__(self, servers: tuple[Server, Server], repoint: Callable[[str], None], *,
                  ca: bytes, certificate: Certificate, password: str, user: str,
@@ -89,7 +87,7 @@ class Pair:
         self.user, self.database = user, database
         self.events: list[Event] = []
         self._ca, self._certificate, self._password = ca, certificate, password
-        # Known to the two servers only; a fresh one for each lab.
+        # Password of replication, known only to the two servers; new for each lab.
         self._replication = f"r-{time.time_ns():x}-{id(self):x}"
         self._repoint = repoint
         self._writer = 0
@@ -103,7 +101,7 @@ class Pair:
     def standby(self) -> Server:
         return self.servers[1 - self._writer]
 
-    # coming up
+    # start
 
     def start(self) -> None:
         for server in self.servers:
@@ -113,7 +111,7 @@ class Pair:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Until the first server is the writer and the second its standby."""
+        """Waits until the first server is the writer and the second its standby."""
         with self._lock:
             writer, standby = self.writer, self.standby
             writer.wait_ready()
@@ -134,10 +132,11 @@ class Pair:
     def _record(self, event: str) -> None:
         self.events.append(Event(time.time(), event, EVENTS[event]))
 
-    # what is
+    # queries
 
     def why_not_redundant(self) -> str:
-        """Empty if each commit that a client hears of is on both servers."""
+        """The reason why the pair is not redundant; empty if each acknowledged commit is on both
+        servers."""
         semi = self.writer.statuses("Rpl_semi_sync_master_%")
         if semi.get("Rpl_semi_sync_master_status") != "ON":
             return "Rpl_semi_sync_master_status is OFF"
@@ -157,14 +156,14 @@ class Pair:
         return True
 
     def divergence(self) -> list[str]:
-        """Transactions of the standby's own, which the writer does not have."""
+        """Transactions that only the standby has."""
         state = self.standby.variable("gtid_binlog_state")
         return strangers(state, self.writer.variable("gtid_binlog_state"))
 
-    # what is done to it
+    # changes
 
     def rotate(self, password: str) -> None:
-        """The master user's new password; both servers have it when this returns."""
+        """Sets the master user's new password on both servers."""
         with self._lock:
             self.writer.script(
                 f"ALTER USER {self.user}@'%' IDENTIFIED BY {quote(password)};")
@@ -172,16 +171,14 @@ class Pair:
             self._record("RDS-EVENT-0016")
 
     def failover(self, down_s: float = 0.0) -> Failover:
-        """Returns when the pair is redundant again: the writer's process ends and its
-        connections with it, then its interface falls silent. `down_s`: how long there is no
-        writer before the standby becomes it; RDS takes its 60 to 120 s, here it is done at
-        once.
+        """Fails over; returns when the pair is redundant again. The writer's process and its
+        connections end, then its interface drops all packets. `down_s`: time without a writer
+        before the promotion of the standby (RDS: 60 to 120 s; default: none).
 
-        If the standby cannot become the writer, the one of before is started again and is it:
-        it has all that was acknowledged, and nobody could reach the other one yet. Once a
-        client may have written to the new one there is no way back, only on: what fails then
-        is tried again. Either way the pair has a writer afterwards, and what happened is said:
-        by FailoverFailed, or by `repaired`."""
+        If the promotion fails, the old writer is started again: it has all acknowledged
+        transactions, and no client could reach the new one. After the promotion clients may have
+        written to the new writer: there is no way back, and failed steps are retried. In both
+        cases the pair has a writer at the end; FailoverFailed or `repaired` has the failure."""
         with self._lock:
             why = self.why_not_redundant()
             if why:
@@ -203,7 +200,7 @@ class Pair:
             self._record("RDS-EVENT-0015")
             self._twice(self.rebuild, result)
             result.redundant_s = result.passed()
-            # AWS does not say of which instant this speaks; here: there is a standby again.
+            # AWS does not define the time of this event; here: when the pair has a standby again.
             self._record("RDS-EVENT-0049")
             return result
 
@@ -213,7 +210,7 @@ class Pair:
         server.hide()
 
     def _twice(self, step: Callable[[], None], result: Failover) -> None:
-        """A step behind which there is no way back."""
+        """Runs a step after the promotion, with one retry."""
         try:
             step()
         except Exception as error:
@@ -225,7 +222,7 @@ class Pair:
                                      f"done, at a second try neither: {one_line(again)}") from again
 
     def _go_back(self, old: Server, error: Exception) -> str:
-        """The writer of before is it again; what to say of it."""
+        """Makes the old writer the writer again; returns a text for the error."""
         said = f"the standby did not become the writer ({one_line(error)})"
         try:
             if not (old.process and old.process.running()):
@@ -244,11 +241,11 @@ class Pair:
         return f"{said}; {old.address} writes again, and its standby was made anew"
 
     def rebuild(self) -> None:
-        """The server that is not the writer is made anew as its standby. What it had is
-        not used: it may hold transactions that nobody was told of."""
+        """Makes the other server a new standby. Its data are discarded: it may have transactions
+        that were never acknowledged."""
         with self._lock:
             writer, standby = self.writer, self.standby
-            # A writer that waits for a standby's word would keep the dump waiting.
+            # Asynchronous during the dump: semi-synchronous commits would wait for the standby.
             writer.script("SET GLOBAL rpl_semi_sync_master_enabled = 0;")
             standby.hide()
             if standby.process:
@@ -262,20 +259,20 @@ class Pair:
             self._join()
 
     def _join(self) -> None:
-        """From asynchronous, once the standby has caught up, to semi-synchronous."""
+        """Switches from asynchronous to semi-synchronous when the standby has caught up."""
         writer, standby = self.writer, self.standby
         goal = writer.variable("gtid_binlog_pos")
         if standby.script(f"SELECT MASTER_GTID_WAIT('{goal}', 60);", 70) != "0":
             raise NotRedundant(f"{standby.host.name} does not catch up: {standby.replication()}")
         try:
             writer.script("SET GLOBAL rpl_semi_sync_master_enabled = 1;")
-            # It asks the writer for semi-synchronous replication when it connects.
+            # A standby requests semi-synchronous replication when it connects.
             standby.script("STOP SLAVE IO_THREAD; START SLAVE IO_THREAD;")
             wait_until(self._acknowledges, "the standby acknowledges", 10)
             own = self.divergence()
             if own:
                 raise NotRedundant(f"{standby.host.name} has transactions of its own: {own}")
         except BaseException:
-            # Said aloud by the exception, and better than a writer that waits for ever.
+            # The exception reports the failure; a writer that waits forever would be worse.
             writer.script("SET GLOBAL rpl_semi_sync_master_enabled = 0;")
             raise

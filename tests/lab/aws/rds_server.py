@@ -1,10 +1,9 @@
 """One of the two servers of the DB instance (aws/rds.py): a real MariaDB on a host in a database
-subnet, and what can be asked of it and done to it.
+subnet, with its queries and commands.
 
-A killed server loses nothing that it had committed (the log is handed to the kernel at each
-commit), a power cut would: RDS's own settings (1 and 1) cost two fsync a commit, and here
-both servers are on one machine, whose power cut ends the lab.
-"""
+A killed server loses no committed transaction (the log is passed to the kernel at each commit),
+but a power cut would: RDS's settings (1 and 1) need two fsync per commit. Here both servers are on
+one machine, and a power cut ends the lab."""
 from __future__ import annotations
 
 import re
@@ -19,12 +18,12 @@ A_YEAR_MS = 365 * 24 * 3600 * 1000
 OPTIONS = (
     "--log-bin=binlog", "--binlog-format=ROW", "--log-slave-updates=1", "--gtid-strict-mode=1",
     "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2",
-    # Every server starts as what may not be written to; being the writer is said to it.
+    # Every server starts read-only; a command makes it the writer.
     "--read-only=1", "--require-secure-transport=1",
     "--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",
     "--rpl-semi-sync-slave-enabled=1", "--rpl-semi-sync-slave-kill-conn-timeout=1",
     "--rpl-semi-sync-master-wait-point=AFTER_SYNC", "--rpl-semi-sync-master-wait-no-slave=1",
-    # After it a writer would silently go on alone: never.
+    # After this timeout a writer would go on without a standby: never.
     f"--rpl-semi-sync-master-timeout={A_YEAR_MS}",
 )
 
@@ -43,16 +42,15 @@ def positions(state: str) -> dict[tuple[int, int], int]:
 
 
 def strangers(state: str, of: str) -> list[str]:
-    """The transactions of a server with `state` that the one with the state `of` does not
-    have; each as the last one of its origin."""
+    """The transactions of `state` that are not in `of`; the last one of each origin."""
     known = positions(of)
     return [f"{domain}-{server}-{number}" for (domain, server), number in positions(state).items()
             if number > known.get((domain, server), -1)]
 
 
 class Server(MariaDb):
-    """One of the two. `address`: of its interface in the database subnet (eth0);
-    `backplane`: of the one for replication."""
+    """A server of the pair. `address`: of its interface in the database subnet (eth0);
+    `backplane`: for replication."""
 
     def __init__(self, host: Host, template: Path, number: int, zone: str, address: str,
                  backplane: str) -> None:
@@ -63,7 +61,7 @@ class Server(MariaDb):
         self.spawn(f"--server-id={self.number}", *OPTIONS)
 
     def script(self, text: str, timeout: float = 30.0, form: str = "-NB") -> str:
-        """Statements by standard input: what they contain is in no argument vector."""
+        """Runs statements from standard input: no argument vector has their contents."""
         return self.host.run("mariadb", "--no-defaults", "-uroot", form,
                              "--default-character-set=utf8mb4", "-S", "/run/mysqld/mysqld.sock",
                              stdin=text, timeout=timeout).stdout.strip()
@@ -80,10 +78,10 @@ class Server(MariaDb):
         text = self.script("SHOW SLAVE STATUS;", form="-E")
         return dict(re.findall(r"^ *(\w+): ?(.*)$", text, re.M))
 
-    # its network interface
+    # network interface
 
     def hide(self) -> None:
-        """Nothing that reaches eth0 is answered, and nothing leaves by it."""
+        """Drops all packets to and from eth0."""
         self.host.run("nft", "-f", "-", stdin="""
             add table inet standby; delete table inet standby
             table inet standby {
@@ -108,7 +106,7 @@ class Server(MariaDb):
             START SLAVE;""")
 
     def apply_all(self) -> None:
-        """Takes no more, and waits until all that it has taken is applied."""
+        """Stops receiving, and waits until all received transactions are applied."""
         self.script("STOP SLAVE IO_THREAD;")
         taken = self.replication().get("Gtid_IO_Pos", "")
         if taken and self.script(f"SELECT MASTER_GTID_WAIT('{taken}', 30);", 40) != "0":
@@ -118,8 +116,8 @@ class Server(MariaDb):
         self.script("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0;")
 
     def dump(self) -> tuple[str, str]:
-        """All databases and users, and the position they are of. Nothing is written
-        meanwhile: users are in no transaction's snapshot."""
+        """All databases and users, with the position. Writes are blocked meanwhile, because users
+        are in no transaction's snapshot."""
         names = self.script("SELECT schema_name FROM information_schema.schemata WHERE schema_name "
                             "NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema');")
         text = self.host.run(

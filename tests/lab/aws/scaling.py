@@ -1,32 +1,29 @@
-"""Target tracking: the two alarms and the capacity they lead to. Pure: the metric's
-points, the time and the group's numbers are arguments.
+"""Target tracking: the two alarms and the resulting capacity. Pure: the metric's points, the time
+and the group's numbers are arguments.
 
 Documented:
-- CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data" and
-  "Avoiding premature transitions to alarm state": an alarm looks at more periods than
-  it needs, uses the most recent points that are there, and with nothing in its whole
-  range goes to INSUFFICIENT_DATA; if few points are there, all breaching, and the
-  oldest is as old as the periods asked for, it goes to ALARM nevertheless.
-- CloudWatch User Guide, "Using Amazon CloudWatch alarms": an alarm with an Auto
-  Scaling action invokes it again once per minute while it stays in ALARM.
-- EC2 Auto Scaling User Guide, "Target tracking scaling policies": capacity in
-  proportion to the metric, rounded so that rather too much stays (1.5 to add are 2,
-  1.5 to remove are 1); instances that warm up are no capacity yet when scaling out, and
-  block scaling in; instances that terminate are capacity still when scaling in;
-  insufficient data scale nothing.
-- Application Auto Scaling User Guide, "How target tracking works": scaling in waits for
-  a value well below the target, "usually more than 10% lower".
+- CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data" and "Avoiding
+  premature transitions to alarm state": an alarm reads more periods than it evaluates, uses the
+  most recent points that exist, and goes to INSUFFICIENT_DATA if there is none; with few points,
+  all breaching, the oldest of them as old as the evaluated periods, it goes to ALARM.
+- CloudWatch User Guide, "Using Amazon CloudWatch alarms": an alarm with an Auto Scaling action
+  invokes it again once per minute while it stays in ALARM.
+- EC2 Auto Scaling User Guide, "Target tracking scaling policies": capacity in proportion to the
+  metric, rounded up (add 2 for 1.5, remove 1 for 1.5); instances that warm up do not count when
+  scaling out, and block scaling in; terminating instances count when scaling in; insufficient data
+  scale nothing.
+- Application Auto Scaling User Guide, "How target tracking works": scaling in waits for a value
+  well below the target, "usually more than 10% lower".
 
-Observed, not documented: AlarmHigh 3 of 3 periods above the target; AlarmLow 15 of 15
-below 90 % of it (published descriptions of such alarms show EvaluationPeriods 3 and
-15; the low threshold is 90 % in most, 85 % has been seen too).
+Observed, not documented: AlarmHigh 3 of 3 periods above the target; AlarmLow 15 of 15 below 90 %
+of it (published descriptions of such alarms show EvaluationPeriods 3 and 15; the low threshold is
+90 % in most, 85 % in some).
 
-Assumed here: the range is two periods more than the alarm's, as in the guide's
-examples (it says that the number varies); capacity is computed from the most recent
-point when scaling out, and from the highest of the alarm's points when scaling in, so
-that one idle moment of a group that is rightly sized takes nothing away; scaling in goes
-to the computed capacity in one step (the guide says "more gradually" and no more).
-"""
+Assumed: the range is two periods more than the alarm's, as in the guide's examples (the guide says
+that the number varies); capacity is computed from the most recent point when scaling out, and from
+the highest of the alarm's points when scaling in: one idle moment must not shrink a group of the
+right size; scaling in goes to the computed capacity in one step (the guide says only "more
+gradually")."""
 from __future__ import annotations
 
 import math
@@ -40,12 +37,12 @@ HIGH_PERIODS, LOW_PERIODS = 3, 15
 LOW_FACTOR = 0.9
 MORE_PERIODS = 2
 REPEAT_S = 60.0
-Points = Sequence["float | None"]  # one for each period, the newest last; None: missing
+Points = Sequence["float | None"]  # one per period, the newest last; None: missing
 
 
 @dataclass
 class Alarm:
-    """`above`: breaching is above the threshold, else below it. N of N periods."""
+    """`above`: a point breaches above the threshold, otherwise below it. N of N periods."""
     name: str
     threshold: float
     above: bool
@@ -63,7 +60,7 @@ class Alarm:
         return value > self.threshold if self.above else value < self.threshold
 
     def decide(self, points: Points) -> str:
-        """The state that these points lead to."""
+        """The state for these points."""
         window = list(points)[-self.range:]
         real = [p for p in window if p is not None]
         if not real:
@@ -74,11 +71,11 @@ class Alarm:
         if len(latest) == self.periods:
             return ALARM
         oldest = next(i for i, p in enumerate(window) if p is not None)
-        # Too few to tell as long as the next point may change it.
+        # Too few points: the next one may change the state.
         return ALARM if len(window) - oldest >= self.periods else self.state
 
     def evaluate(self, points: Points, now: float) -> bool:
-        """Once for each period; whether the alarm's action is invoked now."""
+        """Call once per period; returns whether the alarm's action is invoked now."""
         state = self.decide(points)
         if state != self.state:
             self.state, self.since, self._invoked = state, now, None
@@ -89,7 +86,7 @@ class Alarm:
         return True
 
     def _explain(self, points: Points) -> str:
-        """As CloudWatch's StateReason, without the points' times."""
+        """CloudWatch's StateReason, without the points' times."""
         real = [p for p in list(points)[-self.range:] if p is not None][-self.periods:]
         if not real:
             return ("Insufficient Data: no datapoints were received for the last "
@@ -103,7 +100,7 @@ class Alarm:
 
 
 class TargetTracking:
-    """A policy's two alarms. `key`: what AWS ends the alarms' names with."""
+    """The two alarms of a policy. `key`: the suffix of AWS's alarm names."""
 
     def __init__(self, policy: ScalingPolicy, group: str, key: str) -> None:
         self.policy = policy
@@ -117,8 +114,8 @@ class TargetTracking:
         return self.high, self.low
 
     def periods(self, wall: float, settle: float) -> list[float]:
-        """The starts of the periods that count at this (Unix) time, the newest last:
-        those that ended at least `settle` seconds ago."""
+        """The starts of the periods that have ended at least `settle` seconds before this Unix
+        time, the newest last."""
         period = self.policy.period
         newest = math.floor((wall - settle) / period) * period - period
         return [newest - period * back for back in reversed(range(self.low.range))]
@@ -129,26 +126,26 @@ class TargetTracking:
 
 
 def decisive(alarm: Alarm, points: Points) -> float:
-    """The metric that the new capacity is computed from, of an alarm in ALARM."""
+    """The metric value for the new capacity, from an alarm in ALARM."""
     real = [p for p in points if p is not None][-alarm.periods:]
     return real[-1] if alarm.above else max(real)
 
 
 def proportional(capacity: int, metric: float, target: float) -> int:
-    """How many bring the metric to the target or just below it."""
+    """The number of instances that brings the metric to the target or just below it."""
     return math.ceil(capacity * metric / target - 1e-9)
 
 
 def scaled_out(ready: int, desired: int, metric: float, policy: ScalingPolicy, most: int) -> int:
-    """The new desired capacity. `ready`: instances in service and warmed up; the others
-    are already part of `desired`, which is never lowered here."""
+    """The new desired capacity. `ready`: instances in service and warmed up; the others are
+    already part of `desired`, which is never lowered here."""
     return max(desired, min(most, proportional(ready, metric, policy.target)))
 
 
 def scaled_in(current: int, desired: int, metric: float, policy: ScalingPolicy, least: int
               ) -> int:
-    """The new desired capacity. `current`: instances in service, and those that
-    terminate. At least one stays: of none there is no metric."""
+    """The new desired capacity, at least 1: without an instance there is no metric. `current`:
+    instances in service or terminating."""
     if policy.disable_scale_in:
         return desired
     return min(desired, max(least, 1, proportional(current, metric, policy.target)))

@@ -1,22 +1,19 @@
-"""The region's service endpoints: monitoring (CloudWatch), autoscaling,
-secretsmanager, sts, ec2 and iam in one process, moto behind TLS, told apart by the
-signing name of the request, as the host's name says it too. Every request's
-signature is verified by moto, and each principal may do what its statements say:
-those of the template's roles word for word, with Action, Resource and Condition
-(model/policy.py), and what the endpoint lets through that the request came by
-(aws/authorizing.py). Real: wire protocols, signatures, sessions. A stand-in: the services'
-behaviour, see aws/in_moto.py for what of moto's is changed.
+"""The region's service endpoints: monitoring (CloudWatch), autoscaling, secretsmanager, sts, ec2
+and iam in one process, moto behind TLS. The request's signing name selects the service, like the
+host name. moto verifies every request's signature. A principal's statements limit its rights:
+those of the template's roles word for word, with Action, Resource and Condition (model/policy.py),
+and those of the endpoint of the request (aws/authorizing.py). Real: wire protocols, signatures,
+sessions. A stand-in: the services' behaviour; aws/in_moto.py lists the changes to moto.
 
-moto names an action after the signing name, monitoring:PutMetricData; AWS's policies
-say cloudwatch:PutMetricData: translated (SERVICES).
+moto names an action after the signing name, monitoring:PutMetricData; AWS's policies say
+cloudwatch:PutMetricData: translated (SERVICES).
 
-Principals: the template's roles, assumed once for each instance as EC2 does it; the
-role AWSServiceRoleForAutoScaling for the controller; the user "admin", who may do
-everything, for whoever stands before the lab.
+Principals: the template's roles, assumed once for each instance as EC2 does it; the role
+AWSServiceRoleForAutoScaling for the controller; the user "admin", for the user of the lab, with
+all rights.
 
-Arguments: control socket, address, certificate, key, plan (a JSON file: account,
-region, roles, secret, group). Control: see Server.do().
-"""
+Arguments: control socket, address, certificate, key, plan (a JSON file: account, region, roles,
+secret, group). Control: see Server.do()."""
 from __future__ import annotations
 
 import datetime
@@ -43,9 +40,9 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sts.models import sts_backends
 
 SERVICES = {"monitoring": "cloudwatch"}  # signing name → prefix of actions
-ENDLESS_S = 12 * 3600  # the longest that moto takes; it lets nothing expire
+ENDLESS_S = 12 * 3600  # the longest duration that moto accepts; moto expires no session
 ADMIN = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
-LOG_ENTRIES = 1  # nobody reads what was asked
+LOG_ENTRIES = 1  # nothing reads the log of requests
 
 
 class Expired(_RESTError):
@@ -71,7 +68,7 @@ class Denied(_RESTError):
 
 
 class Account:
-    """Made directly in moto's backends: no request can be signed yet."""
+    """Makes the account directly in moto's backends: no request can be signed yet."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.id, self.region = plan["account"], plan["region"]
@@ -91,7 +88,7 @@ class Account:
         return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
     def put_roles(self, roles: dict[str, dict[str, Any]]) -> None:
-        """Makes roles or replaces what they may do, at once for living sessions too."""
+        """Makes roles or replaces their rights, at once also for existing sessions."""
         for name, role in roles.items():
             policy.check(role["statements"])
             if name not in self._known:
@@ -106,7 +103,7 @@ class Account:
             self._statements[f"assumed-role/{name}"] = role["statements"]
 
     def assume(self, role: str, session: str, life_s: float | None) -> dict[str, str]:
-        """Session credentials. That they expire is seen to here: moto does not."""
+        """Session credentials. Their expiry is checked here: moto does not check it."""
         if role not in self._known:
             raise KeyError(f"no role {role}")
         made = sts_backends[self.id]["aws"].assume_role(
@@ -119,19 +116,19 @@ class Account:
                 "token": made.session_token}
 
     def statements(self, principal: str) -> list[dict[str, Any]]:
-        """Of an ARN …:assumed-role/ROLE/SESSION or …:user/NAME."""
+        """The statements of an ARN …:assumed-role/ROLE/SESSION or …:user/NAME."""
         name = "/".join(principal.split(":", 5)[5].split("/")[:2])
         return self._statements.get(name, [])
 
 
 class Secret:
-    """RDS's managed secret: the stack's ARN, username and password and nothing else
-    (RDS User Guide, "Password management with Amazon RDS and AWS Secrets Manager")."""
+    """RDS's managed secret: the stack's ARN, username and password only (RDS User Guide, "Password
+    management with Amazon RDS and AWS Secrets Manager")."""
 
     def __init__(self, account: Account, arn: str, user: str, password: str) -> None:
         self._user, self._arn = user, arn
         self._backend = secretsmanager_backends[account.id][account.region]
-        self._name = arn.split(":secret:")[1][:-7]  # without the dash and six letters
+        self._name = arn.split(":secret:")[1][:-7]  # without the dash and six random letters
         self._backend.create_secret(
             name=self._name, secret_string=self._text(password), secret_binary=None,
             description="Secret managed by RDS", tags=[], kms_key_id=None,
@@ -142,7 +139,7 @@ class Secret:
         return json.dumps({"username": self._user, "password": password})
 
     def rotate(self, password: str) -> str:
-        """The new version is AWSCURRENT, the former one AWSPREVIOUS; its id."""
+        """The new version becomes AWSCURRENT, the old one AWSPREVIOUS; returns the new id."""
         version = str(uuid.uuid4())
         self._backend.put_secret_value(
             secret_id=self._name, secret_string=self._text(password), secret_binary=None,
@@ -159,8 +156,8 @@ class Server:
         in_moto.install()
         self.account = Account(plan)
         self.secret = Secret(self.account, **plan["secret"]) if plan["secret"] else None
-        # Address on the backplane of an endpoint's interface → its statements, None: the
-        # default policy. Whoever comes from elsewhere came by no endpoint.
+        # Backplane address of an endpoint's interface → its statements; None: the default policy.
+        # Requests from other addresses came through no endpoint.
         self.endpoints: dict[str, list[dict[str, Any]] | None] = {}
         self.group = in_moto.Group(self.account.id, self.account.region, plan["group"])
         self._authorize_as_iam_does()
@@ -168,8 +165,8 @@ class Server:
         self.recorder = moto_common.serve(address, certificate, key, LOG_ENTRIES)
 
     def _authorize_as_iam_does(self) -> None:
-        """moto goes on verifying the signature; whether the action is allowed is
-        decided here and not by moto's idea of a policy."""
+        """moto still verifies the signature; whether the action is allowed is decided here, not by
+        moto's policy engine."""
         def authorize(response: Any, resource: str = "*") -> None:
             class Request(IAMRequest):
                 def check_action_permitted(self, _: str) -> None:
@@ -197,7 +194,7 @@ class Server:
         ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = authorize
 
     def about(self, response: Any, service: str, principal: str) -> tuple[str, dict[str, str]]:
-        """What a request is about: the resource's ARN, and its condition keys."""
+        """The resource's ARN and the condition keys of a request."""
         context = {"aws:securetransport": "true", "aws:principalarn": policy.principal_arn(principal),
                    "aws:principalaccount": principal.split(":")[4],
                    "aws:sourceip": response.normalized_request.remote_addr,
@@ -223,12 +220,12 @@ class Server:
     def do(self, order: dict[str, Any]) -> Any:
         try:
             return {"ok": self._do(order)}
-        except Exception as error:  # told to whoever asked, who knows what to make of it
+        except Exception as error:  # reported to the caller
             return {"error": f"{type(error).__name__}: {error}"}
 
     def _do(self, order: dict[str, Any]) -> Any:
         match order["op"]:
-            case "assume":  # role, session, life in seconds or null → session credentials
+            case "assume":  # role, session, lifetime in seconds or null → session credentials
                 return self.account.assume(order["role"], order["session"], order["life"])
             case "user":  # name → long-lived keys
                 return self.account.users[order["name"]]
@@ -241,7 +238,7 @@ class Server:
                 return self.secret.rotate(order["password"]) if self.secret else None
             case "count":
                 return self.recorder.count()
-            case "pin":  # ids for what is created next, by kind
+            case "pin":  # the next ids, by kind
                 return in_moto.pinned.update(order["ids"])
             case "attributes":
                 return self.group.attributes(order["values"])

@@ -1,5 +1,5 @@
-"""The server of the shared file system's stand-in, run on its host: for each connection to
-the given port OpenSSH's sftp-server, which speaks its protocol on it without SSH."""
+"""The server of the shared file system's stand-in, run on its host. For each connection to the
+given port it starts OpenSSH's sftp-server, which speaks its protocol without SSH."""
 from __future__ import annotations
 
 import os
@@ -15,7 +15,7 @@ def main() -> None:
     with socket.create_server(("0.0.0.0", int(sys.argv[1])), backlog=64) as listener:
         while True:
             peer, _ = listener.accept()
-            # A client that is gone without a word is not waited for forever.
+            # A timeout for clients that have disappeared.
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if os.fork() == 0:

@@ -1,34 +1,33 @@
-"""A target group's health, as an Application Load Balancer keeps it: pure, time is
-an argument. aws/alb.py makes the checks and carries out what is decided here.
+"""A target group's health, as in an Application Load Balancer. Pure, time is an argument.
+aws/alb.py makes the checks and carries out the decisions.
 
 Sources (Application Load Balancers User Guide):
-- "Health checks for your target groups": each node checks each target by itself; one
-  passing check makes a new target healthy; the thresholds count consecutive results;
-  "each load balancer node routes requests only to the healthy targets in the enabled
-  Availability Zones"; if all targets fail at the same time in all zones, the load
-  balancer fails open and routes to all of them; states, reason codes and descriptions
-  word for word.
-- "Target groups", "Deregistration delay": a deregistering target gets no new request,
-  what is in flight may end until the delay has passed; it is shown as draining for the
-  whole delay even if nothing is in flight; then the target is unused.
-- "Target group health": below the minimum of healthy targets, which is 1, a node sends
-  to "all targets that are available to the load balancer node": with cross-zone off
-  those of its own zone ("Cross-zone load balancing for target groups").
+- "Health checks for your target groups": each node checks each target by itself; one passing check
+  makes a new target healthy; the thresholds count consecutive results; "each load balancer node
+  routes requests only to the healthy targets in the enabled Availability Zones"; if all targets
+  fail at the same time in all zones, the load balancer fails open and routes to all of them;
+  states, reason codes and descriptions word for word.
+- "Target groups", "Deregistration delay": a deregistering target gets no new request; requests in
+  flight may end until the delay has passed; the target is shown as draining for the whole delay
+  even without requests in flight; then it is unused.
+- "Target group health": below the minimum of healthy targets, 1, a node sends to "all targets that
+  are available to the load balancer node": with cross-zone off those of its own zone ("Cross-zone
+  load balancing for target groups").
 
-Undocumented, so assumed here:
-- A node goes by what it has seen itself: two nodes may send to different targets for up
-  to an interval, and one may fail open while the other does not.
-- DescribeTargetHealth shows one state for what every node judges by itself. Shown is
-  the worst: unhealthy if any node says so, else initial if any does, else healthy. So
-  "healthy" means that every node sends to the target.
-- A target that never passed and fails UnhealthyThresholdCount times becomes unhealthy,
-  and then needs HealthyThresholdCount passes as any unhealthy one.
-- Failing open does not include targets in state initial ("Before a target can receive
-  requests from the load balancer, it must pass the initial health checks").
-- Targets that drain are not checked any more.
-Not here: slow start, sticky sessions, thresholds other than the default 1, DNS failover
-of a node (with cross-zone on it cannot occur while any target is healthy).
-"""
+Undocumented, assumed here:
+- A node uses its own results: two nodes may send to different targets for up to an interval, and
+  one may fail open while the other does not.
+- DescribeTargetHealth shows one state for all nodes. Here it is the worst: unhealthy if any node
+  says so, else initial if any does, else healthy. "healthy" then means that every node sends to
+  the target.
+- A target that never passed and fails UnhealthyThresholdCount times becomes unhealthy, and then
+  needs HealthyThresholdCount passes like any unhealthy target.
+- Failing open does not include targets in state initial ("Before a target can receive requests
+  from the load balancer, it must pass the initial health checks").
+- Draining targets are not checked.
+
+Not implemented: slow start, sticky sessions, thresholds other than the default 1, DNS failover of
+a node (with cross-zone on it cannot occur while any target is healthy)."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -54,14 +53,14 @@ DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one check: a status code, or why there is none."""
+    """The result of one check: a status code, or a reason."""
     code: int = 0
     reason: str = ""          # "Target.Timeout", "Target.FailedHealthChecks"
 
 
 @dataclass(frozen=True)
 class Health:
-    """As DescribeTargetHealth gives it; no reason and description when healthy."""
+    """As in DescribeTargetHealth; without reason and description when healthy."""
     state: str
     reason: str = ""
     description: str = ""
@@ -82,13 +81,13 @@ def matches(matcher: str, code: int) -> bool:
 
 @dataclass
 class Opinion:
-    """What one node thinks of one target."""
+    """The state of one target for one node."""
     health: Health = field(default_factory=lambda: health(INITIAL, "Elb.InitialHealthChecking"))
     passes: int = 0
     fails: int = 0
 
     def feed(self, result: Result, group: TargetGroup) -> bool:
-        """One check's result; whether the state has changed."""
+        """Adds a check's result; returns whether the state has changed."""
         before = self.health.state
         if not result.reason and matches(group.matcher, result.code):
             self.passes, self.fails = self.passes + 1, 0
@@ -111,7 +110,7 @@ class Target:
     drains_until: float | None = None
 
     def by_node(self, node: str) -> Health:
-        """As this node sees it. That it drains is known to all."""
+        """The state for this node. Draining applies to all nodes."""
         if self.drains_until is not None:
             return health(DRAINING, "Target.DeregistrationInProgress")
         return self.opinions[node].health
@@ -122,7 +121,7 @@ class Target:
 
 
 class Targets:
-    """The targets of one group. `nodes`: the load balancer's, by their zones."""
+    """The targets of one group. `nodes`: the load balancer's nodes, with their zones."""
 
     def __init__(self, group: TargetGroup, nodes: Iterable[str]) -> None:
         self.group = group
@@ -130,12 +129,12 @@ class Targets:
         self._targets: dict[str, Target] = {}
 
     def update(self, group: TargetGroup) -> None:
-        """Other settings; they hold from the next result on (ModifyTargetGroup). A
-        drain that is under way keeps its end."""
+        """New settings, used from the next result on (ModifyTargetGroup). A drain in progress
+        keeps its end."""
         self.group = group
 
     def register(self, target_id: str, address: str, zone: str) -> Target:
-        """A new target; one that was draining begins anew."""
+        """Adds a target; a draining target starts again."""
         target = Target(target_id, address, zone, {node: Opinion() for node in self.nodes})
         self._targets[target_id] = target
         return target
@@ -146,15 +145,15 @@ class Targets:
             target.drains_until = now + self.group.deregistration_delay
 
     def feed(self, node: str, target_id: str, result: Result) -> bool:
-        """A node's check; whether its opinion has changed. A result that comes after
-        the target went draining counts no more."""
+        """Adds a node's result; returns whether its state has changed. Results for a draining
+        target are ignored."""
         target = self._targets.get(target_id)
         if target is None or target.drains_until is not None:
             return False
         return target.opinions[node].feed(result, self.group)
 
     def expire(self, now: float) -> list[Target]:
-        """Takes out the targets whose deregistration is complete, and returns them."""
+        """Removes and returns the targets whose deregistration is complete."""
         done = [t for t in self._targets.values()
                 if t.drains_until is not None and now >= t.drains_until]
         for target in done:
@@ -176,8 +175,8 @@ class Targets:
         return target.shown if target else health(UNUSED, "Target.NotRegistered")
 
     def routed(self, node: str) -> list[str]:
-        """Where the node sends requests now: the healthy targets, or, if there is
-        none, all that are unhealthy (failing open)."""
+        """The targets that get this node's requests: the healthy ones, or, without any, all
+        unhealthy ones (failing open)."""
         near = [t for t in self._targets.values() if t.drains_until is None
                 and (self.group.cross_zone or t.zone == node)]
         for state in (HEALTHY, UNHEALTHY):
@@ -187,6 +186,6 @@ class Targets:
         return []
 
     def fails_open(self, node: str) -> bool:
-        """Whether the node sends to unhealthy targets for want of others."""
+        """Whether the node sends to unhealthy targets because none is healthy."""
         sent = self.routed(node)
         return bool(sent) and self._targets[sent[0]].opinions[node].health.state == UNHEALTHY

@@ -1,1 +1,1 @@
-"""tests/lab/run: orders to the daemon, the tests, the mutations."""
+"""The commands of tests/lab/run: orders to the daemon, the tests, the mutations."""

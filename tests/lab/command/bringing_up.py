@@ -1,5 +1,5 @@
-"""tests/lab/run up: starts the daemon, shows what it says, and stays until the lab is up or
-nothing is left of it."""
+"""tests/lab/run up: starts the daemon, shows its output, and returns when the lab is up or has
+ended."""
 from __future__ import annotations
 
 import os
@@ -17,7 +17,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def say(text: str) -> None:
-    """Not by print(): a signal may have interrupted it, and nobody may be looking any more."""
+    """Not print(): a signal may have interrupted a print(), and the reader may have gone."""
     try:
         os.write(1, (text + "\n").encode())
     except OSError:
@@ -25,15 +25,15 @@ def say(text: str) -> None:
 
 
 class Daemon:
-    """Broken off by a signal at whatever moment, it is asked to end and waited for. No
-    exception comes out of a signal here, so that none can come at the wrong place."""
+    """The daemon as a child. A signal at any moment makes the daemon end, and `up` waits for it.
+    The signal handler raises no exception."""
 
     def __init__(self, lock: int, log: Path) -> None:
         self.broken_off = False
         self._lock, self._log = lock, log
         self._process: subprocess.Popen[str] | None = None
         for number in SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN:  # it stays so (nohup)
+            if signal.getsignal(number) != signal.SIG_IGN:  # ignored signals stay ignored (nohup)
                 signal.signal(number, self._break_off)
 
     def _break_off(self, *_: Any) -> None:
@@ -44,7 +44,7 @@ class Daemon:
 
     @staticmethod
     def _decided() -> None:
-        """Up or down: what comes now is too late."""
+        """The lab is up or has failed: later signals have no effect."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
@@ -56,18 +56,18 @@ class Daemon:
             late.start()
 
     def up(self, parameters: dict[str, str]) -> bool:
-        """Whether it is; if not, the daemon has ended."""
+        """Returns whether the lab is up; if not, the daemon has ended."""
         began = time.monotonic()
         if self.broken_off:
             return False
         with self._log.open("wb") as log:
-            # A mount namespace of its own: what the lab mounts ends with it.
+            # A mount namespace of its own: the lab's mounts end with it.
             self._process = daemon = subprocess.Popen(
                 ["unshare", "--mount", "--propagation", "private", "--", sys.executable, "-m",
                  "lab.daemon", str(self._lock), *(f"{k}={v}" for k, v in parameters.items())],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
                 start_new_session=True, pass_fds=(self._lock,))
-        if self.broken_off:  # while it was started
+        if self.broken_off:  # during the start of the daemon
             self._end()
         assert daemon.stdin and daemon.stdout
         for line in daemon.stdout:
@@ -78,7 +78,7 @@ class Daemon:
                 print("lab: " + line.removeprefix("failed ").strip(), file=sys.stderr)
             else:
                 say(f"lab: {time.monotonic() - began:5.1f} s  {line.rstrip()}")
-        self._decided()  # it has ended, or is about to
+        self._decided()  # the daemon has ended, or is ending
         try:
             daemon.wait(down.DOWN_S)
         except subprocess.TimeoutExpired:
@@ -87,7 +87,7 @@ class Daemon:
         return False
 
     def _stay(self, daemon: subprocess.Popen[str]) -> bool:
-        """Tells it that it may outlive us, unless it was broken off in the last moment."""
+        """Allows the daemon to outlive this process, unless a signal came at the last moment."""
         if not self.broken_off:
             self._decided()
         if self.broken_off:
@@ -96,6 +96,6 @@ class Daemon:
         try:
             daemon.stdin.write("stay\n")
             daemon.stdin.flush()
-        except BrokenPipeError:  # it has just died
+        except BrokenPipeError:  # the daemon has just ended
             return False
         return True

@@ -1,9 +1,10 @@
-"""tests/lab/run's commands but `down` (command/down.py); its usage is in that file."""
+"""The commands of tests/lab/run except `down` (command/down.py); that file also has the usage."""
 from __future__ import annotations
 
 import signal
 
-# Ctrl-C just ends this, the imports below among it; what has something to undo says so later.
+# Ctrl-C ends the program quietly, also during the imports below; commands that must undo something
+# install their own handler later.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -29,12 +30,12 @@ from .bringing_up import Daemon, say
 from .client import Lab, Refused
 
 NOT_UP = "it is not up; begin with: tests/lab/run up"
-LONGEST = 107  # bytes of a socket's path (unix(7))
-MOST_CLIENTS = 20000  # ab's own limit
+LONGEST = 107  # longest path of a socket (unix(7))
+MOST_CLIENTS = 20000  # limit of ab
 
 
 class Usage(Exception):
-    """Words that a command does not take."""
+    """A wrong command line."""
 
 
 def fail(text: str, status: int = 1) -> int:
@@ -55,7 +56,7 @@ def parameters_of(words: list[str]) -> dict[str, str]:
 
 
 def stack_of(parameters: dict[str, str]) -> template.Stack:
-    """TemplateError if the lab cannot build it."""
+    """Raises TemplateError if the lab cannot build the template."""
     stack = template.load(Path(os.environ["WNA_LAB_TEMPLATE"]), own.with_given(parameters))
     model.build(stack)
     return stack
@@ -70,11 +71,11 @@ def up(words: list[str]) -> int:
     if held is None:
         return fail("it is up already, or coming up; see it with: tests/lab/run status")
     lock.sign(held)
-    if "WNA_LAB_BUILDING" in os.environ:  # run's lock; from here on this one says it
+    if "WNA_LAB_BUILDING" in os.environ:  # a message of `run`; now this program has it
         os.close(int(os.environ.pop("WNA_LAB_BUILDING")))
     folder = client.folder(build)
     daemon = Daemon(held, folder / "daemon.log")
-    stack = stack_of(parameters)  # refused before anything is begun
+    stack = stack_of(parameters)  # an invalid template is refused here
     say(show.parameters(stack, parameters))
     down.sweep(build)
     shutil.rmtree(folder, ignore_errors=True)
@@ -89,7 +90,7 @@ def up(words: list[str]) -> int:
     return 130 if daemon.broken_off else 1
 
 
-# looking at it
+# queries
 
 def lab() -> Lab:
     if not lock.look(client.build_folder()).held:
@@ -100,17 +101,17 @@ def lab() -> Lab:
 def status(words: list[str]) -> int:
     watch = words == ["--watch"]
     no_more([] if watch else words)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `status | head` is nobody's failure
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `status | head` is no error
     found = lab()
     while watch:
         if not lock.look(found.build).held:
             return fail("it is not up any more")
-        try:  # put together first, and shown at once
+        try:  # format first, then print at once
             picture = show.status(found)
-        except Exception as error:  # it is not up yet, or just ends
+        except Exception as error:  # the lab starts or ends just now
             picture = f"lab: {plain(error)}"
         print("\x1b[H\x1b[2J" + picture, flush=True)
-        time.sleep(1)  # a picture a second
+        time.sleep(1)  # one update per second
     print(show.status(found))
     return 0
 
@@ -125,7 +126,7 @@ def shell(words: list[str]) -> int:
     os.execvp(enter[0], enter)
 
 
-# doing something to it
+# changes
 
 def failover(words: list[str]) -> int:
     no_more(words)
@@ -138,7 +139,7 @@ def failover(words: list[str]) -> int:
 
 
 def load(words: list[str]) -> int:
-    """ApacheBench on the client's machine; Ctrl-C ends it with its figures."""
+    """Runs ApacheBench on the client's machine; Ctrl-C ends it, with results."""
     numbers = [int(word) for word in words if re.fullmatch("[0-9]{1,6}", word)]
     if len(numbers) != len(words) or len(words) not in (1, 2) or min(numbers) < 1 \
             or numbers[0] > MOST_CLIENTS:
@@ -150,7 +151,7 @@ def load(words: list[str]) -> int:
     os.execvp(enter[0], enter)
 
 
-# proving it
+# tests
 
 def test(words: list[str]) -> int:
     from . import proving
@@ -173,7 +174,7 @@ def mutate(words: list[str]) -> int:
 
 
 def check(words: list[str]) -> int:
-    """Of `run` alone: whether `up` would take these words, before it builds anything."""
+    """For `run` only: checks the arguments of `up` before anything is built."""
     stack_of(parameters_of(words))
     return 0
 
@@ -197,14 +198,14 @@ def main() -> int:
 
 
 def logged() -> str:
-    """Where the traceback of what is being handled has been put, if it could be."""
+    """Where the traceback of the current exception was written, if possible."""
     place = client.build_folder() / "logs/lab-command.log"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%F %T')} {' '.join(sys.argv[1:])}\n"
                        f"{traceback.format_exc()}\n")
-    except OSError:  # a full disk, perhaps what went wrong in the first place
+    except OSError:  # for example a full disk, perhaps the cause of the error
         return ""
     return f" (more in {place})"
 

@@ -1,5 +1,5 @@
-"""The running lab as commands and tests see it: orders to the daemon, and a way into
-each host. Nothing here changes the lab but by an order."""
+"""The running lab for commands and tests: orders to the daemon, and access to each host. Only
+orders change the lab."""
 from __future__ import annotations
 
 import ipaddress
@@ -19,28 +19,26 @@ def build_folder() -> Path:
 
 
 def folder(build: Path) -> Path:
-    """All that belongs to a run."""
+    """The folder of all files of a run."""
     return build / "lab"
 
 
 def socket(build: Path) -> Path:
-    """Where the daemon takes orders."""
+    """The daemon's control socket."""
     return folder(build) / "lab.sock"
 
 
 def patience(seconds: float) -> float:
-    """How long a test waits for what it expects: less where it is expected to fail
-    (command/mutations.py)."""
+    """A test's timeout: shorter where a failure is expected (command/mutations.py)."""
     return min(seconds, float(os.environ.get("WNA_LAB_PATIENCE", "inf")))
 
 
 class Refused(RuntimeError):
-    """The daemon could not do it."""
+    """The daemon could not carry out the order."""
 
 
 class Inside(Host):
-    """A host of the daemon's, entered from this process. It ends with the daemon, not
-    with us."""
+    """A host of the daemon, entered from this process. The host belongs to the daemon."""
 
     def __init__(self, name: str, pid: int, address: str, logs: Path, enter: list[str]) -> None:
         self.name, self.address, self.logs = name, address, logs
@@ -52,11 +50,11 @@ class Inside(Host):
         return [*self._enter, *args]
 
     def write_inside(self, path: str, text: str) -> None:
-        """By a process of the host's own: what is mounted there may be seen by it only."""
+        """Writes a file by a process on the host: the host may have its own mounts."""
         self.run("tee", path, stdin=text)
 
     def close(self) -> None:
-        """Ends what was started from here."""
+        """Ends the processes that this object has started."""
         for process in self.processes:
             process.stop()
         self.processes = []
@@ -72,14 +70,14 @@ class Lab:
 
     def ask(self, op: str, timeout: float = 60.0, **more: Any) -> Any:
         place = socket(self.build)
-        if not lock.look(self.build).held or not place.exists():  # or it would be waited for
+        if not lock.look(self.build).held or not place.exists():  # do not wait for it
             raise Refused("the lab is not up yet, or no longer")
         answer = control.ask(place, {"op": op, **more}, timeout)
         if "error" in answer:
             raise Refused(answer["error"])
         return answer["answer"]
 
-    # what there is
+    # queries
 
     def hosts(self) -> dict[str, dict[str, Any]]:
         """Name → pid, address, public (or None), zone, kind, enter (a command line)."""
@@ -94,26 +92,26 @@ class Lab:
         return host
 
     def facts(self) -> dict[str, Any]:
-        """What the template came to: names, addresses, numbers."""
+        """Values of the template: names, addresses, numbers."""
         return dict(self.ask("facts"))
 
     def instances(self) -> list[dict[str, Any]]:
-        """The group's: id, host, address, zone, state (life cycle), health."""
+        """The group's instances: id, host, address, zone, state (life cycle), health."""
         return list(self.ask("instances"))
 
     def in_service(self) -> list[dict[str, Any]]:
         return [i for i in self.instances() if i["state"] == "InService"]
 
     def targets(self) -> dict[str, dict[str, Any]]:
-        """Instance id → state, reason, description as DescribeTargetHealth says."""
+        """Instance id → state, reason, description as in DescribeTargetHealth."""
         return dict(self.ask("targets"))
 
     def healthy(self) -> list[str]:
         return sorted(i for i, target in self.targets().items() if target["state"] == "healthy")
 
     def wait_healthy(self, count: int, timeout: float = 60.0) -> list[str]:
-        """Until exactly so many instances are in service and healthy, and no other is
-        there."""
+        """Waits until exactly this number of instances is in service and healthy, without other
+        instances."""
         def reached() -> list[str]:
             instances, healthy = self.instances(), self.healthy()
             states = {i["id"]: i["state"] for i in instances}
@@ -124,14 +122,14 @@ class Lab:
         return wait_until(reached, f"{count} instances in service and healthy", timeout)
 
     def activities(self) -> list[dict[str, Any]]:
-        """The group's history, newest first, as DescribeScalingActivities tells it."""
+        """The group's history, newest first, as in DescribeScalingActivities."""
         return list(self.ask("activities"))
 
     def alarms(self) -> dict[str, Any]:
         return dict(self.ask("alarms"))
 
     def zone_of(self, address: str) -> str:
-        """The zone of the subnet that it is in."""
+        """The zone of the instance's subnet."""
         return next(str(s["zone"]) for s in self.facts()["subnets"].values()
                     if ipaddress.ip_address(address) in ipaddress.ip_network(s["cidr"]))
 

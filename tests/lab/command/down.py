@@ -1,5 +1,5 @@
-"""tests/lab/run down. Needs nothing of what is built, and runs by the machine's own Python: the
-build folder may be half gone while the lab is up."""
+"""tests/lab/run down. Uses only the machine's own Python and no file of the build folder, which
+may be incomplete while the lab is up."""
 from __future__ import annotations
 
 import os
@@ -15,17 +15,18 @@ from . import client
 from . import lock
 from . import remains
 
-DOWN_S = 45.0  # what taking down may take, before it is killed
+DOWN_S = 45.0  # timeout of the end, before the daemon is killed
 
 
 def ended(process: int, timeout: float) -> bool:
-    """Whether a process, given as a descriptor, has ended within so many seconds."""
+    """Whether a process (a descriptor) has ended within this time."""
     ready, _, _ = select.select([process], [], [], timeout)
     return bool(ready)
 
 
 def wait_ended(process: int) -> None:
-    """It was asked to; if it does not, it is killed, and its hosts end with it."""
+    """Waits for a daemon that was asked to end; after the timeout it is killed, and its hosts end
+    with it."""
     try:
         if not ended(process, DOWN_S):
             signal.pidfd_send_signal(process, signal.SIGKILL)
@@ -35,13 +36,13 @@ def wait_ended(process: int) -> None:
 
 
 def sweep(build: Path) -> None:
-    """After the daemon's end: returns when nothing is left. By whoever has the lock."""
+    """Runs after the daemon's end, with the lock held; returns when nothing is left."""
     remains.wait_gone(client.folder(build))
-    cgroup.sweep(build)  # control groups outlive whoever made them
+    cgroup.sweep(build)  # control groups outlive their creator
 
 
 def strays(build: Path) -> list[int]:
-    """Those that have a lock which is no longer in the folder."""
+    """Processes that hold a lock file which was removed from the folder."""
     name = f"{lock.place(build.resolve())} (deleted)"
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -50,12 +51,12 @@ def strays(build: Path) -> list[int]:
                    for fd in os.listdir(f"/proc/{pid}/fd")):
                 found.append(int(pid))
         except OSError:
-            pass  # it has ended
+            pass  # the process has ended
     return found
 
 
 def wait_free(build: Path) -> int:
-    """The lock: an `up` that was broken off so ends after its daemon."""
+    """Waits for the lock: an interrupted `up` ends after its daemon."""
     def taken() -> list[int]:
         held = lock.take(build)
         return [] if held is None else [held]
@@ -63,7 +64,7 @@ def wait_free(build: Path) -> int:
 
 
 def down(build: Path) -> bool:
-    """Returns when nothing is left; whether there was anything to take down."""
+    """Ends the lab; returns when nothing is left, and whether there was a lab."""
     was_up = False
     for pid in strays(build):
         was_up = True
@@ -88,7 +89,7 @@ def main() -> int:
     if sys.argv[1:]:
         print(f"lab: down: unknown: {' '.join(sys.argv[1:])}", file=sys.stderr)
         return 2
-    # Taking down goes on whatever is pressed; it ends by itself.
+    # Signals are ignored during the end, which has its own timeout.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:

@@ -1,7 +1,7 @@
-"""Ctrl-C (and SIGTERM, SIGHUP) in `run test` and `run mutate`. What tests change they put back
-in their finally blocks: so the first one is passed on to pytest, once, and waited for; where no
-pytest runs it is remembered until the next would start, since what runs there puts back what a
-mutation changed. The second ends all at once, and raises Hard wherever this process is."""
+"""Ctrl-C (and SIGTERM, SIGHUP) in `run test` and `run mutate`. Tests undo their changes in finally
+blocks: the first signal is passed to pytest, once, and this process waits. Without a running
+pytest the signal is remembered until the next pytest would start, because the code between two
+runs undoes a mutation. The second signal ends everything at once and raises Hard."""
 from __future__ import annotations
 
 import os
@@ -15,14 +15,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Hard(BaseException):
-    """Asked twice: what was changed may not have been put back."""
+    """The second signal: changes may not have been undone."""
 
 
 class _State:
     asked = 0
-    at = 0.0  # when last
+    at = 0.0  # time of the last signal
     child: subprocess.Popen[str] | None = None
-    told = False  # the child: a second time would break off what it puts back
+    told = False  # passed to the child; a second signal would interrupt its finally blocks
 
 
 def _tell() -> None:
@@ -32,16 +32,16 @@ def _tell() -> None:
 
 
 def say(text: str) -> None:
-    """Not by print(), which the signal may have interrupted."""
+    """Not print(): the signal may have interrupted a print()."""
     try:
         os.write(2, f"lab: {text}\n".encode())
     except OSError:
-        pass  # the terminal is gone
+        pass  # the terminal has closed
 
 
 def _signalled(*_: object) -> None:
     now = time.monotonic()
-    # timeout(1) and some shells tell the process, and then its group: that is once.
+    # timeout(1) and some shells signal the process and then its group: count both once.
     if _State.asked and now - _State.at < ONCE_S:
         return
     _State.asked, _State.at = _State.asked + 1, now
@@ -53,28 +53,29 @@ def _signalled(*_: object) -> None:
 
 
 def watch() -> None:
-    """From now on. What is ignored stays so (nohup), but for SIGINT: whoever ignores it (what a
-    script starts with &) hands that on, and could not be told to put back."""
+    """Installs the handlers. Ignored signals stay ignored (nohup), except SIGINT: a shell ignores
+    it for background jobs (&), and the child would inherit that and could not be interrupted."""
     for number in SIGNALS:
         if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _signalled)
 
 
 def ignore() -> None:
-    """What is pressed from now on: this comes to its end."""
+    """Ignores signals from now on: this process must finish its work."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def run(command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
-    """As subprocess.run(); KeyboardInterrupt, after its end, if it was broken off. In a session
-    of its own: a terminal's Ctrl-C reaches it by us only."""
+    """Like subprocess.run(), but raises KeyboardInterrupt after the end of an interrupted child.
+    The child has its own session: Ctrl-C of a terminal reaches only this process, which passes it
+    on."""
     if _State.asked:
         raise KeyboardInterrupt
     with subprocess.Popen(command, start_new_session=True, **how) as child:
         _State.child = child
         try:
-            if _State.asked:  # while it was started
+            if _State.asked:  # during the start of the child
                 _tell()
             out, _ = child.communicate()
         except BaseException:

@@ -1,8 +1,7 @@
-"""Who has the lab of a build folder. Whoever brings it up takes a lock before anything is
-touched and hands the descriptor to the daemon, so that the lock is held without a gap until
-the last of the two has ended, however it ends. The file is beside the folder that a new lab
-begins by removing, and says which process is to be asked to end.
-"""
+"""The lock of a build folder's lab. `up` takes the lock before it changes anything and passes the
+descriptor to the daemon: the lock is held without a gap until both have ended. The lock file is
+beside the folder of the lab, because a new lab first removes that folder. The file has the pid of
+the process to ask to end."""
 from __future__ import annotations
 
 import fcntl
@@ -16,7 +15,7 @@ from parts.wait import wait_until
 
 class Holder(NamedTuple):
     held: bool
-    pid: int  # 0: nobody's, or not known yet
+    pid: int  # 0: unknown, or no holder
 
 
 def place(build: Path) -> Path:
@@ -32,10 +31,10 @@ def _try(fd: int, how: int) -> bool:
 
 
 def take(build: Path) -> int | None:
-    """The lock, as a descriptor; None if somebody has it."""
+    """Takes the lock and returns its descriptor; None if it is held."""
     fd = os.open(place(build), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     while not _try(fd, fcntl.LOCK_EX):
-        # Who only looks holds it for a moment, and shared.
+        # A reader holds the lock for a moment, shared.
         if not _try(fd, fcntl.LOCK_SH):
             os.close(fd)
             return None
@@ -44,13 +43,13 @@ def take(build: Path) -> int | None:
 
 
 def sign(fd: int) -> None:
-    """From now on this process is the one to be asked to end."""
+    """Makes this process the one to ask to end."""
     os.ftruncate(fd, 0)
     os.pwrite(fd, str(os.getpid()).encode(), 0)
 
 
 def adopt(fd: int) -> None:
-    """By the daemon, with the descriptor it was started with: none of its children gets it."""
+    """Called by the daemon, with the inherited descriptor; its children do not inherit it."""
     os.set_inheritable(fd, False)
     sign(fd)
 
@@ -64,7 +63,7 @@ def look(build: Path) -> Holder:
         if _try(fd, fcntl.LOCK_SH):
             return Holder(False, 0)
         pid = int(os.pread(fd, 20, 0) or b"0")
-        # The number may be a predecessor's, and somebody else's by now.
+        # The pid may be stale, and may belong to another process now.
         return Holder(True, pid if _has_open(pid, os.fstat(fd)) else 0)
     finally:
         os.close(fd)
@@ -77,13 +76,13 @@ def _has_open(pid: int, file: os.stat_result) -> bool:
             if os.path.samestat(os.stat(f"{folder}/{name}"), file):
                 return True
     except OSError:
-        pass  # it has ended
+        pass  # the process has ended
     return False
 
 
 def ask_to_end(build: Path) -> int | None:
-    """SIGTERM for whoever has the lock. A descriptor of that process, or None if the lock
-    has become free."""
+    """Sends SIGTERM to the holder of the lock. Returns a descriptor of the process; None if the
+    lock is free."""
     def known() -> Holder:
         who = look(build)
         if who.held and not who.pid:
@@ -96,6 +95,6 @@ def ask_to_end(build: Path) -> int | None:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
         return None
-    if look(build).pid == pid:  # it is still the one that was meant
+    if look(build).pid == pid:  # still the same holder
         signal.pidfd_send_signal(process, signal.SIGTERM)
     return process

@@ -1,6 +1,6 @@
-"""tests/lab/run mutate: breaks the template, one thing at a time, on the running lab, as a
-stack update would; the test that is named for it must then fail. Between two the template is
-as it was. What a test does not notice, it does not prove."""
+"""tests/lab/run mutate: applies one fault after another to the template of the running lab, as a
+stack update does; the test that the fault names must then fail. After each fault the template is
+restored. A fault that no test detects shows a gap in the tests."""
 from __future__ import annotations
 
 import os
@@ -36,7 +36,7 @@ PING = {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "CidrIp": "0.0.0.0/0"
 
 
 def row(acl: str, cidr: dict[str, str], port: int, egress: bool = False) -> Edit:
-    """A row too many."""
+    """Adds a row to an ACL."""
     return ["add", f"{acl}Added", "AWS::EC2::NetworkAclEntry", {
         "NetworkAclId": {"Ref": acl}, "RuleNumber": 7100, "Protocol": 6, "RuleAction": "allow",
         "CidrBlock": cidr, "PortRange": {"From": port, "To": port}, "Egress": egress}]
@@ -44,8 +44,8 @@ def row(acl: str, cidr: dict[str, str], port: int, egress: bool = False) -> Edit
 
 @dataclass
 class Mutation:
-    """`edits`: updating.apply()'s. {standby} and {writer}: the letter of the zone that the
-    database's is in."""
+    """`edits`: for updating.apply(). {standby} and {writer} are replaced by the zone letters of
+    the database's servers."""
     name: str
     test: str
     edits: list[Edit]
@@ -101,7 +101,7 @@ MUTATIONS = [
              [["change", "BastionGroup", "SecurityGroupIngress.0.ToPort", 22, 65535]]),
     Mutation("added: ssh to the balancer", R7,
              [["change", "AlbGroup", "SecurityGroupIngress.0.FromPort", 80, 22]]),
-    # What one layer opens the other still denies: told by each alone.
+    # Each layer alone: the other layer would still deny.
     Mutation("added: a row of the web's ACL", R7_ACLS,
              [row("WebAclA", {"Ref": "PublicACidr"}, 8080)]),
     Mutation("added: rows from web to database", R7_ACLS,
@@ -114,7 +114,7 @@ MUTATIONS = [
 
 
 def key(mutation: Mutation) -> str:
-    """A word for the command line: "ssh-bastions-group-out"."""
+    """A name for the command line: "ssh-bastions-group-out"."""
     return re.sub(r"[^a-z0-9]+", "-", mutation.name.lower().replace("'", "")).strip("-")
 
 
@@ -127,19 +127,19 @@ def chosen(words: list[str]) -> list[Mutation]:
 
 
 def edits(lab: Lab, mutation: Mutation) -> list[Edit]:
-    """With the zones put in that the database's two are in now."""
+    """The edits with the current zones of the database's servers."""
     now = lab.database()
     standby, writer = (lab.zone_of(now[who])[-1].upper() for who in ("standby", "writer"))
     return mutation.in_zones(standby, writer)
 
 
 class NotTried(RuntimeError):
-    """The test came to no verdict of its own."""
+    """The test had no verdict of its own."""
 
 
 def red(lab: Lab, test: str, changed: list[Edit]) -> tuple[bool, str]:
-    """Whether the test failed by itself, and what it says. A fixture that failed, or a test that
-    could not be read, is no verdict."""
+    """Whether the test itself failed, and its message. A failed fixture or an unreadable test is
+    not a verdict."""
     with tempfile.TemporaryDirectory() as folder:
         results = os.path.join(folder, "results.xml")
         done = pytest(lab, "-x", "-q", "--no-header", f"--junitxml={results}", str(PROOF / test),
@@ -151,7 +151,7 @@ def red(lab: Lab, test: str, changed: list[Edit]) -> tuple[bool, str]:
 
 
 def verdict(test: str, cases: list[xml.Element], output: str) -> tuple[bool, str]:
-    """JUnit's "failure" is of the test itself, "error" of what is around it."""
+    """JUnit: "failure" is of the test itself, "error" of its fixtures."""
     wanted = test.partition("::")[2]
     own = [case for case in cases if case.get("name", "").split("[")[0] == wanted]
     if not own or any(case.find(kind) is not None for case in cases
@@ -163,7 +163,7 @@ def verdict(test: str, cases: list[xml.Element], output: str) -> tuple[bool, str
 
 
 def failing(lab: Lab, tests: list[str]) -> str:
-    """Which of them fails on the lab as it is; "" if none does."""
+    """The first test that fails on the unchanged lab; "" if none does."""
     done = pytest(lab, "-x", "-q", "--no-header", *(str(PROOF / test) for test in tests),
                   quiet=True, changed=[])
     if done.returncode == 0:
@@ -174,7 +174,7 @@ def failing(lab: Lab, tests: list[str]) -> str:
 
 
 def tried(lab: Lab, mutation: Mutation) -> tuple[str, str]:
-    """The mutation's verdict and what the test said; the template is as it was afterwards."""
+    """The mutation's verdict and the test's message; restores the template."""
     changed = edits(lab, mutation)
     try:
         lab.ask("update", edits=changed)
@@ -199,7 +199,7 @@ def run(lab: Lab, words: list[str]) -> int:
         if fails:
             print(f"lab: before anything was changed there is: {fails}; mutate says nothing")
             return 1
-        lab.ask("wait_standby", timeout=90)  # as it is before each of them
+        lab.ask("wait_standby", timeout=90)  # the state before each mutation
         for mutation in wanted:
             began = time.monotonic()
             found, said = tried(lab, mutation)

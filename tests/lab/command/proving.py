@@ -1,4 +1,4 @@
-"""tests/lab/run test: the tests by pytest on the lab that is up."""
+"""tests/lab/run test: runs the tests with pytest on the running lab."""
 from __future__ import annotations
 
 import json
@@ -14,11 +14,11 @@ from .client import Lab
 PROOF = Path(__file__).parents[1] / "proof"
 SHORT = "--short"
 REQUIREMENTS = ["boot", *(f"R{n}" for n in range(1, 8)), "upgrade"]
-EDITS = "WNA_LAB_EDITS"  # what a mutation has changed of the template, for the tests
+EDITS = "WNA_LAB_EDITS"  # the edits of a mutation, for the tests
 
 
 def files(words: list[str]) -> list[str]:
-    """The test files of the requirements named; all, in order, if none is."""
+    """The test files of these requirements; without a name all, in order."""
     for word in words:
         if word not in REQUIREMENTS:
             raise SystemExit(f"lab: {word}: there are {' '.join(REQUIREMENTS)}")
@@ -28,18 +28,18 @@ def files(words: list[str]) -> list[str]:
 
 
 def edits() -> list[Edit]:
-    """What the template is changed by while the tests run; [] but within a mutation."""
+    """The template's edits during this run; [] outside of a mutation."""
     return list(json.loads(os.environ.get(EDITS, "[]")))
 
 
 def mutated() -> bool:
-    """The tests are to fail: nothing is waited for that long, and nothing is put right."""
+    """The tests are expected to fail: short timeouts, and no repair."""
     return EDITS in os.environ
 
 
 def pytest(lab: Lab, *arguments: str, quiet: bool = False, changed: list[Edit] | None = None
            ) -> subprocess.CompletedProcess[str]:
-    """A run of pytest over the running lab. Not quiet: it is shown as it goes."""
+    """Runs pytest on the running lab, with its output shown."""
     environment = {**os.environ, "WNA_LAB_BUILD": str(lab.build)}
     if changed is not None:
         environment |= {EDITS: json.dumps(changed), "WNA_LAB_PATIENCE": "8"}

@@ -1,6 +1,6 @@
-"""What is left of a lab whose daemon has ended, or was killed: hosts end when the daemon does,
-but not in the same instant. What there is of them outside can be told by the logs it writes:
-each host's first process has one open, and that process ends after all others of the host."""
+"""The rest of a lab whose daemon has ended or was killed: the hosts end with the daemon, but not
+at the same instant. A host's first process keeps a log file open and ends last; this finds
+remaining hosts from outside."""
 from __future__ import annotations
 
 import os
@@ -20,8 +20,8 @@ def _writes_below(pid: str, folder: str) -> bool:
 
 
 def processes(folder: Path) -> list[str]:
-    """Those that write below the lab's folder: number and command line of each. This
-    process is not among them."""
+    """Processes with an open file below the lab's folder: pid and command line, without this
+    process."""
     below, found = f"{folder.resolve()}/", []
     for pid in os.listdir("/proc"):
         if not pid.isdigit() or int(pid) == os.getpid():
@@ -31,12 +31,12 @@ def processes(folder: Path) -> list[str]:
                 words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
                 found.append(f"{pid} {words.replace(chr(0), ' ').strip()[:100]}")
         except (OSError, IndexError):
-            pass  # it has ended meanwhile
+            pass  # the process has ended meanwhile
     return found
 
 
 def wait_gone(folder: Path, timeout: float = 10.0) -> None:
-    """Returns when there is none; Late, which names them, if they do not end."""
+    """Waits until no process is left; raises Late, with their names, after the timeout."""
     def gone() -> bool:
         left = processes(folder)
         if left:

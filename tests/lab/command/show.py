@@ -1,4 +1,4 @@
-"""What `up` and `status` print."""
+"""The output of `up` and `status`."""
 from __future__ import annotations
 
 from typing import Any, Callable
@@ -11,7 +11,7 @@ from .table import table
 
 
 def parameters(stack: Stack, given: dict[str, str]) -> str:
-    """The values that the lab takes, each beside the template's own default."""
+    """The lab's parameter values, each beside the template's default."""
     rows = [["parameter", "here", "default", "why"]]
     defaults = stack.tree.section("Parameters")
     for name, value in own.with_given(given).items():
@@ -64,8 +64,8 @@ def database(lab: Lab, facts: dict[str, Any]) -> str:
 
 
 def part(what: str, make: Callable[[], str]) -> str:
-    """What cannot be told just now (in the middle of a failover, of an instance's replacement)
-    is a line, and the rest is shown."""
+    """Information that is not available now (during a failover, a replacement) becomes one line;
+    the rest is shown."""
     try:
         return make()
     except Exception as error:
@@ -73,7 +73,7 @@ def part(what: str, make: Callable[[], str]) -> str:
 
 
 def status(lab: Lab) -> str:
-    facts = lab.facts()  # Refused, if it is not up yet
+    facts = lab.facts()  # raises Refused if the lab is not up yet
     return "\n".join([
         f"http://{facts['alb_name']}/efs/   nodes {' '.join(facts['alb_addresses'])}",
         "", part("hosts", lambda: hosts(lab)),

@@ -1,4 +1,4 @@
-"""Figures and tables of the tests, shown together at the end of a run."""
+"""Results and tables of the tests, shown at the end of a run."""
 from __future__ import annotations
 
 
@@ -11,7 +11,7 @@ class Notes:
 
 
 def table(rows: list[list[str]]) -> str:
-    """Columns as wide as they need to be; the first row is the head."""
+    """A table with columns as wide as needed; the first row is the head."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
              for row in rows]

@@ -1,1 +1,1 @@
-"""A web instance: its image, the stand-ins for systemd and dnf, its processor."""
+"""A web instance: its image, Amazon Linux's package stand-ins, its processor."""

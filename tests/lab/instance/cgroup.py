@@ -1,17 +1,16 @@
-"""A processor of its own for each instance: a control group with a quota, as an instance type has
-so and so many processors. What /proc/stat then shows in it is instance/procstat.py's matter.
+"""A control group for each instance, with a CPU quota like the processor of an instance type.
+instance/procstat.py makes /proc/stat show the quota.
 
-Control groups of version 1: cpu, cpuacct and cpuset, mounted apart or together (lxcfs needs them, and
-the rig's machines have been tried with no others). An instance has one processor (cpuset), and
-`share` of it. Folders are named wna-lab-<hash of the build folder>/<host>; those of a predecessor
-that was killed are removed by sweep().
+Control groups of version 1: cpu, cpuacct and cpuset, mounted apart or together (lxcfs needs
+version 1, and the rig's machines were tested only with it). An instance has one processor
+(cpuset), and `share` of it. Folders are named wna-lab-<hash of the build folder>/<host>; sweep()
+removes the folders of a lab that was killed.
 
-Two folders per instance where the quota is kept: <host> has what the instance is told, and
-<host>/all, where its processes are, a little less. The kernel counts user and system time by
-ticks, and whoever is throttled at a tick was always caught by it: up to a tick too much in
-every period. Told the same figure, an instance at its limit would see idle time run backwards,
-which the agent takes for no reading at all.
-"""
+An instance has two folders: <host> has the quota that lxcfs shows; <host>/all, where the processes
+are, has a slightly lower quota. The reason: the kernel counts user and system time in ticks and
+always charges a throttled process a whole tick, up to one tick too much in every period. With
+equal quotas the idle time of an instance at its limit would run backwards, and the agent would
+reject the reading."""
 from __future__ import annotations
 
 import hashlib
@@ -25,18 +24,18 @@ from pathlib import Path
 from parts.wait import Late, wait_until
 
 PERIOD_US = 200_000
-REAL = 0.86  # of what is told
+REAL = 0.86  # part of the shown quota
 WHOLE = 1.0
 END_S = 5.0  # for processes of a group to end, and then for the group
 CONTROLLERS = ("cpu", "cpuacct", "cpuset")
 
 
 class NoControlGroups(RuntimeError):
-    """What this machine lacks, in one line."""
+    """The missing feature of this machine, in one line."""
 
 
 def mounts() -> dict[str, Path]:
-    """Controller → where its hierarchy of version 1 is mounted."""
+    """Controller → mount point of its version 1 hierarchy."""
     found: dict[str, Path] = {}
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
@@ -48,12 +47,12 @@ def mounts() -> dict[str, Path]:
 
 
 def family(build: Path) -> str:
-    """The name of all groups of one build folder."""
+    """The name of the parent group of one build folder."""
     return "wna-lab-" + hashlib.sha256(str(build.resolve()).encode()).hexdigest()[:12]
 
 
 def cpus(text: str) -> list[int]:
-    """A kernel's list, "0-2,5"."""
+    """Parses a kernel's list, "0-2,5"."""
     numbers: list[int] = []
     for part in filter(None, text.strip().split(",")):
         first, _, last = part.partition("-")
@@ -62,32 +61,31 @@ def cpus(text: str) -> list[int]:
 
 
 def members(folder: Path) -> list[int]:
-    """The processes that are in a group or below it."""
+    """The processes in a group and below it."""
     found: list[int] = []
     for place in (folder, *folder.rglob("*")):
         try:
             if place.is_dir():
                 found += map(int, (place / "cgroup.procs").read_text().split())
         except FileNotFoundError:
-            pass  # the group has gone meanwhile
+            pass  # the group has been removed meanwhile
     return found
 
 
 def _rmdir(folder: Path) -> bool:
-    """With all below it: groups cannot be removed as a tree."""
+    """Removes a group with its subgroups, one by one."""
     for path in (*sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True), folder):
         try:
             path.rmdir()
         except FileNotFoundError:
-            pass  # gone is gone
+            pass  # already removed
     return True
 
 
 def remove(folder: Path, kill: bool = True) -> None:
-    """A group that has a process, one that is just ending too, cannot be removed: it gets
-    END_S for that. What lives longer is killed if `kill`: nothing is in a group of ours that
-    we did not put there, and no group is left behind for its sake. Then once more for a
-    moment: the kernel lets go of a group a little after its last process."""
+    """A group with a process, even one that is ending, cannot be removed: processes get END_S to
+    end. With `kill` the rest is killed; our groups have only our processes. Then the removal is
+    retried for a moment, because the kernel releases a group shortly after its last process."""
     if not folder.is_dir():
         return
     try:
@@ -105,21 +103,21 @@ def remove(folder: Path, kill: bool = True) -> None:
 
 
 def remove_all(folders: list[Path], kill: bool = True) -> None:
-    """Each, whatever becomes of the others."""
+    """Removes all groups, even if one fails."""
     with ExitStack() as stack:
         for folder in folders:
             stack.callback(remove, folder, kill)
 
 
 def sweep(build: Path) -> None:
-    """Whatever a predecessor left. Its processes ended with it; should one not have, it
-    may be of a lab that lives, and is not touched."""
+    """Removes the groups of a lab that was killed. A group with a process may belong to a running
+    lab and stays."""
     remove_all([place / family(build) for place in set(mounts().values())], kill=False)
 
 
 class CpuGroup:
-    """One instance's. `folders`: a process is in it once its number stands in the cgroup.procs
-    of each of them."""
+    """The control group of one instance. A process joins by writing its pid to cgroup.procs of
+    each of `folders`."""
 
     def __init__(self, name: str, control: "Control", cpu: int) -> None:
         self.name = name
@@ -146,8 +144,8 @@ class CpuGroup:
             str(-1 if share is None else max(1000, round(share * PERIOD_US))))
 
     def limit(self, share: float | None) -> None:
-        """None: the whole processor, as a T instance has it at launch, by its credits."""
-        # The outer one may never be less than the inner one.
+        """None: the whole processor, as a T instance has at launch through its credits."""
+        # The outer quota must never be lower than the inner quota.
         self._quota(self._told / "all", None)
         self._quota(self._told, share or WHOLE)
         self._quota(self._told / "all", None if share is None else share * REAL)
@@ -157,8 +155,8 @@ class CpuGroup:
 
 
 class Control:
-    """The machine's control groups, for one build folder. NoControlGroups if it has none
-    that can be used."""
+    """The machine's control groups, for one build folder. Raises NoControlGroups if they are not
+    usable."""
 
     def __init__(self, build: Path) -> None:
         self.build = build
@@ -191,7 +189,8 @@ class Control:
         raise NoControlGroups(f"control groups: {place}/{name} says nothing")
 
     def group(self, name: str) -> CpuGroup:
-        """For a new instance, the whole processor to begin with. The processors take turns."""
+        """Makes the group of a new instance, with a whole processor at first. Processors are
+        assigned in turn."""
         with self._lock:
             number = next(self._number)
         return CpuGroup(name, self, self._cpus[number % len(self._cpus)])

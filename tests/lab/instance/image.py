@@ -1,9 +1,7 @@
-"""The machine image and the machines made of it. The image is instance/base: a Debian with its own
-systemd, cloud-init, sshd and dnf, where an instance of Amazon Linux has these; no trace of the
-agent, and httpd and PHP only as dnf is to find them. A machine is one of tests/rig's. What is the
-lab's own is written before it boots: the VPC's resolver, and, where AWS's own certificates are
-trusted, the lab's.
-"""
+"""The machine image and its machines. The image is instance/base: a Debian with its own systemd,
+cloud-init, sshd and dnf, like an image of Amazon Linux; without the agent, and with httpd and PHP
+only as packages for dnf. The machines are those of tests/rig. The lab adds some files before the
+boot: the VPC's resolver, and the lab's CA certificate wherever AWS's certificates are trusted."""
 from __future__ import annotations
 
 import json
@@ -14,10 +12,10 @@ from parts.wait import Late, wait_until
 from rig.machine import Machine
 
 TESTS = Path(__file__).parents[2]
-BASE = "cache/lab-base"  # of the build folder
-OFF_S = 20.0  # for a machine to power off in good order
+BASE = "cache/lab-base"  # in the build folder
+OFF_S = 20.0  # timeout of a clean power-off
 
-# Debian's awscli has its own copy of the certificates.
+# Debian's awscli has its own copy of the CA certificates.
 BUNDLES = ("/etc/ssl/certs/ca-certificates.crt",
            "/usr/lib/python3/dist-packages/awscli/botocore/cacert.pem")
 SAID = "/var/log/cloud-init-output.log"
@@ -25,7 +23,7 @@ RESULT = "/run/cloud-init/result.json"
 
 
 class Ec2(Machine):
-    """`more`: binds, as parts.host.Host has them."""
+    """`more`: bind mounts, as in parts.host.Host."""
 
     def __init__(self, name: str, logs: Path, build: Path, cgroups: list[Path] | None = None,
                  more: list[tuple[Path, str, str]] | None = None) -> None:
@@ -33,7 +31,8 @@ class Ec2(Machine):
                          binds=[(TESTS, "/lab", "ro"), *(more or [])])
 
     def launch(self, resolver: str, ca: bytes, files: Mapping[str, str] | None = None) -> None:
-        """Returns when its first process runs. `files`: paths and texts that the lab adds."""
+        """Starts the machine; returns when its first process runs. `files`: paths and texts that
+        the lab adds."""
         self.write("/etc/resolv.conf", f"nameserver {resolver}\noptions timeout:2 attempts:3\n")
         for bundle in BUNDLES:
             with self.path(bundle).open("ab") as file:
@@ -43,22 +42,22 @@ class Ec2(Machine):
         self.boot(wait=False)
 
     def runs(self) -> bool:
-        """Its first process lives; the others end with that."""
+        """Whether the first process runs; all others end with it."""
         try:
             return Path(f"/proc/{self.pid}/ns/pid").exists()
         except (LookupError, OSError):
             return False
 
     def shut_down(self) -> None:
-        """In good order, if it can; no longer than OFF_S."""
+        """A clean shutdown, for up to OFF_S."""
         try:
             self.run("systemctl", "--no-block", "poweroff", timeout=OFF_S)
             wait_until(lambda: not self.runs(), f"{self.name} is off", OFF_S)
         except (RuntimeError, OSError, Late):
-            pass  # it is ended anyway
+            pass  # the caller ends the machine anyway
 
     def booted(self, timeout: float, broken_off: Callable[[], bool] = lambda: False) -> str:
-        """Waits until cloud-init has come to its end: why it did not do it all; "" if it did."""
+        """Waits until cloud-init has finished; returns its error, "" without one."""
         result = wait_until(lambda: broken_off() or self.path(RESULT).read_text(),
                             f"{self.name}: cloud-init has ended", timeout)
         errors = [] if result is True else json.loads(result)["v1"]["errors"]

@@ -1,15 +1,14 @@
-"""A web instance of the Auto Scaling group: a host with the machine image's contents, an ENI, a
-metadata service and a processor of its own, and whatever its user-data then makes of it.
+"""A web instance of the Auto Scaling group: a host with the machine image, an ENI, a metadata
+service and a processor of its own; its user-data does the rest.
 
-Real: the packets, systemd, cloud-init, dnf, the user-data and what it installs and starts: httpd,
-php-fpm, and the agent as packaged. The lab's own and no AMI's: a drop-in of the agent's
-configuration, which says how the lab mounts its file system, and one of wna-cloud's unit, for its
-processor's figures.
+Real: the packets, systemd, cloud-init, dnf, the user-data and the programs that it installs and
+starts: httpd, php-fpm, and the packaged agent. Added by the lab: a drop-in of the agent's
+configuration for the lab's file system, and a drop-in of wna-cloud's unit for the instance's CPU
+figures.
 
-At launch an instance has a whole processor until it is healthy or has booted, and its share of it
-from then on: as a T instance has it by its launch credits (EC2 User Guide, "Burstable
-performance instances"). A boot within the share would take most of a minute.
-"""
+After launch an instance has a whole processor until it is healthy or has booted, and then its
+share of a processor, like a T instance with launch credits (EC2 User Guide, "Burstable performance
+instances"). A boot with only the share would need most of a minute."""
 from __future__ import annotations
 
 import threading
@@ -36,14 +35,14 @@ BOOT_S = 900.0
 
 
 def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -> dict[str, str]:
-    """What the metadata service says of an instance of the group, but for its role's
-    credentials and its target state (EC2 User Guide, "Instance metadata categories")."""
+    """The metadata of an instance of the group, without the role's credentials and the target
+    state (EC2 User Guide, "Instance metadata categories")."""
     launch, subnet = model.launch, model.subnets[eni.subnet]
     interface = f"{META}/network/interfaces/macs/{eni.mac}"
     values = {
         **common_values(model, instance_id, launch.instance_type, eni, public_key),
         f"{META}/instance-life-cycle": "on-demand",
-        # The mapping of names to zones is each account's own; this is one of them.
+        # Each AWS account has its own mapping of names to zones; this is an example.
         f"{META}/placement/availability-zone-id": f"apne2-az{'abcd'.find(subnet.zone[-1]) + 1}",
         f"{META}/services/domain": "amazonaws.com",
         f"{META}/services/partition": "aws",
@@ -60,10 +59,11 @@ def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -
 
 @dataclass
 class Surroundings:
-    """What all instances have in common. `drop_in`: the agent's [mount] section of the lab."""
+    """The settings that all instances share. `drop_in`: the agent's [mount] section for the
+    lab."""
 
     build: Path
-    model: Callable[[], Model]  # the stack may be updated
+    model: Callable[[], Model]  # a function: the stack may be updated
     fabric: Fabric
     metadata: Metadata
     control: Control
@@ -76,19 +76,19 @@ class Surroundings:
 
 
 class WebInstance:
-    """`launch` and `terminate` are called once each, from any thread."""
+    """Call `launch` and `terminate` once each, from any thread."""
 
     def __init__(self, around: Surroundings, instance_id: str, name: str, subnet: str,
                  address: str | None, more: Mapping[str, str]) -> None:
-        """`name`: of the host. `address`: None takes the subnet's next. `more`: metadata by
-        path, the role's credentials among it."""
+        """`name`: the host's. `address`: None for the subnet's next one. `more`: more metadata by
+        path, with the role's credentials."""
         self.id, self.name, self.subnet = instance_id, name, subnet
         self.around, self.model = around, around.model()
         self.zone = self.model.subnets[subnet].zone
         self.launch_time = time.monotonic()
-        self.healthy_s: float | None = None   # from launch to its first healthy answer
-        self.booted_s: float | None = None    # ... to the end of user-data
-        self.boot_failed = ""                 # why cloud-init did not do it all
+        self.healthy_s: float | None = None   # from launch to the first healthy answer
+        self.booted_s: float | None = None    # from launch to the end of user-data
+        self.boot_failed = ""                 # cloud-init's error
         self.booted = threading.Event()
         self.host: Ec2
         self.eni: Eni | None = None
@@ -100,18 +100,17 @@ class WebInstance:
         self._closing = threading.Lock()
         self._boot: threading.Thread | None = None
 
-    # life
+    # life cycle
 
     def launch(self, booted: Callable[["WebInstance"], None] = lambda _: None) -> None:
-        """Returns when the machine runs, as EC2 says of an instance ("running"); its user-data
-        goes on in a thread. `booted`: called from there when that has come to its end,
-        good or bad."""
+        """Returns when the machine runs (EC2's "running"); user-data goes on in a thread, which
+        calls `booted` when it has ended, also with an error."""
         try:
             self._make()
             self._boot = threading.Thread(target=self._first_boot, args=(booted,), daemon=True,
                                           name=f"boot {self.name}")
             self._boot.start()
-        except BaseException:  # Ctrl-C is no Exception
+        except BaseException:  # also KeyboardInterrupt
             self.close()
             raise
 
@@ -146,7 +145,7 @@ class WebInstance:
         booted(self)
 
     def _watch_health(self) -> None:
-        """Until the agent's first healthy answer; then the processor is shared."""
+        """Waits for the agent's first healthy answer; then limits the processor."""
         def healthy() -> bool:
             return self._ending.is_set() or self.booted.is_set() or self.healthz() == 200
         try:
@@ -162,7 +161,7 @@ class WebInstance:
         self.use_credits(False)
 
     def use_credits(self, on: bool) -> None:
-        """A whole processor, or its share of one."""
+        """Gives the instance a whole processor, or its share."""
         try:
             if self.group:
                 self.group.limit(None if on else self.around.share)
@@ -170,16 +169,15 @@ class WebInstance:
             pass  # it is being terminated
 
     def terminate(self) -> None:
-        """EC2 shuts an instance down."""
+        """Shuts the instance down like EC2."""
         self._ending.set()
         self.host.shut_down()
         self.close()
 
     def close(self) -> None:
-        """At once, as when the power goes. Every step is made, whatever becomes of the
-        others."""
+        """Ends at once, like a power cut. Every step runs, even if one fails."""
         self._ending.set()
-        with self._closing, ExitStack() as steps:  # the last one put in goes first
+        with self._closing, ExitStack() as steps:  # steps run in reverse order
             around, eni, group = self.around, self.eni, self.group
             self.eni = self.group = None
             if group:
@@ -194,10 +192,10 @@ class WebInstance:
                 steps.callback(around.metadata.withdraw, eni)
             self.closed = True
 
-    # what it says, and what may be done to it
+    # queries and changes
 
     def healthz(self) -> int:
-        """The agent's answer to itself, 0 if there is none."""
+        """The status of /healthz on the instance; 0 without an answer."""
         port = self.model.target_group.health_port
         try:
             with self.host.connect("127.0.0.1", port, 1.0) as peer:

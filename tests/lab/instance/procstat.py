@@ -1,8 +1,7 @@
-"""Each instance's own /proc/stat, so that load on one is that one's figure and nobody else's: by
-lxcfs, which with --enable-cfs shows the time of the reader's control group against its quota. It
-knows the reader by its pid namespace's first process, whose group must have the same name in cpu,
-cpuacct and cpuset.
-"""
+"""A /proc/stat for each instance, which shows only the load of this instance: by lxcfs with
+--enable-cfs, which shows the CPU time of the reader's control group relative to its quota. lxcfs
+finds the group through the first process of the reader's pid namespace; the group must have the
+same name in cpu, cpuacct and cpuset."""
 from __future__ import annotations
 
 import subprocess
@@ -11,13 +10,13 @@ from pathlib import Path
 from parts.host import ENVIRONMENT
 from parts.wait import wait_until
 
-INSIDE = "/var/lib/lab-stat"  # where the folder with the files is in an instance
-# Services with a /proc of their own (ProtectProc=) do not see what lies over the machine's.
+INSIDE = "/var/lib/lab-stat"  # folder of the files on an instance
+# Services with their own /proc (ProtectProc=) do not see a mount over the machine's /proc.
 FOR_SERVICES = f"[Service]\nBindReadOnlyPaths={INSIDE}/stat:/proc/stat\n"
 
-# lxcfs keeps its own view of the control groups in /run/lxcfs: in a mount namespace of its own
-# that is a tmpfs which ends with it. Only what it mounts below the shared folder comes out.
-# It ends when standard input does, which is when whoever started it ends.
+# lxcfs mounts its view of the control groups in /run/lxcfs: here in a mount namespace of its own,
+# on a tmpfs that ends with it. Only mounts below the shared folder are visible outside. It ends
+# when standard input closes, that is with the process that started it.
 LXCFS = """
 mount -t tmpfs -o mode=755 lab /run
 lxcfs -f --enable-cfs -p /run/lxcfs.pid "$1" </dev/null &
@@ -28,7 +27,7 @@ wait
 
 
 class Lxcfs:
-    """To be made in the mount namespace that the instances are made from."""
+    """Must be made in the mount namespace in which the instances are made."""
 
     def __init__(self, folder: Path) -> None:
         shared = folder / "lxcfs"
@@ -58,6 +57,6 @@ class Lxcfs:
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait(10)
-        # What the file system's end left of its mount, and the one that made it visible.
+        # Removes the rest of the file system's mount, and the mount that made it visible.
         for place in (self._mounted, self._shared):
             subprocess.run(["umount", "-l", str(place)], check=False, stderr=subprocess.DEVNULL)

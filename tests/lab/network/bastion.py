@@ -1,5 +1,5 @@
-"""A bastion: the machine image and nothing more, with a public address. sshd lets the key
-pair's holder in and on; no private key lies here."""
+"""A bastion: the machine image with a public address and sshd for the key pair's holder. It has no
+private key."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Forgetting tracked connections, by netlink: conntrack(8) is on few machines."""
+"""Deletes tracked connections through netlink: conntrack(8) is rarely installed."""
 from __future__ import annotations
 
 import socket
@@ -7,11 +7,11 @@ import struct
 NETLINK_NETFILTER = 12
 DELETE = (1 << 8) | 2   # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE
 REQUEST_ACK = 0x1 | 0x4
-ERROR = 2               # NLMSG_ERROR, and its acknowledgement if the number is 0
+ERROR = 2               # NLMSG_ERROR; with the number 0 an acknowledgement
 
 
 def forget() -> None:
-    """All connections of the calling thread's network namespace."""
+    """Deletes all connections of the calling thread's network namespace."""
     generic = struct.pack("=BBH", socket.AF_UNSPEC, 0, 0)  # struct nfgenmsg
     header = struct.pack("=IHHII", 16 + len(generic), DELETE, REQUEST_ACK, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as peer:

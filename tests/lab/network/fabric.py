@@ -1,11 +1,10 @@
-"""The network of the template, built of network namespaces: a router for each subnet and
-for the VPC, an internet gateway, NAT gateways, an internet, and a backplane for what is
-outside the rules (replication, control, what stands behind the endpoints).
+"""The template's network, built from network namespaces: a router for each subnet and for the VPC,
+an internet gateway, NAT gateways, an internet, and a backplane without rules (for replication,
+control, and the servers behind the endpoints).
 
-Real: every packet, its route, its addresses and what filters it. A stand-in: the
-namespaces for AWS's distributed mapping service; routers count hops, AWS's do not.
-No namespace has a name or a process: all end with this process.
-"""
+Real: every packet, its route, its addresses and its filters. A stand-in: namespaces in place of
+AWS's distributed mapping service; these routers count hops, AWS's do not. The namespaces have no
+names and no processes: all end with this process."""
 from __future__ import annotations
 
 import ipaddress
@@ -24,7 +23,7 @@ from . import rules
 from .conntrack import forget
 from .netns import PLAIN, Holder, Netns, ip_in, path_of, write_sysctls
 
-FIRST_HOST = 10  # of a subnet; AWS chooses any but the first four and the last
+FIRST_HOST = 10  # of a subnet; AWS uses any address but the first four and the last
 
 
 @dataclass
@@ -35,22 +34,22 @@ class Eni:
     address: str
     public: str | None
     mac: str
-    device: str               # its port in the subnet's router
-    groups: list[str] | None  # None: no security group applies (a NAT gateway)
+    device: str               # the interface's port in the subnet's router
+    groups: list[str] | None  # None: not filtered (a NAT gateway)
     source_check: bool
     holder: Holder
 
 
 @dataclass
 class Forwarder:
-    """An ENI one port of which leads to a server on the backplane: an interface
-    endpoint's, a mount target's."""
+    """An ENI with one port that is forwarded to a server on the backplane: of an interface
+    endpoint or a mount target."""
     eni: Eni
-    behind: str               # its address on the backplane, which the server sees
+    behind: str               # address on the backplane, which the server sees
 
 
 class Fabric:
-    """`logs`: for whoever hangs a host on it."""
+    """`logs`: folder of the hosts' logs."""
 
     def __init__(self, model: Model, logs: Path) -> None:
         self.model, self.logs = model, logs
@@ -64,16 +63,16 @@ class Fabric:
         self._links: dict[str, list[str]] = {}
         self._settled: weakref.WeakSet[Host] = weakref.WeakSet()
         self._next = {name: FIRST_HOST for name in model.subnets}
-        # The upper half: addresses that the template itself names are below.
+        # The upper half: the template's own addresses are in the lower half.
         self._public = map(str, list(ipaddress.IPv4Network(text.PUBLIC_POOL).hosts())[128:])
         self._behind = (f"100.64.1.{number}" for number in range(1, 255))
         try:
             self._build()
-        except BaseException:  # Ctrl-C is no Exception
+        except BaseException:  # also KeyboardInterrupt
             self.close()
             raise
 
-    # building
+    # construction
 
     def _space(self, name: str) -> Netns:
         space = Netns(name)
@@ -96,7 +95,8 @@ class Fabric:
                 space.nft(text.closed(space.name))
             self.gateway.ip(f"route add {model.vpc_cidr} {text.via(text.UPLINK)}\n"
                             f"route add default {text.via(text.OUTSIDE)}\n")
-            # As if somebody out there had a route to the private addresses, too.
+            # A route from the internet to the private addresses: tests prove that it does not
+            # help.
             self.outside.ip(f"address add {text.INTERNET_HOP}/32 dev lo\n"
                             f"route add {text.PUBLIC_POOL} {text.via(text.GATEWAY)}\n"
                             f"route add {model.vpc_cidr} {text.via(text.GATEWAY)}\n"
@@ -127,7 +127,7 @@ class Fabric:
             self.nats[nat.name] = eni
 
     def close(self) -> None:
-        """Hosts that hang on it are the caller's, and should have ended."""
+        """The caller ends the attached hosts before."""
         for space in reversed(self._spaces):
             space.close()
         self._spaces = []
@@ -137,7 +137,7 @@ class Fabric:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Rules are loaded once at the end, not after each change meanwhile."""
+        """Loads the rules once at the end, not after each change."""
         with self._lock:
             self._held += 1
         try:
@@ -148,7 +148,7 @@ class Fabric:
                 self._load()
 
     def apply(self, model: Model) -> None:
-        """The template has changed: routes and rules. Subnets stay as they are."""
+        """Applies a changed template: routes and rules. Subnets do not change."""
         places = [{s.name: s.cidr for s in m.subnets.values()} for m in (self.model, model)]
         if places[0] != places[1]:
             raise RuntimeError("other subnets need a lab built anew")
@@ -158,21 +158,21 @@ class Fabric:
             self._load()
 
     def enforce(self, on: bool) -> None:
-        """Off: no security group and no network ACL denies anything."""
+        """Off: all security groups and network ACLs allow everything."""
         with self._lock:
             self.enforced = on
             self._load()
 
     def forget(self) -> None:
-        """All tracked connections of the security groups: those of before are judged anew.
-        AWS goes on with what it tracks when a rule is taken away (EC2 User Guide,
-        "Security group connection tracking"); tests want to see at once."""
+        """Deletes all tracked connections of the security groups: they are judged by the new
+        rules. AWS keeps tracked connections when a rule is removed (EC2 User Guide, "Security
+        group connection tracking"); tests need the effect at once."""
         for router in self._routers.values():
             with router.net():
                 forget()
 
     def _load(self) -> None:
-        """Brings every namespace to what it should be; each in one step."""
+        """Loads the rules and routes of every namespace, each in one transaction."""
         if self._held:
             return
         model, members = self.model, self._members()
@@ -208,9 +208,9 @@ class Fabric:
     def attach(self, holder: Holder, subnet: str, name: str, groups: list[str] | None,
                address: str | None = None, public: bool | str = False,
                source_check: bool = True, device: str = "eth0") -> Eni:
-        """Gives a host or a namespace an ENI, addresses and the default route. Without an
-        address it gets the next that was not used lately; `public`: this public address,
-        or any. resolv.conf is the caller's."""
+        """Gives a host or a namespace an ENI, addresses and the default route. Without `address`
+        it gets the next address that was not used recently; `public`: this public address, or any.
+        The caller writes resolv.conf."""
         self._settle(holder)
         with self._lock:
             if name in self.enis:
@@ -221,7 +221,7 @@ class Fabric:
                       source_check, holder)
             self.enis[name] = eni
             try:
-                self._load()  # first: it is never there without its rules
+                self._load()  # rules first: the interface must never exist without them
                 self._plug(eni, device)
             except BaseException:
                 self.detach(eni)
@@ -237,12 +237,12 @@ class Fabric:
                           f"link set {device} up\nroute add default via {subnet.router}\n")
 
     def detach(self, eni: Eni) -> None:
-        """Takes the ENI away with all that is known of it."""
+        """Removes the ENI and its records."""
         with self._lock:
             if not self._spaces:
-                return  # all is gone
+                return  # everything is removed
             self.enis.pop(eni.name, None)
-            # Gone already, if its host is.
+            # The device has already gone with its host.
             self._routers[eni.subnet].run("ip", "link", "delete", eni.device, check=False)
             if isinstance(eni.holder, Netns) and eni.holder in self._spaces:
                 self._spaces.remove(eni.holder)
@@ -251,15 +251,15 @@ class Fabric:
 
     def forwarder(self, subnet: str, name: str, groups: list[str], port: int, to: str,
                   address: str | None = None) -> Forwarder:
-        """An ENI whose TCP port leads to a server on the backplane. detach(its eni) ends
-        it."""
+        """An ENI with one TCP port that is forwarded to a server on the backplane. detach(its eni)
+        removes it."""
         space, behind = self._space(name), next(self._behind)
         self.backplane(space, behind)
         space.nft(text.forwarder("eth0", port, to, "back0"))
         return Forwarder(self.attach(space, subnet, name, groups, address), behind)
 
     def public_forwarder(self, name: str, address: str, port: int, to: str) -> None:
-        """The same on the internet; it ends with us."""
+        """The same on the internet; removed at the end of the lab."""
         space = self._space(name)
         self.backplane(space, next(self._behind))
         space.nft(text.forwarder("eth0", port, to, "back0"))
@@ -268,7 +268,7 @@ class Fabric:
     # links outside the rules
 
     def backplane(self, holder: Holder, address: str, device: str = "back0") -> None:
-        """A device on the backplane."""
+        """Adds a device on the backplane."""
         self._settle(holder)
         port = "p" + ipaddress.IPv4Address(address).packed[2:].hex()
         self.middle.ip(f"link add {port} type veth peer name {device} netns {path_of(holder)}\n"
@@ -277,7 +277,7 @@ class Fabric:
         ip_in(holder, f"address add {address}/{bits} dev {device}\nlink set {device} up\n")
 
     def internet(self, holder: Holder, *addresses: str, device: str = "eth0") -> None:
-        """A host out there, and its default route."""
+        """Adds a host on the internet, with its default route."""
         self._settle(holder)
         port = "h" + ipaddress.IPv4Address(addresses[0]).packed.hex()
         near = text.link_address(f"{port} near")
@@ -293,8 +293,8 @@ class Fabric:
                 f"route add default via {text.INTERNET_HOP} dev {device} onlink\n")
 
     def hang(self, holder: Holder, link: str, *addresses: str, device: str = "vpc0") -> None:
-        """Puts a host on the VPC's router itself, beside the subnets: the resolver, and
-        the region's S3 behind its gateway endpoint."""
+        """Attaches a host to the VPC's router itself, beside the subnets: the resolver, and the
+        region's S3 behind its gateway endpoint."""
         self._settle(holder)
         near, far = text.cable(link, device, link, path_of(holder))
         self.vpc.ip(near)
@@ -305,7 +305,7 @@ class Fabric:
             self._load()
 
     def _settle(self, holder: Holder) -> None:
-        """A host has the machine's settings: once, those that matter."""
+        """Copies the relevant sysctls of the machine to a host, once."""
         if isinstance(holder, Host) and holder not in self._settled:
             self._settled.add(holder)
             with holder.net():

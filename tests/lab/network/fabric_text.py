@@ -1,15 +1,14 @@
-"""What ip(8) and nft(8) are told about the network around the rules: links, routes,
-gateways. Pure text of the model; network/fabric.py applies it. The rules are network/rules.py's.
+"""The commands of ip(8) and nft(8) for links, routes and gateways. Pure text from the model;
+network/fabric.py runs them. network/rules.py has the filter rules.
 
-Every link between two namespaces is without addresses: a route names NEXT_HOP, whose link
-address is written down at both ends. So nobody asks by ARP, and no packet ever bears an
-address that AWS's network would not have.
+Links between namespaces have no addresses: routes use NEXT_HOP, with a fixed link address at both
+ends. There is no ARP between routers, and no packet has an address that AWS's network would not
+have.
 
-How a packet goes: ENI → router of its subnet (security groups) → [the router of the VPC
-(network ACLs) → router of the other subnet →] ENI. Within a subnet it does not come by the
-VPC's router, and so by no ACL (VPC User Guide, "Network ACL basics": evaluated when traffic
-enters and leaves the subnet).
-"""
+The path of a packet: ENI → router of its subnet (security groups) → [the router of the VPC
+(network ACLs) → router of the other subnet →] ENI. Packets within a subnet do not pass the VPC's
+router and no ACL (VPC User Guide, "Network ACL basics": evaluated when traffic enters and leaves
+the subnet)."""
 from __future__ import annotations
 
 import hashlib
@@ -20,26 +19,26 @@ from lab.model.model import Model, Route
 from .rules import device
 
 NEXT_HOP = "169.254.1.1"
-UPLINK = "vpc"         # a subnet router's and the gateway's device towards the VPC's router
-GATEWAY = "igw"        # the VPC router's and the internet's device towards the gateway
-OUTSIDE = "internet"   # the gateway's device towards the internet
-RESOLVER = "resolver"  # the VPC router's devices towards what hangs on it
+UPLINK = "vpc"         # device of a subnet router or the gateway, to the VPC's router
+GATEWAY = "igw"        # device of the VPC router or the internet, to the gateway
+OUTSIDE = "internet"   # the gateway's device to the internet
+RESOLVER = "resolver"  # prefix of the VPC router's devices to attached hosts
 S3 = "s3"
 
 # VPC User Guide, "Amazon DNS server": also answers at this address in every VPC.
 RESOLVER_ALIAS = "169.254.169.253"
 METADATA = "169.254.169.254"
 INTERNET_HOP = "198.18.0.1"        # the internet's own router
-PUBLIC_POOL = "192.0.2.0/24"       # AWS's, as far as this internet goes
+PUBLIC_POOL = "192.0.2.0/24"       # AWS's addresses on this internet
 BACKPLANE = "100.64.0.0/16"
 
-LOCAL = 10         # route tables of the routers: who is here
-THROUGH = 20       # of a subnet's: what comes from the VPC and is for nobody here
-FIRST_TABLE = 100  # of the VPC's: the template's
+LOCAL = 10         # route tables of the routers: local addresses
+THROUGH = 20       # of a subnet's router: packets from the VPC to unknown addresses
+FIRST_TABLE = 100  # of the VPC's router: the template's tables
 
 
 def link_address(seed: str) -> str:
-    """A locally administered MAC address, the same in every run."""
+    """A locally administered MAC address, constant over runs."""
     return "02:" + ":".join(f"{b:02x}" for b in hashlib.sha256(seed.encode()).digest()[:5])
 
 
@@ -49,8 +48,8 @@ def eni_address(address: str) -> str:
 
 
 def cable(here: str, there: str, seed: str, path: str) -> tuple[str, str]:
-    """A link without addresses between device `here` and device `there` in the namespace at
-    `path`: the lines for this end, which make it, and those for the other."""
+    """A link without addresses between device `here` and device `there` of the namespace at
+    `path`: the lines that make this end, and the lines for the other end."""
     mac, peer = link_address(f"{seed} here"), link_address(f"{seed} there")
     near = (f"link add {here} address {mac} type veth peer name {there} address {peer} "
             f"netns {path}\n")
@@ -69,8 +68,8 @@ def via(name: str) -> str:
 # the router of the VPC
 
 def local_routes(model: Model, links: Mapping[str, list[str]]) -> str:
-    """Subnets, and what hangs on the router itself (device → addresses). A route table's
-    "local" route; nobody else in the VPC exists, and packets to nobody vanish."""
+    """Subnets, and hosts attached to the router (device → addresses): the "local" route of a route
+    table. Packets to other addresses of the VPC are dropped."""
     lines = [f"route replace {s.cidr} {via(device(s.name))} table {LOCAL}"
              for s in model.subnets.values()]
     lines += [f"route replace {address}/32 {via(name)} table {LOCAL}"
@@ -93,12 +92,12 @@ def _next(model: Model, route: Route, links: Iterable[str]) -> str:
         for nat in model.nats:
             if nat.name == route.target:
                 return via(device(nat.subnet))
-    return ""  # AWS: the route's state is "blackhole"
+    return ""  # the route's state on AWS is "blackhole"
 
 
 def template_routes(model: Model, links: Iterable[str]) -> str:
-    """The template's route tables, chosen by the link on which a packet comes. What comes
-    from elsewhere than a subnet finds the local routes only."""
+    """The template's route tables, selected by the link on which a packet arrives. Packets that do
+    not come from a subnet use only the local routes."""
     lines = ["rule flush", "rule add pref 32766 lookup main", f"rule add pref 10 lookup {LOCAL}"]
     numbers = {}
     for number, table in enumerate(model.route_tables.values(), FIRST_TABLE):
@@ -119,8 +118,8 @@ def template_routes(model: Model, links: Iterable[str]) -> str:
 # the router of a subnet
 
 def subnet_routes(cidr: str, router: str) -> str:
-    """The router answers for each of its ENIs and, by ARP, for all other addresses; by
-    itself it has the subnet's first address and the metadata service's."""
+    """The router answers ARP for each of its ENIs and for all other addresses; its own addresses
+    are the subnet's first one and the metadata service's."""
     return (f"address add {router}/32 dev lo\naddress add {METADATA}/32 dev lo\n"
             f"rule add pref 10 lookup {LOCAL}\n"
             f"rule add pref 20 iif {UPLINK} lookup {THROUGH}\n"
@@ -130,7 +129,7 @@ def subnet_routes(cidr: str, router: str) -> str:
 
 
 def port(name: str, address: str, mac: str, peer: str, path: str) -> str:
-    """An ENI's place in the subnet's router; `peer`: the device in the holder."""
+    """An ENI's port in the subnet's router; `peer`: the device in the holder."""
     return (f"link add {name} address {link_address('port ' + address)} type veth "
             f"peer name {peer} address {mac} netns {path}\n"
             f"link set {name} up\n"
@@ -139,15 +138,15 @@ def port(name: str, address: str, mac: str, peer: str, path: str) -> str:
 
 
 def nat_route(name: str, address: str) -> str:
-    """A NAT gateway takes what comes from the VPC's other subnets."""
+    """The packets from the VPC's other subnets go to the NAT gateway."""
     return f"route replace default via {address} dev {name} onlink table {THROUGH}\n"
 
 
-# packets to and from the routers themselves
+# packets to and from the routers
 
 def closed(name: str) -> str:
-    """A router that is no host: nothing is delivered to it, and it says nothing, or a
-    denied packet could be told by the answer."""
+    """A router accepts and sends no packets of its own: an ICMP error would reveal a denied
+    packet."""
     return (f"table inet self {{\n"
             f" chain input {{ type filter hook input priority 0; policy drop; }}\n"
             f" chain output {{ type filter hook output priority 0; policy drop; }}\n"
@@ -155,8 +154,8 @@ def closed(name: str) -> str:
 
 
 def metadata_only() -> str:
-    """A subnet's router: only the metadata service, only by the ENIs' links, and without
-    connection tracking of its own."""
+    """A subnet's router accepts only packets to the metadata service, only on the ENIs' links,
+    without connection tracking."""
     return (f"table inet self {{\n"
             f" chain input {{ type filter hook input priority 0; policy drop;\n"
             f"  iifname != \"{UPLINK}\" ip daddr {METADATA} tcp dport 80 accept\n }}\n"
@@ -173,8 +172,8 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def internet_gateway(vpc_cidr: str, public: Mapping[str, str]) -> str:
-    """One-to-one address translation for what has a public address, nothing for what has
-    none (VPC User Guide, "Internet gateways"). Stateless as AWS's. `public`: private →
+    """One-to-one address translation for private addresses with a public address; all others are
+    dropped (VPC User Guide, "Internet gateways"). Stateless, like AWS's. `public`: private →
     public address."""
     return f"""table ip gateway
 delete table ip gateway
@@ -193,9 +192,8 @@ table ip gateway {{
 
 
 def nat_gateway(vpc_cidr: str) -> str:
-    """Connections outwards only; source ports 1024-65535 without regard to the client's
-    (VPC User Guide, "NAT gateway basics" and "Ephemeral ports"). Takes no connection
-    itself."""
+    """Only outgoing connections; source ports 1024-65535, independent of the client's (VPC User
+    Guide, "NAT gateway basics" and "Ephemeral ports"). Accepts no connection itself."""
     return f"""table ip nat {{
  chain translate {{ type nat hook postrouting priority srcnat;
   ip saddr {vpc_cidr} meta l4proto {{ tcp, udp }} masquerade to :1024-65535 fully-random
@@ -213,7 +211,8 @@ def nat_gateway(vpc_cidr: str) -> str:
 
 
 def forwarder(near: str, number: int, to: str, far: str) -> str:
-    """One TCP port of an ENI that leads to a server on the backplane, and nothing else."""
+    """Forwards one TCP port of an ENI to a server on the backplane, and drops all other
+    packets."""
     return f"""table ip forwarder {{
  chain inward {{ type nat hook prerouting priority dstnat;
   iifname "{near}" tcp dport {number} dnat to {to}:{number}

@@ -1,12 +1,10 @@
-"""Who is outside: an administrator, a client, a stranger, Amazon S3 of the region and of
-another one, something to ping, and the public side of AWS's services. All addresses but
-S3's and 8.8.8.8 are of the ranges for documentation (RFC 5737); no link leads to the
-machine's own network.
+"""The internet: an administrator, a client, a stranger, Amazon S3 of the region and of another
+one, a host that answers ping, and the public side of AWS's services. All addresses except S3's and
+8.8.8.8 are from the ranges for documentation (RFC 5737); no link leads to the machine's own
+network.
 
-S3 is Python's HTTP server behind the lab's own certificate, in threads of this process: what
-the lab needs of S3 are files by HTTPS at S3's addresses, and what address it sees of whoever
-asks.
-"""
+S3 is Python's HTTP server behind the lab's certificate, in threads of this process: the lab needs
+files by HTTPS at S3's addresses, and the client's address."""
 from __future__ import annotations
 
 import collections
@@ -30,15 +28,15 @@ from .serving import Server
 ADMIN = "198.51.100.7"
 CLIENT = "203.0.113.10"
 STRANGER = "203.0.113.66"
-# Of the region's managed prefix list, one for each of its parts; see the stack template.
+# Of the region's managed prefix list, one address in each range; see the stack template.
 REPOSITORY = ("52.219.56.10", "3.5.140.10")
-ELSEWHERE = "52.219.1.10"  # of the document's 52.219.0.0/16, and not of the region's list
+ELSEWHERE = "52.219.1.10"  # in the document's 52.219.0.0/16, not on the region's list
 PING = "8.8.8.8"           # as in the document
 SERVICES = "198.51.100.80"  # monitoring, autoscaling, secretsmanager, …
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files of a folder; "…/peer" and, without a folder, everything: who asks."""
+    """Files of a folder; "…/peer", or any path without a folder, answers the client's address."""
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "AmazonS3", ""
     timeout = 30
@@ -49,7 +47,7 @@ class Handler(SimpleHTTPRequestHandler):
         return self.server.store
 
     def setup(self) -> None:
-        # Here, in the connection's own thread: a client that says nothing stops nobody.
+        # In the connection's own thread: a silent client blocks no other client.
         self.request.settimeout(self.timeout)
         self.request.do_handshake()
         self.directory = str(self.store.folder or "/nonexistent")
@@ -90,13 +88,13 @@ class StoreServer(Server):
 
 
 class Store:
-    """Amazon S3 as far as it matters here. `unavailable`: it answers 503."""
+    """Amazon S3 as far as the lab needs it. `unavailable`: it answers 503."""
 
     def __init__(self, netns: Netns, authority: Authority, names: list[str],
                  folder: Path | None) -> None:
         self.netns, self.folder = netns, folder
         self.unavailable = False
-        # When (Unix time), what, with which status it was answered: the last ones.
+        # The last requests: Unix time, path, status.
         self.asked: collections.deque[tuple[float, str, int]] = collections.deque(maxlen=1000)
         certificate = authority.issue(*names)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -114,8 +112,8 @@ class Store:
 
 
 class Internet:
-    """`folder`: what the repository serves, by HTTPS at all of `names` and at REPOSITORY.
-    `binds`: for the hosts, as parts.host.Host has them."""
+    """`folder`: the repository's files, served by HTTPS at all of `names` and at REPOSITORY.
+    `binds`: for the hosts, as in parts.host.Host."""
 
     def __init__(self, fabric: Fabric, authority: Authority, folder: Path, names: list[str],
                  binds: list[tuple[Path, str, str]] | None = None) -> None:
@@ -127,7 +125,7 @@ class Internet:
             self.admin, self.client, self.stranger = (
                 self._host(name, binds) for name in ("admin", "client", "stranger"))
             repo = self._space("repository", *REPOSITORY)
-            # The gateway endpoint: the VPC's router leads here without any translation.
+            # The gateway endpoint: the VPC's router leads here without NAT.
             fabric.hang(repo, text.S3)
             self.repo = self._store(repo, authority, [*names, *REPOSITORY], folder)
             self.elsewhere = self._store(self._space("elsewhere", ELSEWHERE), authority,
@@ -160,8 +158,8 @@ class Internet:
         return store
 
     def services(self, to: str) -> None:
-        """AWS's services on their public side lead to a server on the backplane: what is
-        reached without an endpoint."""
+        """Forwards AWS's services on the internet to a server on the backplane, for requests
+        without an endpoint."""
         self._fabric.public_forwarder("services", SERVICES, 443, to)
 
     def close(self) -> None:

@@ -1,8 +1,6 @@
-"""Network namespaces without a process: routers, gateways, hosts of which nothing but the
-network matters. Held by a descriptor of this process alone, so that they end with it
-however it ends; they have no name in the file system. Programs run here see the machine's
-files, and only the network is another.
-"""
+"""Network namespaces without a process: routers, gateways, and hosts that need only a network. A
+descriptor of this process holds each namespace: it ends with the process, and has no name in the
+file system. Programs that run inside have the machine's files and another network."""
 from __future__ import annotations
 
 import ctypes
@@ -19,25 +17,25 @@ from parts.host import CLONE_NEWNET, ENVIRONMENT, Host, within
 _libc = ctypes.CDLL(None, use_errno=True)
 SYSCTL = Path("/proc/sys/net")  # shows the namespace of the thread that opens it
 
-# A namespace inherits the machine's IPv4 settings: each that matters is set. The document's
-# network has no IPv6. One repetition for connections without an owner, or a namespace whose
-# peers have gone would live on for a minute and more.
+# A namespace inherits the machine's IPv4 settings: every relevant setting is set here. The
+# document's network has no IPv6. One retransmission for orphaned connections: otherwise a
+# namespace whose peers have gone would live on for more than a minute.
 RESERVED = (1024, 2049, 3306, 8080, 8099, 33000, 50000, 60999, 65000)
 PLAIN: dict[str, int | str] = {
     "ipv4/ip_forward": 0,
-    # What R7 knocks at is never the port of some host's own connection: it listens there.
+    # The ports that R7 probes are never local ports of a connection: a listener needs them.
     "ipv4/ip_local_reserved_ports": ",".join(map(str, RESERVED)),
     **{f"ipv4/conf/{which}/{key}": 0 for which in ("all", "default")
        for key in ("rp_filter", "send_redirects", "accept_redirects", "proxy_arp")},
     "ipv4/tcp_orphan_retries": 1,
     "ipv6/conf/default/disable_ipv6": 1,
 }
-# Writing ip_forward resets other settings: first.
+# Must be first: writing ip_forward resets other settings.
 ROUTER: dict[str, int | str] = {**PLAIN, "ipv4/ip_forward": 1, "ipv6/conf/all/disable_ipv6": 1}
 
 
 def _unshared() -> int:
-    """A new namespace's descriptor, by a thread that lived in it for a moment."""
+    """The descriptor of a new namespace, made by a short-lived thread."""
     made: list[int] = []
     failed: list[OSError] = []
 
@@ -56,7 +54,7 @@ def _unshared() -> int:
 
 
 class Netns:
-    """`settings`: sysctls below net/, as PLAIN and ROUTER."""
+    """`settings`: sysctls below net/, like PLAIN and ROUTER."""
 
     def __init__(self, name: str, settings: Mapping[str, int | str] = ROUTER) -> None:
         self.name = name
@@ -66,20 +64,21 @@ class Netns:
 
     @property
     def path(self) -> str:
-        """For ip(8) and nsenter(1), also in other processes while this one lives."""
+        """A path for ip(8) and nsenter(1), valid while this process lives."""
         if self._fd < 0:
             raise RuntimeError(f"{self.name} is closed")
         return f"/proc/{os.getpid()}/fd/{self._fd}"
 
     def close(self) -> None:
-        """Ends it, with its devices and rules, once no program and socket is left in it."""
+        """Ends the namespace, with its devices and rules, when no program and no socket is left in
+        it."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     @contextmanager
     def net(self) -> Iterator[None]:
-        """The calling thread is inside meanwhile."""
+        """The calling thread is inside of the namespace meanwhile."""
         with within(self._fd):
             yield
 
@@ -88,7 +87,7 @@ class Netns:
             write_sysctls(settings)
 
     def enter(self, *args: str) -> list[str]:
-        """The command line that runs a program inside."""
+        """The command line prefix that runs a program inside."""
         return ["nsenter", f"--net={self.path}", "--", "env", "-i",
                 *(f"{k}={v}" for k, v in ENVIRONMENT.items()), *args]
 
@@ -97,20 +96,20 @@ class Netns:
         return run_in(self, *args, check=check, timeout=timeout, stdin=stdin)
 
     def ip(self, lines: str) -> None:
-        """Commands of ip(8), one a line, by one process."""
+        """Commands of ip(8), one per line, run by one process."""
         ip_in(self, lines)
 
     def nft(self, text: str) -> None:
-        """Rules of nft(8): all of them or none."""
+        """Rules of nft(8), in one transaction."""
         self.run("nft", "-f", "-", stdin=text)
 
     def connect(self, address: str, port: int, timeout: float = 5.0) -> socket.socket:
-        """A TCP connection made from here."""
+        """A TCP connection from inside."""
         with self.net():
             return socket.create_connection((address, port), timeout)
 
 
-Holder = Host | Netns  # whoever can have a network device
+Holder = Host | Netns  # an object that can have a network device
 
 
 def path_of(holder: Holder) -> str:
@@ -119,8 +118,8 @@ def path_of(holder: Holder) -> str:
 
 def run_in(holder: Holder, *args: str, check: bool = True, timeout: float = 30.0,
            stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """A program of the machine's in the holder's network: a child has the namespaces of
-    the thread that started it."""
+    """Runs a program of the machine in the holder's network: a child has the namespaces of the
+    thread that starts it."""
     with holder.net():
         done = subprocess.run(args, input=stdin, capture_output=True, text=True,
                               errors="replace", timeout=timeout, cwd="/", env=ENVIRONMENT)
@@ -135,10 +134,10 @@ def ip_in(holder: Holder, lines: str) -> None:
 
 
 def write_sysctls(settings: Mapping[str, int | str]) -> None:
-    """Of the calling thread's namespace."""
+    """In the calling thread's namespace."""
     for name, value in settings.items():
         try:
             (SYSCTL / name).write_text(str(value), encoding="ascii")
         except FileNotFoundError:
-            if not name.startswith("ipv6/"):  # a kernel without it
+            if not name.startswith("ipv6/"):  # a kernel without IPv6
                 raise

@@ -1,21 +1,20 @@
-"""The VPC's resolver, and the rest of the world's: a real BIND, authoritative for all names
-there are, changed at run time by dynamic updates (RFC 2136).
+"""The VPC's resolver and the internet's resolver: a real BIND, authoritative for all names,
+changed at run time by dynamic updates (RFC 2136).
 
-At VPC base plus two and at 169.254.169.253 (VPC User Guide, "Amazon DNS server"), hung on
-the VPC's router where no security group and no network ACL applies, and at PUBLIC for those
-on the internet. It answers by who asks, with a view for each zone and one for the internet:
+It is at VPC base plus two and at 169.254.169.253 (VPC User Guide, "Amazon DNS server"), attached
+to the VPC's router where no security group and no network ACL applies, and at PUBLIC for the
+internet. The answer depends on the client, with a view for each zone and one for the internet:
 
-* a file system's name is the mount target of the zone of whoever asks, and does not exist
-  in a zone without one and outside the VPC (EFS User Guide, "Mounting on Amazon EC2 with a
-  DNS name");
-* an endpoint's name with private DNS is its network interfaces inside, and the service's
-  public address outside (AWS PrivateLink Guide, "Access an AWS service using an interface
-  VPC endpoint");
-* a load balancer's name is its nodes' public addresses, everywhere, and a database's its
-  private one, everywhere.
+* a file system's name is the mount target of the client's zone; it does not exist in a zone
+  without a mount target and outside the VPC (EFS User Guide, "Mounting on Amazon EC2 with a DNS
+  name");
+* an endpoint's name with private DNS has the addresses of its network interfaces inside, and the
+  service's public address outside (AWS PrivateLink Guide, "Access an AWS service using an
+  interface VPC endpoint");
+* a load balancer's name has its nodes' public addresses, a database's name its private address,
+  everywhere.
 
-A stand-in: no recursion and no DNSSEC; what nobody has set does not exist.
-"""
+A stand-in: no recursion, no DNSSEC; unknown names do not exist."""
 from __future__ import annotations
 
 import base64
@@ -32,7 +31,7 @@ from . import fabric_text as text
 from .fabric import Fabric
 
 PUBLIC = "198.51.100.53"
-INTERNET = "internet"  # the view of those outside
+INTERNET = "internet"  # the view for clients on the internet
 READY = "ns."
 
 # ELB User Guide, "How Elastic Load Balancing works": 60 s. RDS: 5 s (observed).
@@ -63,13 +62,14 @@ ns. A {resolver}
 
 
 class Resolver:
-    """Started when made; wait_ready() before the first record."""
+    """The constructor starts BIND; call wait_ready() before the first record."""
 
     def __init__(self, fabric: Fabric, model: Model) -> None:
         self.model = model
         self.address = model.resolver
         self.zones = model.zones
-        # By its source address, or by the key: what comes from here has a key.
+        # The view is selected by source address, or by key: updates and lookups of the lab use
+        # keys.
         clients = {zone: "".join(f"{s.cidr}; " for s in model.subnets.values() if s.zone == zone)
                    for zone in self.zones}
         clients[INTERNET] = "!127.0.0.1; any;"
@@ -102,11 +102,11 @@ class Resolver:
     # records
 
     def set(self, name: str, *addresses: str, ttl: int = 5) -> None:
-        """The name's whole answer to everybody, in one step for each view."""
+        """Sets all records of a name in all views, in one update per view."""
         self.records({view: {name: addresses} for view in self._secrets}, ttl)
 
     def records(self, wanted: dict[str, dict[str, tuple[str, ...]]], ttl: int) -> None:
-        """Many at once: view → name → addresses."""
+        """Sets many records: view → name → addresses."""
         script = "server 127.0.0.1\nzone .\n"
         for view, names in wanted.items():
             script += f"key hmac-sha256:{view} {self._secrets[view]}\n"
@@ -118,11 +118,11 @@ class Resolver:
             self.host.run("nsupdate", "-t", "5", stdin=script)
 
     def balancer(self, *addresses: str) -> None:
-        """The load balancer's nodes in service, by their public addresses."""
+        """The load balancer's name: the public addresses of the nodes in service."""
         self.set(self.model.alb.dns_name, *addresses, ttl=BALANCER_TTL)
 
     def database(self, address: str) -> None:
-        """Where the endpoint leads: to the writer."""
+        """The database endpoint's name: the writer's address."""
         self.set(self.model.database.endpoint, address, ttl=DATABASE_TTL)
 
     def mount_targets(self, name: str, addresses: dict[str, str]) -> None:
@@ -132,8 +132,8 @@ class Resolver:
                       for zone in self.zones}, SERVICE_TTL)
 
     def service(self, service: str, public: str, *interfaces: str) -> None:
-        """One of AWS's services: its public address, and the network interfaces of its
-        endpoint if there is one with private DNS."""
+        """The name of an AWS service: its public address, and the network interfaces of its
+        endpoint if it has private DNS."""
         name = f"{service}.{self.model.region}.amazonaws.com"
         answers: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
         for view in self._secrets:
@@ -141,7 +141,7 @@ class Resolver:
         self.records(answers, SERVICE_TTL)
 
     def lookup(self, name: str) -> list[str]:
-        """What it says now to those of the first zone; [] if nothing."""
+        """The current answer in the first zone; [] if there is none."""
         view = self.zones[0]
         done = self.host.run("dig", "+short", "+tries=1", "+time=1", "-y",
                              f"hmac-sha256:{view}:{self._secrets[view]}", "@127.0.0.1", name,

@@ -1,32 +1,27 @@
-"""Network ACLs and security groups as nftables rules: text made from the model,
-put in force by a single `nft -f`, which replaces the whole table or nothing.
+"""Network ACLs and security groups as nftables rules: text from the model, loaded by a single `nft
+-f`, which replaces the whole table in one transaction.
 
-Network ACLs (VPC User Guide, "Network ACLs"), in the VPC's router. A packet is
-held against the ACL of the subnet that it leaves, then against that of the
-subnet that it enters; within a subnet there are no ACLs, and such packets do not
-come to this router. Entries are tried by number, the first that matches decides,
-and without one the packet is dropped. Nothing is remembered: there is no `ct` in
-this table. An entry's CIDR is the other side and its ports are the packet's
-destination ports, whichever the direction.
+Network ACLs (VPC User Guide, "Network ACLs"), in the VPC's router. A packet is checked by the ACL
+of the subnet that it leaves, then by the ACL of the subnet that it enters; packets within a subnet
+do not pass this router. The first matching entry, by number, decides; a packet without a match is
+dropped. ACLs are stateless: this table has no `ct`. An entry's CIDR is the other side, and its
+ports are the packet's destination ports, in both directions.
 
-Security groups (VPC User Guide, "Security groups"; EC2 User Guide, "Security
-group connection tracking"), in each subnet's router, one chain for what leaves an
-interface and one for what goes to it. A connection is allowed by one rule of any
-of the interface's groups, and its replies are then allowed, as are ICMP errors
-about it: so path MTU discovery needs no rule of a group (EC2 User Guide, "Network
-MTU"), but an entry of each ACL (VPC User Guide, "Path MTU Discovery"). A rule that
-names a group means the private addresses of that group's interfaces.
+Security groups (VPC User Guide, "Security groups"; EC2 User Guide, "Security group connection
+tracking"), in each subnet's router, one chain for packets from an interface and one for packets to
+it. One rule of any of the interface's groups allows a connection; replies and ICMP errors of the
+connection are then allowed. Therefore path MTU discovery needs no rule of a group (EC2 User Guide,
+"Network MTU"), but an entry of each ACL (VPC User Guide, "Path MTU Discovery"). A rule with a
+group as its peer matches the private addresses of that group's interfaces.
 
-Neither filters the resolver, instance metadata and the time service. AWS's list
-has DHCP and the routers' own addresses too; the routers of the lab take nothing.
+Resolver, instance metadata and time service are not filtered. AWS's list also has DHCP and the
+routers' own addresses; the lab's routers accept no packets.
 
-What AWS does not say: fragments. Of a fragmented packet only the first piece
-has ports. The subnets' routers put packets together before they judge them; for
-an ACL the other pieces match entries without ports alone, and else are dropped.
-What is not imitated: AWS tracks no connection that two rules allow anyway ("untracked
-connections"), and so ends it when such a rule is taken away. Here what is
-established stays so, as with AWS's tracked connections.
-"""
+AWS does not document fragments. Only the first fragment has ports. The subnets' routers reassemble
+packets before the security groups; in an ACL later fragments match only entries without ports. Not
+implemented: AWS does not track connections that rules allow in both directions ("untracked
+connections"), and cuts them when the rule is removed. Here they continue, like AWS's tracked
+connections."""
 from __future__ import annotations
 
 import hashlib
@@ -38,11 +33,11 @@ from lab.model.model import ANY, ICMP, TCP, UDP, Acl, AclEntry, Model, Rule
 ACL_TABLE, GROUP_TABLE = "acl", "groups"
 # Metadata, the resolver's link-local address, Amazon Time Sync
 UNFILTERED = ("169.254.169.254", "169.254.169.253", "169.254.169.123")
-DEVICE_LETTERS = 15  # of a name that Linux takes
+DEVICE_LETTERS = 15  # the longest name of a device in Linux
 
 
 def device(subnet: str) -> str:
-    """The VPC router's link to a subnet's router."""
+    """The VPC router's device to a subnet's router."""
     name = f"sub-{subnet}"
     if len(name) <= DEVICE_LETTERS:
         return name
@@ -51,8 +46,8 @@ def device(subnet: str) -> str:
 
 @dataclass
 class EniView:
-    """A network interface as its subnet's router sees it."""
-    device: str               # the router's end of its link
+    """A network interface, for its subnet's router."""
+    device: str               # the router's end of the link
     address: str
     groups: list[str] | None  # None: not filtered (a NAT gateway has no groups)
     source_check: bool = True
@@ -61,7 +56,7 @@ class EniView:
 # network ACLs
 
 def acl_ruleset(model: Model, enforced: bool = True) -> str:
-    """For the VPC's router. Not enforced: everything passes."""
+    """Rules of the VPC's router. Not enforced: everything passes."""
     if not enforced:
         return _table(ACL_TABLE, ["# Off: all packets pass.", *_forward([])])
     used = sorted({subnet.acl for subnet in model.subnets.values()})
@@ -104,9 +99,8 @@ def _acl_match(entry: AclEntry) -> str:
 
 def group_ruleset(model: Model, subnet: str, enis: list[EniView],
                   members: dict[str, list[str]], enforced: bool = True) -> str:
-    """For a subnet's router. `members`: the private addresses of all interfaces
-    of the VPC, by group. Not enforced: everything passes, also from addresses
-    that are not the sender's."""
+    """Rules of a subnet's router. `members`: the private addresses of all interfaces of the VPC,
+    by group. Not enforced: everything passes, also with a false source address."""
     if not enforced:
         return _table(GROUP_TABLE, [f"# {subnet}. Off: all packets pass.", *_forward([])])
     out = {e.device: f"jump {_chain('from', e)}" for e in enis if _judged(e)}
@@ -119,8 +113,7 @@ def group_ruleset(model: Model, subnet: str, enis: list[EniView],
     for eni in enis:
         if eni.groups is not None:
             body += [f"counter {_chain(way, eni)}-denied {{ }}" for way in ("from", "to")]
-    # What belongs to no interface known here is dropped: a new interface has to
-    # wait for its rules.
+    # Packets of unknown interfaces are dropped: a new interface has to wait for its rules.
     body += _forward([*([_switch("iifname", out), _switch("oifname", into)] if out else []),
                       "iifname @interfaces accept", "oifname @interfaces accept",
                       'counter name "unknown" drop'])
@@ -139,8 +132,8 @@ def _chain(way: str, eni: EniView) -> str:
 
 
 def _eni_chain(model: Model, eni: EniView, way: str) -> list[str]:
-    """What leaves an interface ("from") is judged by egress rules, what goes to it
-    ("to") by ingress rules."""
+    """Egress rules for packets from an interface ("from"), ingress rules for packets to it
+    ("to")."""
     own, other = ("saddr", "daddr") if way == "from" else ("daddr", "saddr")
     said = "no group" if eni.groups is None else ", ".join(eni.groups) or "no rules"
     lines = [f"chain {_chain(way, eni)} {{", f"\t# {eni.address}: {said}"]
@@ -179,7 +172,7 @@ def _peer_set(rule: Rule) -> str:
 
 
 def _peers(model: Model, rules: list[Rule], members: dict[str, list[str]]) -> list[str]:
-    """The named sets that rules refer to."""
+    """The named sets for the rules' peers."""
     found: dict[str, list[str]] = {}
     for rule in rules:
         if rule.peer_kind == "group":
@@ -192,7 +185,7 @@ def _peers(model: Model, rules: list[Rule], members: dict[str, list[str]]) -> li
     return [line for name in sorted(found) for line in found[name]]
 
 
-# pieces of text
+# text fragments
 
 def _ports(protocol: str, first: int, last: int) -> str:
     if first == ANY:
@@ -232,7 +225,6 @@ def _forward(rules: list[str]) -> list[str]:
 
 
 def _table(name: str, body: list[str]) -> str:
-    """Named twice before it is filled: made if it was not there, so that it can be
-    deleted, so that it can be made anew; all in one transaction."""
+    """Creates the table if it is missing, deletes it and creates it again, in one transaction."""
     inside = "".join(f"\t{line}\n" for line in body)
     return f"table ip {name}\ndelete table ip {name}\ntable ip {name} {{\n{inside}}}\n"

@@ -1,7 +1,6 @@
-"""HTTP servers that are threads of this process and listen in another network namespace,
-on one device of it if need be. A thread and not a program, because such a server costs
-nothing while nobody asks, its state is at hand for the tests, and it ends with us.
-"""
+"""HTTP servers in threads of this process, which listen in another network namespace, optionally
+on one device. A thread and not a program: an idle server costs nothing, tests can read its state,
+and it ends with the process."""
 from __future__ import annotations
 
 import socket
@@ -11,24 +10,24 @@ from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any
 
-ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: on, no time
-UNACKNOWLEDGED_MS = 5000  # a reply that does not arrive is given up then
+ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: on, timeout 0
+UNACKNOWLEDGED_MS = 5000  # timeout of an undelivered reply
 
 
 class Server(ThreadingHTTPServer):
-    """Mixed into, or used as, an HTTP server. To be made inside the namespace; its
-    socket stays there. start(), and end() at once, connections included: what is left
-    open would keep the namespace alive."""
+    """An HTTP server, or a mixin for one. Must be made inside of the namespace; its socket stays
+    there. start() starts it; end() ends it at once, with its connections: an open connection would
+    keep the namespace alive."""
     daemon_threads = True
     request_queue_size = 128
-    device = ""  # of the namespace; "": all
+    device = ""  # of the namespace; "": all devices
 
     def server_bind(self) -> None:
         if self.device:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE,
                                    self.device.encode())
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
-        TCPServer.server_bind(self)  # HTTPServer's asks the resolver for our own name
+        TCPServer.server_bind(self)  # HTTPServer's would resolve our own name
 
     def start(self) -> None:
         self._open: set[socket.socket] = set()
@@ -37,14 +36,14 @@ class Server(ThreadingHTTPServer):
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
-        """Sleeps until somebody comes; serve_forever() would look twice a second."""
+        """Blocks in accept(); serve_forever() would poll twice a second."""
         while True:
             try:
                 connection, peer = self.get_request()
             except OSError:
                 if self._ended:
                     return
-                continue  # whoever came has gone again
+                continue  # the client has gone
             with self._guard:
                 if self._ended:
                     connection.close()
@@ -64,10 +63,10 @@ class Server(ThreadingHTTPServer):
             for connection in self._open:
                 try:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
-                    connection.shutdown(socket.SHUT_RDWR)  # wakes whoever reads
+                    connection.shutdown(socket.SHUT_RDWR)  # wakes a reader
                 except OSError:
-                    pass  # it has just ended by itself
+                    pass  # the connection has just ended
         self.server_close()
 
     def handle_error(self, *_: Any) -> None:
-        pass  # clients that leave early are part of the lab
+        pass  # some clients of the lab close early on purpose
