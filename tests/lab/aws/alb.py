@@ -1,22 +1,21 @@
 """The Application Load Balancer: a node in each zone. Real: every request and every
 check goes from the node's own network to the target, through its security groups and
-ACLs. A stand-in: HAProxy forwards where AWS has its own proxy; which targets get
-requests is decided by aws/targets.py and told to HAProxy by its runtime socket.
+ACLs. A stand-in: HAProxy in place of AWS's proxy; aws/targets.py selects the targets,
+and HAProxy's runtime socket gets the selection.
 
-As an ALB does (ALB User Guide, "Troubleshoot your Application Load Balancers" for the
+Like an ALB (ALB User Guide, "Troubleshoot your Application Load Balancers" for the
 status codes, "HTTP headers and Application Load Balancers"):
-- 503 without targets to send to, 502 if a target refuses, resets or answers badly, 504
-  if it does not answer: ten seconds for connecting, the idle timeout for the answer;
-- no second try at another target;
+- 503 without a target, 502 if a target refuses, resets or sends an invalid answer, 504
+  after a timeout: ten seconds for the connection, the idle timeout for the answer;
+- no retry with another target;
 - X-Forwarded-For (appended), -Proto, -Port and X-Amzn-Trace-Id are set, Host is kept;
-- a deregistered target ends what it has, and what is left after the delay is cut;
-- header fields whose names are not [-A-Za-z0-9]+ are taken out ("Load balancer attributes",
-  routing.http.drop_invalid_header_fields.enabled): always, as the template has it on; that
-  AWS's default hands them on is not played. What is no header name by HTTP at all is refused
-  with 400;
+- requests at a deregistered target may end; after the delay they are cut;
+- header fields whose names are not [-A-Za-z0-9]+ are removed ("Load balancer attributes",
+  routing.http.drop_invalid_header_fields.enabled). The template has this on; AWS's default, off,
+  is not implemented. A name that HTTP forbids gets status 400;
 - source ports 1024-65535.
-Otherwise than AWS: an answer 504 to a connection that timed out says 502 in its body;
-a node has one address, and does not grow.
+Different from AWS: the body of a 504 after a connection timeout says 502; a node has one
+address, and does not scale.
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The lab's side of the region's services (aws/server.py): started on a host, filled
-by boto3 with what the stack has, asked and steered. A host reaches them by their real
-names through the endpoints' interfaces; this module speaks to them on the backplane.
+"""The region's services (aws/server.py), for the lab: starts them on a host, creates the
+stack's resources with boto3, queries and controls them. Hosts use the services' real names
+and the endpoints' interfaces; this module uses the backplane.
 
     aws = Aws(host, model, venv, ca, "100.64.0.10", password)
     aws.start(authority.issue(*aws.names())); aws.wait_ready(); aws.build()

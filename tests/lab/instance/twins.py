@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""What stands for Amazon Linux 2023's packages in an instance of the lab and in the boot test's machine:
-RPMs by the same names, that dnf resolves, fetches and installs as it would there. SHIMS, and
-labelled so in each package's description: the programs and libraries are Debian's and lie in the
-image already; an RPM brings their names, sonames, configuration and units, so that user-data and the
-agent meet what they would there. Not as there: their users (www-data), versions, defaults.
+"""Stand-ins for Amazon Linux 2023's packages, for the lab's instances and the boot test's machine.
+They are RPMs with the same names, which dnf resolves, downloads and installs. They are SHIMS, as
+each package's description says: the programs and libraries are Debian's, in the image; an RPM has
+only the names, sonames, configuration and units that user-data and the agent need. Different from
+Amazon Linux: users (www-data), versions, defaults.
 
-    twins.py ROOT OUT      ROOT: the image; OUT gets a yum repository, and ROOT's rpm database
-                           the package for what Amazon Linux's image has from the beginning
+    twins.py ROOT OUT      ROOT: the image; writes a yum repository to OUT, and adds to ROOT's rpm
+                           database the package for the contents of Amazon Linux's image
 """
 from __future__ import annotations
 
@@ -52,8 +52,7 @@ MaxRequestWorkers 128
 IncludeOptional conf.d/*.conf
 """
 
-# With a pool as Amazon Linux's www.conf has it, but for a number of processes that does not
-# change under load.
+# Amazon Linux's pool, but with a constant number of processes.
 PHP_CONF = """
 DirectoryIndex index.php
 <FilesMatch \\.(php|phar)$>
@@ -118,7 +117,7 @@ WantedBy=multi-user.target
 
 UNITS = "/usr/lib/systemd/system"
 
-# What installing each of them leaves. amazon-efs-utils: also the mount helper of tests/vm.
+# The files of each package. amazon-efs-utils also has the mount helper of tests/vm.
 TWINS: dict[str, dict[str, str]] = {
     "httpd": {"/etc/httpd/conf/httpd.conf": HTTPD_CONF, f"{UNITS}/httpd.service": HTTPD_UNIT},
     "php8.4-fpm": {"/etc/php-fpm.conf": FPM_CONF, "/etc/php-fpm.d/www.conf": FPM_POOL,
@@ -127,11 +126,11 @@ TWINS: dict[str, dict[str, str]] = {
 }
 
 
-# Libraries that Amazon Linux 2023's standard image has: packaging/rpm/al2023-packages.txt.
+# Libraries in Amazon Linux 2023's standard image: packaging/rpm/al2023-packages.txt.
 BASE_LIBRARIES = ("libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "libcurl.so.4", "libcrypto.so.3",
                   "libssl.so.3", "libmount.so.1", "libseccomp.so.2", "libsqlite3.so.0",
                   "libblkid.so.1", "libselinux.so.1", "libcares.so.2")
-# Those that dnf has to bring, by package.
+# Libraries that dnf installs, by package.
 LIBRARIES = {"libevent": ("libevent_core-2.1.so.7", "libevent_extra-2.1.so.7"),
              "cjson": ("libcjson.so.1",),
              "mariadb-connector-c": ("libmariadb.so.3",)}
@@ -152,7 +151,7 @@ d /var/run/efs 0750 root root -
 class Package:
     name: str
     provides: list[str] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)  # path → where its text is, outside
+    files: dict[str, str] = field(default_factory=dict)  # path → source file on the machine
     modes: dict[str, str] = field(default_factory=dict)
     post: str = ""
 
@@ -166,7 +165,7 @@ def library(root: Path, name: str) -> Path:
 
 
 def sonames(root: Path, names: tuple[str, ...]) -> list[str]:
-    """What rpm says that these libraries provide."""
+    """The capabilities that rpm derives from these libraries."""
     listed = "".join(f"{os.path.realpath(library(root, name))}\n" for name in names)
     done = subprocess.run(["/usr/lib/rpm/elfdeps", "--provides"], input=listed, check=True,
                           capture_output=True, text=True)

@@ -1,2 +1,2 @@
-"""What the template comes to: plain data of the system, every property played, refused or
+"""The model: plain data of the system in the template. Every property is implemented, refused, or
 listed as without effect."""

@@ -1,8 +1,7 @@
-"""From the resolved template to the model (model/model.py): the whole, and what balances
-and scales. The rest is in the others of the name, model/build_*.py.
+"""From the resolved template to the model (model/model.py): the whole, the load balancer and
+scaling. model/build_*.py have the other parts.
 
-Defaults are AWS's, with the page that says so.
-"""
+Defaults are AWS's, with their page."""
 from __future__ import annotations
 
 import re
@@ -22,22 +21,22 @@ TARGET_GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 ASG = "AWS::AutoScaling::AutoScalingGroup"
 POLICY = "AWS::AutoScaling::ScalingPolicy"
-# ELB API Reference, CreateLoadBalancer: names of these become names in the DNS
+# ELB API Reference, CreateLoadBalancer: these names become DNS names
 NAME = "[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?"
 TARGETS: dict[str, tuple[str, ...]] = {
     "deregistration_delay.timeout_seconds": (),
     "load_balancing.cross_zone.enabled": ("true", "false", "use_load_balancer_configuration"),
-    # What HAProxy does as well (aws/alb.py)
+    # Supported by HAProxy, too (aws/alb.py)
     "load_balancing.algorithm.type": ("round_robin", "least_outstanding_requests",
                                       "weighted_random"),
     "slow_start.duration_seconds": ("0",),
     "stickiness.enabled": ("false",)}
 
 
-# balancing
+# load balancer
 
 def _attributes(p: Properties, key: str, known: dict[str, tuple[str, ...]]) -> dict[str, str]:
-    """`known`: the values of each that are played; none: a number, which is looked at later."""
+    """`known`: the supported values of each attribute; empty: a number, checked later."""
     found = p.pairs(key)
     for name, value in found.items():
         if name not in known and name not in ATTRIBUTES_WITHOUT_EFFECT[p.kind]:
@@ -76,10 +75,10 @@ def build_alb(stack: Stack, network: Network) -> Alb:
         p.one_of("IpAddressType", ("ipv4",), "ipv4")
         p.matching("Name", NAME, "")
         p.one_of("Scheme", ("internet-facing",), "internet-facing")
-        # ALB User Guide, "Subnets for your load balancer": in two zones at least
+        # ALB User Guide, "Subnets for your load balancer": at least two zones
         subnets = network.one_in_each_zone(p, "Subnets")
-        # ALB User Guide, "Load balancer attributes": 60 s; cross-zone is always on, target
-        # groups may turn it off.
+        # ALB User Guide, "Load balancer attributes": 60 s; cross-zone is always on, target groups
+        # may turn it off.
         attributes = _attributes(p, "LoadBalancerAttributes", {
             "idle_timeout.timeout_seconds": (), "load_balancing.cross_zone.enabled": ("true",),
             "routing.http.drop_invalid_header_fields.enabled": ("true",)})  # as aws/alb.py does
@@ -91,8 +90,8 @@ def build_alb(stack: Stack, network: Network) -> Alb:
 
 
 def build_target_group(stack: Stack) -> TargetGroup:
-    """Defaults: ALB User Guide, "Health checks for your target groups" and
-    "Target group attributes". (For the time-out the API reference says 6 s.)"""
+    """Defaults: ALB User Guide, "Health checks for your target groups" and "Target group
+    attributes". (The API reference has another timeout, 6 s.)"""
     resource = only(stack, TARGET_GROUP)
     arn = stack.ref(resource.name)
     with Properties.of(stack, resource) as p:
@@ -123,7 +122,8 @@ def build_target_group(stack: Stack) -> TargetGroup:
             resource.name, arn, f"targetgroup/{arn.partition(':targetgroup/')[2]}", port,
             p.one_of("Protocol", ("HTTP",)),
             port if health == "traffic-port" else p.whole("HealthCheckPort", health, 1, 65535),
-            # ELB API Reference, CreateTargetGroup: up to 1024 characters. It goes into a request.
+            # ELB API Reference, CreateTargetGroup: up to 1024 characters. The path becomes part of
+            # a request.
             p.matching("HealthCheckPath", r"/[!-~]{0,1023}", "/"),
             interval, timeout, p.integer("HealthyThresholdCount", 5, 2, 10),
             p.integer("UnhealthyThresholdCount", 2, 2, 10), matcher,
@@ -138,8 +138,8 @@ def build_group(stack: Stack, network: Network) -> AutoScalingGroup:
     """Defaults: Auto Scaling API reference, CreateAutoScalingGroup."""
     resource = only(stack, ASG)
     with Properties.of(stack, resource) as p:
-        # Auto Scaling API Reference, CreateAutoScalingGroup: 1 to 255 characters, no colon. It
-        # becomes a tag, a dimension and a part of file names.
+        # Auto Scaling API Reference, CreateAutoScalingGroup: 1 to 255 characters, no colon. The
+        # name becomes a tag, a dimension and a part of file names.
         p.matching("AutoScalingGroupName", "[A-Za-z0-9._-]{1,255}", "")
         low, high = p.integer("MinSize", low=0), p.integer("MaxSize", low=0)
         desired = p.integer("DesiredCapacity", low, 0)
@@ -151,7 +151,7 @@ def build_group(stack: Stack, network: Network) -> AutoScalingGroup:
             raise p.error("", "LaunchTemplate is missing")
         with launch:
             template = launch.reference("LaunchTemplateId", LAUNCH)
-            launch.one_of("Version", ("1", "$Latest", "$Default"))  # there is only one
+            launch.one_of("Version", ("1", "$Latest", "$Default"))  # the lab has one version
         p.one_of("NewInstancesProtectedFromScaleIn", ("false",), "false")
         subnets = p.references("VPCZoneIdentifier", SUBNET)
         for name in subnets:
@@ -198,8 +198,8 @@ def build_policy(stack: Stack) -> ScalingPolicy:
 
 
 def whole_period(m: Properties) -> int:
-    """10, 30 or 60 s, and 60 by default (Auto Scaling User Guide, "Create a target
-    tracking policy using high-resolution metrics")."""
+    """10, 30 or 60 s, by default 60 (Auto Scaling User Guide, "Create a target tracking policy
+    using high-resolution metrics")."""
     return int(m.one_of("Period", ("10", "30", "60"), "60"))
 
 

@@ -1,4 +1,4 @@
-"""From the resolved template to the model: where data lies."""
+"""From the resolved template to the model: database and file system."""
 from __future__ import annotations
 
 from lab.template.interpreter import Stack
@@ -13,8 +13,8 @@ DATABASE_SUBNETS = "AWS::RDS::DBSubnetGroup"
 DATABASE_PARAMETERS = "AWS::RDS::DBParameterGroup"
 FILE_SYSTEM = "AWS::EFS::FileSystem"
 MOUNT_TARGET = "AWS::EFS::MountTarget"
-# Whatever else is set would change a real server and not the lab's; this one has it always
-# (aws/rds_server.py).
+# Other parameters would change a real server, but not the lab's; the lab's servers always have
+# this one (aws/rds_server.py).
 PARAMETERS = {"require_secure_transport": ("1", "ON")}
 
 
@@ -27,7 +27,7 @@ def build_database(stack: Stack, network: Network) -> Database:
         with Properties.of(stack, each) as p:
             subnets[each.name] = network.one_in_each_zone(p, "SubnetIds")
     with Properties.of(stack, resource) as p:
-        # RDS API Reference, CreateDBInstance: it becomes a name in the DNS
+        # RDS API Reference, CreateDBInstance: the identifier becomes a DNS name
         p.matching("DBInstanceIdentifier", "[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "")
         p.one_of("Engine", ("mysql",))
         p.one_of("PubliclyAccessible", ("false",))
@@ -38,7 +38,7 @@ def build_database(stack: Stack, network: Network) -> Database:
         return Database(
             resource.name, stack.ref(resource.name),
             stack.attribute(resource.name, "Endpoint.Address"),
-            # RDS API Reference, CreateDBInstance: of letters, digits and _, from a letter on
+            # RDS API Reference, CreateDBInstance: letters, digits and _, beginning with a letter
             p.matching("MasterUsername", "[A-Za-z][A-Za-z0-9_]{0,15}"),
             p.matching("DBName", "[A-Za-z][A-Za-z0-9_]{0,63}"),
             subnets[p.reference("DBSubnetGroupName", DATABASE_SUBNETS)],
@@ -62,7 +62,7 @@ def build_file_system(stack: Stack, network: Network) -> tuple[FileSystem, list[
     resource = only(stack, FILE_SYSTEM)
     with Properties.of(stack, resource) as p:
         if "FileSystemPolicy" in p.values:
-            # Not played (model/without_effect.py), but it has to be one.
+            # Without effect (model/without_effect.py), but the value must be valid.
             document(p, "FileSystemPolicy", principal=True, resource=False)
     found = FileSystem(resource.name, stack.ref(resource.name), resource.line)
     targets: list[MountTarget] = []
@@ -75,7 +75,7 @@ def build_file_system(stack: Stack, network: Network) -> tuple[FileSystem, list[
                 p.references("SecurityGroups", GROUP), address, each.line)
             zone = network.subnets[target.subnet].zone
             if any(network.subnets[t.subnet].zone == zone for t in targets):
-                # EFS User Guide, "Quotas": one mount target in each zone
+                # EFS User Guide, "Quotas": one mount target per zone
                 raise p.error("SubnetId", f"there is a mount target in {zone} already")
             targets.append(target)
     return found, targets

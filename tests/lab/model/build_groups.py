@@ -12,7 +12,7 @@ from .reader import Properties
 
 GROUP = "AWS::EC2::SecurityGroup"
 ENDPOINT = "AWS::EC2::VPCEndpoint"
-# By (region, service): the prefix list that leads to it
+# (region, service) → prefix list
 GATEWAY_SERVICES = {("ap-northeast-2", "s3"): "pl-78a54011"}
 INTERFACE_SERVICES = ("monitoring", "autoscaling", "secretsmanager")
 
@@ -23,7 +23,7 @@ def build_endpoints(stack: Stack, network: Network) -> None:
     for each in stack.of_type(ENDPOINT):
         with Properties.of(stack, each) as p:
             p.reference("VpcId", VPC)
-            # Gateway by default (CloudFormation, AWS::EC2::VPCEndpoint)
+            # Default: Gateway (CloudFormation, AWS::EC2::VPCEndpoint)
             kind = p.one_of("VpcEndpointType", ("Interface", "Gateway"), "Gateway")
             service = _service(p, stack, kind)
             if any(other.service == service for other in network.endpoints):
@@ -51,7 +51,7 @@ def _service(p: Properties, stack: Stack, kind: str) -> str:
 
 
 def _gateway(p: Properties, stack: Stack, each: Resource, service: str) -> Endpoint:
-    # Said, and then not played: model/without_effect.py
+    # Without effect: model/without_effect.py
     _policy(p, None)
     return Endpoint(each.name, stack.ref(each.name), service, "Gateway", [], [], False,
                     p.references("RouteTableIds", TABLE, []), None, each.line)
@@ -72,8 +72,8 @@ def _interface(p: Properties, stack: Stack, each: Resource, service: str, networ
 
 
 def _policy(p: Properties, keys: frozenset[str] | None) -> list[dict[str, Any]] | None:
-    """None: the default one, which lets everything through (VPC User Guide, "Default
-    endpoint policy")."""
+    """None: the default policy, which allows everything (VPC User Guide, "Default endpoint
+    policy")."""
     if "PolicyDocument" not in p.values:
         return None
     return document(p, "PolicyDocument", principal=True, keys=keys)
@@ -103,14 +103,14 @@ def build_groups(stack: Stack, network: Network) -> None:
                 _add(p, rules, _rule(p, each, network, key == "Egress"))
     for group in network.groups.values():
         if not group.egress:
-            # "The default rule is removed only when you specify one or more egress
-            # rules" (CloudFormation, AWS::EC2::SecurityGroup). Whether resources of
-            # their own count as such is not said; the CDK takes it that they do.
+            # "The default rule is removed only when you specify one or more egress rules"
+            # (CloudFormation, AWS::EC2::SecurityGroup). AWS does not document whether egress rules
+            # in separate resources count; the CDK assumes it.
             group.egress.append(Rule("-1", ANY, ANY, "cidr", "0.0.0.0/0", group.line, group.name))
 
 
 def _add(p: Properties, rules: list[Rule], rule: Rule) -> None:
-    """EC2 refuses a rule that is there already (InvalidPermission.Duplicate)."""
+    """Refuses a duplicate rule, as EC2 does (InvalidPermission.Duplicate)."""
     def said(r: Rule) -> tuple[object, ...]:
         return r.protocol, r.first, r.last, r.peer_kind, r.peer
     for other in rules:
@@ -132,7 +132,7 @@ def _rule(p: Properties, each: Resource, network: Network, egress: bool) -> Rule
     if prefix and prefix not in network.prefix_lists:
         raise p.error(f"{side}PrefixListId", f"the lab does not know what prefix list {prefix} has")
     first = last = ANY
-    if protocol == "-1":   # ports are not looked at
+    if protocol == "-1":   # ports are ignored
         p.raw("FromPort", None)
         p.raw("ToPort", None)
     else:
@@ -143,6 +143,6 @@ def _rule(p: Properties, each: Resource, network: Network, egress: bool) -> Rule
             raise p.error("ToPort", f"the range of ports {first} to {last} is empty")
         if protocol == "icmp" and first == ANY != last:
             raise p.error("ToPort", "a code without a type")
-    # An inline rule has a line of its own.
+    # An inline rule has its own line.
     return Rule(protocol, first, last, peers[0][0], peers[0][1], p.values.line or each.line,
                 each.name)

@@ -1,5 +1,5 @@
-"""From the resolved template to the model: instances, those of the Auto Scaling
-group (its launch template) and those that stand by themselves (bastions)."""
+"""From the resolved template to the model: the instances of the Auto Scaling group (its launch
+template) and single instances (bastions)."""
 from __future__ import annotations
 
 from lab.template.interpreter import Stack
@@ -28,7 +28,8 @@ def build_launch(stack: Stack) -> LaunchTemplate:
         for specification in p.parts("TagSpecifications"):
             with specification:
                 pairs = specification.pairs("Tags")
-                # Disks and the like, of which the lab's instances have none, may have tags too.
+                # Tags of disks and other parts have no effect: the lab's instances have no such
+                # parts.
                 if specification.one_of("ResourceType", TAGGED) == "instance":
                     tags = pairs
         p.text("KeyName")
@@ -45,7 +46,8 @@ def build_launch(stack: Stack) -> LaunchTemplate:
 
 
 def _user_data(p: Properties) -> str:
-    """Understood as a whole (model/cloudconfig.py), or an instance would find out at its boot."""
+    """Parsed completely (model/cloudconfig.py): otherwise a mistake would appear only at an
+    instance's boot."""
     text = p.user_data("UserData")
     try:
         cloudconfig.parse(text)
@@ -60,7 +62,7 @@ def _instance_type(p: Properties) -> str:
 
 
 def check_keys(stack: Stack) -> None:
-    """The lab has one key pair, whose private half is the administrator's."""
+    """The lab has one key pair; the administrator has its private key."""
     known = ""
     for resource in [*stack.of_type(INSTANCE), *stack.of_type(LAUNCH)]:
         whole = Properties.of(stack, resource)
@@ -73,8 +75,8 @@ def check_keys(stack: Stack) -> None:
 
 
 def metadata_options(p: Properties, tags: tuple[str, ...]) -> tuple[int, bool]:
-    """Hop limit, and whether tags are shown. Defaults are the image's: Amazon Linux 2023 has
-    hop limit 2 and tokens required (AL2023 User Guide, "IMDSv2")."""
+    """Hop limit, and whether tags are readable. Defaults are the image's: Amazon Linux 2023 has
+    hop limit 2 and requires tokens (AL2023 User Guide, "IMDSv2")."""
     part = p.part("MetadataOptions")
     if part is None:
         return 2, False

@@ -1,5 +1,5 @@
-"""From the resolved template to the model: the network and its ACLs. What hangs on it (security
-groups, endpoints) is in model/build_groups.py."""
+"""From the resolved template to the model: the network and its ACLs. model/build_groups.py has
+security groups and endpoints."""
 from __future__ import annotations
 
 import ipaddress
@@ -20,8 +20,8 @@ TABLE = "AWS::EC2::RouteTable"
 ACL = "AWS::EC2::NetworkAcl"
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")   # RFC 1918
 
-# Amazon S3 in Seoul, by what was published of its managed prefix list in February 2026. An
-# account sees today's by: aws ec2 get-managed-prefix-list-entries
+# Amazon S3 in Seoul: its managed prefix list as published in February 2026. The current list: aws
+# ec2 get-managed-prefix-list-entries
 PREFIX_LISTS: dict[str, list[str]] = {
     "pl-78a54011": ["1.178.91.0/24", "3.5.140.0/22", "3.5.144.0/23", "3.5.184.0/21",
                     "52.219.56.0/22", "52.219.60.0/23", "52.219.144.0/22", "52.219.148.0/23",
@@ -48,7 +48,7 @@ class Network:
         return sorted({subnet.zone for subnet in self.subnets.values()})
 
     def one_in_each_zone(self, p: Properties, key: str) -> list[str]:
-        """Subnets, for what has one node or server in each zone."""
+        """The subnets of a resource with one node or server per zone."""
         found = p.references(key, SUBNET)
         if sorted(self.subnets[name].zone for name in found) != self.zones:
             raise p.error(key, f"the lab takes one subnet in each of {', '.join(self.zones)}")
@@ -122,7 +122,7 @@ def _subnets(stack: Stack, network: Network) -> None:
 
 
 def _zone(p: Properties, stack: Stack) -> str:
-    """The lab names hosts by a zone's letter."""
+    """Zones must have different letters: the lab uses them in host names."""
     zone = p.text("AvailabilityZone")
     if not re.fullmatch(f"{re.escape(stack.region)}[a-z]", zone):
         raise p.error("AvailabilityZone", f'"{zone}" is no zone of {stack.region}')
@@ -130,7 +130,7 @@ def _zone(p: Properties, stack: Stack) -> str:
 
 
 def _associations(stack: Stack, kind: str, key: str, target: str) -> dict[str, str]:
-    """Subnet → what it is associated with."""
+    """Subnet → its associated resource."""
     found: dict[str, str] = {}
     for each in stack.of_type(kind):
         with Properties.of(stack, each) as p:
@@ -144,7 +144,7 @@ def _associations(stack: Stack, kind: str, key: str, target: str) -> dict[str, s
 # network ACLs
 
 def _acls(stack: Stack, network: Network) -> None:
-    # VPC User Guide, "Default network ACL": everything is allowed.
+    # VPC User Guide, "Default network ACL": allows everything.
     network.acls[DEFAULT_ACL] = Acl(DEFAULT_ACL, "acl-default", [
         AclEntry(100, egress, ANY, ANY, ANY, ANY, ANY, "0.0.0.0/0", True, 0, "default")
         for egress in (False, True)], 0)
@@ -194,7 +194,7 @@ def _entry(p: Properties, each: Resource) -> AclEntry:
 # routes
 
 def _route_tables(stack: Stack, network: Network) -> None:
-    # The main route table has the local route alone (VPC User Guide, "Route tables").
+    # The main route table has only the local route (VPC User Guide, "Route tables").
     network.route_tables[MAIN_ROUTE_TABLE] = RouteTable(MAIN_ROUTE_TABLE, "rtb-main", [], 0)
     for each in stack.of_type(TABLE):
         with Properties.of(stack, each) as p:

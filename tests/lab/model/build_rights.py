@@ -1,5 +1,5 @@
-"""From the resolved template to the model: who may do what. Roles with all of their policies,
-instance profiles, and the documents of policies wherever they stand."""
+"""From the resolved template to the model: permissions. Roles with all of their policies, instance
+profiles, and all policy documents."""
 from __future__ import annotations
 
 from typing import Any
@@ -45,7 +45,7 @@ def _role(stack: Stack, resource: Resource, names: set[str]) -> Role:
 
 
 def _trust(p: Properties) -> None:
-    """Roles are there for instances: EC2 alone assumes them, without a condition."""
+    """Only EC2 may assume a role, without a condition."""
     key = "AssumeRolePolicyDocument"
     for statement in statements_of(p, key):
         with statement as s:
@@ -64,22 +64,21 @@ def _trust(p: Properties) -> None:
 
 def _attach(stack: Stack, resource: Resource, roles: dict[str, Role],
             names: dict[str, set[str]]) -> None:
-    """A policy beside its roles is one of their inline policies (CloudFormation,
+    """A separate policy resource is an inline policy of its roles (CloudFormation,
     AWS::IAM::Policy: "embedded in the specified IAM group, user or role")."""
     with Properties.of(stack, resource) as p:
         name = p.text("PolicyName")
         statements = document(p, "PolicyDocument", keys=policy.CONTEXT)
         for role in p.references("Roles", ROLE):
             if name in names[role]:
-                # One would replace the other: the name is what IAM keeps them by.
+                # IAM identifies inline policies by name: a second one would replace the first.
                 raise p.error("PolicyName", f"{role} has a policy {name} already")
             names[role].add(name)
             roles[role].statements += statements
 
 
 def roles_of_profiles(stack: Stack) -> dict[str, str]:
-    """Instance profile → role. IAM User Guide, "Use instance profiles": one has one role and
-    no more."""
+    """Instance profile → role. IAM User Guide, "Use instance profiles": exactly one role."""
     found = {}
     for each in stack.of_type(PROFILE):
         with Properties.of(stack, each) as p:
@@ -93,13 +92,13 @@ def roles_of_profiles(stack: Stack) -> dict[str, str]:
 
 
 def statements_of(p: Properties, key: str) -> list[Properties]:
-    """The statements of a policy document, each to be read by itself."""
+    """The statements of a policy document."""
     part = p.part(key)
     if part is None:
         raise p.error("", f"{key} is missing")
     with part:
         part.text("Id", "")
-        # Without a version it would be of 2008, where variables mean nothing.
+        # The default version is of 2008, which has no variables.
         part.one_of("Version", (VERSION,))
         said = part.raw("Statement")
         found = said if isinstance(said, List) else [said]
@@ -110,7 +109,7 @@ def statements_of(p: Properties, key: str) -> list[Properties]:
 
 def document(p: Properties, key: str, principal: bool = False, resource: bool = True,
              keys: frozenset[str] | None = None) -> list[dict[str, Any]]:
-    """The statements of a policy, each one understood (policy.check)."""
+    """The statements of a policy, all checked (policy.check)."""
     found = []
     for statement in statements_of(p, key):
         try:

@@ -1,9 +1,8 @@
-"""A cloud-config as instances of the lab take it: read and refused with its line before anything
-is built, where cloud-init itself would warn at an instance's boot. Known are the keys of KEYS, whose
-modules the image has (instance/base).
+"""A cloud-config for the lab's instances. Mistakes are refused with their line before anything is
+built; cloud-init itself would only warn at an instance's boot. Supported are the keys of KEYS,
+whose modules are in the image (instance/base).
 
-Source: cloud-init's documentation, "Module reference" (22.2).
-"""
+Source: cloud-init's documentation, "Module reference" (22.2)."""
 from __future__ import annotations
 
 import base64
@@ -24,8 +23,8 @@ LIMIT = 16 << 10  # EC2 User Guide, "Run commands when you launch an EC2 instanc
 
 
 class BadConfig(Exception):
-    """What cloud-init would not take, or the lab's image has no module for. `line`: of the
-    user-data; 0: of none in particular."""
+    """A text that cloud-init would refuse, or that needs a module which the image does not have.
+    `line`: of the user-data; 0: unknown."""
 
     def __init__(self, what: str, line: int = 0) -> None:
         super().__init__(what)
@@ -51,7 +50,7 @@ class Config:
 
 
 def decode(content: str, encoding: str) -> bytes:
-    """write_files' encodings: gz, b64, or both."""
+    """The encodings of write_files: gz, b64, or both."""
     if encoding not in ENCODINGS:
         raise BadConfig(f"write_files: unknown encoding {encoding!r}")
     try:
@@ -77,7 +76,7 @@ def _file(entry: Any) -> File:
         raise BadConfig(f"write_files: {entry['path']!r} is no absolute path",
                         entry.line_of("path"))
     mode = entry.get("permissions", "0644")
-    # Unquoted, YAML 1.1 makes 0644 the number 420; quoted it is read as octal.
+    # In YAML 1.1 an unquoted 0644 is the number 420; a quoted one is read as octal.
     text = mode if isinstance(mode, str) else f"{mode:o}"
     if not re.fullmatch(r"[0-7]{1,5}", text):
         raise BadConfig(f"write_files: {entry['path']}: permissions {mode!r} are not octal",
@@ -95,14 +94,14 @@ def _command(key: str, entry: Any) -> Any:
 
 
 def _package(entry: Any) -> str:
-    # What begins with a dash would be an option to dnf.
+    # A leading dash would be an option of dnf.
     if not isinstance(entry, str) or not re.fullmatch(r"[A-Za-z0-9][!-~]*", entry):
         raise BadConfig(f"packages: {entry!r} is no name of a package")
     return entry
 
 
 def _each(found: Map, key: str, make: Callable[[Any], Any]) -> list[Any]:
-    """The items of one of the lists, each one understood or refused with its line."""
+    """The items of a list, each checked or refused with its line."""
     entries = found.get(key, List())
     if not isinstance(entries, List):
         raise BadConfig(f"{key} is not a list of what it should be", found.line_of(key))
@@ -116,13 +115,13 @@ def _each(found: Map, key: str, make: Callable[[Any], Any]) -> list[Any]:
 
 
 def parse(text: str) -> Config:
-    """A whole user-data text."""
+    """Parses the whole user-data."""
     if len(text.encode()) > LIMIT:
         raise BadConfig(f"user-data has {len(text.encode())} bytes, more than {LIMIT}")
     if text.split("\n", 1)[0].rstrip() != "#cloud-config":
         raise BadConfig("the first line of user-data is not #cloud-config", 1)
     if all(line.lstrip()[:1] in ("", "#") for line in text.splitlines()):
-        return Config()  # it asks for nothing
+        return Config()  # empty user-data
     try:
         found = template_reader.read(text, "user-data")
     except TemplateError as error:
@@ -136,8 +135,8 @@ def parse(text: str) -> Config:
 
 
 def script(commands: list[Any]) -> str:
-    """As cloud-init makes one of runcmd (util.shellify): a list's words are quoted one by one,
-    a text is the shell's."""
+    """runcmd as a script, as cloud-init makes it (util.shellify): the words of a list are quoted,
+    a text is shell code."""
     lines = ["#!/bin/sh"]
     for command in commands:
         lines.append(command if isinstance(command, str) else

@@ -1,12 +1,10 @@
-"""What the lab is built from: the resolved template as plain data. Everybody
-else of the lab reads only this.
+"""The model of the lab: the resolved template as plain data. All other parts of the lab use only
+this model.
 
-Conventions. `name` is the logical name in the template, and whoever refers to a
-thing refers to it by that name (subnets, groups, roles, …). `id` is what Ref
-gives for it: vpc-…, subnet-…, an ARN, a name. `line` is the line of the
-template. Times are in seconds. Values left out in the template have AWS's
-defaults, each with its source where model/build.py puts it in.
-"""
+Conventions. `name` is the logical name in the template; references use this name (subnets, groups,
+roles, …). `id` is the value of Ref: vpc-…, subnet-…, an ARN, a name. `line` is a line of the
+template. Times are in seconds. Missing values have AWS's defaults, with their source in
+model/build.py."""
 from __future__ import annotations
 
 import ipaddress
@@ -30,14 +28,14 @@ __all__ = [
 
 @dataclass
 class Bastion:
-    """An instance of the template's own, outside the Auto Scaling group."""
+    """An instance outside of the Auto Scaling group."""
     name: str
     id: str
     subnet: str
     groups: list[str]
     instance_type: str
-    address: str              # private: what BastionA.PrivateIp gives
-    public_address: str       # what BastionA.PublicIp gives; "" if it has none
+    address: str              # private: the value of BastionA.PrivateIp
+    public_address: str       # the value of BastionA.PublicIp; "" without a public address
     source_check: bool        # SourceDestCheck
     hop_limit: int
     line: int
@@ -51,7 +49,7 @@ class LaunchTemplate:
     image: str
     instance_type: str
     groups: list[str]
-    role: str                 # name of the role behind the profile
+    role: str                 # the role of the instance profile
     hop_limit: int            # of the token's PUT response
     http_tokens: str          # "required"
     tags_enabled: bool        # InstanceMetadataTags
@@ -59,7 +57,7 @@ class LaunchTemplate:
     line: int
 
 
-# balancing
+# load balancer
 
 @dataclass
 class Listener:
@@ -76,7 +74,7 @@ class Alb:
     name: str
     id: str                   # ARN
     dns_name: str
-    subnets: list[str]        # a node in each
+    subnets: list[str]        # with one node each
     groups: list[str]
     idle_timeout: int
     listener: Listener
@@ -107,7 +105,7 @@ class TargetGroup:
 
 @dataclass
 class ScalingPolicy:
-    """Target tracking on a metric of one's own."""
+    """Target tracking on a custom metric."""
     name: str
     id: str                   # ARN
     policy_name: str
@@ -142,7 +140,7 @@ class AutoScalingGroup:
     line: int
 
 
-# data
+# database and files
 
 @dataclass
 class Database:
@@ -172,7 +170,7 @@ class MountTarget:
     file_system: str
     subnet: str
     groups: list[str]
-    address: str              # what IpAddress gives
+    address: str              # IpAddress
     line: int
 
 
@@ -181,7 +179,8 @@ class Role:
     name: str
     id: str                   # the role's name in AWS
     trusted: list[str]        # services that may assume it: "ec2.amazonaws.com"
-    # of all its policies, those beside it included; Action and Resource are lists of text
+    # The statements of all its policies, also of separate resources; Action and Resource are
+    # lists.
     statements: list[dict[str, Any]]
     line: int
 
@@ -223,12 +222,12 @@ class Model:
         return sorted({subnet.zone for subnet in self.subnets.values()})
 
     def subnet_of(self, address: str) -> Subnet | None:
-        """The subnet that holds an address; None outside the VPC."""
+        """The subnet of an address; None outside of the VPC."""
         asked = ipaddress.IPv4Address(address)
         return next((s for s in self.subnets.values() if asked in s.network), None)
 
     def in_zone(self, names: list[str], zone: str) -> str:
-        """That one of these subnets which is in the zone; LookupError if none is."""
+        """The subnet in this zone; LookupError without one."""
         for name in names:
             if self.subnets[name].zone == zone:
                 return name
@@ -236,7 +235,7 @@ class Model:
 
 
 def build(stack: "Stack") -> Model:
-    """The model of a resolved template; template.TemplateError with the line for
-    whatever the lab does not know or cannot build."""
+    """The model of a resolved template; template.TemplateError, with the line, for everything that
+    the lab does not support."""
     from .build import build as build_model
     return build_model(stack)

@@ -1,7 +1,6 @@
-"""The network's part of the model (model/model.py): what stands between the hosts.
+"""The network part of the model (model/model.py).
 
-Conventions are those of model/model.py, from which everybody imports these.
-"""
+It has the conventions of model/model.py, which re-exports all names."""
 from __future__ import annotations
 
 import ipaddress
@@ -10,7 +9,7 @@ from typing import Any
 
 ANY = -1
 ICMP, TCP, UDP = 1, 6, 17  # IANA's protocol numbers, as network ACLs name them
-# The ACL and the route table of a subnet that has no association of its own.
+# The ACL and the route table of a subnet without an association.
 DEFAULT_ACL = "default"
 MAIN_ROUTE_TABLE = "main"
 
@@ -23,7 +22,7 @@ class Subnet:
     zone: str                 # "ap-northeast-2a"
     acl: str                  # in Model.acls
     route_table: str          # in Model.route_tables
-    public: bool              # its route table leads to the internet gateway
+    public: bool              # its route table has a route to the internet gateway
     maps_public_ip: bool      # MapPublicIpOnLaunch
     line: int
 
@@ -39,14 +38,14 @@ class Subnet:
 
 @dataclass
 class Rule:
-    """One rule of a security group. Without direction; the list it is in has it."""
+    """A rule of a security group. The direction is given by its list."""
     protocol: str             # "tcp", "udp", "icmp" or "-1"
     first: int                # lowest destination port; ICMP type; -1: any
     last: int                 # highest destination port; ICMP code; -1: any
     peer_kind: str            # "cidr", "group" or "prefix"
     peer: str                 # a CIDR, a group's name, a prefix list's id
     line: int
-    name: str                 # the resource that holds the rule
+    name: str                 # the resource of the rule
 
 
 @dataclass
@@ -61,13 +60,12 @@ class Group:
 
 @dataclass
 class AclEntry:
-    """One row of a network ACL. `cidr` is the other side: the source of what
-    enters the subnet, the destination of what leaves it. Ports are the packet's
-    destination ports in both directions."""
+    """A row of a network ACL. `cidr` is the other side: the source of packets into the subnet, the
+    destination of packets out of it. Ports are destination ports in both directions."""
     number: int
     egress: bool
     protocol: int             # -1 any, 1 ICMP, 6 TCP, 17 UDP
-    first: int                # -1: any (and for what has no ports)
+    first: int                # -1: any (and for protocols without ports)
     last: int
     icmp_type: int            # -1: any
     icmp_code: int
@@ -79,7 +77,7 @@ class AclEntry:
 
 @dataclass
 class Acl:
-    """A network ACL. Stateless; what no entry matches is denied."""
+    """A network ACL. Stateless; packets without a matching entry are denied."""
     name: str
     id: str
     entries: list[AclEntry]   # by number
@@ -88,9 +86,9 @@ class Acl:
 
 @dataclass
 class Route:
-    """Beside these, each table has the VPC's own CIDR as "local"."""
-    cidr: str                 # "" if it is a prefix list
-    prefix_list: str          # "" if it is a CIDR
+    """A route. Each table also has the VPC's own CIDR as "local"."""
+    cidr: str                 # "" for a prefix list
+    prefix_list: str          # "" for a CIDR
     kind: str                 # "igw", "nat" or "gateway-endpoint"
     target: str               # name of the gateway, of the Nat, of the Endpoint
     line: int
@@ -109,7 +107,7 @@ class Nat:
     name: str
     id: str
     subnet: str
-    public_address: str       # its elastic address: the source that the internet sees
+    public_address: str       # its elastic address, which the internet sees
     line: int
 
 
@@ -120,7 +118,7 @@ class Endpoint:
     id: str
     service: str              # "monitoring", "autoscaling", "secretsmanager", "s3"
     kind: str                 # "Interface" or "Gateway"
-    subnets: list[str]        # an ENI in each; Gateway: none
+    subnets: list[str]        # with one ENI each; Gateway: none
     groups: list[str]
     private_dns: bool
     route_tables: list[str]   # Gateway only

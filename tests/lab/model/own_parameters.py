@@ -1,6 +1,6 @@
-"""What the lab gives the template: the parameters that have no default, and those in which it
-is quicker than AWS. The latter are printed beside the template's own at each `up`. What AWS
-lets nobody set (alarms of 3 and of 15 periods) is not shortened."""
+"""The lab's values of template parameters: those without a default, and shorter times than AWS's.
+`up` prints the latter beside the template's values. Times that AWS does not let users set (alarms
+of 3 and of 15 periods) are not shortened."""
 from __future__ import annotations
 
 BUCKET = "web-node-agent-lab"
@@ -22,7 +22,7 @@ SHORTER = {
 
 
 def with_given(given: dict[str, str]) -> dict[str, str]:
-    """What the lab sets, and over it what whoever starts it asks for."""
+    """The lab's values, overridden by the user's."""
     return {**NEEDED, **{name: value for name, (value, _) in SHORTER.items()}, **given}
 
 

@@ -1,14 +1,13 @@
-"""Whether a set of IAM policy statements allows a request: pure, on the template's
-statements as they stand. moto knows neither Condition nor Resource of an identity
-policy, and both are what makes the stack's role a small one.
+"""Whether a set of IAM policy statements allows a request. Pure, on the template's statements.
+moto ignores Condition and Resource of identity policies, which limit the rights of the stack's
+role.
 
-Source: IAM User Guide, "Policy evaluation logic" (an explicit deny wins, then an
-allow, else denied by default) and "IAM JSON policy elements: Condition operators".
-Only the operators below are known; a statement with another one is refused when the model
-is built (check) instead of being guessed at. Endpoint policies are held against a request in the
-same way, and both must allow it (VPC User Guide, "Control access to VPC endpoints using endpoint
-policies"). Not here: boundaries, session policies, policy variables.
-"""
+Source: IAM User Guide, "Policy evaluation logic" (an explicit deny wins, then an allow, else
+denied by default) and "IAM JSON policy elements: Condition operators". Only the operators below
+are supported; check() refuses a statement with another one when the model is built. Endpoint
+policies are evaluated in the same way, and both must allow a request (VPC User Guide, "Control
+access to VPC endpoints using endpoint policies"). Not supported: boundaries, session policies,
+policy variables."""
 from __future__ import annotations
 
 import ipaddress
@@ -27,8 +26,8 @@ FORMS = {"Action": re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+"),
 SAID = {"Action": "SERVICE:NAME or *", "Resource": "arn:PARTITION:SERVICE:REGION:ACCOUNT:NAME or *"}
 PRINCIPAL = re.compile(r"\d{12}|arn:aws:iam::\d{12}:(root|role/[\w+=,.@/-]+)")
 
-# The condition keys that AWS's stand-in knows of a request (aws/server.py, Server.about). Not
-# aws:SourceIp: behind an endpoint it sees the endpoint's address and not the caller's.
+# The condition keys that AWS's stand-in provides (aws/server.py, Server.about). Not aws:SourceIp:
+# behind an endpoint the server sees the endpoint's address, not the caller's.
 CONTEXT = frozenset({
     "aws:securetransport", "aws:principalarn", "aws:principalaccount",
     "aws:requestedregion", "cloudwatch:namespace", "secretsmanager:secretid",
@@ -36,13 +35,13 @@ CONTEXT = frozenset({
 
 
 def listed(value: Any) -> list[str]:
-    """IAM takes one string where it takes a list; true and false are texts to it."""
+    """IAM accepts a string in place of a list; true and false are texts for IAM."""
     values = value if isinstance(value, (list, tuple)) else [value]
     return [str(v).lower() if isinstance(v, bool) else str(v) for v in values]
 
 
 def like(pattern: str, value: str, ignore_case: bool = False) -> bool:
-    """IAM's wildcards: * and ? , nothing else."""
+    """IAM's wildcards: only * and ? ."""
     text = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
     return re.fullmatch(text, value, re.S | (re.I if ignore_case else 0)) is not None
 
@@ -55,7 +54,7 @@ def _address(expected: str, actual: str) -> bool:
     return ipaddress.ip_address(actual) in ipaddress.ip_network(expected, strict=False)
 
 
-# name → (one expected value against the actual one, whether it is a negation)
+# name → (comparison of an expected and the actual value, whether it is a negation)
 OPERATORS: dict[str, tuple[Callable[[str, str], bool], bool]] = {
     "StringEquals": (lambda e, a: e == a, False),
     "StringNotEquals": (lambda e, a: e == a, True),
@@ -81,9 +80,9 @@ IF_EXISTS = "IfExists"
 
 def check(statements: Iterable[Any], principal: bool = False, resource: bool = True,
           keys: frozenset[str] | None = None) -> None:
-    """ValueError if a statement says something that is not known here. `principal`: it is a
-    resource's policy and says whose requests it means; `resource`: it must say which resources;
-    `keys`: the condition keys that there are, in lower case; None: any."""
+    """Raises ValueError for a statement that is not supported. `principal`: a resource's policy,
+    which must name principals; `resource`: it must name resources; `keys`: the allowed condition
+    keys, in lower case; None: any."""
     for statement in statements:
         if not isinstance(statement, Mapping):
             raise ValueError("a statement is not a mapping")
@@ -123,7 +122,7 @@ def _check(statement: Statement, principal: bool, resource: bool, keys: frozense
 
 
 def _check_values(operator: str, values: list[str]) -> None:
-    """That no comparison can fail but by the request's own value."""
+    """Checks that every comparison depends only on the request's value."""
     for value in values:
         if "${" in value:
             raise ValueError("policy variables are not known")
@@ -178,15 +177,15 @@ def _condition(operator: str, key: str, expected: Any, context: Context) -> bool
 
 
 def principal_arn(caller: str) -> str:
-    """aws:PrincipalArn of a caller: for a session it is its role's (IAM User Guide, "AWS global
+    """aws:PrincipalArn of a caller: for a session its role's ARN (IAM User Guide, "AWS global
     condition context keys")."""
     return re.sub(r"^arn:aws:sts::(\d+):assumed-role/([^/]+)/.*$", r"arn:aws:iam::\1:role/\2",
                   caller)
 
 
 def _names(statement: Statement, context: Context) -> bool:
-    """Whether an endpoint's policy means the caller: everybody, the account, or the role behind
-    a session (IAM JSON policy elements, "Principal")."""
+    """Whether an endpoint's policy matches the caller: everybody, the account, or the role of a
+    session (IAM JSON policy elements, "Principal")."""
     if "Principal" not in statement:
         return True
     caller = context.get("aws:principalarn", "")
@@ -206,8 +205,8 @@ def _concerns(statement: Statement, action: str, resource: str, context: Context
 
 def allows(statements: Iterable[Statement], action: str, resource: str = "*",
            context: Context | None = None) -> bool:
-    """`action` as AWS names it, "cloudwatch:PutMetricData"; `resource`: its ARN, "*"
-    for an action that has none; `context`: condition keys in lower case."""
+    """`action`: AWS's name, "cloudwatch:PutMetricData"; `resource`: its ARN, "*" for an action
+    without one; `context`: condition keys in lower case."""
     allowed = False
     for statement in statements:
         if _concerns(statement, action, resource, context or {}):

@@ -1,5 +1,5 @@
-"""Typed reading of a resource's properties. Every property is either read or
-listed in model/without_effect.py; any other is refused with its line."""
+"""Typed reading of a resource's properties. Every property is either read or listed in
+model/without_effect.py; all others are refused with their line."""
 from __future__ import annotations
 
 import base64
@@ -15,7 +15,7 @@ _REQUIRED: Any = object()
 
 
 def only(stack: Stack, kind: str) -> Resource:
-    """The one resource of a type of which the lab builds one."""
+    """The only resource of a type, for types that the lab supports once."""
     found = stack.of_type(kind)
     if len(found) != 1:
         line = found[1].line if found else stack.tree.root.line_of("Resources")
@@ -25,8 +25,8 @@ def only(stack: Stack, kind: str) -> Resource:
 
 
 class Properties:
-    """The properties of a resource, or of a part of them. Used in a with
-    statement, at whose end nothing may be left unread."""
+    """The properties of a resource, or of a part of it. Used in a with statement, which refuses
+    unread properties at its end."""
 
     def __init__(self, stack: Stack, resource: Resource, values: Map, kind: str) -> None:
         self.stack, self.resource, self.values, self.kind = stack, resource, values, kind
@@ -52,7 +52,7 @@ class Properties:
         return self.stack.error(self.line(key), self.resource.name, what)
 
     def line(self, key: str = "") -> int:
-        """Of a key; of the whole if there is no such key."""
+        """The line of a key, or of the whole if the key is missing."""
         return self.values.line_of(key) or self.resource.line
 
     def raw(self, key: str, default: Any = _REQUIRED) -> Any:
@@ -75,7 +75,7 @@ class Properties:
 
     def integer(self, key: str, default: Any = _REQUIRED, low: int | None = None,
                 high: int | None = None) -> Any:
-        """`default` may be None, and is not held against the limits."""
+        """`default` may be None, and is not checked against the limits."""
         if key not in self.values and default is not _REQUIRED:
             return self.raw(key, default)
         return self.whole(key, self.text(key), low, high)
@@ -105,8 +105,8 @@ class Properties:
         return value
 
     def cidr(self, key: str) -> str:
-        """In its canonical form, as EC2 makes it (VPC User Guide, "Network ACL
-        rules": 100.68.0.18/18 becomes 100.68.0.0/18)."""
+        """Returns the canonical form, like EC2 (VPC User Guide, "Network ACL rules":
+        100.68.0.18/18 becomes 100.68.0.0/18)."""
         text = self.text(key)
         try:
             if not re.fullmatch(r"[0-9.]+/[0-9]{1,2}", text):
@@ -116,18 +116,18 @@ class Properties:
             raise self.error(key, f'{key}: "{text}" is no IPv4 CIDR block') from None
 
     def matching(self, key: str, pattern: str, default: Any = _REQUIRED) -> str:
-        """A text that is wholly of a form: where it goes into somebody's configuration, and AWS
-        would refuse what is not."""
+        """A text that matches a pattern completely: for values that become part of a
+        configuration, and that AWS checks, too."""
         text = self.text(key, default)
         if key in self.values and not re.fullmatch(pattern, text, re.ASCII):
             raise self.error(key, f'{key}: "{text}" is not of the form {pattern}')
         return text
 
     def user_data(self, key: str) -> str:
-        """Decoded; "" without."""
+        """The decoded user-data; "" if it is missing."""
         try:
             return base64.b64decode(self.text(key, ""), validate=True).decode()
-        except ValueError:  # of either
+        except ValueError:  # of base64 or UTF-8
             raise self.error(key, f"{key} is not text in Base64 (Fn::Base64)") from None
 
     # lists and parts
@@ -145,12 +145,12 @@ class Properties:
         return [str(value) for value in values]
 
     def some(self, key: str) -> list[str]:
-        """One text, or a list of them."""
+        """One text, or a list of texts."""
         value = self.raw(key)
         return self.texts(key) if isinstance(value, list) else [self.text(key)]
 
     def part(self, key: str) -> "Properties | None":
-        """A property that has properties; None without."""
+        """A property with properties; None if it is missing."""
         value = self.raw(key, None)
         if value is None:
             return None
@@ -185,7 +185,7 @@ class Properties:
         return self._resource(key, self.text(key), kind)
 
     def references(self, key: str, kind: str, default: Any = _REQUIRED) -> list[str]:
-        """Each one once; at least one if there is no default."""
+        """Unique names; at least one unless there is a default."""
         if default is _REQUIRED and not self.items(key):
             raise self.error(key, f"{key} has nothing in it")
         found = [self._resource(key, v, kind) for v in self.texts(key, default)]

@@ -1,7 +1,6 @@
-"""A changed template on a lab that is up: how it is changed, and what of it can be taken on.
-Pure; World.update does the rest. What cannot be changed in place is refused: a lab that
-ignored it would not be the template's any more, and whoever looks would not know.
-"""
+"""Updates of a running lab by a changed template: the edits, and which changes are possible. Pure;
+World.update applies them. Other changes are refused: a lab that ignored them would not match its
+template."""
 from __future__ import annotations
 
 from dataclasses import fields, replace
@@ -11,9 +10,9 @@ from lab.template.tree import Tree
 from .model import Model
 
 Edit = list[Any]
-# What is brought to the new state whatever was changed in it.
+# The parts that can be updated completely.
 WHOLLY = ("acls", "groups", "route_tables", "prefix_lists", "policy", "launch", "roles", "outputs")
-# Of these only some settings are; the others, by their names here, are not.
+# The parts of which only some settings can be updated; the other settings are listed here.
 TARGET_GROUP = ("name", "id", "full_name", "protocol", "algorithm")
 GROUP = ("name", "id", "target_groups", "tags")
 SUBNET = ("id", "cidr", "zone", "public", "maps_public_ip")
@@ -26,9 +25,9 @@ class Refused(RuntimeError):
 
 def apply(tree: Tree, edits: list[Edit]) -> None:
     """Edits by their first word: ["remove", resource], ["add", resource, type, properties],
-    ["change", resource, path, old value, new value], ["drop", resource, path, old value].
-    The old value is said because a path may count positions: should the template have changed
-    since the edit was written, it must not hit something else."""
+    ["change", resource, path, old value, new value], ["drop", resource, path, old value]. The old
+    value is checked because a path may have positions: after a change of the template they could
+    mean another item."""
     for verb, *arguments in edits:
         if verb == "remove":
             tree.remove(*arguments)
@@ -49,14 +48,14 @@ def apply(tree: Tree, edits: list[Edit]) -> None:
 
 
 def open_groups(tree: Tree) -> list[Edit]:
-    """Edits that let every security group allow everything: what is left are the ACLs."""
+    """Edits that make every security group allow everything: only the ACLs remain."""
     return [["add", f"{name}Open{way}", f"AWS::EC2::SecurityGroup{way}", {
         "GroupId": {"Ref": name}, "IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}]
         for name in _of(tree, "AWS::EC2::SecurityGroup") for way in ("Ingress", "Egress")]
 
 
 def open_acls(tree: Tree) -> list[Edit]:
-    """A row before all others of each network ACL: what is left are the groups."""
+    """A first row in each network ACL that allows everything: only the groups remain."""
     return [["add", f"{name}Open{'Out' if egress else 'In'}", "AWS::EC2::NetworkAclEntry", {
         "NetworkAclId": {"Ref": name}, "RuleNumber": 1, "Protocol": -1, "RuleAction": "allow",
         "CidrBlock": "0.0.0.0/0", "Egress": egress}]
@@ -75,7 +74,7 @@ def _settings(file: str, old: Any, new: Any, names: tuple[str, ...]) -> None:
 
 
 def _kept(file: str, old: list[Any], new: list[Any], names: tuple[str, ...]) -> None:
-    """Of things that may come and go: those that stay have these as they were."""
+    """Settings that must not change in resources that are in both models."""
     before = {thing.name: thing for thing in old}
     for thing in new:
         if thing.name in before:
@@ -83,7 +82,7 @@ def _kept(file: str, old: list[Any], new: list[Any], names: tuple[str, ...]) -> 
 
 
 def check(file: str, old: Model, new: Model) -> None:
-    """Refused for the first thing that a lab that is up cannot take on."""
+    """Raises Refused for the first change that a running lab cannot make."""
     if list(old.subnets) != list(new.subnets):
         raise Refused(f"{file}: other subnets need a lab built anew")
     _kept(file, [*old.subnets.values()], [*new.subnets.values()], SUBNET)

@@ -1,8 +1,5 @@
-"""What a template may say that the lab passes over: a list for the reader. Whatever is not
-here is either played or refused with its line, also where only one value of it is played.
-
-Type, or type and path of the part → property → why.
-"""
+"""The properties that the lab accepts and ignores, with reasons. All others are either implemented
+or refused with their line, also if only one value is implemented."""
 from __future__ import annotations
 
 _NAMES = "names for people and bills; the lab shows logical names"

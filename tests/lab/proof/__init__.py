@@ -1,1 +1,1 @@
-"""The tests, and what knocks, visits and listens for them."""
+"""The tests of the requirements, with their probes, visitors and listeners."""

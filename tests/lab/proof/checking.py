@@ -1,4 +1,4 @@
-"""Health checks of a test's own, beside the load balancer's: as its nodes make them, but without a pause."""
+"""Health checks of a test's own: like the load balancer's, but without a pause."""
 from __future__ import annotations
 
 import threading
@@ -13,7 +13,7 @@ PERIOD_S = 0.05
 
 @dataclass(frozen=True)
 class Check:
-    """What is asked for, by the template."""
+    """The check's settings in the template."""
     health_port: int
     health_path: str
     timeout: int
@@ -22,13 +22,14 @@ class Check:
 @dataclass(frozen=True)
 class Checked:
     at: float    # time.time()
-    status: int  # 0: refused, cut or too late
+    status: int  # 0: refused, cut or timeout
     reason: str
     took_s: float
 
 
 class Checks:
-    """Twenty a second, from a node of the load balancer's. Used as `with Checks(...) as checks:`."""
+    """Twenty checks a second, from a node of the load balancer. Used as `with Checks(...) as
+    checks:`."""
 
     def __init__(self, lab: Lab, address: str) -> None:
         facts = lab.facts()

@@ -1,4 +1,4 @@
-"""The tests run on a lab that is up (tests/lab/run up), one after the other."""
+"""The tests run on a running lab (tests/lab/run up), one after the other."""
 from __future__ import annotations
 
 import time
@@ -12,10 +12,10 @@ from lab.command.table import Notes
 from parts.wait import wait_until
 
 NOTES = pytest.StashKey[Notes]()
-# Nobody knows in which state the lab is: before the first test, and after one that failed.
+# Before the first test, and after a failed test, the state of the lab is unknown.
 UNKNOWN = pytest.StashKey[bool]()
 SETTLED_S = 120
-SCALING = "AlarmNotification"  # the process that carries out what alarms want
+SCALING = "AlarmNotification"  # the process that acts on alarms
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,7 +32,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """What was measured, after the verdicts."""
+    """Prints the measured values after the verdicts."""
     for line in config.stash[NOTES].lines:
         terminalreporter.write_line(line)
 
@@ -47,7 +47,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     found = Lab()
     try:
         yield found
-        # Load that is over must not scale the group afterwards: after R4 alone, some minutes.
+        # Load of an earlier test must not scale the group later: after R4 alone, for some minutes.
         if not (mutated() or request.session.shouldfail
                 or request.session.exitstatus == pytest.ExitCode.INTERRUPTED):
             wait_until(lambda: found.alarms()["high"]["state"] != "ALARM", "no load is left", 150)
@@ -59,15 +59,15 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 @pytest.fixture(scope="session", autouse=True)
 def began() -> float:
-    """When the tests of this run began (Unix time)."""
+    """The start of this test run (Unix time)."""
     return time.time()
 
 
 @pytest.fixture
 def settled(lab: Lab, request: pytest.FixtureRequest) -> Lab:
-    """As at the beginning: the template's rules and number of instances, all healthy, nothing
-    cut, suspended or away; and what a test's own load does to the CPU scales nothing (R4 says
-    otherwise for itself). Within a mutation the lab is as that wants it."""
+    """The initial state: the template's rules and number of instances, all healthy, nothing cut or
+    suspended. Alarms do not scale: a test's own load must not (R4 enables them). Within a mutation
+    the lab stays as the mutation wants it."""
     if mutated():
         return lab
     said = ""
@@ -81,7 +81,7 @@ def settled(lab: Lab, request: pytest.FixtureRequest) -> Lab:
         lab.wait_healthy(least, SETTLED_S)
     except (AssertionError, OSError, Refused) as error:
         said = f"the lab cannot be made quiet again: {' '.join(str(error).split())[:500]}"
-    if said:  # one error for this test, and none of the others, which would say the same
+    if said:  # an error of this test only: later tests would report the same
         request.session.shouldfail = said
         pytest.fail(said, pytrace=False)
     return lab
@@ -89,7 +89,7 @@ def settled(lab: Lab, request: pytest.FixtureRequest) -> Lab:
 
 @pytest.fixture
 def scaling(settled: Lab) -> Iterator[Lab]:
-    """Settled, and the group scales by its alarms."""
+    """Like `settled`, and alarms scale the group."""
     if not mutated():
         settled.ask("resume", process=SCALING)
     yield settled

@@ -1,6 +1,6 @@
-"""R7's knocks: each host at each host, on all ports in use and on samples of the ranges that the
-ACLs open for replies, from the internet too; behind every port a listener. Who knocks and what
-came of it is here; what should come of it is in proof/test_r7_minimal.py."""
+"""R7's probes: from each host to each host, on all ports in use and on samples of the return ports
+of the ACLs, also from the internet; every port has a listener. This module sends the probes and
+collects the results; proof/test_r7_minimal.py has the expected results."""
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
@@ -16,7 +16,7 @@ SAMPLES = (25, 111, 1024, 8080, 33000, 50000, 60999, 65000)
 PORTS = USED + SAMPLES
 UDP = (53, 2049, 33000)
 FLAG = {"tcp": "", "udp": "u", "icmp": "ping"}
-AT_ONCE = 6  # sources; each waits more than it works
+AT_ONCE = 6  # sources at the same time; each mostly waits
 PUBLIC, WEB, DATABASE, OUTSIDE = "public", "web", "database", "outside"
 TIERS = {"bastion": PUBLIC, "alb": PUBLIC, "nat": PUBLIC, "web": WEB, "endpoint": WEB,
          "mount-target": WEB, "database": DATABASE, "internet": OUTSIDE}
@@ -24,7 +24,7 @@ TIERS = {"bastion": PUBLIC, "alb": PUBLIC, "nat": PUBLIC, "web": WEB, "endpoint"
 
 @dataclass
 class Spot:
-    """One address somebody can knock at, and from where."""
+    """An address that can be probed, and its probes' source."""
     name: str
     kind: str          # bastion web alb nat mount-target endpoint database internet
     zone: str
@@ -41,7 +41,7 @@ class Spot:
 class Knock:
     source: str
     target: str
-    public: bool       # at its public address
+    public: bool       # whether it is the host's public address
     port: int
     protocol: str
 
@@ -80,7 +80,7 @@ def knocks(source: Spot, everybody: dict[str, Spot]) -> list[Knock]:
 
 
 def probe(everybody: dict[str, Spot], wanted: list[Knock]) -> Met:
-    """What each knock met; a few sources at a time."""
+    """The result of each probe; a few sources at a time."""
     def address(knock: Knock) -> Target:
         target = everybody[knock.target]
         return (target.public if knock.public else target.address, knock.port, knock.protocol)
@@ -106,8 +106,8 @@ def matrix(everybody: dict[str, Spot]) -> Met:
 
 
 def again(everybody: dict[str, Spot], met: Met, silent: list[Knock]) -> str:
-    """Knocks once more where an answer was expected and none came: a packet that was lost
-    between hundreds is no denial. Says so; puts the new verdicts in."""
+    """Repeats a probe if an answer was expected and none came: a packet lost among hundreds is not
+    a denial. Reports it and updates the results."""
     if not silent:
         return ""
     met.update(probe(everybody, silent))
@@ -116,7 +116,7 @@ def again(everybody: dict[str, Spot], met: Met, silent: list[Knock]) -> str:
 
 
 def shown(everybody: dict[str, Spot], met: Met) -> str:
-    """The table of what was let through."""
+    """The table of allowed probes."""
     rows = [["from \\ to", *everybody]]
     for source in dict.fromkeys(knock.source for knock in met):
         cells = []
@@ -132,8 +132,8 @@ def shown(everybody: dict[str, Spot], met: Met) -> str:
 
 @contextmanager
 def listeners(everybody: dict[str, Spot]) -> Iterator[None]:
-    """Behind every port of every address that has a place. Of an endpoint's and a mount target's
-    addresses one port leads on, to a server of the lab's."""
+    """Listeners on every port of every address that has a place. One port of an endpoint's or a
+    mount target's address is forwarded to a server of the lab."""
     with ExitStack() as stack:
         begun = []
         for spot in everybody.values():

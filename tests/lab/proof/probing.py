@@ -1,4 +1,4 @@
-"""The tests' side of proof/reach.py: probes from a host, listeners on it."""
+"""The tests' side of proof/reach.py: probes from a host, listeners on a host."""
 from __future__ import annotations
 
 import json
@@ -14,7 +14,7 @@ Target = tuple[str, int, str]  # address, port, "tcp", "udp" or "icmp"
 
 
 class Place:
-    """Where a program can be run: a host, or a namespace without one (an endpoint's ENI)."""
+    """A place for a program: a host, or a namespace without a host (an endpoint's ENI)."""
 
     def __init__(self, enter: list[str], reach: str = REACH) -> None:
         self.enter = enter
@@ -29,7 +29,7 @@ def place_of(host: object) -> Place:
 
 
 def namespace(path: str) -> Place:
-    """Only the network is the other's: the program is this checkout's own."""
+    """Only the network is the other's: the program is a file of this checkout."""
     return Place(["nsenter", f"--net={path}", "--"], str(Path(__file__).with_name("reach.py")))
 
 

@@ -1,12 +1,12 @@
-"""Run inside a host: who can be reached from here, and something to be reached.
+"""Run inside a host: probes other hosts, or listens for probes.
 
-    proof/reach.py listen PORT...   TCP and UDP on each port, beside whatever serves there already;
-                              says "listening", ends with its standard input
+    proof/reach.py listen PORT...   TCP and UDP on each port that has no server yet;
+                              prints "listening", ends with its standard input
     proof/reach.py probe            targets as JSON on standard input, verdicts on standard output
 
-A target is [address, port, protocol]. Verdicts: "open" (connected, or an answer came),
-"reset" (somebody answered with a refusal: the packet was let through), "silent".
-By itself: it is run by the host's own Python, with nothing of the project's.
+A target is [address, port, protocol]. Verdicts: "open" (connected, or answered), "reset"
+(refused by the target: the network allowed the packet), "silent".
+Uses no module of the project: the host's own Python runs it.
 """
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import socket
 import struct
 import sys
 
-WAIT_S = 1.5   # for an answer on a network without delay: longer than TCP's first repetition
-AT_ONCE = 600  # below any limit of open files
+WAIT_S = 1.5   # timeout on a network without delay: longer than TCP's first retransmission
+AT_ONCE = 600  # fewer than the limit of open files
 ECHO, REPLY = 8, 0
 IDENTITY = os.getpid() & 0xffff
 
@@ -34,7 +34,7 @@ async def tcp(address: str, port: int) -> str:
     except asyncio.TimeoutError:
         return "silent"
     except OSError as error:
-        # Nobody answers an ARP request: nothing came through either.
+        # No answer to ARP: no packet was delivered.
         unreachable = error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT)
         return "silent" if unreachable else "reset"
     finally:
@@ -64,15 +64,15 @@ async def udp(address: str, port: int) -> str:
 
 
 def checksum(data: bytes) -> int:
-    """Of the Internet's headers (RFC 1071); the data is of even length."""
+    """The Internet checksum (RFC 1071); the length of the data is even."""
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total >> 16) + (total & 0xffff)
     return ~int(total + (total >> 16)) & 0xffff
 
 
 async def icmp(address: str, number: int) -> str:
-    """An echo request (RFC 792); `number` tells one from another. Not by ping(8): a program
-    for each of hundreds takes longer than the answers do."""
+    """An echo request (RFC 792), identified by `number`. Not by ping(8): hundreds of processes
+    need longer than the answers."""
     loop = asyncio.get_running_loop()
     with socket.socket(type=socket.SOCK_RAW, proto=socket.IPPROTO_ICMP) as peer:
         peer.setblocking(False)
@@ -122,7 +122,7 @@ async def listen(ports: list[int]) -> None:
             try:
                 await serve
             except OSError as error:
-                if error.errno != errno.EADDRINUSE:  # a real server is there
+                if error.errno != errno.EADDRINUSE:  # a real server has this port
                     raise
     print("listening", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)

@@ -1,6 +1,6 @@
-"""What an instance's first boot leaves by nobody's hand: credentials, schema, page; the metadata
-kept from the web server; and that a rotated secret disturbs nobody. (The lab's first two
-instances boot at the same time.)"""
+"""An instance's first boot without manual steps: credentials, schema, page; the metadata closed to
+the web server; and a rotated secret without an outage. (The lab's first two instances boot at the
+same time.)"""
 from __future__ import annotations
 
 import json
@@ -18,13 +18,13 @@ from parts.wait import wait_until
 
 METADATA = "http://169.254.169.254/latest/api/token"
 PUT = ("-X", "PUT", "-H", "X-aws-ec2-metadata-token-ttl-seconds: 60")
-REFUSED, TIMED_OUT = 7, 28  # curl's exit statuses
+REFUSED, TIMED_OUT = 7, 28  # exit codes of curl
 INI, PASSWORD = "/etc/web-node-agent/page.ini", "/etc/web-node-agent/db.password"
 DONE = "/run/web-node-agent-database/done"
 
 
 def users(lab: Lab) -> list[str]:
-    """The agents' and the pages' users in the database."""
+    """The users of agents and pages in the database."""
     return list(lab.ask("sql", text="SELECT User FROM mysql.user WHERE User REGEXP "
                                     "'^(wna|page)_' ORDER BY User;"))
 
@@ -40,7 +40,8 @@ def web_hosts(lab: Lab) -> list[Inside]:
 
 
 def test_two_that_boot_at_once_agree(settled: Lab) -> None:
-    """One table with one first row, one user each for agents and pages, whoever was first."""
+    """One table with one first row, and one user each for agents and pages, with both nodes
+    working at the same time."""
     table = settled.facts()["database_table"]
     assert settled.ask("sql", text="SELECT CONCAT_WS(',', id, name, address) FROM "
                                    f"{table} WHERE id = 1;") == ["1,KIM,SEOUL"]
@@ -53,12 +54,13 @@ def test_two_that_boot_at_once_agree(settled: Lab) -> None:
 
 
 def found_in(host: Inside, secret: str, *grep: str) -> str:
-    """What grep prints; the secret goes by standard input."""
+    """grep's output; the secret goes to standard input."""
     return host.run(*grep, stdin=secret + "\n", check=False).stdout
 
 
 def shown_by_processes(host: Inside, secret: str) -> dict[str, int]:
-    """How many processes of the host have it in their arguments, and in their environment."""
+    """The number of the host's processes that have it in their arguments or in their
+    environment."""
     return {name: len(found_in(host, secret, "sh", "-c", "exec 3<&0; grep -laF -f /dev/fd/3 "
                                f"/proc/[0-9]*/{name} 2>/dev/null").split())
             for name in ("cmdline", "environ")}
@@ -71,7 +73,8 @@ def test_credentials_are_where_they_belong(settled: Lab) -> None:
         secret = re.search(r'password = "([^"]+)"', host.read(INI))
         assert secret
         for word in (secret[1], *host.sh(f"cat {PASSWORD}.*").split()):
-            # Neither on the shared file system, nor in a log, nor shown by a process.
+            # The secret is not on the shared file system, not in a log, and not shown by a
+            # process.
             for place in ("/var/www/html", "/var/log", "/run"):
                 assert found_in(host, word, "grep", "-rlF", "-f", "-", place) == ""
             assert shown_by_processes(host, word) == {"cmdline": 0, "environ": 0}
@@ -79,11 +82,11 @@ def test_credentials_are_where_they_belong(settled: Lab) -> None:
 
 
 def test_a_secret_that_a_process_shows_would_be_seen(settled: Lab) -> None:
-    """The twin of the look above: the same one finds what is there."""
+    """The counterpart of the test above: the same search finds an existing text."""
     host = web_hosts(settled)[0]
     mark = f"mark-{time.monotonic_ns()}"
     assert shown_by_processes(host, mark) == {"cmdline": 0, "environ": 0}
-    # "; :" keeps the shell, whose arguments they are, from becoming sleep.
+    # "; :": otherwise the shell would be replaced by sleep, which does not have these arguments.
     shows = [host.spawn("sh", "-c", "sleep 60; :", mark, log="shows-arguments"),
              host.spawn(f"MARK={mark}", "sleep", "60", log="shows-environment")]
     try:
@@ -95,14 +98,13 @@ def test_a_secret_that_a_process_shows_would_be_seen(settled: Lab) -> None:
 
 
 def may_reach_metadata(host: Inside, user: str) -> int:
-    """curl's exit status."""
+    """curl's exit code."""
     return host.run("setpriv", f"--reuid={user}", "--clear-groups", "curl", "-sS", "-m", "3",
                     *PUT, METADATA, check=False).returncode
 
 
 def test_php_is_refused_the_metadata(settled: Lab) -> None:
-    """And root and wna-cloud are not, in the same moment: PHP asks while they are answered
-    before and after it."""
+    """PHP is refused; root and wna-cloud are answered before and after it."""
     host = web_hosts(settled)[0]
     page = "/var/www/html/metadata.php"
     host.write(page, "<?php $s = @stream_socket_client('tcp://169.254.169.254:80', $no, $why, 5);"
@@ -135,14 +137,14 @@ nft 'add table ip nested; delete table ip nested'; ip netns delete inner
 
 
 def forward(host: Inside, on: bool) -> None:
-    """By this machine's /proc/sys: an instance's own cannot be written."""
+    """Written in this machine's /proc/sys: an instance's is read-only."""
     with host.net():
         write_sysctls({"ipv4/ip_forward": int(on)})
 
 
 def test_the_hop_limit_keeps_the_token_on_the_instance(settled: Lab) -> None:
-    """From a container's network the token's packets are one hop too far away: no status, just
-    silence (EC2 User Guide, "Instance metadata options")."""
+    """From a container's network the token's packets need one hop more than allowed: no status, no
+    answer (EC2 User Guide, "Instance metadata options")."""
     instance = settled.in_service()[0]
     host = settled.host(instance["host"])
     ask = ("ip", "netns", "exec", "inner", "curl", "-sS", "-m", "3", *PUT, METADATA)
@@ -159,22 +161,22 @@ def test_the_hop_limit_keeps_the_token_on_the_instance(settled: Lab) -> None:
 
 
 def refresh(host: Inside) -> None:
-    """As the timer does it for a secret not looked at for long."""
+    """Like the timer, for a secret whose last check is old."""
     host.run("rm", "-f", DONE)
     host.run("systemctl", "start", "web-node-agent-database.service", timeout=60)
 
 
 LOG = "/var/log/cloud-init-output.log"
-LOCK = "/var/lib/dnf/rpmdb_lock.pid"  # dnf's own
+LOCK = "/var/lib/dnf/rpmdb_lock.pid"  # dnf's lock
 
 
 def said(host: Inside, word: str) -> int:
-    """How often cloud-init's output has it so far."""
+    """The number of occurrences in cloud-init's output so far."""
     return host.sh(f"cat {LOG} 2> /dev/null || :").count(word)
 
 
 def wait_for_a_try(host: Inside, what: str, timeout: float) -> None:
-    """Until user-data has tried once more in vain; the next try is some seconds away."""
+    """Waits for one more failed try of user-data; the next try follows some seconds later."""
     before = said(host, "again in")
     wait_until(lambda: said(host, "again in") > before, what, timeout)
 
@@ -182,10 +184,10 @@ def wait_for_a_try(host: Inside, what: str, timeout: float) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(360)
 def test_what_is_in_the_way_at_boot_is_waited_for(settled: Lab, notes: Notes) -> None:
-    """No human, no second boot: user-data asks again until the package comes. The repository
-    answers with errors, then packets vanish, then another dnf has the rpm database. (The
-    group would lose its patience: the lab's grace period is a minute, the stack's a quarter of
-    an hour.)"""
+    """Without a human and a second boot: user-data retries until the package is installed. The
+    repository first answers with errors, then packets are dropped, then another dnf locks the rpm
+    database. (The group would replace the instance: the lab's grace period is a minute, the
+    stack's 15.)"""
     known = {instance["id"] for instance in settled.in_service()}
     settled.ask("suspend", process="ReplaceUnhealthy")
     settled.ask("repository", available=False)
@@ -255,20 +257,20 @@ def database_page(host: Inside) -> tuple[str, str]:
 
 
 def test_a_refused_login_mends_itself(settled: Lab, notes: Notes) -> None:
-    """Users gone, as after a restore from a snapshot: the agent is refused, which starts the
-    service (by its path unit), which makes them anew."""
+    """The users are gone, as after a restore from a snapshot: the agent is refused, which starts
+    the service (through its path unit), which makes the users again."""
     hosts = web_hosts(settled)
     gen = generation(hosts[0])
     began, since = time.monotonic(), int(time.time())
     for host in hosts:
-        host.run("touch", "-d", "-20 minutes", DONE)  # the last good run was not just now
+        host.run("touch", "-d", "-20 minutes", DONE)  # makes the last successful run old
     for user in (f"wna_{gen}", f"page_{gen}"):
         settled.ask("sql", text=f"DROP USER {user}@'%'; KILL USER {user};")
-    for host in hosts:  # before anything is mended: the page is refused now, …
+    for host in hosts:  # before the repair: the page is refused now, …
         status, body = database_page(host)
         assert status == "500" and "Access denied for user 'page_" in body, (status, body)
     assert f"page_{gen}" not in users(settled)
-    for host in hosts:  # … and the agent as soon as it asks
+    for host in hosts:  # … and the agent at its next login
         wait_until(lambda: "login refused" in host.sh(
             f"journalctl -o cat -u web-node-agent-rds --since @{since}"),
                    f"{host.name}: the agent's login is refused", 30)

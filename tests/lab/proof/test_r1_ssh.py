@@ -1,4 +1,4 @@
-"""R1: ssh reaches a web instance only through a bastion host, and bastions are doubled."""
+"""R1: ssh reaches a web instance only through a bastion host; each zone has a bastion."""
 from __future__ import annotations
 
 import pytest
@@ -9,7 +9,7 @@ from parts.wait import wait_until
 
 
 def ssh(lab: Lab, bastion: str, instance: dict[str, str], *command: str) -> str:
-    """The line that the stack's output gives to an administrator."""
+    """The ssh command that the stack's outputs give to an administrator."""
     public = lab.hosts()[bastion]["public"]
     options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new",
                "-o", f"ConnectTimeout={patience(10) / 2:.0f}"]
@@ -25,7 +25,7 @@ def test_through_each_bastion_to_each_instance(settled: Lab, bastion: str) -> No
 
 
 def test_no_key_lies_on_a_bastion(lab: Lab) -> None:
-    """The jump needs none there, so a bastion that is broken into gives none away."""
+    """A jump needs no key on the bastion: an intruder on a bastion finds none."""
     for bastion in ("bastion-a", "bastion-c"):
         found = lab.host(bastion).sh("grep -rl 'PRIVATE KEY' /home /root 2>/dev/null || test $? = 1")
         assert found == ""
@@ -40,11 +40,11 @@ def test_from_anywhere_else_it_times_out(settled: Lab) -> None:
     assert len(places) >= 8
     others = {name: [i for i in instances if i["host"] != name] for name in places}
     begun = {name: start(place_of(settled.host(name)), [(i["address"], 22, "tcp") for i in knocked])
-             for name, knocked in others.items()}  # all at once: each only waits
+             for name, knocked in others.items()}  # all at once: each probe only waits
     met = {(name, i["host"]): verdict for name, process in begun.items()
            for i, verdict in zip(others[name], verdicts(process), strict=True)}
     assert len(met) == sum(map(len, others.values())) and set(met.values()) == {"silent"}, met
-    # The same knock is heard where it may be.
+    # The counterpart: the same probe is answered where it is allowed.
     assert probe(settled.host("bastion-a"), [(instances[0]["address"], 22, "tcp")]) == ["open"]
 
 

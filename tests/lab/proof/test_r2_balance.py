@@ -1,5 +1,5 @@
-"""R2: an Application Load Balancer with a node in each public subnet balances over the
-instances in the private ones, across zones."""
+"""R2: an Application Load Balancer with a node in each public subnet balances over the private
+instances of both zones."""
 from __future__ import annotations
 
 import socket
@@ -13,7 +13,7 @@ from parts.wait import hold_true, wait_until
 
 
 def shown(lab: Lab, address: str, count: int) -> list[str]:
-    """The instances' addresses off the page, by so many visits to one node."""
+    """The instances' addresses from the page, by this number of visits to one node."""
     client = lab.host("client")
     found = []
     for _ in range(count):
@@ -24,15 +24,15 @@ def shown(lab: Lab, address: str, count: int) -> list[str]:
 
 
 def test_health_checks_reach_the_agent(settled: Lab) -> None:
-    """Without the balancer's row for the health-check port no target is healthy: the
-    document's own lesson. (All unhealthy, it fails open: the page alone proves nothing.)"""
+    """Without the ACL row for the health-check port no target is healthy: the document's gap.
+    (With all targets unhealthy the balancer fails open: the page alone proves nothing.)"""
     facts = settled.facts()
 
     def healthy() -> bool:
         targets = settled.targets()
         return len(targets) == facts["min_size"] and \
             {t["state"] for t in targets.values()} == {"healthy"}
-    # As long as it takes two checks in a row to fail, whatever was true before.
+    # The time of two failed checks in a row, in any state before.
     hold_true(healthy, "all targets are healthy",
               2 * facts["health_interval"] + facts["health_timeout"] + 1)
     agents = {settled.host(i["host"]).read("/run/web-node-agent/facts.env").count("WNA_")
@@ -53,7 +53,7 @@ def test_the_page_alternates_between_all_instances(settled: Lab) -> None:
 
 
 def test_each_node_serves_both_zones(settled: Lab) -> None:
-    """Cross-zone: each node takes turns over all of them, not over its own zone's."""
+    """Cross-zone: each node uses all targets in turn, not only its own zone's."""
     own = sorted(i["address"] for i in settled.in_service())
     assert len({i["zone"] for i in settled.in_service()}) == 2
     nodes = settled.facts()["alb_addresses"]
@@ -63,15 +63,15 @@ def test_each_node_serves_both_zones(settled: Lab) -> None:
 
 
 def test_every_port_of_a_node_is_answered(settled: Lab, notes: Notes) -> None:
-    """A node takes any port from 1024 on (the document allows replies to Linux's usual ones
-    only): fresh connections from all over the range, each of which gets its answer."""
+    """A node uses any port from 1024 on (the document allows only replies to Linux's ports): new
+    connections from the whole range are all answered."""
     wanted = range(1100, 65000, 2500)
     answered = 0
     for name in ("alb-a", "alb-c"):
         node = settled.host(name)
         for instance in settled.in_service():
             ports = [port for port in wanted if answers(node, port, instance["address"])]
-            # HAProxy has one or the other; what is silent raises.
+            # HAProxy refuses or answers; a dropped packet raises.
             assert len(ports) >= len(wanted) - 3, ports
             answered += len(ports)
     assert answered >= 2 * 2 * (len(wanted) - 3)
@@ -80,7 +80,7 @@ def test_every_port_of_a_node_is_answered(settled: Lab, notes: Notes) -> None:
 
 
 def answers(node: Inside, port: int, address: str) -> bool:
-    """A request from this very port; False if the port is taken."""
+    """A request from this port; False if the port is in use."""
     with node.net(), socket.socket() as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         peer.settimeout(3)
@@ -95,8 +95,8 @@ def answers(node: Inside, port: int, address: str) -> bool:
 
 
 def test_a_stopped_web_server_is_seen_by_no_client(settled: Lab, notes: Notes) -> None:
-    """No client meets an error once the check has tripped. The group would replace the
-    instance as AWS's does; its process is suspended, as an operator would to look at it."""
+    """After the check has failed twice no client sees an error. The web server's process is
+    suspended, because the group would replace the instance, like AWS's."""
     victim = settled.in_service()[0]
     host = settled.host(victim["host"])
     url = f"http://{settled.facts()['alb_name']}/efs/"

@@ -1,4 +1,4 @@
-"""R3: the instances reach the internet through NAT; the internet reaches none of them."""
+"""R3: the instances reach the internet through NAT; the internet reaches no instance."""
 from __future__ import annotations
 
 import json
@@ -10,7 +10,7 @@ from .probing import Target, probe
 
 
 def test_ping(settled: Lab) -> None:
-    """The document's own test. (Its own rules would drop it: they have no ICMP row.)"""
+    """The document's own test. (The document's rules would block it: they have no ICMP row.)"""
     for instance in settled.in_service():
         out = settled.host(instance["host"]).run("ping", "-n", "-c", "3", "-i", "0.2", "-W", "2",
                                                  "8.8.8.8").stdout
@@ -18,14 +18,14 @@ def test_ping(settled: Lab) -> None:
 
 
 def seen_by(lab: Lab, host: str, url: str, *options: str) -> str:
-    """The address that a server on the internet saw."""
+    """The client's address, as seen by a server on the internet."""
     done = lab.host(host).run("curl", "-sS", "--fail", "-m", f"{patience(10):.0f}", *options, url)
     return str(json.loads(done.stdout)["peer"])
 
 
 def test_https_comes_from_nat(settled: Lab) -> None:
-    """Another region's S3, in the document's 52.219.0.0/16: the server sees the zone's NAT
-    gateway."""
+    """Another region's S3, in the document's 52.219.0.0/16: the server sees the address of the
+    zone's NAT gateway."""
     facts = settled.facts()
     for instance in settled.in_service():
         assert seen_by(settled, instance["host"], facts["elsewhere_url"]) \
@@ -33,8 +33,8 @@ def test_https_comes_from_nat(settled: Lab) -> None:
 
 
 def test_the_regions_s3_comes_without_nat(settled: Lab) -> None:
-    """The gateway endpoint's traffic keeps the instance's own address (VPC User Guide,
-    "Gateway endpoints for Amazon S3"), whichever of S3's ranges the name leads to."""
+    """The gateway endpoint keeps the instance's own address (VPC User Guide, "Gateway endpoints
+    for Amazon S3"), for each of S3's ranges."""
     url = settled.facts()["repository_url"] + "peer"
     name = url.split("/")[2]
     addresses = settled.facts()["repository_addresses"]
@@ -52,8 +52,8 @@ PORTS = (22, 80, 443, 2049, 3306, 8099, 1024, 33000, 60999)
 
 @pytest.mark.parametrize("source", ["client", "stranger"])
 def test_nothing_opens_inwards(settled: Lab, source: str) -> None:
-    """Neither to the instances' own addresses, as if somebody had a route, nor through
-    the gateways that they go out by. A bastion and the balancer can be reached meanwhile."""
+    """Neither to the instances' own addresses, with a route to them, nor through the NAT gateways.
+    A bastion and the balancer are reachable meanwhile."""
     facts, hosts = settled.facts(), settled.hosts()
     places = [i["address"] for i in settled.in_service()] + list(facts["nat_public"].values())
     targets: list[Target] = [(place, port, "tcp") for place in places for port in PORTS]

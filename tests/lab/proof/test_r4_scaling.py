@@ -1,5 +1,5 @@
-"""R4: Auto Scaling keeps the group available and sizes it by the instances' CPU, by the
-agents' own metric every ten seconds."""
+"""R4: Auto Scaling keeps the group available and scales it by the instances' CPU, with the agents'
+own metric every ten seconds."""
 from __future__ import annotations
 
 import re
@@ -18,18 +18,17 @@ SCALE_IN_S = 240
 
 
 def spent(lab: Lab, host: str) -> tuple[int, int]:
-    """Idle and all ticks so far, of an instance's own /proc/stat."""
+    """Idle ticks and all ticks so far, from an instance's own /proc/stat."""
     ticks = [int(n) for n in lab.host(host).sh("head -1 /proc/stat").split()[1:9]]
     return ticks[3] + ticks[4], sum(ticks)
 
 
 def figures(lab: Lab, hosts: list[str], count: int) -> dict[str, list[float]]:
-    """The CPU figures of so many seconds one after the other, each instance's as its own
-    /proc/stat gives them: what its agent reads."""
+    """The CPU load of each second, from each instance's own /proc/stat, which its agent reads."""
     found: dict[str, list[float]] = {host: [] for host in hosts}
     last = {host: spent(lab, host) for host in hosts}
     for _ in range(count):
-        time.sleep(1)  # the interval that is measured
+        time.sleep(1)  # the measured interval
         for host in hosts:
             now = spent(lab, host)
             idle, total = (b - a for a, b in zip(last[host], now))
@@ -39,17 +38,17 @@ def figures(lab: Lab, hosts: list[str], count: int) -> dict[str, list[float]]:
 
 
 def points(lab: Lab) -> list[dict[str, Any]]:
-    """What the policy reads, its last periods, newest last."""
+    """The metric's last points for the policy, newest last."""
     return list(lab.alarms()["points"])
 
 
 def test_the_policy_reads_the_agents_metric(settled: Lab, began: float) -> None:
-    """The latest three of the periods of ten seconds since the tests began all have data."""
+    """The last three periods since the start of the tests have data."""
     assert settled.alarms()["period"] == 10
 
     def complete() -> bool:
         found = [p for p in points(settled) if p["start"] >= began]
-        # Within a mutation no more is waited for a point than a period, which is late enough.
+        # Within a mutation the timeout for a point is one period, which is late enough.
         assert not (mutated() and len(found) >= 2 and not found[0]["samples"]), found
         if len(found) >= 3 and all(p["samples"] > 0 for p in found[-3:]):
             return True
@@ -63,8 +62,8 @@ BUSY, IDLE = 80.0, 50.0
 
 
 def test_load_on_one_does_not_raise_anothers_figure(settled: Lab, notes: Notes) -> None:
-    """Negative control for the lab itself: /proc/stat is each instance's own. One after the
-    other is the busy one, so that neither is told by what it always shows."""
+    """Negative control of the lab: /proc/stat belongs to each instance. Each instance is loaded in
+    turn."""
     hosts = [instance["host"] for instance in settled.in_service()[:2]]
     for busy in hosts:
         load = settled.host(busy).spawn(
@@ -84,8 +83,8 @@ def test_load_on_one_does_not_raise_anothers_figure(settled: Lab, notes: Notes) 
 
 
 def test_an_unhealthy_instance_is_replaced(settled: Lab, notes: Notes) -> None:
-    """What keeps the group available: a target that fails its checks is replaced (EC2 Auto
-    Scaling User Guide, "Health checks for instances in an Auto Scaling group")."""
+    """The group replaces a target that fails its checks (EC2 Auto Scaling User Guide, "Health
+    checks for instances in an Auto Scaling group")."""
     victim = settled.in_service()[0]
     before = len(settled.activities())
     began = time.monotonic()
@@ -144,9 +143,9 @@ def test_idleness_scales_in(scaling: Lab, notes: Notes) -> None:
 
 @pytest.mark.long
 def test_without_data_nothing_scales(scaling: Lab, notes: Notes) -> None:
-    """Negative control: the agents' push stopped, load does not scale (INSUFFICIENT_DATA:
-    Auto Scaling User Guide, "Target tracking scaling policies"). The last one of these: the
-    agents lose no point, and what they deliver afterwards is the load of before."""
+    """Negative control: with the agents' push blocked, load does not scale (INSUFFICIENT_DATA:
+    Auto Scaling User Guide, "Target tracking scaling policies"). Must be the last of these tests:
+    the agents later push all queued points, with the load of this test."""
     url = f"http://{scaling.facts()['alb_name']}/efs/"
     hosts = [instance["host"] for instance in scaling.in_service()]
     try:
@@ -159,11 +158,11 @@ def test_without_data_nothing_scales(scaling: Lab, notes: Notes) -> None:
             used = figures(scaling, hosts, 4 * int(scaling.alarms()["period"]))
         assert len(scaling.activities()) == before, scaling.activities()[0]
         assert scaling.alarms()["high"]["state"] == "INSUFFICIENT_DATA"
-        # It was load that would have scaled: above the target on all of them, on average.
+        # The load would have scaled the group: the average was above the target.
         mean = sum(sum(values) / len(values) for values in used.values()) / len(used)
         assert mean > scaling.alarms()["target"], used
     finally:
-        scaling.ask("suspend", process="AlarmNotification")  # before those points come
+        scaling.ask("suspend", process="AlarmNotification")  # before the queued points arrive
         for host in hosts:
             scaling.ask("push", host=host, on=True)
         wait_until(lambda: scaling.alarms()["high"]["state"] != "INSUFFICIENT_DATA",

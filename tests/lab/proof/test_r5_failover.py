@@ -1,5 +1,5 @@
-"""R5: the master of the database fails, the standby takes over, and the web tier goes on
-without an administrator."""
+"""R5: the database's writer fails, the standby takes over, and the web tier continues without an
+administrator."""
 from __future__ import annotations
 
 import time
@@ -11,16 +11,16 @@ from lab.command.table import Notes
 from .visitors import Visit, Visitors, bad, good, told
 from parts.wait import wait_until
 
-# Without any writer: longer than the agent's max_age for what it knows of the database, and than
-# two health checks take to trip. (RDS takes 60 to 120 s.)
+# Time without a writer: longer than the agent's max_age of the database's facts, and than two
+# health checks. (RDS: 60 to 120 s.)
 DOWN_S = 25.0
-REPLIES = 20  # good answers in a row that mean: it is over
+REPLIES = 20  # this many good answers in a row end an outage
 
 
 def outage(visits: list[Visit]) -> float:
-    """From the start of the first failed request to the start of the first after which all
-    are good again; 0 if none failed."""
-    failed = sorted(v["at"] for v in bad(visits))  # visits are in order of their end
+    """From the start of the first failed request to the start of the first request after which all
+    succeed; 0 without a failure."""
+    failed = sorted(v["at"] for v in bad(visits))  # visits are sorted by their end
     if not failed:
         return 0.0
     return float(next((v["at"] for v in sorted(visits, key=lambda v: v["at"])
@@ -28,12 +28,12 @@ def outage(visits: list[Visit]) -> float:
 
 
 def resolved(lab: Lab, host: str) -> list[str]:
-    """As the document does it: nslookup on a web instance."""
+    """Like the document: nslookup on a web instance."""
     return lab.host(host).sh(f"dig +short +tries=1 +time=2 {lab.facts()['database_endpoint']}").split()
 
 
 def rows(lab: Lab) -> set[str]:
-    """The names in the table of whoever writes now."""
+    """The names in the writer's table."""
     return set(lab.ask("rows"))
 
 
@@ -42,8 +42,8 @@ def test_the_page_shows_the_documents_row(settled: Lab) -> None:
 
 
 def page_shows(settled: Lab) -> None:
-    """On every instance: who it is, and the row. Soon, and not at once: after a failover
-    the agent has php-fpm reloaded."""
+    """Waits until the page of every instance shows its identity and the row: after a failover the
+    agent first has php-fpm reloaded."""
     for instance in settled.in_service():
         host = settled.host(instance["host"])
 
@@ -94,7 +94,7 @@ def test_failover_under_reads_and_writes(settled: Lab, notes: Notes) -> None:
     assert bad(writes), "the failover was seen by nobody: what was proved?"
     lost = acknowledged - present
     assert not lost, f"{len(lost)} of {len(acknowledged)} acknowledged writes are gone: {lost}"
-    # Nobody was replaced, and nothing was scaled, because of the database.
+    # No instance was replaced, and the group was not scaled, because of the database.
     assert sorted(i["id"] for i in settled.in_service()) == instances
     assert len(settled.activities()) == history, settled.activities()[0]
     assert {t["state"] for t in settled.targets().values()} == {"healthy"}
@@ -105,7 +105,7 @@ def test_failover_under_reads_and_writes(settled: Lab, notes: Notes) -> None:
 
 
 def test_the_agents_noticed(settled: Lab) -> None:
-    """What the agent tells the web tier leads to where the writer is."""
+    """The address that the agent gives to the web tier is the writer's."""
     said = f'"writer":"{settled.database()["writer"]}"'
     for instance in settled.in_service():
         host = settled.host(instance["host"])
@@ -114,7 +114,8 @@ def test_the_agents_noticed(settled: Lab) -> None:
 
 
 def test_the_old_master_returns_as_standby(settled: Lab) -> None:
-    """In the other zone, in step, with no transaction of its own."""
+    """The old writer becomes a standby in the other zone, up to date, without a transaction of its
+    own."""
     now = settled.ask("wait_standby", timeout=90)
     assert now["semi_sync"] == "ON" and now["extra_transactions"] == ""
     assert settled.zone_of(now["standby"]) != settled.zone_of(now["writer"])

@@ -1,4 +1,4 @@
-"""R6: all instances have one file system, each through the mount target of its own zone."""
+"""R6: all instances share a file system, each through the mount target of its zone."""
 from __future__ import annotations
 
 import time
@@ -13,7 +13,7 @@ PATH = "/var/www/html/efs"
 
 
 def test_each_mounts_by_its_own_zone(settled: Lab) -> None:
-    """The file system's name leads to the mount target of the caller's zone (EFS User
+    """The file system's name has the address of the mount target in the caller's zone (EFS User
     Guide, "Mounting using a DNS name")."""
     facts = settled.facts()
     for instance in settled.in_service():

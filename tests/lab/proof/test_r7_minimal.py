@@ -1,10 +1,10 @@
 """R7: every flow that the system needs works, and everything else is denied.
 
-Each host knocks at each host (proof/knocking.py), four times: by the rules as they are; without any,
-the twin of all denials: it was the rules, and not that nobody was there; and by the security
-groups alone and by the network ACLs alone, since each hides what the other lets through. What
-is expected is written down here and not read off the template, which is what is being judged.
-A refusal counts as let through."""
+Each host probes each host (proof/knocking.py), in four rounds: with all rules; without rules (the
+counterpart of all denials: it proves that the rules caused them); with the security groups alone;
+and with the network ACLs alone, because each layer hides what the other one allows. The expected
+results are written here and not derived from the template, which is under test. A refused
+connection counts as allowed."""
 from __future__ import annotations
 
 import os
@@ -32,11 +32,10 @@ OFF = "without rules"
 Flow = Callable[[Spot, Spot, Knock], bool]
 
 
-# what is expected
+# expected results
 
 def groups_allow(source: Spot, target: Spot, knock: Knock) -> bool:
-    """The system's flows as the document lists them, and the rows of our own
-    (userdata/README.md)."""
+    """The document's flows, and the template's own rows (userdata/README.md)."""
     pair, port = (source.kind, target.kind), knock.port
     if knock.protocol == "icmp":
         return pair == ("web", "internet")
@@ -54,17 +53,17 @@ def groups_allow(source: Spot, target: Spot, knock: Knock) -> bool:
 
 
 def allowed(source: Spot, target: Spot, knock: Knock) -> bool:
-    """With ACLs: a file system only by the mount target of one's own zone."""
+    """With ACLs: only the mount target of the own zone."""
     return groups_allow(source, target, knock) and not (
         target.kind == "mount-target" and source.zone != target.zone)
 
 
 def acls_allow(source: Spot, target: Spot, knock: Knock) -> bool:
-    """ACLs do not see who it is, but from which subnet to which; replies need rows as well, and
-    what is open for replies is open for others' requests whose replies pass."""
+    """ACLs know only subnets, not hosts. Replies need rows, too, and a row for replies also allows
+    requests to the same ports."""
     way, port = (source.tier, target.tier), knock.port
     if OUTSIDE not in way and source.tier == target.tier and source.zone == target.zone:
-        return True  # within a subnet there are none
+        return True  # no ACLs within a subnet
     s3 = {spot.tier: spot.address.startswith("52.219.") for spot in (source, target)}.get(OUTSIDE)
     if knock.protocol == "icmp":
         return target.tier == OUTSIDE or (way == (WEB, PUBLIC) and source.zone == target.zone)
@@ -84,7 +83,7 @@ def acls_allow(source: Spot, target: Spot, knock: Knock) -> bool:
 
 
 def by_nature(source: Spot, target: Spot, knock: Knock) -> str:
-    """Why there is silence even without rules; "" if there should be none."""
+    """The reason why no answer is possible even without rules; "" if there is none."""
     if target.name == "standby" or source.name == "standby":
         return "the standby answers nobody"  # RDS User Guide, "Multi-AZ DB instance deployments"
     if target.kind == "nat":
@@ -98,11 +97,11 @@ def by_nature(source: Spot, target: Spot, knock: Knock) -> str:
     return ""
 
 
-# the rounds
+# rounds
 
 @dataclass
 class Rounds:
-    """What all tests of this file share: listeners, and what was met in which state."""
+    """Shared by all tests of this file: the listeners, and the results of each round."""
     lab: Lab
     notes: Notes
     everybody: dict[str, Spot]
@@ -110,8 +109,8 @@ class Rounds:
     took: dict[str, float] = field(default_factory=dict)
 
     def run(self, name: str, expected: Flow) -> list[str]:
-        """What was not as expected. Where no answer can come by nature none is expected, and
-        without rules nothing is said of it."""
+        """The unexpected results. Addresses that never answer are left out; without rules nothing
+        else is expected."""
         began = time.monotonic()
         found = self.met[name] = matrix(self.everybody)
         wanted = {knock: expected(*self.of(knock)) and not by_nature(*self.of(knock))
@@ -135,7 +134,7 @@ class Rounds:
 @pytest.fixture(scope="module")
 def rounds(lab: Lab, notes: Notes) -> Iterator[Rounds]:
     if not proving.mutated():
-        lab.wait_healthy(lab.facts()["min_size"], 120)  # before `settled`: a module's come first
+        lab.wait_healthy(lab.facts()["min_size"], 120)  # before `settled`: fixtures of a module run first
     everybody = spots(lab)
     with listeners(everybody):
         yield Rounds(lab, notes, everybody)
@@ -143,7 +142,7 @@ def rounds(lab: Lab, notes: Notes) -> Iterator[Rounds]:
 
 @contextmanager
 def template_with(lab: Lab, edits: list[Edit]) -> Iterator[None]:
-    """A stack update meanwhile. What is tracked of before is judged anew."""
+    """A temporary stack update. Tracked connections are judged by the new rules."""
     lab.ask("update", edits=[*proving.edits(), *edits])
     try:
         lab.ask("enforce", on=True)
@@ -188,7 +187,7 @@ def test_without_rules_every_door_opens(settled: Lab, rounds: Rounds) -> None:
 
 
 def test_the_denials_had_a_door_and_all_took_a_minute(rounds: Rounds, notes: Notes) -> None:
-    """How much the denials prove: which of them had a twin that was seen open."""
+    """Shows the value of the denials: how many had an open counterpart."""
     assert len(rounds.met) == 4, "run all of R7"
     off = rounds.met[OFF]
     denied = [knock for knock, verdict in rounds.met["by the rules"].items()

@@ -1,5 +1,5 @@
-"""The package in dnf's hands, on an instance in service: another version and back under load, and away.
-(What units and processes do meanwhile: tests/system/test_upgrade.py, test_removal.py.)"""
+"""The package under dnf, on an instance in service: upgrade and downgrade under load, and removal.
+(tests/system/test_upgrade.py and test_removal.py test units and processes.)"""
 from __future__ import annotations
 
 import json
@@ -18,10 +18,10 @@ PACKAGE = "web-node-agent"
 ETC = "/etc/web-node-agent"
 EFS = "/var/www/html/efs"
 CHANGED = "# by an administrator"
-# What is the package's or was made by its programs.
+# Files of the package or of its programs.
 PLACES = (ETC, "/var/lib/web-node-agent", "/run/web-node-agent", "/usr/libexec/web-node-agent",
           "/usr/share/doc/web-node-agent", "/usr/share/licenses/web-node-agent")
-# What others wrote stays: an administrator, user-data, the lab.
+# Files of an administrator, of user-data or of the lab: these stay.
 STAYS = {f"{ETC}/{name}" for name in (
     "agent.conf.rpmsave", "agent.conf.d/10-stack.conf", "agent.conf.d/60-admin.conf",
     "agent.conf.d/90-lab.conf", "stack.env", "rds-ca.pem")}
@@ -37,7 +37,7 @@ def administrate(host: Inside) -> None:
 
 
 def runs(host: Inside) -> str:
-    """The version."""
+    """The version of the running agent."""
     said = host.run("wnactl", "status", "--json", check=False).stdout
     if not said.startswith("{"):
         raise LookupError(said)
@@ -45,20 +45,20 @@ def runs(host: Inside) -> str:
 
 
 def mounted(host: Inside) -> list[str]:
-    """The mount by its id: another one, even the same again, has another."""
+    """The mount's id: a new mount of the same file system has another id."""
     return [line.split()[0] for line in host.run("cat", "/proc/self/mountinfo").stdout.splitlines()
             if line.split()[4] == EFS]
 
 
 def bare_directory_is_writable(host: Inside) -> bool:
-    """That beneath the mount: looked at where nothing is mounted on it."""
+    """The directory below the mount, read where nothing is mounted on it."""
     script = f"mount --make-rprivate /; umount -l {EFS}; touch {EFS}/x && rm {EFS}/x"
     return host.run("unshare", "--mount", "sh", "-c", script, check=False).returncode == 0
 
 
 @dataclass
 class Load:
-    """An instance in service, and who asks for it all the while."""
+    """An instance in service under continuous requests."""
     host: Inside
     address: str
     checks: Checks
@@ -66,7 +66,7 @@ class Load:
 
 
 def changes_version(load: Load, command: str, notes: Notes) -> None:
-    """By dnf, and nobody outside notices."""
+    """Changes the version with dnf; no client sees an error."""
     host, checks = load.host, load.checks
     before, mount = runs(host), mounted(host)
     began, since = time.monotonic(), time.time()
@@ -91,10 +91,10 @@ def changes_version(load: Load, command: str, notes: Notes) -> None:
 
 @pytest.mark.timeout(400)
 def test_upgrade_and_downgrade_under_load(settled: Lab, notes: Notes) -> None:
-    """Not one health check is refused, failed or late, no page fails, the file system is not mounted
-    anew, and an administrator's configuration is kept. (The instance spends its credits, as a T instance
-    does for whoever installs: on a quarter of a processor the services take seconds to start, and a core
-    to which nobody has spoken yet says so after 300 ms.)"""
+    """No health check is refused, failed or late, no page fails, the file system is not mounted
+    again, and an administrator's configuration is kept. (The instance uses its CPU credits, like a
+    T instance during an installation: on a quarter of a processor the services start in seconds,
+    and a core without reports answers after 300 ms.)"""
     instance = settled.in_service()[0]
     host, address = settled.host(instance["host"]), instance["address"]
     first, activities = runs(host), settled.activities()
@@ -120,8 +120,8 @@ def test_upgrade_and_downgrade_under_load(settled: Lab, notes: Notes) -> None:
 
 @pytest.mark.timeout(300)
 def test_removal(settled: Lab, notes: Notes) -> None:
-    """Nothing is left but what others wrote; the file system stays mounted, and the directory beneath is
-    given back. The group replaces the instance, which answers no health check any more."""
+    """Only other people's files stay; the file system stays mounted, and its directory is not
+    immutable any more. The group replaces the instance, which answers no health checks."""
     instance = settled.in_service()[0]
     host = settled.host(instance["host"])
     administrate(host)

@@ -1,12 +1,12 @@
-"""Run inside a host: people who use the page.
+"""Run inside a host: visitors of the page.
 
-    proof/visit.py URL WORKERS [PAUSE_S]        asks for it
-    proof/visit.py URL WORKERS PAUSE_S WORD     posts rows named WORD-<number> into the form
+    proof/visit.py URL WORKERS [PAUSE_S]        reads the page
+    proof/visit.py URL WORKERS PAUSE_S WORD     posts rows named WORD-<number> with the form
 
-One JSON line on standard output for each request: at (start, time.time()), took_s, status
-(0: no answer), why, address (the instance's, off the page), row. Each request resolves the name and
-connects anew, as a new visitor does. Ends with its standard input.
-By itself: it is run by the host's own Python, with nothing of the project's.
+Each request gives a JSON line on standard output: at (start, time.time()), took_s, status
+(0: no answer), why, address (the instance's, from the page), row. Each request resolves the name
+and opens a connection, like a new visitor. Ends with its standard input.
+Uses no module of the project: the host's own Python runs it.
 """
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def visitor(url: str, pause_s: float, word: str, numbers: "itertools.count[int]"
         found = request(place.hostname or "", place.port or 80, place.path or "/", row)
         with LOCK:
             print(json.dumps(found), flush=True)
-        time.sleep(pause_s)  # a visitor's own pace
+        time.sleep(pause_s)  # a visitor's pause
 
 
 def main() -> None:

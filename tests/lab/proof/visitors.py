@@ -1,4 +1,4 @@
-"""The tests' side of proof/visit.py: visitors at a host, and what they met."""
+"""The tests' side of proof/visit.py: visitors on a host, and their results."""
 from __future__ import annotations
 
 import json
@@ -12,12 +12,12 @@ from parts.wait import wait_until
 from lab.command.client import Inside, patience
 
 PYTHON = "/usr/bin/python3"
-VISIT = "/lab/lab/proof/visit.py"  # where a host has it
+VISIT = "/lab/lab/proof/visit.py"  # path on a host
 Visit = dict[str, Any]
 
 
 class Visitors:
-    """Used as `with Visitors(...) as people:`; they leave at the end."""
+    """Used as `with Visitors(...) as people:`; ends them at the end."""
 
     def __init__(self, host: Inside, url: str, workers: int = 2, pause_s: float = 0.05,
                  word: str = "") -> None:
@@ -29,7 +29,7 @@ class Visitors:
         os.close(read)
         self._file = self._log.open(encoding="utf-8", errors="replace")
         self._known: list[Visit] = []
-        self._rest = ""  # of the last line, while it is written
+        self._rest = ""  # an incomplete last line
 
     def __enter__(self) -> "Visitors":
         return self
@@ -37,11 +37,11 @@ class Visitors:
     def __exit__(self, *_: object) -> None:
         os.close(self._write)
         self.process.stop()
-        self.visits()  # its last words are known afterwards, too
+        self.visits()  # reads the last results
         self._file.close()
 
     def visits(self, since: float = 0.0) -> list[Visit]:
-        """Those that began after a time.time(), in order of their end. Only what is new is read:
+        """The visits that began after a time.time(), sorted by their end. Only new lines are read:
         there may be tens of thousands."""
         if not self._file.closed:
             *lines, self._rest = (self._rest + self._file.read()).split("\n")
@@ -50,7 +50,7 @@ class Visitors:
 
     def wait(self, condition: Callable[[list[Visit]], Any], what: str, timeout: float = 30.0,
              since: float = 0.0) -> Any:
-        """Until the condition is true of the visits so far."""
+        """Waits until the condition is true for the visits so far."""
         return wait_until(lambda: condition(self.visits(since)), what, patience(timeout))
 
 
@@ -67,7 +67,7 @@ def addresses(visits: list[Visit]) -> set[str]:
 
 
 def told(visits: list[Visit]) -> str:
-    """Failures, each kind once with its number."""
+    """The failures, each kind once with its count."""
     kinds: dict[str, int] = {}
     for visit in bad(visits):
         kind = f"{visit['status']} {visit['why'][:80]}"

@@ -1,1 +1,2 @@
-"""The stack template as a tree with lines, its functions resolved. Nothing of AWS's services yet."""
+"""The stack template as a tree with line numbers, and the resolution of its functions. Knows
+nothing of AWS's services."""

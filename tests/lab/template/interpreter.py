@@ -1,17 +1,16 @@
-"""The stack template as a tree that knows its lines, and the way from there to
-resources with values in place of functions.
+"""The stack template as a tree with line numbers, and its resolution to resources with
+values in place of functions.
 
     stack = template.load(path, {"KeyName": "lab"})           # both steps
     tree = template.load_tree(path)                           # the file as it is
     tree.remove("WebAclAIn1100")                              # … changed …
     stack = template.interpret(tree, {"KeyName": "lab"})      # … and resolved
 
-Short forms (!Ref) are turned into long ones when read, so that there is one way to
-see a function. template/tree.py has the tree, template/resolve.py the functions.
+The reader converts short forms (!Ref) to long forms. template/tree.py has the tree,
+template/resolve.py the functions.
 
-Whatever is not understood is refused with file, line and resource, before anything
-is built: also a key that is given twice, and YAML's aliases and merges, for which a
-reader would have to look elsewhere.
+Everything that is not supported is refused with file, line and resource, before anything
+is built: also duplicate keys, and YAML's aliases and merges, which are hard to read.
 """
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ STACK = "practice"
 
 FUNCTIONS = ("Ref", "Fn::Sub", "Fn::GetAtt", "Fn::Select", "Fn::Join", "Fn::Base64", "Fn::If")
 CONDITION_FUNCTIONS = ("Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or", "Condition")
-LARGEST = 1 << 20  # CloudFormation User Guide, "quotas": a template's body, by way of S3
+LARGEST = 1 << 20  # CloudFormation User Guide, "quotas": a template's body in S3
 VERSION = "2010-09-09"
 SECTIONS = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules",
             "Conditions", "Resources", "Outputs")
@@ -39,14 +38,14 @@ SECTIONS = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters",
 
 @dataclass
 class Resource:
-    """`properties` has values in place of functions, and knows its lines."""
+    """`properties` has values in place of functions, with line numbers."""
     name: str
     type: str
     properties: Map
     line: int
     depends_on: list[str] = field(default_factory=list)
     attributes: Map = field(default_factory=Map)  # DeletionPolicy, UpdatePolicy, …
-    read: bool = False        # by the building of the model
+    read: bool = False        # the model has used it
 
 
 @dataclass
@@ -58,7 +57,7 @@ class Stack:
     parameters: dict[str, str]
     resources: dict[str, Resource]
     outputs: dict[str, str]
-    refs: dict[str, str]                # logical name → id: what Ref gives
+    refs: dict[str, str]                # logical name → id, the value of Ref
     names: dict[tuple[str, str], str]   # (type, id) → logical name
     tree: Tree
     get_attribute: Callable[[str, str], Any]
@@ -67,26 +66,26 @@ class Stack:
         return self.tree.error(line, resource, what)
 
     def ref(self, name: str) -> str:
-        """What Ref gives for a resource."""
+        """The value of Ref for a resource."""
         return self.refs[name]
 
     def attribute(self, name: str, attribute: str) -> str:
-        """What Fn::GetAtt gives."""
+        """The value of Fn::GetAtt."""
         return str(self.get_attribute(name, attribute))
 
     def named(self, kind: str, identity: str) -> str | None:
-        """The logical name of the resource of a type that has this id."""
+        """The logical name of the resource with this type and id."""
         return self.names.get((kind, identity))
 
     def of_type(self, kind: str) -> list[Resource]:
-        """In the template's order."""
+        """Resources of a type, in the template's order."""
         return [r for r in self.resources.values() if r.type == kind]
 
 
 # reading
 
 def load_tree(path: Path | str) -> Tree:
-    """Reads the file; nothing is looked at but its form."""
+    """Reads the file and checks only its form."""
     path = Path(path)
     try:
         data = path.read_bytes()
@@ -113,7 +112,7 @@ def load_tree(path: Path | str) -> Tree:
 
 def interpret(tree: Tree, parameters: dict[str, str], account: str = ACCOUNT, region: str = REGION,
               stack_name: str = STACK) -> Stack:
-    """Resolves a tree. The tree is left as it was."""
+    """Resolves a copy of the tree."""
     from .resolve import resolve
     return resolve(tree, parameters, account, region, stack_name)
 

@@ -1,10 +1,9 @@
-"""What Ref and Fn::GetAtt give for each type of resource that the lab knows
-(CloudFormation Template Reference, "Return values" on each type's page).
+"""The values of Ref and Fn::GetAtt for each type of resource that the lab knows (CloudFormation
+Template Reference, "Return values" on each type's page).
 
-AWS makes ids up; here they are made from the stack's and the resource's names,
-so that they are the same in each run. Public addresses are of 192.0.2.0/24,
-which RFC 5737 keeps for documentation.
-"""
+AWS generates random ids; here ids are derived from the names of stack and resource, and are the
+same in each run. Public addresses are from 192.0.2.0/24, which RFC 5737 reserves for
+documentation."""
 from __future__ import annotations
 
 import hashlib
@@ -13,15 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
 
 FILE_SYSTEM = "fs-0123456789abcdef0"
-DATABASE_DOMAIN = "c9akciq32rrw"   # the account's part of its RDS names
+DATABASE_DOMAIN = "c9akciq32rrw"   # the account's part of RDS's DNS names
 BALANCER_NUMBER = "1234567890"
-# Where addresses are put, from the start of the network.
+# Positions of the addresses in a network.
 FIRST_ELASTIC, FIRST_PUBLIC = 10, 50
 BASTION_HOST, MOUNT_TARGET_HOST = 144, 250
 
 
 class Context(Protocol):
-    """One resource, as the functions below see it (template/resolve.py)."""
+    """One resource, for the functions below (template/resolve.py)."""
     name: str
     type: str
     stack_name: str
@@ -29,13 +28,13 @@ class Context(Protocol):
     account: str
 
     def property(self, name: str) -> Any:
-        """Resolved; None if it is not given."""
+        """A resolved property; None if it is missing."""
 
     def position(self) -> int:
-        """Among the resources of its type, from 0."""
+        """The number among the resources of its type, from 0."""
 
     def peer(self, kind: str, identity: str) -> "Context | None":
-        """The resource of a type for which Ref gives this."""
+        """The resource of a type whose Ref has this value."""
 
     def ref(self) -> str: ...
 
@@ -45,13 +44,13 @@ def digest(c: Context, what: str = "", letters: int = 17) -> str:
 
 
 def _id(prefix: str) -> Callable[[Context], str]:
-    """vpc-0…: a prefix and 17 hexadecimal digits, as EC2 has them."""
+    """vpc-0…: a prefix and 17 hexadecimal digits, as at EC2."""
     return lambda c: f"{prefix}-0{digest(c, letters=16)}"
 
 
 def _named(given: str) -> Callable[[Context], str]:
-    """The name given by a property, or one as CloudFormation makes it: stack,
-    logical name and twelve more (User Guide, "Name Type")."""
+    """The name from a property, or a name like CloudFormation's: stack, logical name and twelve
+    characters (User Guide, "Name Type")."""
     def name(c: Context) -> str:
         return str(c.property(given) or f"{c.stack_name}-{c.name}-{digest(c, letters=12).upper()}")
     return name
@@ -137,7 +136,7 @@ def _policy(c: Context) -> str:
 
 
 def _policy_name(c: Context) -> str:
-    # CloudFormation chooses it; there is no property for it.
+    # CloudFormation chooses the name; no property sets it.
     return f"{c.stack_name}-{c.name}-{digest(c, 'policy', 12).upper()}"
 
 
@@ -155,8 +154,8 @@ def _database_resource(c: Context) -> str:
 
 
 def _secret(c: Context) -> str:
-    """Only with a password that RDS manages; the name begins with rds! (RDS User
-    Guide, "Password management with Amazon RDS and AWS Secrets Manager")."""
+    """Only if RDS manages the password; the name begins with rds! (RDS User Guide, "Password
+    management with Amazon RDS and AWS Secrets Manager")."""
     if str(c.property("ManageMasterUserPassword")).lower() != "true":
         raise LookupError("it has no managed secret (ManageMasterUserPassword)")
     return (f"arn:aws:secretsmanager:{c.region}:{c.account}:secret:"
@@ -169,10 +168,10 @@ def _file_system(c: Context) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A type: what Ref gives, and what Fn::GetAtt gives by attribute."""
+    """A type: the value of Ref, and the values of Fn::GetAtt by attribute."""
     ref: Callable[[Context], str]
     attributes: dict[str, Callable[[Context], Any]] = field(default_factory=dict)
-    also: tuple[str, ...] = ()   # attributes by which other resources name one of these
+    also: tuple[str, ...] = ()   # attributes that other resources use as a name
 
 
 def _itself(c: Context) -> str:

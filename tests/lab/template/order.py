@@ -1,4 +1,4 @@
-"""What depends on what in a template: by DependsOn, Ref, Fn::GetAtt, Fn::Sub."""
+"""The dependencies in a template: by DependsOn, Ref, Fn::GetAtt, Fn::Sub."""
 from __future__ import annotations
 
 import re
@@ -9,7 +9,7 @@ SUBSTITUTION = re.compile(r"\$\{([^}]*)\}")   # of Fn::Sub
 
 
 def depends_on(tree: Tree, name: str, present: list[str]) -> list[str]:
-    """The resources that DependsOn names and that are not left out."""
+    """The present resources in DependsOn."""
     resources = tree.section("Resources")
     body = resources[name]
     said = body.get("DependsOn", List())
@@ -44,7 +44,7 @@ def mentioned(value: object, resources: Map) -> set[str]:
 
 
 def check_order(tree: Tree, present: list[str]) -> None:
-    """Circular dependencies are refused, as CloudFormation does."""
+    """Refuses circular dependencies, as CloudFormation does."""
     resources = tree.section("Resources")
     needs = {n: mentioned(resources[n].get("Properties"), resources)
              | set(depends_on(tree, n, present)) for n in present}

@@ -1,5 +1,5 @@
-"""Parameters of a template: given or default values, held against what the
-template demands of them (CloudFormation User Guide, "Parameters")."""
+"""The parameters of a template: given or default values, checked against the parameter's
+definition (CloudFormation User Guide, "Parameters")."""
 from __future__ import annotations
 
 import hashlib
@@ -9,8 +9,7 @@ from .interpreter import List, Map, TemplateError, Tree
 
 KEYS = ("Type", "Default", "AllowedValues", "AllowedPattern", "MinLength", "MaxLength", "MinValue",
         "MaxValue", "NoEcho", "Description", "ConstraintDescription")
-# AWS's own types: the console and CloudFormation want one that exists. The lab has
-# all that are named.
+# AWS-specific types: CloudFormation requires an existing resource. Here any name is accepted.
 _OWN_TYPES = re.compile(r"(List<)?AWS::(EC2::(AvailabilityZone::Name|Image::Id|Instance::Id|"
                         r"KeyPair::KeyName|SecurityGroup::Id|SecurityGroup::GroupName|Subnet::Id|"
                         r"Volume::Id|VPC::Id)|Route53::HostedZone::Id)>?")
@@ -23,8 +22,8 @@ def is_list(kind: str) -> bool:
 
 
 def parameter_values(tree: Tree, given: dict[str, str]) -> dict[str, str]:
-    """Each parameter's value as text, as it was typed; TemplateError for what
-    CloudFormation would refuse."""
+    """Each parameter's value as text; TemplateError for a value that CloudFormation would
+    refuse."""
     section = tree.section("Parameters")
     for name in given:
         if name not in section:
@@ -52,7 +51,7 @@ def parameter_values(tree: Tree, given: dict[str, str]) -> dict[str, str]:
 
 
 def _check_definition(tree: Tree, name: str, definition: Map) -> None:
-    """Its keys, and what kind of value each has; limits are numbers, also as text."""
+    """Checks a definition's keys and types; limits are numbers, also as text."""
     if not re.fullmatch(r"[A-Za-z0-9]{1,255}", name):
         raise tree.error(tree.section("Parameters").line_of(name), name,
                          "a parameter's name has letters and digits only")
@@ -72,11 +71,11 @@ def _check_definition(tree: Tree, name: str, definition: Map) -> None:
 
 
 def referenced(kind: str, value: str) -> str | list[str]:
-    """What Ref of a parameter gives."""
+    """The value of Ref for a parameter."""
     if is_list(kind):
         return [item.strip() for item in value.split(",")]
     if _SSM.fullmatch(kind):
-        # Systems Manager knows the image by this name; the lab has no images.
+        # The name of an image in Systems Manager; the lab has no images.
         return f"ami-0{hashlib.sha256(value.encode()).hexdigest()[:16]}"
     return value
 
@@ -119,7 +118,7 @@ def _check(tree: Tree, name: str, definition: Map, kind: str, value: str) -> Non
         except (re.error, OverflowError, RecursionError) as error:
             raise tree.error(definition.line_of("AllowedPattern"), name,
                              f"AllowedPattern is no regular expression: {error}") from None
-        # The whole of it must match, of each item of a list.
+        # The pattern must match the whole of each item of a list.
         if any(not pattern.fullmatch(item) for item in items):
             refuse("AllowedPattern", f"does not match {pattern.pattern}")
     if _OWN_TYPES.fullmatch(kind) and not all(items):

@@ -1,7 +1,6 @@
-"""YAML as Map and List that know their lines (template/tree.py): the stack template, and the
-cloud-config in it. What a reader would have to look for elsewhere, or could take for something
-else, is refused: aliases, merges, keys given twice, null.
-"""
+"""YAML as Map and List with line numbers (template/tree.py): the stack template, and the
+cloud-config in it. Constructs that are hard to read or ambiguous are refused: aliases, merges,
+duplicate keys, null."""
 from __future__ import annotations
 
 from typing import Any, Iterable
@@ -10,7 +9,7 @@ import yaml
 
 from .tree import List, Map, TemplateError
 
-# Those written !Name in the short form have Fn:: in the long one, but for these.
+# A short form !Name has the long form Fn::Name, except these.
 _PLAIN = ("Ref", "Condition")
 DEEPEST = 60
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
@@ -25,8 +24,8 @@ class _Reader:
         return TemplateError(self.file, mark.line + 1 if mark else 1, "", what)
 
     def check_depth(self, events: Iterable[yaml.Event]) -> None:
-        """Before anything is composed: PyYAML does that by recursion, in C, which ends the
-        whole process where it is too deep."""
+        """Checks the depth before composition: PyYAML composes by recursion in C, and a stack
+        overflow would end the process."""
         depth = 0
         for event in events:
             if isinstance(event, yaml.CollectionStartEvent):
@@ -82,7 +81,7 @@ class _Reader:
             raise self.error(node.start_mark, f"a value of type {node.tag} is not known")
         try:
             return yaml.SafeLoader.construct_object(_CONSTRUCTOR, node)
-        except ValueError:  # more digits than Python takes
+        except ValueError:  # more digits than Python accepts
             raise self.error(node.start_mark, f"a number of {len(node.value)} characters"
                              ) from None
 
@@ -102,10 +101,10 @@ _CONSTRUCTOR = yaml.SafeLoader("")
 
 
 def read(text: str, file: str, functions: tuple[str, ...] = ()) -> Map:
-    """`functions`: those that may stand in their short form. TemplateError with a line of the
-    text for whatever is not understood."""
+    """`functions`: those that may have their short form. Raises TemplateError with a line of the
+    text."""
     reader = _Reader(file, functions)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times as fast
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times as fast
     try:
         reader.check_depth(yaml.parse(text, loader))
         root = yaml.compose(text, loader)
@@ -124,6 +123,6 @@ def read(text: str, file: str, functions: tuple[str, ...] = ()) -> Map:
 
 
 def _line(text: str, error: yaml.YAMLError) -> int:
-    """Of what is no text at all YAML tells the position only: in bytes, as UTF-8."""
+    """For invalid characters YAML reports only a byte position, as UTF-8."""
     position = getattr(error, "position", 0) or 0
     return text.encode()[:position].count(b"\n") + 1

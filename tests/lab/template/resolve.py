@@ -1,6 +1,5 @@
-"""Functions of a template resolved: parameters, conditions, dependencies,
-properties and outputs, in CloudFormation's order (CloudFormation Template
-Reference, "Intrinsic function reference")."""
+"""Resolves a template: parameters, conditions, dependencies, properties and outputs, in
+CloudFormation's order (CloudFormation Template Reference, "Intrinsic function reference")."""
 from __future__ import annotations
 
 import base64
@@ -17,18 +16,18 @@ ATTRIBUTES = ("Type", "Properties", "DependsOn", "Condition", "DeletionPolicy",
               "UpdateReplacePolicy", "Metadata", "UpdatePolicy")
 MOST_RESOURCES = 500   # CloudFormation User Guide, "quotas"
 OUTPUT_KEYS = ("Description", "Value", "Condition", "Export")
-KEPT = ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot")   # DeletionPolicy
+KEPT = ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot")   # values of DeletionPolicy
 
 
 class _NoValue:
-    """AWS::NoValue: what it is the value of, is not there."""
+    """AWS::NoValue: the property is left out."""
 
 
 NO_VALUE = _NoValue()
 
 
 class _One:
-    """template_types.Context for one resource: resolves a property when asked."""
+    """template_types.Context for one resource: resolves a property on request."""
 
     def __init__(self, resolver: "Resolver", name: str, kind: str) -> None:
         self.resolver, self.name, self.type = resolver, name, kind
@@ -88,7 +87,7 @@ class Resolver:
         if key not in section:
             raise self.tree.error(line, owner, f"there is no condition {name}")
         if key not in self.conditions:
-            self.conditions[key] = None   # being looked at
+            self.conditions[key] = None   # in progress
             self.conditions[key] = self.truth(section[key], key, section.line_of(key))
         known = self.conditions[key]
         if known is None:
@@ -123,7 +122,7 @@ class Resolver:
     # values
 
     def value(self, value: object, owner: str, line: int) -> Any:
-        """The value without functions; NO_VALUE for what is to be left out."""
+        """The value without functions; NO_VALUE if it is left out."""
         name = function_of(value)
         if name:
             assert isinstance(value, Map)
@@ -243,7 +242,7 @@ class Resolver:
 
         def one(match: re.Match[str]) -> str:
             name = match[1]
-            if name.startswith("!"):   # ${!name} is ${name} to whoever reads it
+            if name.startswith("!"):   # CloudFormation writes ${!name} for a literal ${name}
                 return "${" + name[1:] + "}"
             if name in own:
                 return own[name]
@@ -267,8 +266,8 @@ class Resolver:
     # resources
 
     def check_rule(self, name: str) -> None:
-        """Parameters against each other, before anything is made (CloudFormation User Guide,
-        "Rules"). Of the functions of rules only those of conditions are known."""
+        """Checks parameters against each other, before anything is made (CloudFormation User
+        Guide, "Rules"). Of the functions for rules only those of conditions are supported."""
         section = self.tree.section("Rules")
         body = section[name]
         if not isinstance(body, Map) or set(body) != {"Assertions"} or \
@@ -307,7 +306,7 @@ class Resolver:
                 self.present.append(name)
 
     def all_identities(self) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
-        """Name → what Ref gives; (type, whatever others name it by) → name."""
+        """Name → value of Ref; (type, every value that identifies it) → name."""
         refs: dict[str, str] = {}
         names: dict[tuple[str, str], str] = {}
         for name in self.present:
@@ -325,7 +324,7 @@ class Resolver:
         body = self.resources[name]
         line = self.resources.line_of(name)
         attributes = Map(line=body.line, lines=dict(body.lines))
-        for key in body:   # also where they have no effect here: CloudFormation reads them
+        for key in body:   # also keys without an effect here: CloudFormation checks them
             if key not in ("Type", "Properties", "Condition"):
                 attributes[key] = self.value(body[key], name, body.line_of(key))
         for key in ("DeletionPolicy", "UpdateReplacePolicy"):

@@ -1,9 +1,7 @@
-"""The stack template as a tree that knows its lines.
+"""The stack template as a tree with line numbers.
 
-A tree is made of Map, List and plain values. Map and List are dict and list that
-know on which line each item stands; a deep copy keeps that, and what is put in
-later has the line of what it was put into.
-"""
+A tree has Maps, Lists and plain values. Map and List are a dict and a list with the line of each
+item; a deep copy keeps the lines, and a new item has the line of its container."""
 from __future__ import annotations
 
 import copy
@@ -11,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 
-LONGEST = 400  # characters of a message that quotes what somebody has written
+LONGEST = 400  # limit of a quotation in a message
 
 
 def one_line(text: object) -> str:
-    """What is quoted may be anything: no line breaks, nothing a terminal obeys, no book."""
+    """Makes a quoted text safe for one line: no line breaks, no control characters, limited
+    length."""
     words = " ".join(str(text).split())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
@@ -32,7 +31,7 @@ class TemplateError(Exception):
 
 
 class Map(dict):  # type: ignore[type-arg]
-    """A mapping that knows its lines: `line` its own, `lines` of its keys."""
+    """A mapping with line numbers: `line` its own, `lines` of its keys."""
 
     def __init__(self, items: dict[str, Any] | None = None, line: int = 0,
                  lines: dict[str, int] | None = None) -> None:
@@ -44,7 +43,7 @@ class Map(dict):  # type: ignore[type-arg]
         return self.lines.get(str(key), self.line)
 
     def put(self, key: str, value: object) -> None:
-        """Sets a value of plain Python, on the line of the old one if there is one."""
+        """Sets a value of plain Python; it has the old value's line if there was one."""
         self.lines.setdefault(key, self.line)
         self[key] = with_lines(value, self.lines[key])
 
@@ -54,7 +53,7 @@ class Map(dict):  # type: ignore[type-arg]
 
 
 class List(list):  # type: ignore[type-arg]
-    """A sequence that knows its lines."""
+    """A sequence with line numbers."""
 
     def __init__(self, items: list[Any] | None = None, line: int = 0,
                  lines: list[int] | None = None) -> None:
@@ -70,7 +69,7 @@ class List(list):  # type: ignore[type-arg]
 
 
 def with_lines(value: object, line: int) -> Any:
-    """Plain dicts and lists as Map and List, all on one line."""
+    """Plain dicts and lists as Map and List, all with this line."""
     if isinstance(value, (Map, List)):
         return value
     if isinstance(value, dict):
@@ -82,7 +81,7 @@ def with_lines(value: object, line: int) -> Any:
 
 
 def function_of(value: object) -> str:
-    """The name of the function that a mapping is, or ""."""
+    """The name of the function in a mapping, or ""."""
     if isinstance(value, Map) and len(value) == 1:
         name = str(next(iter(value)))
         if name == "Ref" or name.startswith("Fn::"):
@@ -91,7 +90,7 @@ def function_of(value: object) -> str:
 
 
 class Tree:
-    """The file as it stands, to be changed and interpreted."""
+    """The file's contents, which can be changed and interpreted."""
 
     def __init__(self, path: Path, root: Map) -> None:
         self.path = path
@@ -115,7 +114,7 @@ class Tree:
             raise self.error(self.root.line_of(name), "", f"{name} is not a mapping")
         return found
 
-    # for mutations: each changes the tree and raises LookupError where there is nothing
+    # for mutations: each method changes the tree, or raises LookupError if the target is missing
 
     def resource(self, name: str) -> Map:
         found = self.section("Resources").get(name)
@@ -124,7 +123,7 @@ class Tree:
         return found
 
     def remove(self, name: str) -> None:
-        """Also from what others depend on (DependsOn)."""
+        """Removes a resource, also from the DependsOn of others."""
         self.resource(name)
         del self.section("Resources")[name]
         for other in self.section("Resources").values():
@@ -137,7 +136,7 @@ class Tree:
                 del other["DependsOn"]
 
     def add(self, name: str, kind: str, properties: dict[str, Any], **attributes: Any) -> None:
-        """A new resource; functions in their long form: {"Ref": "Vpc"}."""
+        """Adds a resource; functions in their long form: {"Ref": "Vpc"}."""
         resources = self.section("Resources")
         if name in resources:
             raise LookupError(f"{self.file} has a resource {name} already")
@@ -169,7 +168,7 @@ class Tree:
             del holder.lines[last]
 
     def _walk(self, name: str, path: str) -> tuple[Any, Any]:
-        """The container that holds a property, and the property's key in it."""
+        """The container of a property, and its key in it."""
         holder: Any = self.resource(name).get("Properties")
         steps = path.split(".")
         for number, step in enumerate(steps):

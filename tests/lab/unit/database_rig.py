@@ -1,6 +1,6 @@
-"""Web nodes with userdata/database/wna-database on them, and a real MariaDB with TLS; scripts in
-the places of aws and wnactl, so that what takes hours on AWS (rotations, timers) can be had at
-once. `template` and `rig` are fixtures, to be imported."""
+"""Web nodes with userdata/database/wna-database, and a real MariaDB with TLS. Scripts replace aws
+and wnactl: events that take hours on AWS (rotations, timers) happen at once. `template` and `rig`
+are fixtures to import."""
 from __future__ import annotations
 
 import json
@@ -24,7 +24,7 @@ ENDPOINT = "practice.c9akciq32rrw.ap-northeast-2.rds.amazonaws.com"
 SERVER = "10.16.5.149"
 DONE = "/run/web-node-agent-database/done"
 EFS = "/var/www/html/efs"
-# What quoting could spoil.
+# Characters that need quoting.
 MASTER = "Master's-\"pw\\1"
 
 AWS = """#!/usr/bin/python3
@@ -89,7 +89,7 @@ class Node:
         self.host.write("/etc/secret.json", json.dumps(stages))
 
     def looks(self) -> bool:
-        """What timer and path unit start: whether that has started the service."""
+        """The command of timer and path unit; returns whether it has started the service."""
         self.host.write("/tmp/systemctl.log", "")
         self.host.run(f"{PLACE}/wna-database", "--look")
         said = self.host.read("/tmp/systemctl.log")
@@ -107,7 +107,7 @@ class Node:
         return said
 
     def later(self, hours: float, credentials: bool = False) -> None:
-        """As if the last run, or even the credentials, were so old."""
+        """Makes the last run, or the credentials, this old."""
         minutes = int(hours * 60)
         self.host.sh(f"touch -d '-{minutes} min' {DONE}")
         if credentials:
@@ -139,7 +139,8 @@ class Rig:
         text = MASTER.replace("\\", "\\\\").replace("'", "\\'")
         self.db.sql(f"DROP DATABASE practice; CREATE USER admin@'%' IDENTIFIED BY '{text}'; "
                     "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION; "
-                    # All that RDS's master user has not: SUPER and what goes past read_only.
+                    # Rights that RDS's master user does not have: SUPER, and writing in spite of
+                    # read_only.
                     "REVOKE SUPER, READ_ONLY ADMIN ON *.* FROM admin@'%'")
 
     def node(self) -> Node:

@@ -1,11 +1,9 @@
-"""A small network for test_rules.py: three hosts in two subnets and one outside,
-with the routers that the lab has. Run inside namespaces of its own (see run());
-everything ends with this process.
+"""A small network for test_rules.py: three hosts in two subnets and one outside, with the lab's
+routers. Runs in its own namespaces (see run()), which end with this process.
 
-Reads {"rules": {router: text}, "probes": [[from, to, protocol, port, source], …]},
-prints {"verdicts": […], "counters": {router: {name: packets}}}. A verdict is
-"open" (a TCP connection; an ICMP answer), "reset" or "lost".
-"""
+Reads {"rules": {router: text}, "probes": [[from, to, protocol, port, source], …]}, prints
+{"verdicts": […], "counters": {router: {name: packets}}}. A verdict is "open" (a TCP connection; an
+ICMP answer), "reset" or "lost"."""
 from __future__ import annotations
 
 import ctypes
@@ -26,11 +24,11 @@ HOSTS = {  # name: (router, address)
     "resolver": ("vpc", "10.16.0.2")}
 ROUTERS = {"weba": ("10.16.3.0/24", "sub-WebA"), "public": ("10.16.1.0/24", "sub-PublicA")}
 PORTS = (22, 53, 80, 443, 3306, 8099, 40000)
-LOST_S = 0.5  # after the last answer that is still awaited
+LOST_S = 0.5  # timeout after the last answer
 
 
 def run(rules: dict[str, str], probes: list[list[Any]]) -> dict[str, Any]:
-    """Called by tests: this file as a program, in namespaces of its own."""
+    """Called by tests: runs this file as a program, in its own namespaces."""
     done = subprocess.run(
         ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=SIGKILL",
          "--propagation", "private", sys.executable, __file__],
@@ -46,7 +44,7 @@ def sh(*args: str, stdin: str = "") -> str:
 
 @contextmanager
 def inside(name: str) -> Iterator[None]:
-    """Sockets made here stay there."""
+    """Sockets made inside stay there."""
     libc = ctypes.CDLL(None, use_errno=True)
     back = os.open("/proc/self/ns/net", os.O_RDONLY)
     there = os.open(f"/run/netns/{name}", os.O_RDONLY)
@@ -109,7 +107,7 @@ def start(number: int, probe: list[Any]) -> socket.socket:
     origin, target, protocol, port, source = probe
     address = HOSTS[target][1]
     with inside(origin):
-        if source:  # an address that is not the host's own
+        if source:  # a false source address
             subprocess.run(["ip", "address", "add", f"{source}/32", "dev", "eth0"],
                            capture_output=True)
         if protocol == "icmp":
@@ -125,7 +123,7 @@ def start(number: int, probe: list[Any]) -> socket.socket:
 
 
 def verdict(peer: socket.socket, number: int, protocol: str) -> str:
-    """"" while nothing that counts has come."""
+    """"" before the first relevant packet."""
     if protocol == "icmp":
         answer = peer.recv(65535)
         kind, _, _, _, sequence = struct.unpack_from("!BBHHH", answer, (answer[0] & 15) * 4)
@@ -134,7 +132,8 @@ def verdict(peer: socket.socket, number: int, protocol: str) -> str:
 
 
 def probe_all(probes: list[list[Any]]) -> list[str]:
-    """All at once; who has no answer a while after the last one, gets none."""
+    """Sends all probes at once; a probe without an answer within LOST_S of the last answer is
+    lost."""
     found = ["lost"] * len(probes)
     waiting = {start(number, probe): number for number, probe in enumerate(probes)}
     deadline = time.monotonic() + LOST_S

@@ -1,4 +1,4 @@
-"""The project's own template, for the tests that change it."""
+"""The project's template, for tests that change it."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,7 +7,7 @@ from lab.model import model
 from lab.template import interpreter as template
 
 PATH = Path(__file__).parents[3] / "userdata" / "stack.yaml"
-# What has no default: a user has to say it.
+# Values of the parameters without a default.
 GIVEN = {"KeyName": "lab", "RepositoryUrl": "https://repository.example/agent",
          "RepositoryBucket": "repository"}
 

@@ -1,5 +1,5 @@
-"""What a node of the load balancer tells HAProxy (lab/aws/alb_node.py), and what becomes of what
-goes wrong in its threads (lab/trouble.py)."""
+"""A node's commands to HAProxy (lab/aws/alb_node.py), and errors in its threads
+(lab/trouble.py)."""
 from __future__ import annotations
 
 import re
@@ -16,8 +16,7 @@ from test_targets import GROUP, NODES, OK, UNAVAILABLE, feed, group_of
 
 
 class Recorded(Node):
-    """HAProxy as far as its runtime socket goes: servers by number. `dead`: it does not
-    answer."""
+    """Replaces HAProxy's runtime socket: servers by number. `dead`: it does not answer."""
 
     def __init__(self, zone: str) -> None:
         super().__init__(zone, None)  # type: ignore[arg-type]
@@ -46,8 +45,8 @@ class Recorded(Node):
 
 
 def test_each_node_is_set_by_its_own_view() -> None:
-    """Two nodes, each with its checks at moments of its own, in virtual time: what HAProxy
-    does at a node follows that node's results and no other's."""
+    """Two nodes with checks at different times, in virtual time: HAProxy on a node follows only
+    the results of this node."""
     targets = group_of(("i-1", "zone-a"), ("i-2", "zone-c"))
     nodes = {zone: Recorded(zone) for zone in NODES}
     history: dict[str, list[tuple[float, list[str]]]] = {zone: [] for zone in NODES}
@@ -63,7 +62,7 @@ def test_each_node_is_set_by_its_own_view() -> None:
             if not history[zone] or history[zone][-1][1] != node.ready():
                 history[zone].append((now, node.ready()))
     both, one = ["10.16.3.10 port 80", "10.16.3.11 port 80"], ["10.16.3.11 port 80"]
-    # Two failures in a row take it out, three passes bring it back: at each node's own time.
+    # On each node two failures in a row take the target out, three passes bring it back.
     assert history["zone-a"] == [(0.0, both), (50.0, one), (100.0, both)]
     assert history["zone-c"] == [(0.0, []), (4.0, both), (44.0, one), (94.0, both)]
 
@@ -141,7 +140,7 @@ def test_a_slot_is_free_again_and_too_many_targets_are_said() -> None:
     targets.deregister("i-5", 0.0)
     targets.expire(0.0)
     node.follow(targets)
-    assert node.slots["i-64"].number == 6  # which i-5 had
+    assert node.slots["i-64"].number == 6  # the former number of i-5
 
 
 def test_draining_is_known_to_all_nodes_at_once() -> None:

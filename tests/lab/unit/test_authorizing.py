@@ -1,4 +1,4 @@
-"""A request by the caller's own policies and by the endpoint's (lab/aws/authorizing.py)."""
+"""Requests under the caller's own policies and the endpoint's (lab/aws/authorizing.py)."""
 from __future__ import annotations
 
 from typing import Any
@@ -12,7 +12,7 @@ CALLER = "arn:aws:sts::123456789012:assumed-role/web/i-1"
 CONTEXT = {"aws:principalarn": principal_arn(CALLER), "cloudwatch:namespace": "WebNodeAgent"}
 PUT, RESOURCE = "cloudwatch:PutMetricData", "arn:aws:autoscaling:r:1:group/web"
 OWN = {"Effect": "Allow", "Action": ["cloudwatch:*", "autoscaling:*"], "Resource": "*"}
-# As the stack's.
+# The stack's values.
 ENDPOINT = {"Effect": "Allow", "Principal": "*", "Action": PUT, "Resource": "*", "Condition": {
     "StringEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/web",
                      "cloudwatch:namespace": "WebNodeAgent"}}}

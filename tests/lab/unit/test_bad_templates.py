@@ -1,8 +1,8 @@
-"""Bad input is refused with its line, early, never half built: the project's own template with
-one node of it replaced, taken away or doubled either builds or ends with a TemplateError of one
-line, and never with anything else. So do files that are no templates at all.
+"""Bad input is refused early, with its line. The project's template with one node replaced,
+removed or duplicated either builds or ends with a TemplateError of one line. The same applies to
+files that are not templates.
 
-WNA_FUZZ_RUNS=N and WNA_FUZZ_SEED=N try more, and something else."""
+WNA_FUZZ_RUNS=N and WNA_FUZZ_SEED=N try more and other changes."""
 from __future__ import annotations
 
 import copy
@@ -38,7 +38,7 @@ Path_ = tuple[Any, ...]
 
 
 def nodes(value: Any, at: Path_ = ()) -> Iterator[Path_]:
-    """The paths of all nodes, but of the root."""
+    """The paths of all nodes except the root."""
     if at:
         yield at
     items = value.items() if isinstance(value, Map) else \
@@ -48,7 +48,7 @@ def nodes(value: Any, at: Path_ = ()) -> Iterator[Path_]:
 
 
 PATHS = list(nodes(stack_tree.tree().root))
-# A third of the template is rows of network ACLs, of which a few are enough.
+# A third of the template is rows of network ACLs: test only some of them.
 CHOSEN = [p for p in PATHS if "Acl" not in str(p[1:2]) or "AIn" in str(p[1:2])]
 
 
@@ -66,7 +66,7 @@ def put(where: Any, key: Any, value: Any) -> None:
 
 
 def mutate(tree: Tree, dice: random.Random) -> str:
-    """Changes one node; what was done, for whoever reads a failure."""
+    """Changes one node; returns a description for a failure message."""
     path = dice.choice(CHOSEN)
     where, key = holder(tree.root, path), path[-1]
     name = ".".join(map(str, path))
@@ -93,7 +93,7 @@ def mutate(tree: Tree, dice: random.Random) -> str:
 
 
 def outcome(tree: Tree) -> str:
-    """"" if it builds; what is said if not. Anything else that is raised is the test's end."""
+    """"" if the template builds, else the error. Other exceptions fail the test."""
     try:
         stack_tree.build(tree)
     except TemplateError as error:
@@ -116,7 +116,7 @@ def test_one_node_changed() -> None:
             said.append(outcome(tree))
         except Exception as error:
             pytest.fail(f"run {number} of seed {SEED}: {done}: {type(error).__name__}: {error}")
-    # Both happen, or the mutations do not bite.
+    # Both outcomes must occur: otherwise the mutations have no effect.
     refused = sum(bool(text) for text in said)
     print(f"seed {SEED}: {refused} of {RUNS} were refused")
     assert RUNS // 3 < refused < RUNS and original.root == before

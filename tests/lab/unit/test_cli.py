@@ -17,7 +17,7 @@ RUN = Path(__file__).parents[1] / "run"
 
 def run(*words: str, build: Path, template: Path | None = None, ready: str = "1",
         python: bool = True) -> subprocess.CompletedProcess[str]:
-    """`ready`: nothing is to be built. `python`: whether there is one in the build folder."""
+    """`ready`: nothing needs to be built. `python`: whether the build folder has a Python."""
     (build / "venv/bin").mkdir(parents=True, exist_ok=True)
     there = build / "venv/bin/python"
     if python and not there.exists():

@@ -1,4 +1,4 @@
-"""What is read of a cloud-config, and what is refused with its line."""
+"""Accepted and refused cloud-configs; a refusal has the line."""
 from __future__ import annotations
 
 import base64
@@ -21,7 +21,7 @@ def test_the_stacks_user_data_is_taken() -> None:
     found = parse(USER_DATA.read_text())
     assert [f.path for f in found.files if f.mode == 0o755] == ["/usr/local/sbin/web-node-setup"]
     assert found.runcmd == [["/usr/local/sbin/web-node-setup"]]
-    assert len(USER_DATA.read_bytes()) < 8192  # the values take room, too; the limit is 16 KB
+    assert len(USER_DATA.read_bytes()) < 8192  # the values need space, too; the limit is 16 KB
 
 
 @pytest.mark.parametrize("text, words", [

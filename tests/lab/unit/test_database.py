@@ -1,5 +1,5 @@
-"""userdata/database/wna-database on its own. The whole of it, with moto and the real agent:
-tests/lab/proof/test_boot.py. What it is refused: test_database_refusals.py."""
+"""userdata/database/wna-database alone. tests/lab/proof/test_boot.py tests it with moto and the
+real agent, test_database_refusals.py tests refusals."""
 from __future__ import annotations
 
 import re
@@ -22,7 +22,7 @@ def test_two_nodes_at_once(rig: Rig) -> None:
     gen = nodes[0].generation()
     assert gen == nodes[1].generation() and rig.users() == pair(gen)
     assert rig.db.sql("SELECT * FROM practice.practice").split() == ["1", "KIM", "SEOUL"]
-    assert nodes[0].good() == ""  # and then there is nothing to do
+    assert nodes[0].good() == ""  # a second run has no work
     for node in nodes:
         modes = node.host.sh(f"stat -c '%a %U %G' /etc/web-node-agent/page.ini "
                              f"/etc/web-node-agent/db.password.{gen}")
@@ -68,7 +68,7 @@ def test_no_page_without_the_file_system(rig: Rig) -> None:
 
 
 def test_a_reload_that_failed_is_owed(rig: Rig) -> None:
-    """Files in place are not enough: the agent has to be told, however often it takes."""
+    """Files in place are not enough: the reload is retried until it succeeds."""
     node = rig.node()
     node.host.write("/tmp/unwilling", "")
     status, said = node.run()
@@ -84,7 +84,7 @@ def test_a_reload_that_failed_is_owed(rig: Rig) -> None:
 
 
 def test_an_old_password_outlives_the_new_one_for_a_while(rig: Rig) -> None:
-    """Whoever has just read the old drop-in still finds its file, old as it may be."""
+    """A process that has just read the old drop-in still finds the old file, whatever its age."""
     node = rig.node()
     node.good()
     first = node.generation()
@@ -98,13 +98,13 @@ def test_an_old_password_outlives_the_new_one_for_a_while(rig: Rig) -> None:
 
 
 def test_rotations(rig: Rig) -> None:
-    """The new version's users come, the old ones stay; those before them go, but not before
-    every node has had time to follow."""
+    """The users of the new version are added, those of the last version stay. Older users are
+    dropped, but only after every node has had time to follow."""
     node, other = rig.node(), rig.node()
     node.good(), other.good()
     first = node.generation()
     rig.rotate("v2", "second", ("v1", MASTER))
-    assert node.good() == ""  # it was just here
+    assert node.good() == ""  # no work shortly after a run
     node.later(1)
     node.good()
     second = node.generation()
@@ -117,7 +117,7 @@ def test_rotations(rig: Rig) -> None:
     node.later(3, credentials=True)
     assert node.good().count("dropped user") == 2
     assert rig.users() == pair(second) | pair(third)
-    # The other node was away for all of it.
+    # The other node was off during all rotations.
     other.later(24)
     other.good()
     assert other.generation() == third
@@ -126,12 +126,12 @@ def test_rotations(rig: Rig) -> None:
 
 
 def test_a_secret_rotated_meanwhile_drops_nobody(rig: Rig) -> None:
-    """A node that has read the old version, and then waits for the lock while others make the
-    new one's users."""
+    """A node reads the old version and waits for the lock while other nodes create the new
+    version's users."""
     node = rig.node()
     node.good()
     node.later(3, credentials=True)
-    # Its first call sees v1, those under the lock see v2.
+    # The first call returns v1, calls under the lock return v2.
     node.host.write("/usr/bin/aws", AWS.replace(
         "stage = words", "if '--query' in words: secret = {'AWSCURRENT': ['v2', 'x'], "
         "'AWSPREVIOUS': ['v1', 'y']}\nstage = words"), 0o755)
@@ -142,7 +142,7 @@ def test_a_secret_rotated_meanwhile_drops_nobody(rig: Rig) -> None:
 
 
 def test_the_package_s_removal(rig: Rig) -> None:
-    """What has been edited, and what others have written, stays."""
+    """Edited files and other programs' files stay."""
     node = rig.node()
     node.good()
     gen = node.generation()
@@ -170,7 +170,7 @@ def test_a_row_that_was_deleted_stays_so(rig: Rig) -> None:
 
 @pytest.mark.parametrize("row", ["", "INSERT INTO practice.practice_new VALUES (1);"])
 def test_a_run_that_died_over_the_table(rig: Rig, row: str) -> None:
-    """Before or after the first row was in it: there is no table without one."""
+    """Killed before or after the first row: a table without the row never exists."""
     rig.db.sql(f"CREATE DATABASE practice; CREATE TABLE practice.practice_new (id INT); {row}")
     assert "made table" in rig.node().good()
     assert rig.db.sql("SELECT * FROM practice.practice").split() == ["1", "KIM", "SEOUL"]
@@ -178,7 +178,7 @@ def test_a_run_that_died_over_the_table(rig: Rig, row: str) -> None:
 
 
 def test_a_server_that_takes_no_writes(rig: Rig) -> None:
-    """As in the middle of a failover."""
+    """Like a server during a failover."""
     node = rig.node()
     rig.db.writable(False)
     status, said = node.run()
@@ -188,7 +188,7 @@ def test_a_server_that_takes_no_writes(rig: Rig) -> None:
 
 
 def test_a_server_that_is_not_the_endpoint(rig: Rig) -> None:
-    """Nobody is told the master user's password who has no certificate for the name."""
+    """The master user's password is never sent to a server without a certificate for the name."""
     node = rig.node()
     node.host.write("/etc/hosts", f"127.0.0.1 localhost\n{SERVER} other.example\n")
     node.host.write("/etc/web-node-agent/stack.env", STACK.replace(ENDPOINT, "other.example"))

@@ -1,5 +1,5 @@
-"""What wna-database does about a refusal: the agent's, which it cures, and its own, by AWS or by
-the database, which it cannot."""
+"""wna-database and refusals: a refused login of the agent, which it repairs, and its own refusals
+by AWS or the database, which it cannot repair."""
 from __future__ import annotations
 
 from lab.unit.database_rig import AWS, DONE, MASTER, Node, Rig, pair, rig, template
@@ -11,8 +11,8 @@ REFUSALS, CURES = f"{RUN}/refusals", f"{RUN}/cures"
 
 
 def test_a_refused_login(rig: Rig) -> None:
-    """The user's password was changed, or the user is gone: it is there again, and the agent
-    gets another file, which it tries without waiting."""
+    """The user's password was changed, or the user is missing: the script creates it again, and
+    the agent gets a new file, which it tries at once."""
     node = rig.node()
     node.good()
     gen = node.generation()
@@ -21,7 +21,7 @@ def test_a_refused_login(rig: Rig) -> None:
     for spoil in (f"ALTER USER wna_{gen}@'%' IDENTIFIED BY 'x'", f"DROP USER page_{gen}@'%'"):
         rig.db.sql(spoil)
         node.says("denied")
-        assert node.good() == ""  # a good run was just now
+        assert node.good() == ""  # the last successful run was just now
         node.host.sh(f"touch -d '-5 min' {DONE}")
         assert "login refused" in node.good()
         assert rig.users() == pair(gen)
@@ -33,7 +33,7 @@ def test_a_refused_login(rig: Rig) -> None:
 
 
 def test_a_cure_that_does_not_help_is_tried_ever_less(rig: Rig) -> None:
-    """The agent may be refused for reasons that are none of ours."""
+    """The agent may be refused for other reasons: the back-off grows."""
     node = rig.node()
     node.good()
     node.says("denied")
@@ -42,7 +42,7 @@ def test_a_cure_that_does_not_help_is_tried_ever_less(rig: Rig) -> None:
         assert node.good() == "", minutes
         node.host.sh(f"touch -d '-{minutes * 60 + 1} sec' {DONE}")
         assert "login refused" in node.good(), minutes
-    # Long ago, and refused anew: at once again.
+    # A new refusal after a long time: repaired at once again.
     node.host.sh(f"touch -d '-1 hour' {CURES}; touch -d '-61 sec' {DONE}")
     assert "login refused" in node.good()
 
@@ -60,8 +60,8 @@ def asked(node: Node) -> int:
 
 
 def test_what_is_refused_is_soon_asked_for_seldom(rig: Rig) -> None:
-    """Quickly at first: a right may be new. Then only for whoever starts it by hand, when a
-    while has passed, or when something is another."""
+    """Quick retries first: a right may be new. Then only after a manual start, after a long
+    back-off, or after a change of the inputs."""
     node = rig.node()
     node.host.write("/usr/bin/aws", FORBIDDEN, 0o755)
     node.host.write("/tmp/aws.log", "")
@@ -72,7 +72,7 @@ def test_what_is_refused_is_soon_asked_for_seldom(rig: Rig) -> None:
     assert status == 77 and "AccessDenied" in said and "some minutes" in said
     assert not node.looks() and asked(node) == 3
     assert node.run()[0] == 77 and asked(node) == 4
-    # It has nothing to go by, and its group will not let it live for a quarter of an hour.
+    # Without credentials the node's group replaces it within 15 minutes.
     node.host.sh(f"touch -d '-61 sec' {REFUSALS}")
     assert node.looks()
     assert node.run()[0] == 77 and not node.looks()

@@ -1,6 +1,6 @@
-"""Nothing that the template says is passed over without a word: each property of each type of
-resource, set to something else, gives another model, is refused, or is on the list of what has
-no effect. And nothing is in the model that nobody reads."""
+"""The lab ignores no property of the template silently: each property, changed to another value,
+changes the model, is refused, or is on the list of properties without effect. And every field of
+the model is used."""
 from __future__ import annotations
 
 import ast
@@ -20,7 +20,7 @@ LAB = Path(__file__).parents[1]
 
 
 def others(value: Any) -> list[Any]:
-    """Values of the same kind, and of another one."""
+    """Other values of the same type, and a value of another type."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, (int, float)):
@@ -32,7 +32,7 @@ def others(value: Any) -> list[Any]:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """A property's values by their paths, as Tree.set takes them."""
+    """The values of a property by their paths, for Tree.set."""
     if isinstance(value, (Map, List)) and not function_of(value):
         for key, item in value.items() if isinstance(value, Map) else enumerate(value):
             yield from leaves(item, f"{path}.{key}" if path else str(key))
@@ -41,7 +41,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def listed(kind: str, path: str, values: Any) -> bool:
-    """Whether the property, or what it is part of, is on the list."""
+    """Whether the property, or its container, is on the list."""
     where = kind
     for key in path.split("."):
         if key.isdigit():
@@ -56,11 +56,11 @@ def listed(kind: str, path: str, values: Any) -> bool:
 
 
 def said() -> dict[tuple[str, str], tuple[str, str, Any]]:
-    """(Type, path without positions) → the first resource that says it, path, value."""
+    """(Type, path without positions) → the first resource with it, path, value."""
     found: dict[tuple[str, str], tuple[str, str, Any]] = {}
     for name, body in stack_tree.tree().section("Resources").items():
         for path, value in leaves(body.get("Properties", Map())):
-            # Of attributes and statements each one is a property of its own.
+            # Attributes and statements count as separate properties.
             keep = "Attributes" in path or "Statement" in path
             general = path if keep else ".".join(k for k in path.split(".") if not k.isdigit())
             found.setdefault((body["Type"], general), (name, path, value))
@@ -92,7 +92,7 @@ def test_it_matters_or_is_listed(built: model.Model, kind: str, general: str) ->
 
 
 def read_by_the_lab() -> set[str]:
-    """Names of attributes, and texts (model/updating.py has fields' names as such)."""
+    """The names of attributes, and texts (model/updating.py has names of fields as texts)."""
     found: set[str] = set()
     own = [LAB / "model/model.py", LAB / "model/network.py"]
     for path in [*LAB.rglob("*.py"), *(LAB.parent / "stack").glob("*.py")]:

@@ -1,5 +1,5 @@
 """The Auto Scaling group's instances in virtual time (lab/aws/fleet.py, aws/activity.py): a day
-is played in a moment."""
+needs only a moment."""
 from __future__ import annotations
 
 import random
@@ -28,7 +28,7 @@ def test_the_group_begins_with_the_desired_capacity_over_the_zones() -> None:
 
 def test_load_scales_out_and_idleness_in() -> None:
     world = World().run(100)
-    world.load = lambda now: 140.0 if now < 400 else 0.0  # 70 per cent of two, 47 of three
+    world.load = lambda now: 140.0 if now < 400 else 0.0  # 70 % for two instances, 47 % for three
     world.run(700)
     assert [size for _, size in world.sizes] == [0, 2, 3, 2]
     out, back = world.fleet.activities[2:]
@@ -47,8 +47,8 @@ def test_load_scales_out_and_idleness_in() -> None:
 
 
 def test_one_idle_moment_takes_nothing_away() -> None:
-    """40 per cent of three machines is below 90 % of the target for long, and two would
-    be too few: one idle point does not change that, fifteen do."""
+    """40 % on three instances is below 90 % of the target for a long time, but two instances would
+    be too few: one idle point does not scale in, fifteen do."""
     world = World().run(100)
     world.load = lambda now: 120.0
     world.run(600)
@@ -83,8 +83,8 @@ def test_the_maximum_holds() -> None:
 
 
 def test_an_instance_that_warms_up_neither_counts_nor_lets_scale_in() -> None:
-    """High again while one warms up: the same capacity is computed, nothing more is
-    launched. Idle meanwhile: nothing goes before it is warm."""
+    """The alarm stays high during a warm-up: the computed capacity is the same, and no instance is
+    added. Idle during a warm-up: no instance is removed before its end."""
     world = World(boot=10, warmup=400)
     world.run(420)
     world.load = lambda now: 130.0 if now < 560 else 0.0
@@ -116,7 +116,7 @@ def test_a_day_of_noise_stays_within_bounds_and_spends_little() -> None:
     world.run(86_400)
     assert all(size <= 4 for _, size in world.sizes)
     assert all(size >= 2 for now, size in world.sizes if now > 30)
-    assert world.fleet.desired == 4  # highs of three in a row come, lows of fifteen do not
+    assert world.fleet.desired == 4  # high for three periods in a row, never low for fifteen
 
 
 def test_a_daily_curve_follows_the_load_and_is_at_rest_between() -> None:

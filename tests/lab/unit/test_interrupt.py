@@ -1,4 +1,4 @@
-"""Ctrl-C in `run test` and `run mutate`: what runs gets to put back what it changed."""
+"""Ctrl-C in `run test` and `run mutate`: a running test can undo its changes."""
 from __future__ import annotations
 
 import os
@@ -12,7 +12,7 @@ import pytest
 from parts.wait import wait_until
 
 TESTS = Path(__file__).parents[2]
-# As command/proving.py does it: first a run, then what command/mutations.py does between two.
+# Like command/proving.py: first a run, then the code of command/mutations.py between two runs.
 OUTER = """
 import sys
 from lab.command import interrupt
@@ -31,7 +31,7 @@ except KeyboardInterrupt:
 except interrupt.Hard:
     print("hard", flush=True)
 """
-# A test that puts back in its finally block; deaf, it does not end by itself.
+# A test with a finally block; the deaf one does not end by itself.
 INNER = """
 import sys, time
 try:
@@ -50,7 +50,7 @@ class Run:
         self.process = subprocess.Popen(
             [*before, sys.executable, "-c", OUTER, inner], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, start_new_session=True,
-            # A background job of a script has it ignored.
+            # A script's background job ignores the signal.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"})
 
@@ -71,7 +71,7 @@ def test_the_first_lets_it_put_back(number: signal.Signals, to_all: bool) -> Non
     run.says("begun")
     if to_all:
         os.killpg(run.process.pid, number)
-    run.process.send_signal(number)  # to both, as timeout(1) does: that is once
+    run.process.send_signal(number)  # to both, like timeout(1): counts once
     run.ends_with("putting back", "put back", "finally", "broken off")
 
 
@@ -96,11 +96,11 @@ def test_the_second_ends_it_at_once() -> None:
 
 
 def test_between_two_runs_it_waits_for_the_next() -> None:
-    """What was changed is put back there; nothing new is begun."""
+    """The code between two runs undoes its change; no further run begins."""
     run = Run("pass")
     run.says("ended")
     run.process.send_signal(signal.SIGINT)
-    # It has been handled when it is no longer pending.
+    # The signal is handled when it is no longer pending.
     status = Path(f"/proc/{run.process.pid}/status")
     wait_until(lambda: all(int(line.split()[1], 16) == 0 for line in
                            status.read_text().splitlines() if line.startswith(("SigPnd", "ShdPnd"))),

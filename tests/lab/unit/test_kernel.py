@@ -1,4 +1,5 @@
-"""What the machine lacks is said in a line each, before anything is built."""
+"""Missing requirements of the machine are reported with one line each, before anything is
+built."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -79,14 +80,14 @@ def test_without_version_2_no_systemd_runs(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_control_group_is_made_and_goes_again(tmp_path: Path) -> None:
-    """On the machine's own."""
+    """In the machine's real control groups."""
     assert kernel.control_groups(tmp_path) == ""
     for place in set(cgroup.mounts().values()):
         assert not (place / cgroup.family(tmp_path)).exists()
 
 
 def test_what_fails_gives_its_own_words() -> None:
-    """And its positive twin is every need of this machine, by `up`."""
+    """The counterpart, requirements that are met, is tested by each `up`."""
     mount = "mount -t tmpfs lab /mnt; mount -t {} lab /mnt"
     assert kernel.alone(Need("", "", "", kernel._mounted(mount.format("tmpfs")))) == ""
     assert kernel.alone(Need("", "", "", kernel._mounted(mount.format("nosuch")))).startswith("mount:")

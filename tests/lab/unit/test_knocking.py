@@ -1,4 +1,4 @@
-"""R7's bookkeeping: who knocks where, and what is knocked at twice."""
+"""R7's probes: sources, targets, repeated probes."""
 from __future__ import annotations
 
 import pytest
@@ -49,5 +49,6 @@ def test_the_table_shows_what_was_let_through() -> None:
 
 
 def test_no_host_uses_a_port_that_is_knocked_at_for_its_own_connections() -> None:
-    """It could not listen there. Below 1024 none does: a balancer's node from there on."""
+    """The port would not be free for a listener. No host uses a port below 1024; a balancer's node
+    uses ports from 1024 on."""
     assert {port for port in (*knocking.PORTS, *knocking.UDP) if port >= 1024} == set(RESERVED)

@@ -1,4 +1,4 @@
-"""tests/setup/left names what a lab left behind, and nothing that others began."""
+"""tests/setup/left lists the remains of a lab, and no process of others."""
 from __future__ import annotations
 
 import os
@@ -26,7 +26,7 @@ class Left:
         subprocess.run([LEFT, "save", self.before], check=True, env=self._env)
 
     def names(self, pid: int) -> bool:
-        """Whether it says so now; other tests may leave something, too."""
+        """Whether its output has the text; other tests may leave remains, too."""
         done = subprocess.run([LEFT, "check", self.before, "0"], capture_output=True, text=True,
                               env=self._env)
         named = f"\nprocess {pid} " in done.stdout
@@ -36,7 +36,7 @@ class Left:
 
 @pytest.fixture
 def shell() -> Iterator[subprocess.Popen[str]]:
-    """Somebody else's, there before."""
+    """A process of another user of the machine, older than the lab."""
     process = subprocess.Popen(["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     yield process
     process.communicate()
@@ -67,7 +67,7 @@ def test_a_process_of_the_build_folder_is_left_wherever_it_comes_from(
     left = Left(tmp_path)
     assert shell.stdin and shell.stdout
     sleep = f"{sys.executable} -c 'import time; time.sleep(60)'"
-    # The other one is of a lab of another build folder.
+    # The other process belongs to a lab of another build folder.
     shell.stdin.write(f"{sleep} {left.build}/x & echo $!\n"
                       f"WNA_LAB_BUILD=/elsewhere {sleep} {left.build}2/x & echo $!\n")
     shell.stdin.flush()

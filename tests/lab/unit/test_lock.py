@@ -1,5 +1,4 @@
-"""Who has the lab: the lock, what is left of a lab, and taking down, with plain processes in
-the daemon's place."""
+"""The lab's lock, remains, and end, with simple processes in place of the daemon."""
 from __future__ import annotations
 
 import fcntl
@@ -19,7 +18,7 @@ from lab.instance import cgroup
 from parts.wait import Late, wait_until
 
 TESTS = Path(__file__).parents[2]
-# Adopts the lock, as the daemon does, and ends when it is asked to, or is deaf.
+# Adopts the lock like the daemon, and ends on request, or is deaf.
 HOLDER = """
 import signal, sys
 from lab.command import lock
@@ -95,7 +94,7 @@ def test_of_two_at_once_one_gets_it(tmp_path: Path) -> None:
 
 def test_a_predecessors_number_is_nobodys(tmp_path: Path) -> None:
     held = lock.take(tmp_path)
-    lock.place(tmp_path).write_text("1")  # a process that does not have the lock
+    lock.place(tmp_path).write_text("1")  # a process without the lock
     assert held is not None and lock.look(tmp_path) == (True, 0)
     os.close(held)
 
@@ -108,7 +107,7 @@ def test_who_only_looks_takes_it_from_nobody(tmp_path: Path,
 
     def spy(fd: int, how: int) -> bool:
         tried.append(how)
-        if how == fcntl.LOCK_SH:  # it was refused once; whoever looked is done now
+        if how == fcntl.LOCK_SH:  # the lock was refused once; the reader has released it
             fcntl.flock(looking, fcntl.LOCK_UN)
         return real(fd, how)
     real = lock._try
@@ -145,7 +144,7 @@ def test_what_writes_below_the_folder_is_waited_for(tmp_path: Path) -> None:
     (folder / "logs").mkdir(parents=True)
     with (folder / "logs/one.log").open("w") as log:
         writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
-    with (folder / "logs/one.log").open() as log:  # somebody looks at it
+    with (folder / "logs/one.log").open() as log:  # a process that reads the log
         reader = subprocess.Popen(["sleep", "60"], stdin=log)
     try:
         wait_until(lambda: remains.processes(folder), "it has begun")

@@ -1,4 +1,4 @@
-"""The model of the project's own template, and what is refused on the way to it."""
+"""The model of the project's template, and refused templates."""
 from __future__ import annotations
 
 from ipaddress import IPv4Network
@@ -19,7 +19,7 @@ def built() -> model.Model:
     return stack_tree.build(stack_tree.tree())
 
 
-# what the document describes is in the model
+# contents of the document
 
 def test_the_network(built: model.Model) -> None:
     assert built.vpc_cidr == "10.16.0.0/16" and built.resolver == "10.16.0.2"
@@ -52,7 +52,7 @@ def test_routes(built: model.Model) -> None:
 
 
 def test_the_web_acls_have_all_of_s3(built: model.Model) -> None:
-    """A prefix list cannot stand in an ACL, so its ranges have to."""
+    """An ACL cannot use a prefix list: it needs the list's ranges."""
     for acl in ("WebAclA", "WebAclC"):
         for block in built.prefix_lists["pl-78a54011"]:
             for egress, port in ((True, 443), (False, 40000)):
@@ -169,7 +169,7 @@ def test_a_subnet_without_associations_has_the_defaults() -> None:
     assert built.route_tables[subnet.route_table].routes == []
 
 
-# what is refused
+# refused templates
 
 def refused(resource: str, path: str, value: Any) -> str:
     tree = stack_tree.tree()
@@ -321,7 +321,7 @@ def without(resource: str, path: str) -> str:
 
 
 def test_what_may_not_be_left_out() -> None:
-    """AWS would take each of these away: the lab has no other."""
+    """AWS would accept each removal; the lab needs these properties."""
     assert "MultiAZ" in without("Database", "MultiAZ")
     assert "IamInstanceProfile is missing" in without("LaunchTemplate",
                                                       "LaunchTemplateData.IamInstanceProfile")
@@ -335,12 +335,12 @@ def test_a_resource_that_nothing_is_made_of_is_refused(monkeypatch: pytest.Monke
     tree.set("Database", "DBSubnetGroupName", {"Ref": "Other"})
     tree.add("Other", "AWS::RDS::DBSubnetGroup", {
         "DBSubnetGroupDescription": "x", "SubnetIds": [{"Ref": "DatabaseA"}, {"Ref": "DatabaseC"}]})
-    stack_tree.build(tree)   # read, though the database has another one
+    stack_tree.build(tree)   # accepted, although the database has another one
     tree.add("Twice", "AWS::EC2::LaunchTemplate", {})
     with pytest.raises(TemplateError, match="Twice: the lab builds one AWS::EC2::LaunchTemplate"):
         stack_tree.build(tree)
     tree.remove("Twice")
-    # A type for which there are ids, and of which nobody builds anything.
+    # A type with ids that no part of the lab builds.
     monkeypatch.setitem(KINDS, "AWS::EC2::Volume", KINDS["AWS::EC2::InternetGateway"])
     tree.add("Disk", "AWS::EC2::Volume", {"Size": 1})
     with pytest.raises(TemplateError, match="Disk: the lab makes nothing of it"):
@@ -374,7 +374,7 @@ def test_private_names_need_the_vpcs_names() -> None:
         stack_tree.build(tree)
 
 
-# the list of what has no effect
+# properties without effect
 
 def test_the_list_names_known_types_only() -> None:
     for kind in WITHOUT_EFFECT:

@@ -1,4 +1,4 @@
-"""When a mutation counts as noticed."""
+"""When a mutation counts as detected."""
 from __future__ import annotations
 
 import xml.etree.ElementTree as xml
@@ -39,7 +39,7 @@ def test_whatever_else_fails_is_no_verdict(texts: list[str]) -> None:
 
 
 class Told(Lab):
-    """Notes what it was asked."""
+    """Records the orders."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

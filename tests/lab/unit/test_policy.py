@@ -140,7 +140,7 @@ def test_principals_that_are_none(principal: Any) -> None:
 
 
 def test_true_and_false_are_texts_to_iam() -> None:
-    """YAML's true is JSON's, which IAM compares as "true"."""
+    """YAML's true is the same as JSON's, which IAM compares as "true"."""
     statement = {"Effect": "Allow", "Action": "a:b", "Resource": "*",
                  "Condition": {"Bool": {"aws:SecureTransport": True}}}
     check([statement], keys=CONTEXT)

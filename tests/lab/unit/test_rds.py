@@ -1,5 +1,4 @@
-"""The GTID arithmetic that says whether a standby has transactions of its own, and what
-becomes of a failover that fails on its way."""
+"""The GTID arithmetic for transactions that only the standby has, and failovers with errors."""
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -29,9 +28,9 @@ def test_a_standby_that_is_behind_has_nothing_of_its_own(standby: str, writer: s
 
 
 @pytest.mark.parametrize("standby, writer, own", [
-    ("0-1-6", "0-1-5", "0-1-6"),              # written, and nobody was told
-    ("0-1-6", "0-1-5,0-2-20", "0-1-6"),       # the writer's number is higher, yet it has it not
-    ("0-1-5,0-2-6", "0-1-5", "0-2-6"),        # written on the standby
+    ("0-1-6", "0-1-5", "0-1-6"),              # written, but not acknowledged
+    ("0-1-6", "0-1-5,0-2-20", "0-1-6"),       # the writer's number is higher, but the transaction is missing
+    ("0-1-5,0-2-6", "0-1-5", "0-2-6"),        # a higher number, but missing
     ("1-1-1", "0-1-5", "1-1-1"),
 ])
 def test_what_the_writer_does_not_have_is_found(standby: str, writer: str, own: str) -> None:
@@ -43,7 +42,7 @@ def test_quote() -> None:
 
 
 class Fake:
-    """A server of the pair as far as a failover goes. `breaks`: step → how often it fails."""
+    """Replaces a server of the pair during a failover. `breaks`: step → number of failures."""
 
     def __init__(self, number: int, breaks: dict[str, int]) -> None:
         self.number, self.address, self.breaks = number, f"10.16.{4 + number}.10", breaks
@@ -112,7 +111,8 @@ class Fake:
 
 def pair(first: dict[str, int] | None = None, second: dict[str, int] | None = None,
          repoint: int = 0) -> tuple[Pair, list[str]]:
-    """Redundant, the first one writes; and where the endpoint has led."""
+    """A redundant pair whose first server is the writer; with the list of the endpoint's
+    addresses."""
     leads: list[str] = []
     names = Fake(9, {"nsupdate": 0})
 
@@ -176,7 +176,7 @@ def test_what_fails_behind_the_promotion_is_tried_again_and_told() -> None:
 
 
 def test_what_fails_twice_behind_the_promotion_does_not_go_back() -> None:
-    """Clients may have written to it: the one of before would lose that."""
+    """Clients may have written to the new writer: going back would lose these writes."""
     found, leads = pair(first={"fill": 2})
     with pytest.raises(FailoverFailed, match="10.16.6.10 is the writer.*fill is broken"):
         found.failover()

@@ -1,4 +1,4 @@
-"""Roles and policies on their way into the model: what counts, and what is refused."""
+"""Roles and policies in the model, and refused ones."""
 from __future__ import annotations
 
 from typing import Any
@@ -39,7 +39,7 @@ def test_a_policy_beside_the_role_is_one_of_its_own() -> None:
 
 
 def test_the_secret_is_read_by_a_policy_beside_the_role() -> None:
-    """As the template has it, so that role and database need not wait for each other."""
+    """As in the template: role and database do not wait for each other."""
     tree = stack_tree.tree()
     built = stack_tree.build(tree)
     read = ("secretsmanager:GetSecretValue", built.database.secret_arn)

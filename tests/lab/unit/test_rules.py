@@ -1,4 +1,4 @@
-"""The rules that are made of the template: their text by nft, their meaning by packets."""
+"""The rules made from the template: their syntax with nft, their effect with packets."""
 from __future__ import annotations
 
 import re
@@ -25,7 +25,7 @@ def built() -> model.Model:
 
 
 def checked(text: str) -> None:
-    """Taken by nft, and then once more over itself."""
+    """Loads the rules with nft, twice."""
     done = subprocess.run(["unshare", "--net", "nft", "-f", "-"], input=text + text,
                           capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
@@ -48,12 +48,12 @@ def test_acls_remember_nothing_and_name_every_entry(built: model.Model) -> None:
     for acl in built.acls.values():
         for entry in acl.entries if acl.name != model.DEFAULT_ACL else []:
             assert f'comment "{entry.number} {entry.name}, line {entry.line}"' in text
-    assert text.count("-denied { }") == 12  # six ACLs, two ways
+    assert text.count("-denied { }") == 12  # six ACLs, two directions
 
 
 def test_lists_and_groups_are_named_sets(built: model.Model) -> None:
     text = rules.group_ruleset(built, "WebA", WEB, MEMBERS)
-    assert "elements = { 10.16.3.10, 10.16.3.11 }" not in text  # no rule here names WebGroup
+    assert "elements = { 10.16.3.10, 10.16.3.11 }" not in text  # a peer of no rule here
     assert "elements = { 10.16.1.20 }" in text
     assert "ip daddr @pl-78a54011 tcp dport 443" in text and "3.5.140.0/22" in text
 
@@ -80,12 +80,12 @@ def test_an_entry_with_every_protocol(built: model.Model) -> None:
     assert entry(model.ANY, cidr=ANYWHERE, allow=False).startswith("counter drop")
 
 
-# meaning
+# effect
 
 def verdicts(texts: dict[str, str], *probes: tuple[Any, ...]) -> tuple[dict[Any, str], Any]:
-    """Probes are (from, to, port), or (from, to, "icmp" or "big icmp"), or with a
-    false source."""
-    sizes = {"icmp": 56, "big icmp": 4000}  # of which the second comes in fragments
+    """Probes are (from, to, port), or (from, to, "icmp" or "big icmp"), or with a false source
+    address."""
+    sizes = {"icmp": 56, "big icmp": 4000}  # the second one is fragmented
     wanted = [[p[0], p[1], "icmp" if p[2] in sizes else "tcp", sizes.get(p[2], p[2]),
                p[3] if len(p) > 3 else ""] for p in probes]
     done = small_net.run(texts, wanted)
@@ -119,17 +119,18 @@ def test_the_projects_rules_let_through_what_is_needed_and_nothing_else(
         p: "open" for p in ALLOWED + resolver}
     assert {p: found[p] for p in DENIED} == {p: "lost" for p in DENIED}
     assert counted["weba"]["from-web1-denied"] > 0
-    # Ping may leave for anywhere, so it is the other one's group that stops it.
+    # Ping may leave to all addresses: the other host's group denies it.
     assert counted["weba"]["to-web2-denied"] == 1
     assert counted["public"]["spoofed"] > 0
-    assert counted["vpc"]["PublicAclA-in-denied"] == 0  # what groups stop does not come so far
+    assert counted["vpc"]["PublicAclA-in-denied"] == 0
 
 
 OPEN = model.Rule("-1", model.ANY, model.ANY, "cidr", ANYWHERE, 1, "Open")
 
 
 def with_acls(built: model.Model, **acls: list[tuple[Any, ...]]) -> model.Model:
-    """Groups wide open, and these ACLs: (number, way, protocol, first, last, cidr, allow)."""
+    """Groups that allow everything, and these ACLs: (number, way, protocol, first, last, cidr,
+    allow)."""
     made = {name: model.Acl(name, "acl", [
         model.AclEntry(number, way == "out", protocol, first if protocol == model.TCP else -1,
                        last, first if protocol == model.ICMP else -1, -1, cidr, allow, 1, name)
@@ -144,7 +145,8 @@ EVERYTHING = [(1, "in", model.ANY, -1, -1, ANYWHERE, True),
 
 
 def test_acls_are_stateless(built: model.Model) -> None:
-    """A way in without a way back is no way; the group's memory does not help."""
+    """Without a row for the replies there is no connection; the groups' connection tracking does
+    not help."""
     way_in = (100, "in", model.TCP, 80, 80, "10.16.1.0/24", True)
     way_back = (100, "out", model.TCP, 1024, 65535, "10.16.1.0/24", True)
     for entries, expected in (([way_in], "lost"), ([way_back], "lost"), ([way_in, way_back], "open")):
@@ -181,7 +183,7 @@ def test_icmp_by_type(built: model.Model) -> None:
 
 
 def test_fragments_have_no_types_and_no_ports(built: model.Model) -> None:
-    """As network/rules.py says: they match entries for all of a protocol."""
+    """As in network/rules.py: fragments match only entries for all of a protocol."""
     for kinds, expected in (((8, 0), "lost"), ((model.ANY, model.ANY), "open")):
         web = [(1, "out", model.ICMP, kinds[0], -1, ANYWHERE, True),
                (1, "in", model.ICMP, kinds[1], -1, ANYWHERE, True)]
@@ -191,7 +193,7 @@ def test_fragments_have_no_types_and_no_ports(built: model.Model) -> None:
 
 
 def test_groups_are_stateful_both_ways(built: model.Model) -> None:
-    """One rule out here, one rule in there: no rule for the replies."""
+    """One egress rule here and one ingress rule there: replies need no rule."""
     to_alb = model.Rule("tcp", 80, 80, "group", "AlbGroup", 1, "Out")
     from_web = model.Rule("tcp", 80, 80, "group", "WebGroup", 1, "In")
     wide = with_acls(built, WebAclA=EVERYTHING, PublicAclA=EVERYTHING)
@@ -201,7 +203,8 @@ def test_groups_are_stateful_both_ways(built: model.Model) -> None:
     probes = [("web1", "alb", 80), ("alb", "web1", 80), ("web1", "web2", 80), ("web1", "alb", 22)]
     found, _ = verdicts(all_rules(replace(wide, groups=groups)), *probes)
     assert list(found.values()) == ["open", "lost", "lost", "lost"]
-    # Without the other side's rule there is nothing, and a member more is a rule more.
+    # Without the other side's rule packets are dropped; a new member of the group gets rules at
+    # once.
     for side in ("WebGroup", "AlbGroup"):
         less = {**groups, side: replace(groups[side], ingress=[], egress=[])}
         found, _ = verdicts(all_rules(replace(wide, groups=less)), *probes[:1])

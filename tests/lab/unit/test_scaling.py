@@ -13,7 +13,7 @@ from lab.unit.virtual import POLICY
 
 
 def points(text: str) -> list[float | None]:
-    """As CloudWatch's guide writes them: 0 does not breach, X does, - is missing."""
+    """In the notation of CloudWatch's guide: 0 does not breach, X breaches, - is missing."""
     return [{"0": 10.0, "X": 90.0, "-": None}[c] for c in text.split()]
 
 
@@ -110,10 +110,10 @@ def test_proportion_rounds_so_that_enough_stays(capacity: int, metric: float, wa
 
 def test_bounds() -> None:
     assert scaled_out(2, 2, 75.0, POLICY, 4) == 3 and scaled_out(2, 2, 500.0, POLICY, 4) == 4
-    assert scaled_out(2, 3, 75.0, POLICY, 4) == 3   # one more warms up already
-    assert scaled_out(2, 4, 60.0, POLICY, 4) == 4   # never less than desired
+    assert scaled_out(2, 3, 75.0, POLICY, 4) == 3   # one instance already warms up
+    assert scaled_out(2, 4, 60.0, POLICY, 4) == 4   # never below the desired capacity
     assert scaled_out(4, 4, 100.0, POLICY, 4) == 4  # the maximum is reached
     assert scaled_in(3, 3, 1.0, POLICY, 2) == 2 and scaled_in(3, 3, 40.0, POLICY, 2) == 3
-    assert scaled_in(4, 3, 40.0, POLICY, 2) == 3    # one terminates and counts still
+    assert scaled_in(4, 3, 40.0, POLICY, 2) == 3    # a terminating instance still counts
     assert scaled_in(3, 3, 0.0, POLICY, 0) == 1
     assert scaled_in(3, 3, 1.0, replace(POLICY, disable_scale_in=True), 2) == 3

@@ -10,7 +10,7 @@ DAY = 86_400
 
 
 class Metadata:
-    """What an instance is served: its access key and that one's end; and all keys so far."""
+    """An instance's metadata: its access key with the expiry, and all keys so far."""
 
     def __init__(self) -> None:
         self.renewals, self.sessions = Renewals(), Sessions()
@@ -45,7 +45,7 @@ def test_new_ones_are_there_five_minutes_before_the_old_expire() -> None:
         made.turn(float(now))
         for key, end in made.served.values():
             assert end - now > FIVE_MINUTES and not made.sessions.expired(key, now)
-        # Whoever took some earlier may go on with them until they expire themselves.
+        # Old keys stay valid until they expire.
         key, end = chance.choice(made.keys)
         assert made.sessions.expired(key, now) == (now >= end)
     assert len(made.keys) > 2 * 2 * DAY / LIFE_S
@@ -59,7 +59,7 @@ def test_a_service_that_is_away_for_hours_costs_nobody_his_credentials() -> None
         made.turn(float(now))
         assert not made.sessions.expired(made.served["i-1"][0], now)
         if now == 4000 + 4 * 3600 + AGAIN_S:
-            assert made.served["i-1"][1] - now > LIFE_S - 2 * AGAIN_S  # soon after it is back
+            assert made.served["i-1"][1] - now > LIFE_S - 2 * AGAIN_S  # soon
 
 
 def test_waiting_is_until_the_next_is_due() -> None:

@@ -1,4 +1,4 @@
-"""`status` in the middle of something: what cannot be told is a line, the rest is shown."""
+"""`status` during a change of the lab: unavailable information is one line, the rest is shown."""
 from __future__ import annotations
 
 from typing import Any, cast
@@ -10,7 +10,7 @@ from lab.command.client import Lab, Refused
 
 
 class Half:
-    """A lab of which one order after the other is refused. `bad`: client.Lab's method."""
+    """A lab that refuses one order after the other. `bad`: client.Lab's method."""
 
     def __init__(self, bad: str) -> None:
         self.bad = bad

@@ -1,5 +1,5 @@
-"""What is taken back and taken down is so whatever becomes of a part of it: control groups
-(lab/instance/cgroup.py), an instance (lab/instance.py), orders (lab/orders.py)."""
+"""The end of a lab completes even if a part fails: control groups (lab/instance/cgroup.py), an
+instance (lab/instance.py), orders (lab/orders.py)."""
 from __future__ import annotations
 
 import threading
@@ -16,7 +16,7 @@ from parts.wait import Late
 
 
 class Group:
-    """In place of a control group's processes: `pids` for so many looks."""
+    """Replaces a control group's processes: shows `pids` this number of times."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, looks: int) -> None:
         self.looks, self.killed = looks, False
@@ -101,7 +101,7 @@ def test_every_step_of_an_instances_end_is_made(broken: str) -> None:
 
 
 class Lab:
-    """A world of which only the state matters that orders change."""
+    """A world with only the state that orders change."""
 
     def __init__(self) -> None:
         self.suspended: set[str] = set()

@@ -116,7 +116,7 @@ def test_all_unhealthy_fails_open_and_one_healthy_ends_it() -> None:
     targets = group_of(("i-1", "zone-a"), ("i-2", "zone-c"), ("i-3", "zone-c"))
     for name in ("i-1", "i-2"):
         feed(targets, name, OK, UNAVAILABLE, UNAVAILABLE)
-    assert targets.routed("zone-a") == ["i-1", "i-2"]  # not i-3, which is initial
+    assert targets.routed("zone-a") == ["i-1", "i-2"]  # without i-3, which is initial
     assert targets.fails_open("zone-a")
     feed(targets, "i-3", OK)
     assert targets.routed("zone-a") == ["i-3"] and not targets.fails_open("zone-a")
@@ -140,7 +140,7 @@ def test_deregistration_drains_for_the_whole_delay() -> None:
     assert targets.routed("zone-a") == ["i-2"]
     assert targets.shown("i-1") == Health(
         DRAINING, "Target.DeregistrationInProgress", "Target deregistration is in progress")
-    targets.deregister("i-1", now=120.0)  # again: nothing new
+    targets.deregister("i-1", now=120.0)  # a second time: no effect
     feed(targets, "i-1", UNAVAILABLE, UNAVAILABLE)
     assert targets.next_expiry() == 130.0
     assert targets.expire(129.9) == [] and state(targets, "i-1") == DRAINING
@@ -176,8 +176,8 @@ def test_settings_change_from_the_next_result_on() -> None:
 
 
 def test_a_day_of_noise_keeps_the_rules() -> None:
-    """8640 checks of three targets by two nodes: what is routed is always what the
-    last results allow, and nothing ever gets traffic that has not passed once."""
+    """8640 checks of three targets by two nodes: the routed targets always match the last results,
+    and a target that has never passed gets no requests."""
     chance = random.Random(7)
     targets = group_of(("i-1", "zone-a"), ("i-2", "zone-c"), ("i-3", "zone-a"))
     passed: set[tuple[str, str]] = set()

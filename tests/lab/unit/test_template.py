@@ -1,4 +1,4 @@
-"""The template's interpreter: functions resolved, and everything else refused with its line."""
+"""The template's interpreter: functions are resolved, everything else is refused with its line."""
 from __future__ import annotations
 
 import base64
@@ -29,7 +29,7 @@ def load(folder: Path, text: str, **parameters: str) -> Stack:
 
 
 def value(folder: Path, text: str, before: str = "", **parameters: str) -> object:
-    """What an expression comes to, as the value of a tag of the VPC."""
+    """The value of an expression, used as the value of a tag of the VPC."""
     stack = load(folder, before + VPC.rstrip() + "\n" + textwrap.indent(
         "  Other:\n    Type: AWS::EC2::VPC\n    Properties:\n      CidrBlock:\n"
         + textwrap.indent(textwrap.dedent(text).strip("\n"), " " * 8), "") + "\n", **parameters)
@@ -103,7 +103,7 @@ def test_functions(tmp_path: Path, text: str, expected: object) -> None:
       Small: !And [!Not [!Condition Big], !Or [!Condition Big, !Equals [a, b]]]
     """
     found = value(tmp_path, text, textwrap.dedent(before))
-    if text == "!Ref Image":  # Systems Manager's answer is made up, but it is an image
+    if text == "!Ref Image":  # the value of Systems Manager is made up, but it is an image
         assert str(found).startswith("ami-0") and len(str(found)) == len(str(expected))
     else:
         assert found == expected
@@ -164,7 +164,7 @@ def test_a_policys_version_is_text_and_its_condition_is_no_function(tmp_path: Pa
     assert document == {"Version": "2012-10-17", "Statement": [{"Condition": {"Bool": {"a": "true"}}}]}
 
 
-# what is refused, and where
+# refused templates, and their lines
 
 HEAD = "Resources:\n  Vpc:\n    Type: AWS::EC2::VPC\n    Properties:\n      CidrBlock: "
 GATEWAY = "\n  G: {Type: AWS::EC2::InternetGateway}"

@@ -1,4 +1,4 @@
-"""What a lab that is up takes on of a changed template, and what it refuses."""
+"""Accepted and refused updates of a running lab."""
 from __future__ import annotations
 
 import re
@@ -55,7 +55,7 @@ def test_what_cannot_is_refused_in_one_line(before: model.Model, edit: list[Any]
 
 
 def test_an_edit_says_what_it_expects() -> None:
-    """A path that counts positions must not hit what has moved there."""
+    """A path with positions must not change an item that has moved."""
     for edit in (["change", "TargetGroup", "TargetGroupAttributes.0.Value", "true", "false"],
                  ["drop", "WebGroup", "SecurityGroupEgress.0", {"IpProtocol": "icmp"}],
                  ["change", "TargetGroup", "Nothing", "true", "false"],
@@ -68,7 +68,7 @@ def test_an_edit_says_what_it_expects() -> None:
 
 @pytest.mark.parametrize("zone", ["A", "C"])
 def test_every_mutation_is_one_of_this_template(before: model.Model, zone: str) -> None:
-    """None is refused, and each changes something."""
+    """No mutation is refused, and each changes the template."""
     for mutation in MUTATIONS:
         tree = stack_tree.tree()
         updating.apply(tree, mutation.in_zones(zone, "A" if zone == "C" else "C"))

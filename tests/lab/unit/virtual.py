@@ -1,5 +1,5 @@
-"""An Auto Scaling group in virtual time: the pure parts of the lab's, with machines
-that boot, pass their checks and share a load, all made up."""
+"""An Auto Scaling group in virtual time: the lab's pure functions, with simulated machines that
+boot, pass their checks and share a load."""
 from __future__ import annotations
 
 from dataclasses import replace
