@@ -40,7 +40,7 @@ class Troubles:
         with self._lock:
             found = self._now.pop(who, None)
         if found:
-            self._say(f"{who}: well again after {time.monotonic() - found[1]:.1f} s")
+            self._say(f"{who}: recovered after {time.monotonic() - found[1]:.1f} s")
 
     def forget(self, who: str) -> None:
         """The thread has ended."""

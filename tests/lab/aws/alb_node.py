@@ -59,7 +59,7 @@ class Node:
         disables."""
         if self.process and not self.process.running():
             words = self.process.output().strip().splitlines()
-            raise RuntimeError(f"haproxy has ended; its last words: {words[-1] if words else '-'}")
+            raise RuntimeError(f"haproxy has ended; its last log line: {words[-1] if words else '-'}")
         wanted, sent = {target.id: target for target in targets}, set(routed)
         for name in self.slots.keys() - wanted.keys():  # drained targets
             self._remove(name)

@@ -218,8 +218,8 @@ class Pair:
             try:
                 step()
             except Exception as again:
-                raise FailoverFailed(f"{self.writer.address} is the writer, but it is not all "
-                                     f"done, at a second try neither: {one_line(again)}") from again
+                raise FailoverFailed(f"{self.writer.address} is the writer, but a later step "
+                                     f"failed twice: {one_line(again)}") from again
 
     def _go_back(self, old: Server, error: Exception) -> str:
         """Makes the old writer the writer again; returns a text for the error."""

@@ -39,7 +39,7 @@ class Daemon:
     def _break_off(self, *_: Any) -> None:
         self._decided()
         self.broken_off = True
-        say("lab: broken off; taking everything down")
+        say("lab: interrupted; removing everything")
         self._end()
 
     @staticmethod

@@ -66,7 +66,7 @@ def up(words: list[str]) -> int:
     parameters = parameters_of(words)
     build = client.build_folder()
     if len(os.fsencode(client.socket(build))) > LONGEST:
-        return fail(f"{build} is too long a path for a socket; give a shorter one as WNA_BUILD")
+        return fail(f"{build} is too long a path for a socket; set WNA_BUILD to a shorter one")
     held = lock.take(build)
     if held is None:
         return fail("it is up already, or coming up; see it with: tests/lab/run status")
@@ -86,7 +86,7 @@ def up(words: list[str]) -> int:
         return 0
     down.sweep(build)
     log = folder / "daemon.log"
-    say("lab: nothing is left" + (f"; its last words are in {log}" if log.exists() else ""))
+    say("lab: ended, nothing is left" + (f"; its log is {log}" if log.exists() else ""))
     return 130 if daemon.broken_off else 1
 
 
@@ -105,7 +105,7 @@ def status(words: list[str]) -> int:
     found = lab()
     while watch:
         if not lock.look(found.build).held:
-            return fail("it is not up any more")
+            return fail("the lab has ended")
         try:  # format first, then print at once
             picture = show.status(found)
         except Exception as error:  # the lab starts or ends just now
@@ -131,10 +131,10 @@ def shell(words: list[str]) -> int:
 def failover(words: list[str]) -> int:
     no_more(words)
     answer = lab().ask("failover", timeout=120, down_s=10.0)
-    say(f"lab: the writer was {answer['from']}, {answer['to']} writes now; "
-        f"{answer['seconds']:.1f} s without one (Amazon RDS: 60 to 120 s)")
+    say(f"lab: the writer was {answer['from']}, {answer['to']} is the writer now; "
+        f"{answer['seconds']:.1f} s without a writer (Amazon RDS: 60 to 120 s)")
     if answer["repaired"]:
-        say(f"lab: mended on the way: {answer['repaired']}")
+        say(f"lab: repaired meanwhile: {answer['repaired']}")
     return 0
 
 
@@ -143,7 +143,7 @@ def load(words: list[str]) -> int:
     numbers = [int(word) for word in words if re.fullmatch("[0-9]{1,6}", word)]
     if len(numbers) != len(words) or len(words) not in (1, 2) or min(numbers) < 1 \
             or numbers[0] > MOST_CLIENTS:
-        raise Usage(f"load N [SECONDS]: 1 to {MOST_CLIENTS} clients, and for how long")
+        raise Usage(f"load N [SECONDS]: 1 to {MOST_CLIENTS} clients, and the duration")
     found = lab()
     seconds = str(numbers[1]) if len(numbers) == 2 else "600"
     enter = found.host("client").enter("ab", "-r", "-q", "-c", str(numbers[0]), "-t", seconds,
@@ -159,7 +159,7 @@ def test(words: list[str]) -> int:
     try:
         return proving.test(lab(), words)
     except interrupt.Hard:
-        return fail("ended at once: the lab is as the test left it; begin anew with down and up", 130)
+        return fail("ended at once: the test has not undone its changes; run down and up", 130)
 
 
 def mutate(words: list[str]) -> int:

@@ -95,7 +95,7 @@ def main() -> int:
     try:
         was_up = down(client.build_folder())
     except Exception as error:
-        print(f"lab: not all is down: {error}", file=sys.stderr)
+        print(f"lab: not everything has ended: {error}", file=sys.stderr)
         return 1
     print("lab: down" if was_up else "lab: it was not up", flush=True)
     return 0

@@ -46,7 +46,7 @@ def _signalled(*_: object) -> None:
         return
     _State.asked, _State.at = _State.asked + 1, now
     if _State.asked == 1:
-        say("broken off: what was changed is put back; once more ends it at once")
+        say("interrupted: the changes are undone first; a second signal ends it at once")
         _tell()
     elif _State.asked == 2:
         raise Hard

@@ -156,7 +156,7 @@ def verdict(test: str, cases: list[xml.Element], output: str) -> tuple[bool, str
     own = [case for case in cases if case.get("name", "").split("[")[0] == wanted]
     if not own or any(case.find(kind) is not None for case in cases
                       for kind in ("error", "skipped")):
-        raise NotTried(f"{test}: came to no verdict:\n{output}")
+        raise NotTried(f"{test}: has no verdict:\n{output}")
     failed = any(case.find("failure") is not None for case in own)
     said = re.findall(r"^E\s+(.+)$", output, re.M)
     return failed, said[0][:90] if failed and said else ""
@@ -191,13 +191,13 @@ def tried(lab: Lab, mutation: Mutation) -> tuple[str, str]:
 
 def run(lab: Lab, words: list[str]) -> int:
     wanted = chosen(words)
-    rows, seen = [["what was changed", "test", "", "s", "what it said"]], 0
+    rows, seen = [["mutation", "test", "", "s", "message"]], 0
     lab.ask("suspend", process="ReplaceUnhealthy")
     lab.ask("suspend", process="AlarmNotification")
     try:
         fails = failing(lab, list(dict.fromkeys(mutation.test for mutation in wanted)))
         if fails:
-            print(f"lab: before anything was changed there is: {fails}; mutate says nothing")
+            print(f"lab: this test fails on the unchanged lab: {fails}; mutate has no result")
             return 1
         lab.ask("wait_standby", timeout=90)  # the state before each mutation
         for mutation in wanted:

@@ -186,7 +186,7 @@ class Control:
         for file in (place / f"cpuset.effective_{name[7:]}", place / name):
             if file.exists() and file.read_text().strip():
                 return file.read_text().strip()
-        raise NoControlGroups(f"control groups: {place}/{name} says nothing")
+        raise NoControlGroups(f"control groups: {place}/{name} is empty")
 
     def group(self, name: str) -> CpuGroup:
         """Makes the group of a new instance, with a whole processor at first. Processors are

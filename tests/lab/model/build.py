@@ -223,5 +223,5 @@ def build(stack: Stack) -> Model:
         prefix_lists=network.prefix_lists, parameters=stack.parameters, outputs=stack.outputs)
     for resource in stack.resources.values():
         if not resource.read:
-            raise stack.error(resource.line, resource.name, "the lab makes nothing of it")
+            raise stack.error(resource.line, resource.name, "the lab does not build it")
     return model

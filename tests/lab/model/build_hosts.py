@@ -98,7 +98,7 @@ def build_instances(stack: Stack, network: Network) -> list[Bastion]:
             subnet = p.reference("SubnetId", SUBNET)
             zone = network.subnets[subnet].zone
             if any(network.subnets[other.subnet].zone == zone for other in found):
-                raise p.error("SubnetId", f"the lab has one bastion in {zone}, and there is one")
+                raise p.error("SubnetId", f"the lab has one bastion in {zone}, already given")
             public = (stack.attribute(each.name, "PublicIp")
                       if network.subnets[subnet].maps_public_ip else "")
             found.append(Bastion(

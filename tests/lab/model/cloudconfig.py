@@ -104,7 +104,7 @@ def _each(found: Map, key: str, make: Callable[[Any], Any]) -> list[Any]:
     """The items of a list, each checked or refused with its line."""
     entries = found.get(key, List())
     if not isinstance(entries, List):
-        raise BadConfig(f"{key} is not a list of what it should be", found.line_of(key))
+        raise BadConfig(f"{key} is not a list, or has a wrong item", found.line_of(key))
     made = []
     for number, entry in enumerate(entries):
         try:
@@ -128,7 +128,7 @@ def parse(text: str) -> Config:
         raise BadConfig(error.what, error.line) from None
     for key in found:
         if key not in KEYS:
-            raise BadConfig(f"unknown here: {key}", found.line_of(key))
+            raise BadConfig(f"unknown key: {key}", found.line_of(key))
     return Config(_each(found, "write_files", _file), _each(found, "packages", _package),
                   _each(found, "bootcmd", lambda entry: _command("bootcmd", entry)),
                   _each(found, "runcmd", lambda entry: _command("runcmd", entry)))

@@ -132,7 +132,7 @@ def _check_values(operator: str, values: list[str]) -> None:
             elif "IpAddress" in operator:
                 ipaddress.ip_network(value, strict=False)
         except ValueError:
-            raise ValueError(f'{operator}: "{value}" is nothing to compare with') from None
+            raise ValueError(f'{operator}: "{value}" cannot be compared') from None
         if operator.startswith(("Bool", "Null")) and value not in ("true", "false"):
             raise ValueError(f'{operator}: "{value}" is neither true nor false')
 

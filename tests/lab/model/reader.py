@@ -187,10 +187,10 @@ class Properties:
     def references(self, key: str, kind: str, default: Any = _REQUIRED) -> list[str]:
         """Unique names; at least one unless there is a default."""
         if default is _REQUIRED and not self.items(key):
-            raise self.error(key, f"{key} has nothing in it")
+            raise self.error(key, f"{key} is empty")
         found = [self._resource(key, v, kind) for v in self.texts(key, default)]
         if len(set(found)) != len(found):
-            raise self.error(key, f"{key} has something twice")
+            raise self.error(key, f"{key} has a duplicate")
         return found
 
     def _resource(self, key: str, identity: str, kind: str) -> str:

@@ -84,7 +84,7 @@ def _kept(file: str, old: list[Any], new: list[Any], names: tuple[str, ...]) -> 
 def check(file: str, old: Model, new: Model) -> None:
     """Raises Refused for the first change that a running lab cannot make."""
     if list(old.subnets) != list(new.subnets):
-        raise Refused(f"{file}: other subnets need a lab built anew")
+        raise Refused(f"{file}: other subnets need a new lab")
     _kept(file, [*old.subnets.values()], [*new.subnets.values()], SUBNET)
     _kept(file, old.endpoints, new.endpoints, ENDPOINT)
     _settings(file, old.target_group, new.target_group, TARGET_GROUP)

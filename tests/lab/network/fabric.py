@@ -151,7 +151,7 @@ class Fabric:
         """Applies a changed template: routes and rules. Subnets do not change."""
         places = [{s.name: s.cidr for s in m.subnets.values()} for m in (self.model, model)]
         if places[0] != places[1]:
-            raise RuntimeError("other subnets need a lab built anew")
+            raise RuntimeError("other subnets need a new lab")
         with self._lock:
             self.model = model
             self._add_nats()

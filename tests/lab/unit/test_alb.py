@@ -170,7 +170,7 @@ def test_a_thread_goes_on_and_its_trouble_is_told_once() -> None:
     assert done.wait(5)
     assert said[:2] == ["alb-a: ConnectionRefusedError: [Errno 111] Connection refused",
                         "alb-a: ValueError: two lines"]
-    assert said[2].startswith("alb-a: well again after ") and len(said) == 3
+    assert said[2].startswith("alb-a: recovered after ") and len(said) == 3
     assert seen == ["alb-a: ConnectionRefusedError: [Errno 111] Connection refused (for 0 s)"]
     assert troubles.all() == []
 

@@ -29,7 +29,7 @@ def test_the_stacks_user_data_is_taken() -> None:
     ("#!/bin/sh\n", "first line"),
     ("#cloud-config\na: [\n", "not YAML"),
     ("#cloud-config\n- a\n", "not a mapping"),
-    ("#cloud-config\nfrobnicate: [a]\n", "unknown here: frobnicate"),
+    ("#cloud-config\nfrobnicate: [a]\n", "unknown key: frobnicate"),
     ("#cloud-config\nruncmd: ls\n", "runcmd is not a list"),
     ("#cloud-config\nruncmd: [{a: b}]\n", "neither a text nor a list"),
     ("#cloud-config\nwrite_files: [{content: a}]\n", "no mapping with a path"),
@@ -47,7 +47,7 @@ HEAD = "#cloud-config\n# said first\n"
 
 @pytest.mark.parametrize("text, line, words", [
     ("runcmd: [a]\nruncmd: [b]\n", 4, "runcmd is given twice, first on line 3"),
-    ("runcmd: [a]\nusers: [b]\n", 4, "unknown here: users"),
+    ("runcmd: [a]\nusers: [b]\n", 4, "unknown key: users"),
     ("packages:\n  - a\n  - [b]\n", 5, "is no name of a package"),
     ("packages:\n  - a\n  - --nogpgcheck\n", 5, "is no name of a package"),
     ("runcmd:\n  - ls\n  - []\n", 5, "neither a text nor a list"),

@@ -194,7 +194,7 @@ def refused(resource: str, path: str, value: Any) -> str:
     ("NatC", "AllocationId", {"Fn::GetAtt": ["NatEipA", "AllocationId"]}, "NatEipA belongs to"),
     ("NatEipA", "Domain", "standard", 'Domain: "standard" is not known'),
     ("WebDefaultRouteA", "DestinationCidrBlock", "10.16.0.0/16", "is the VPC's own, and local"),
-    ("MonitoringEndpoint", "SubnetIds", [], "SubnetIds has nothing in it"),
+    ("MonitoringEndpoint", "SubnetIds", [], "SubnetIds is empty"),
     ("MonitoringEndpoint", "SubnetIds", [{"Ref": "WebA"}, {"Ref": "PublicA"}],
      "one subnet in a zone"),
     ("AutoScalingEndpoint", "ServiceName", "com.amazonaws.ap-northeast-2.monitoring",
@@ -242,7 +242,7 @@ def refused(resource: str, path: str, value: Any) -> str:
     ("HttpListener", "Protocol", "HTTPS", 'Protocol: "HTTPS" is not known'),
     ("Group", "DesiredCapacity", 9, "9 is not within 2 to 4"),
     ("Group", "LaunchTemplate.Version", "7", 'Version: "7" is not known'),
-    ("Group", "TargetGroupARNs", [], "TargetGroupARNs has nothing in it"),
+    ("Group", "TargetGroupARNs", [], "TargetGroupARNs is empty"),
     ("Group", "VPCZoneIdentifier", [{"Ref": "PublicA"}], "PublicA has MapPublicIpOnLaunch"),
     ("CpuPolicy", "TargetTrackingConfiguration.TargetValue", "inf", '"inf" is not a number'),
     ("Group", "LifecycleHookSpecificationList", [], "property LifecycleHookSpecificationList"),
@@ -272,7 +272,7 @@ def refused(resource: str, path: str, value: Any) -> str:
     ("BastionA", "MetadataOptions.InstanceMetadataTags", "enabled", '"enabled" is not known'),
     ("BastionA", "MetadataOptions.HttpTokens", "optional", 'HttpTokens: "optional" is not known'),
     ("BastionA", "UserData", "", "property UserData is not known"),
-    ("BastionC", "SubnetId", {"Ref": "PublicA"}, "one bastion in ap-northeast-2a, and"),
+    ("BastionC", "SubnetId", {"Ref": "PublicA"}, "one bastion in ap-northeast-2a, already"),
     ("BastionA", "SubnetId", {"Ref": "Vpc"}, "is no AWS::EC2::Subnet of this template"),
 ])
 def test_refused(resource: str, path: str, value: Any, said: str) -> None:
@@ -343,7 +343,7 @@ def test_a_resource_that_nothing_is_made_of_is_refused(monkeypatch: pytest.Monke
     # A type with ids that no part of the lab builds.
     monkeypatch.setitem(KINDS, "AWS::EC2::Volume", KINDS["AWS::EC2::InternetGateway"])
     tree.add("Disk", "AWS::EC2::Volume", {"Size": 1})
-    with pytest.raises(TemplateError, match="Disk: the lab makes nothing of it"):
+    with pytest.raises(TemplateError, match="Disk: the lab does not build it"):
         stack_tree.build(tree)
 
 
@@ -362,7 +362,7 @@ def test_a_cloud_config_is_understood_before_anything_is_built() -> None:
     told = refused("LaunchTemplate", "LaunchTemplateData.UserData", {
         "Fn::Base64": "#cloud-config\nruncmd: [ls]\nrunmcd: [ls]\n"})
     assert told == (f"stack.yaml:{line}: LaunchTemplate: UserData, line 3 of the cloud-config: "
-                    "unknown here: runmcd")
+                    "unknown key: runmcd")
     assert "more than 16384" in refused("LaunchTemplate", "LaunchTemplateData.UserData", {
         "Fn::Base64": "#cloud-config\n" + "#" * 16384})
 

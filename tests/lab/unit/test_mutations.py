@@ -65,7 +65,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     ("", [True, True], 0, ["2 passed, 0 failed"]),
     ("", [True, False], 1, ["lab: NOT NOTICED ssh: web's group, in", "1 passed, 1 failed"]),
     ("", [None, True], 1, ["lab: NOT TRIED   ssh: bastion's group, out", "1 passed, 1 failed"]),
-    ("test_r1_ssh.py", [], 1, ["before anything was changed there is: test_r1_ssh.py"]),
+    ("test_r1_ssh.py", [], 1, ["fails on the unchanged lab: test_r1_ssh.py"]),
 ])
 def test_all_must_be_tried_and_noticed(
         told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],

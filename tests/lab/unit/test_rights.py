@@ -49,7 +49,7 @@ def test_the_secret_is_read_by_a_policy_beside_the_role() -> None:
 
 
 @pytest.mark.parametrize("properties, said", [
-    ({"Roles": []}, "Roles has nothing in it"),
+    ({"Roles": []}, "Roles is empty"),
     ({"Roles": ["nobody"]}, '"nobody" is no AWS::IAM::Role of this template'),
     ({"Roles": [{"Ref": "WebProfile"}]}, "is no AWS::IAM::Role of this template"),
     ({"PolicyName": "web-node-agent"}, "WebRole has a policy web-node-agent already"),
@@ -109,7 +109,7 @@ def test_an_instance_profile_has_one_role(roles: list[Any]) -> None:
     tree.set("WebProfile", "Roles", roles)
     error = told(tree)
     assert error.resource == "WebProfile"
-    assert error.what in ("Roles has nothing in it", "an instance profile has one role, not 2")
+    assert error.what in ("Roles is empty", "an instance profile has one role, not 2")
 
 
 ENDPOINT = "PolicyDocument.Statement.0"
