@@ -1,6 +1,6 @@
-# Run by `cmake --install`. Installs agent.conf into conf_dir; where there is one, it
-# is somebody's by now: it stays, and the new one is laid beside it, unless both are
-# the same. A package's staging folder (DESTDIR) is empty, and has agent.conf then.
+# Run by `cmake --install`. Installs agent.conf into conf_dir. An existing agent.conf is kept; the
+# new file is then installed beside it, unless both are the same. In a package's staging folder
+# (DESTDIR) no file exists.
 set(new ${CMAKE_CURRENT_LIST_DIR}/agent.conf)
 set(there $ENV{DESTDIR}${conf_dir}/agent.conf)
 set(name agent.conf)

@@ -134,7 +134,8 @@ class Rounds:
 @pytest.fixture(scope="module")
 def rounds(lab: Lab, notes: Notes) -> Iterator[Rounds]:
     if not proving.mutated():
-        lab.wait_healthy(lab.facts()["min_size"], 120)  # before `settled`: fixtures of a module run first
+        # `settled` has not run yet: fixtures of a module run first.
+        lab.wait_healthy(lab.facts()["min_size"], 120)
     everybody = spots(lab)
     with listeners(everybody):
         yield Rounds(lab, notes, everybody)

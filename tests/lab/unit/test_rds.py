@@ -29,8 +29,9 @@ def test_a_standby_that_is_behind_has_nothing_of_its_own(standby: str, writer: s
 
 @pytest.mark.parametrize("standby, writer, own", [
     ("0-1-6", "0-1-5", "0-1-6"),              # written, but not acknowledged
-    ("0-1-6", "0-1-5,0-2-20", "0-1-6"),       # the writer's number is higher, but the transaction is missing
-    ("0-1-5,0-2-6", "0-1-5", "0-2-6"),        # a higher number, but missing
+    # The writer's last number is higher, but it does not have this transaction.
+    ("0-1-6", "0-1-5,0-2-20", "0-1-6"),
+    ("0-1-5,0-2-6", "0-1-5", "0-2-6"),        # written on the standby
     ("1-1-1", "0-1-5", "1-1-1"),
 ])
 def test_what_the_writer_does_not_have_is_found(standby: str, writer: str, own: str) -> None:

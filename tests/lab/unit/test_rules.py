@@ -53,7 +53,7 @@ def test_acls_remember_nothing_and_name_every_entry(built: model.Model) -> None:
 
 def test_lists_and_groups_are_named_sets(built: model.Model) -> None:
     text = rules.group_ruleset(built, "WebA", WEB, MEMBERS)
-    assert "elements = { 10.16.3.10, 10.16.3.11 }" not in text  # a peer of no rule here
+    assert "elements = { 10.16.3.10, 10.16.3.11 }" not in text  # WebGroup: no rule's peer
     assert "elements = { 10.16.1.20 }" in text
     assert "ip daddr @pl-78a54011 tcp dport 443" in text and "3.5.140.0/22" in text
 
@@ -122,6 +122,7 @@ def test_the_projects_rules_let_through_what_is_needed_and_nothing_else(
     # Ping may leave to all addresses: the other host's group denies it.
     assert counted["weba"]["to-web2-denied"] == 1
     assert counted["public"]["spoofed"] > 0
+    # Packets that the groups deny do not reach the ACLs.
     assert counted["vpc"]["PublicAclA-in-denied"] == 0
 
 

@@ -59,7 +59,8 @@ def test_a_service_that_is_away_for_hours_costs_nobody_his_credentials() -> None
         made.turn(float(now))
         assert not made.sessions.expired(made.served["i-1"][0], now)
         if now == 4000 + 4 * 3600 + AGAIN_S:
-            assert made.served["i-1"][1] - now > LIFE_S - 2 * AGAIN_S  # soon
+            # Renewed soon after the service is back.
+            assert made.served["i-1"][1] - now > LIFE_S - 2 * AGAIN_S
 
 
 def test_waiting_is_until_the_next_is_due() -> None:
