@@ -1,7 +1,7 @@
 /*
- * Run by wna-cloud. Blocks on reading the shared file alone. Owns the credentials: they are
- * wiped when others replace them and at the end, and never go to a log or a fact; the name of
- * their source does.
+ * Run by wna-cloud. Blocks on reading the shared file alone. Owns the credentials, which are
+ * overwritten by their successors and wiped at the end. A log or a fact names their source and
+ * never has a part of them.
  */
 #include "cloud_creds.h"
 
@@ -17,48 +17,34 @@
 
 enum {
 	REPORT_MS = 10 * 1000,
-	/* AWS publishes new credentials at least 5 minutes before the old ones end. They
-	 * are asked for from 10 to 15 minutes before the end on, every AGAIN_MS. */
-	RENEW_BEFORE_MS = 10 * 60 * 1000,
-	RENEW_SPREAD_MS = 5 * 60 * 1000,
+	/* AWS publishes new keys of a role at least 5 minutes before the old ones end; an
+	 * operator may change the shared file at any time. */
 	AGAIN_MS = 60 * 1000,
 	RETRY_FIRST_MS = 1000,
 	RETRY_MAX_MS = 60 * 1000,
-	REFUSAL_FIRST_MS = 30 * 1000,
-	REFUSAL_MAX_MS = 15 * 60 * 1000,
+	REFUSAL_MS = 30 * 1000,
 	JITTER_PERCENT = 20,
-	/* Opening a file that was not seen to be replaced costs a restart: it is
-	 * done seldom, and only after this many refusals of the keys in it. */
-	BLIND_MS = 10 * 60 * 1000,
-	BLIND_REFUSALS = 6,
 };
 
 struct creds_store {
 	const struct worker *worker;
 	const struct conf_metrics *conf;
 	struct imds *imds;
-	struct creds_env env;
+	bool have_env;
+	struct creds env;
+	char profile[LIMIT_NAME];
+	bool chosen;         /* the profile was configured: it is not the default */
 	struct imds_ask ask; /* for the role's name, then for its credentials */
 	char role[65];       /* "" while its name is asked for */
-	bool fetching;       /* `ask` waits */
-	struct creds_file file;
-	int64_t blind_ms;            /* when a file that could not be opened is tried again */
-	enum creds_file_look looked; /* last */
-	char profile[LIMIT_NAME];
-	bool chosen; /* the profile was named, it is not the default */
 
 	bool have;
 	struct creds current;
 	char source[LIMIT_FACT_TEXT]; /* of `current` */
-	int64_t renew_wall_ms;        /* 0 = never */
 
-	int64_t next_ms;  /* of the next fetch; INT64_MAX = none but a renewal */
-	int64_t again_ms; /* no renewal before: some sources' keys are always near their end */
+	int64_t next_ms; /* of the next fetch */
 	unsigned failures;
-	unsigned refusals;
-	int64_t refusal_ms; /* a refusal before this starts no fetch */
 	bool refused;
-	bool reopen;
+	int64_t refusal_ms; /* a refusal before this starts no fetch */
 
 	enum cred_state state;
 	char why[LIMIT_FACT_WHY]; /* of the last failed fetch, or of the refusal */
@@ -69,12 +55,13 @@ struct creds_store {
 static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t len,
                       int64_t now_ms);
 
-struct creds_store *creds_new(const struct worker *worker, struct imds *imds, int file_fd,
+struct creds_store *creds_new(const struct worker *worker, struct imds *imds,
                               char *(*env)(const char *name), int64_t now_ms)
 {
 	struct creds_store *store = calloc(1, sizeof *store);
 	const struct conf_metrics *conf = &worker->conf->metrics;
 	const char *profile = conf->profile[0] ? conf->profile : env("AWS_PROFILE");
+	char why[LIMIT_FACT_WHY];
 
 	if (!store)
 		return NULL;
@@ -83,9 +70,9 @@ struct creds_store *creds_new(const struct worker *worker, struct imds *imds, in
 	store->imds = imds;
 	store->chosen = profile && profile[0];
 	str_copy(store->profile, sizeof store->profile, store->chosen ? profile : "default");
-	creds_file_init(&store->file, file_fd, conf->credentials_file);
-	store->blind_ms = now_ms + clock_jitter(BLIND_MS, JITTER_PERCENT, clock_random());
-	creds_env_read(env, &store->env);
+	store->have_env = creds_env_read(env, &store->env, why);
+	if (why[0])
+		log_warning("credentials: %s: not used", why);
 	store->ask.done = on_answer;
 	store->ask.arg = store;
 	store->next_ms = now_ms;
@@ -107,47 +94,31 @@ const struct creds *creds_get(const struct creds_store *store)
 	return store->have ? &store->current : NULL;
 }
 
-bool creds_want_reopen(const struct creds_store *store)
-{
-	return store->reopen;
-}
-
 static bool same(const struct creds *a, const struct creds *b)
 {
 	return strcmp(a->access_key, b->access_key) == 0 &&
 	       strcmp(a->secret_key, b->secret_key) == 0 && strcmp(a->token, b->token) == 0;
 }
 
-/* Keys were found, perhaps the present ones. */
+/* Keys were found, perhaps those that are in use. */
 static void take(struct creds_store *store, const struct creds *creds, const char *source,
                  int64_t now_ms)
 {
-	bool other = !store->have || !same(creds, &store->current);
-
 	store->failures = 0;
-	store->next_ms = INT64_MAX;
-	if (other) {
+	store->next_ms = now_ms + clock_jitter(AGAIN_MS, JITTER_PERCENT, clock_random());
+	if (!store->have || !same(creds, &store->current)) {
 		log_info("credentials: %s from %s", store->have ? "renewed" : "found", source);
 		store->current = *creds;
 		store->have = true;
 		store->refused = false;
-		store->refusals = 0;
 		store->changed = true;
-		str_copy(store->source, sizeof store->source, source);
 	}
-	store->renew_wall_ms = creds->expires_wall_ms == 0
-	                               ? 0
-	                               : creds->expires_wall_ms - RENEW_BEFORE_MS -
-	                                         (int64_t)(clock_random() % RENEW_SPREAD_MS);
-	/* Perhaps the present keys: the next ones are not published yet, or never will be. */
-	store->again_ms = now_ms + clock_jitter(AGAIN_MS, JITTER_PERCENT, clock_random());
-	if (store->refused)
-		store->next_ms = store->again_ms;
-	else
+	str_copy(store->source, sizeof store->source, source);
+	if (!store->refused)
 		store->why[0] = '\0';
 }
 
-static void lack(struct creds_store *store, const char *why, int64_t now_ms)
+static void fail(struct creds_store *store, const char *why, int64_t now_ms)
 {
 	if (strcmp(store->why, why) != 0 && !store->refused) {
 		log_info("credentials: %s", why);
@@ -163,7 +134,6 @@ static void ask_role(struct creds_store *store, const char *name)
 	snprintf(store->ask.path, sizeof store->ask.path, ROLE_PATH "%s", name);
 	str_copy(store->role, sizeof store->role, name);
 	imds_ask(store->imds, &store->ask);
-	store->fetching = true;
 }
 
 static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t len,
@@ -174,7 +144,6 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 	char reason[LIMIT_FACT_WHY - 16], why[LIMIT_FACT_WHY];
 	struct creds creds;
 
-	store->fetching = false;
 	if (reply == IMDS_REPLY_ABSENT) {
 		str_copy(reason, sizeof reason, "none is attached to this instance");
 	} else if (reply != IMDS_REPLY_VALUE) {
@@ -184,7 +153,7 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 			ask_role(store, name);
 			return;
 		}
-		str_copy(reason, sizeof reason, "its name has not the shape of one");
+		str_copy(reason, sizeof reason, "the answer is not a role's name");
 	} else if (creds_parse_json(body, len, &creds, reason, sizeof reason) == 0) {
 		snprintf(source, sizeof source, "instance role %s", store->role);
 		take(store, &creds, source, now_ms);
@@ -192,35 +161,7 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 		return;
 	}
 	snprintf(why, sizeof why, "instance role: %s", reason);
-	lack(store, why, now_ms);
-}
-
-/* Whether the process should start anew, and open the file again. */
-static void look_at_file(struct creds_store *store, int64_t now_ms)
-{
-	enum creds_file_look look = creds_file_look(&store->file);
-	const char *path = store->file.path;
-	bool hidden = look == CREDS_FILE_HIDDEN || look == CREDS_FILE_SAME;
-	bool blind = store->file.fd < 0 ? hidden && now_ms >= store->blind_ms
-	                                : look == CREDS_FILE_HIDDEN && store->refused &&
-	                                          store->refusals >= BLIND_REFUSALS;
-
-	/* Keys that work are not given up for a file that might be refused. */
-	if (look == CREDS_FILE_MOVED && store->refused)
-		look = CREDS_FILE_OTHER;
-
-	if (look == CREDS_FILE_OTHER) {
-		log_info("credentials: %s was replaced, asking for the new one", path);
-		store->reopen = true;
-	} else if (blind) {
-		log_info("credentials: asking for %s once more", path);
-		store->reopen = true;
-	} else if (look != store->looked && store->file.fd >= 0 && look == CREDS_FILE_UNFIT) {
-		log_warning("credentials: what replaced %s is not root's and closed to others: "
-		            "the keys of the former go on being used",
-		            path);
-	}
-	store->looked = look;
+	fail(store, why, now_ms);
 }
 
 /* True if the file decides, with keys or with a failure; otherwise the chain goes on. A
@@ -229,41 +170,36 @@ static bool try_file(struct creds_store *store, int64_t now_ms)
 {
 	char source[LIMIT_FACT_TEXT], why[LIMIT_FACT_WHY];
 	struct creds creds;
-	int error;
+	int r;
 
-	if (!store->file.path[0])
+	if (!store->conf->credentials_file[0])
 		return false;
-	look_at_file(store, now_ms);
-	if (store->file.fd < 0) {
-		lack(store, "shared file: it cannot be read, the log says why", now_ms);
+	r = creds_file_read(store->conf->credentials_file, store->profile, &creds);
+	if (r == 0) {
+		snprintf(source, sizeof source, "shared file, profile %.40s", store->profile);
+		take(store, &creds, source, now_ms);
+		explicit_bzero(&creds, sizeof creds);
 		return true;
 	}
-	error = creds_file_read(&store->file, store->profile, &creds);
-	if (error == -ENOENT && !store->chosen)
+	if (r == -ENODATA && !store->chosen)
 		return false;
-	if (error != 0) {
+	if (r == -EBADMSG || r == -ENODATA)
 		snprintf(why, sizeof why, "shared file: profile %.40s: %s", store->profile,
-		         error == -EBADMSG  ? "keys incomplete or malformed"
-		         : error == -ENOENT ? "not in the file, or without keys there"
-		                            : strerror(-error));
-		lack(store, why, now_ms);
-		return true;
-	}
-	snprintf(source, sizeof source, "shared file, profile %.40s", store->profile);
-	take(store, &creds, source, now_ms);
-	explicit_bzero(&creds, sizeof creds);
-	/* An operator may write other keys into the file at any time. */
-	store->next_ms = store->again_ms;
+		         r == -EBADMSG ? "keys incomplete or malformed"
+		                       : "not in the file, or without keys there");
+	else
+		snprintf(why, sizeof why, "shared file: %s",
+		         r == -EPERM ? "it is not a regular file of root's, or it is open to others"
+		                     : strerror(-r));
+	fail(store, why, now_ms);
 	return true;
 }
 
 /* The chain, in the SDKs' order. */
 static void fetch(struct creds_store *store, int64_t now_ms)
 {
-	if (store->env.complete) {
-		take(store, &store->env.creds, "environment", now_ms);
-		store->next_ms = INT64_MAX;
-		store->renew_wall_ms = 0;
+	if (store->have_env) {
+		take(store, &store->env, "environment", now_ms);
 	} else if (!try_file(store, now_ms)) {
 		ask_role(store, "");
 		imds_turn(store->imds, now_ms);
@@ -288,13 +224,11 @@ static void report(const struct creds_store *store)
 	char text[LIMIT_FACT_WHY];
 
 	/* A fetch that waits for the metadata service has no failure of its own. */
-	if (store->fetching && !why[0] && imds_state(store->imds, &imds_why) != IMDS_OK &&
+	if (store->ask.waiting && !why[0] && imds_state(store->imds, &imds_why) != IMDS_OK &&
 	    imds_why[0]) {
 		snprintf(text, sizeof text, "instance role: %.130s", imds_why);
 		why = text;
 	}
-	if (store->state == CRED_NONE && !why[0])
-		why = store->env.why;
 	worker_fact(store->worker, FACT_CREDENTIALS, store->state,
 	            store->have ? store->source : NULL, why);
 }
@@ -305,15 +239,11 @@ void creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms)
 
 	if (!store->conf->enabled)
 		return;
-	/* After a failed renewal, next_ms keeps the pace. */
-	if (store->have && store->renew_wall_ms != 0 && wall_ms >= store->renew_wall_ms &&
-	    store->next_ms == INT64_MAX)
-		store->next_ms = store->again_ms;
-	if (!store->fetching && now_ms >= store->next_ms)
+	if (!store->ask.waiting && now_ms >= store->next_ms)
 		fetch(store, now_ms);
 	state = state_now(store, wall_ms);
 	if (state == CRED_STALE && store->state != CRED_STALE)
-		log_warning("credentials: those from %s are past their end and go on being used",
+		log_warning("credentials: the keys from %s are past their end and still in use",
 		            store->source);
 	if (state != store->state)
 		log_debug("credentials: %s", cred_state_name(state));
@@ -331,7 +261,7 @@ int64_t creds_deadline(const struct creds_store *store)
 
 	if (!store->conf->enabled)
 		return INT64_MAX;
-	if (!store->fetching && store->next_ms < deadline)
+	if (!store->ask.waiting && store->next_ms < deadline)
 		deadline = store->next_ms;
 	if (imds_deadline(store->imds) < deadline)
 		deadline = imds_deadline(store->imds);
@@ -341,15 +271,14 @@ int64_t creds_deadline(const struct creds_store *store)
 void creds_refused(struct creds_store *store, int64_t now_ms, const char *why)
 {
 	if (!store->refused) {
-		log_warning("credentials: AWS refuses those from %s: %s", store->source, why);
+		log_warning("credentials: AWS refuses the keys from %s: %s", store->source, why);
 		store->refused = true;
 		store->changed = true;
 		str_clean(store->why, sizeof store->why, why, strlen(why));
 	}
 	if (now_ms < store->refusal_ms)
 		return;
-	store->refusal_ms = now_ms + clock_backoff(store->refusals++, REFUSAL_FIRST_MS,
-	                                           REFUSAL_MAX_MS, clock_random());
+	store->refusal_ms = now_ms + clock_jitter(REFUSAL_MS, JITTER_PERCENT, clock_random());
 	if (store->next_ms > now_ms)
 		store->next_ms = now_ms;
 }
@@ -358,9 +287,8 @@ void creds_accepted(struct creds_store *store)
 {
 	if (!store->refused)
 		return;
-	log_info("credentials: AWS takes those from %s again", store->source);
+	log_info("credentials: AWS accepts the keys from %s again", store->source);
 	store->refused = false;
-	store->refusals = 0;
 	store->why[0] = '\0';
 	store->changed = true;
 }

@@ -1,13 +1,10 @@
 /*
  * AWS credentials: the SDKs' chain in their order (environment, shared file, instance role),
- * renewed early. Expired ones are still handed out while renewal fails: AWS's services accept
- * them during an outage of the metadata service (static stability).
+ * looked up again every minute. Expired ones are used until there are others: AWS's services
+ * accept them during an outage of the metadata service (static stability).
  */
 #ifndef CLOUD_CREDS_H
 #define CLOUD_CREDS_H
-
-#include <sys/types.h>
-#include <time.h>
 
 #include "cloud_identity.h"
 
@@ -22,16 +19,15 @@ struct creds {
 struct creds_store;
 
 /*
- * Keeps all pointers. Nothing is fetched unless metrics are enabled. `file_fd` is that of
- * metrics.credentials_file, or -1: none, or it could not be opened; it stays the caller's.
- * `env` is getenv; a variable that holds a secret is read once and overwritten in place. NULL
- * when out of memory. creds_free wipes.
+ * Keeps all pointers. Nothing is fetched unless metrics are enabled. `env` is getenv; a variable
+ * that holds a secret is read once and overwritten in place. NULL when out of memory.
+ * creds_free wipes.
  */
-struct creds_store *creds_new(const struct worker *worker, struct imds *imds, int file_fd,
+struct creds_store *creds_new(const struct worker *worker, struct imds *imds,
                               char *(*env)(const char *name), int64_t now_ms);
 void creds_free(struct creds_store *store);
 
-/* Fetches and renews what is due, one fetch at a time; reports. */
+/* Fetches what is due, one fetch at a time; reports. */
 void creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms);
 int64_t creds_deadline(const struct creds_store *store);
 
@@ -39,49 +35,21 @@ int64_t creds_deadline(const struct creds_store *store);
  * turns. The caller does not log, copy out or keep them. */
 const struct creds *creds_get(const struct creds_store *store);
 
-/* AWS refused these credentials (expired token, unknown key): they are fetched anew, at most
- * once per refusal period; the state is CRED_REFUSED until there are others, or AWS accepts a
- * request signed with them. */
+/* AWS refused these credentials (expired token, unknown key): they are fetched anew at once, but
+ * not more than twice a minute. The state is CRED_REFUSED until there are others, or AWS
+ * accepts a request signed with them. */
 void creds_refused(struct creds_store *store, int64_t now_ms, const char *why);
 void creds_accepted(struct creds_store *store);
 
-/* The shared file was replaced by another that the process would open: it should end and be
- * started anew. */
-bool creds_want_reopen(const struct creds_store *store);
+/* cloud_creds_source.c: the environment and the shared file. */
 
-/* cloud_creds_source.c: the places where they come from, for cloud_creds.c alone. */
+/* Moves the keys out of the environment. True with complete and valid keys; false with a reason
+ * in `ret_why` (LIMIT_FACT_WHY bytes), which is empty if the environment has none. */
+bool creds_env_read(char *(*env)(const char *name), struct creds *ret, char *ret_why);
 
-/* What the environment says, read once: secrets in it are overwritten. */
-struct creds_env {
-	bool complete;            /* key and secret are there and valid */
-	char why[LIMIT_FACT_WHY]; /* why not, if something is there; "" = nothing is */
-	struct creds creds;
-};
-void creds_env_read(char *(*env)(const char *name), struct creds_env *ret);
-
-/* The shared file, which is opened once, at the start of the process. */
-struct creds_file {
-	int fd;           /* -1: there is none, or it could not be opened */
-	const char *path; /* "" = none is configured */
-	dev_t dev;        /* of what was there at the start; */
-	ino_t inode;      /* 0 = nothing was seen */
-	struct timespec changed;
-};
-void creds_file_init(struct creds_file *file, int fd, const char *path);
-
-/* 0 or what creds_parse_file says, -errno of reading. */
-int creds_file_read(const struct creds_file *file, const char *profile, struct creds *ret);
-
-/* What stands at the path now, as far as it can be seen without opening it. */
-enum creds_file_look {
-	CREDS_FILE_SAME,   /* what was opened; without that, what was there at the start */
-	CREDS_FILE_OTHER,  /* another that a new process would take */
-	CREDS_FILE_UNFIT,  /* another that it would refuse */
-	CREDS_FILE_GONE,   /* nothing */
-	CREDS_FILE_MOVED,  /* what is held has no name any more, and the rest is hidden */
-	CREDS_FILE_HIDDEN, /* in a folder that this process may not search */
-};
-enum creds_file_look creds_file_look(const struct creds_file *file);
+/* Opens and reads the shared file. 0 or what creds_parse_file says; -EPERM not a regular file of
+ * root's, or open to others; another -errno. */
+int creds_file_read(const char *path, const char *profile, struct creds *ret);
 
 /*
  * cloud_creds_parse.c: credentials as texts: shapes, times, the JSON of the metadata service, the
@@ -99,15 +67,15 @@ bool creds_time(const char *text, int64_t *ret_wall_ms);
 
 /*
  * {"Code": "Success", "AccessKeyId", "SecretAccessKey", "Token", "Expiration"} (EC2 User
- * Guide, "Retrieve security credentials"). A status of 200 may carry an error: Code other
- * than Success. 0, or -EBADMSG with a reason that has no secret in it; *ret is then
+ * Guide, "Retrieve security credentials"). An answer with status 200 may be an error: a Code
+ * other than Success. 0; or -EBADMSG with a reason that has no secret in it, and *ret
  * untouched.
  */
 int creds_parse_json(const char *json, size_t len, struct creds *ret, char *ret_why, size_t size);
 
 /*
  * The profile's keys from an AWS shared credentials file (SDK reference guide, "Shared config
- * and credentials files"). 0; -ENOENT no such profile or no keys in it; -EBADMSG incomplete
+ * and credentials files"). 0; -ENODATA no such profile or no keys in it; -EBADMSG incomplete
  * or malformed keys. `len` bytes, no NUL needed.
  */
 int creds_parse_file(const char *text, size_t len, const char *profile, struct creds *ret);

@@ -1,5 +1,5 @@
 /*
- * Run by wna-cloud on a stranger's bytes and on operators' input. Blocks on nothing, keeps
+ * Run by wna-cloud on bytes from outside and on operators' input. Blocks on nothing, keeps
  * nothing.
  */
 #include <cjson/cJSON.h>
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "cloud_creds.h"
 
@@ -40,7 +41,7 @@ bool creds_token_valid(const char *token)
 	return visible(token, 0, 4096);
 }
 
-/* The length of `shape`, in which '0' stands for a digit, if `text` begins with it. */
+/* The length of `shape`, in which '0' stands for a digit, if `text` begins with it; else 0. */
 static size_t shaped(const char *text, const char *shape)
 {
 	size_t i;
@@ -89,7 +90,7 @@ static int take_json(const cJSON *root, struct creds *ret, char *ret_why, size_t
 	const char *key = text_of(root, "AccessKeyId");
 	const char *secret = text_of(root, "SecretAccessKey");
 	const char *token = text_of(root, "Token");
-	const char *lacking = !creds_key_valid(key)                    ? "AccessKeyId"
+	const char *invalid = !creds_key_valid(key)                    ? "AccessKeyId"
 	                      : !creds_secret_valid(secret)            ? "SecretAccessKey"
 	                      : !token[0] || !creds_token_valid(token) ? "Token"
 	                                                               : NULL;
@@ -100,10 +101,10 @@ static int take_json(const cJSON *root, struct creds *ret, char *ret_why, size_t
 		         message[0] ? message : "no message");
 		return -EBADMSG;
 	}
-	if (!lacking && !creds_time(text_of(root, "Expiration"), &expires_wall_ms))
-		lacking = "Expiration";
-	if (lacking) {
-		snprintf(ret_why, size, "the answer has no valid %s", lacking);
+	if (!invalid && !creds_time(text_of(root, "Expiration"), &expires_wall_ms))
+		invalid = "Expiration";
+	if (invalid) {
+		snprintf(ret_why, size, "the answer has no valid %s", invalid);
 		return -EBADMSG;
 	}
 	str_copy(ret->access_key, sizeof ret->access_key, key);
@@ -145,7 +146,7 @@ static bool is_section(char *line, const char *profile, bool *ret_wanted)
 	return true;
 }
 
-/* False if the value is there and cannot be one. */
+/* False if the key is one of ours and its value is not valid. */
 static bool take(struct creds *creds, const char *key, const char *value)
 {
 	if (strcasecmp(key, "aws_access_key_id") == 0)
@@ -164,7 +165,7 @@ static bool take_line(char *line, const char *profile, bool *wanted, struct cred
 {
 	char *equals, *comment;
 
-	/* Indented lines continue a nested setting; none of ours is nested. */
+	/* Indented lines belong to nested settings; none of the keys read here is nested. */
 	if (strchr(" \t#;", line[0]) || is_section(line, profile, wanted) || !*wanted)
 		return true;
 	equals = strchr(line, '=');
@@ -200,7 +201,7 @@ int creds_parse_file(const char *text, size_t len, const char *profile, struct c
 		sound = take_line(line, profile, &wanted, &creds);
 	}
 	if (sound && !creds.access_key[0] && !creds.secret_key[0])
-		r = -ENOENT;
+		r = -ENODATA;
 	else if (!sound || !creds.access_key[0] || !creds.secret_key[0])
 		r = -EBADMSG;
 	else

@@ -1,9 +1,9 @@
 /*
- * Run by wna-cloud. Blocks on reading the shared file alone. It is opened once, at the start of
- * the process; another one is taken by starting anew. Leaves no secret in the environment,
+ * Run by wna-cloud. Blocks on reading the shared file alone. Leaves no secret in the environment,
  * where /proc/self/environ would show it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,94 +28,71 @@ static bool take(char *(*env)(const char *name), const char *name, bool (*valid)
 	return fits && valid(ret);
 }
 
-void creds_env_read(char *(*env)(const char *name), struct creds_env *ret)
+bool creds_env_read(char *(*env)(const char *name), struct creds *ret, char *ret_why)
 {
-	struct creds *creds = &ret->creds;
-	const char *ends = env("AWS_CREDENTIAL_EXPIRATION"), *lacking = NULL;
+	const char *ends = env("AWS_CREDENTIAL_EXPIRATION"), *wrong = NULL;
 
-	memset(ret, 0, sizeof *ret);
-	if (!take(env, "AWS_ACCESS_KEY_ID", creds_key_valid, creds->access_key,
-	          sizeof creds->access_key))
-		lacking = "AWS_ACCESS_KEY_ID";
-	if (!take(env, "AWS_SECRET_ACCESS_KEY", creds_secret_valid, creds->secret_key,
-	          sizeof creds->secret_key))
-		lacking = "AWS_SECRET_ACCESS_KEY";
-	if (!take(env, "AWS_SESSION_TOKEN", creds_token_valid, creds->token, sizeof creds->token))
-		lacking = "AWS_SESSION_TOKEN";
-	if (!creds->access_key[0] && !creds->secret_key[0] && !lacking)
-		return;
-	if (!lacking && !creds->access_key[0])
-		lacking = "AWS_ACCESS_KEY_ID";
-	if (!lacking && !creds->secret_key[0])
-		lacking = "AWS_SECRET_ACCESS_KEY";
-	if (!lacking && ends && ends[0] && !creds_time(ends, &creds->expires_wall_ms))
-		lacking = "AWS_CREDENTIAL_EXPIRATION";
-	ret->complete = !lacking;
-	if (lacking) {
-		snprintf(ret->why, sizeof ret->why, "environment: %s is missing or not valid",
-		         lacking);
-		explicit_bzero(creds, sizeof *creds);
-	}
+	*ret = (struct creds){ 0 };
+	ret_why[0] = '\0';
+	if (!take(env, "AWS_SESSION_TOKEN", creds_token_valid, ret->token, sizeof ret->token))
+		wrong = "AWS_SESSION_TOKEN";
+	if (!take(env, "AWS_SECRET_ACCESS_KEY", creds_secret_valid, ret->secret_key,
+	          sizeof ret->secret_key))
+		wrong = "AWS_SECRET_ACCESS_KEY";
+	if (!take(env, "AWS_ACCESS_KEY_ID", creds_key_valid, ret->access_key,
+	          sizeof ret->access_key))
+		wrong = "AWS_ACCESS_KEY_ID";
+	if (!wrong && !ret->access_key[0] && !ret->secret_key[0])
+		return false;
+	if (!wrong && !ret->access_key[0])
+		wrong = "AWS_ACCESS_KEY_ID";
+	if (!wrong && !ret->secret_key[0])
+		wrong = "AWS_SECRET_ACCESS_KEY";
+	if (!wrong && ends && ends[0] && !creds_time(ends, &ret->expires_wall_ms))
+		wrong = "AWS_CREDENTIAL_EXPIRATION";
+	if (!wrong)
+		return true;
+	snprintf(ret_why, LIMIT_FACT_WHY, "environment: %s is missing or not valid", wrong);
+	explicit_bzero(ret, sizeof *ret);
+	return false;
 }
 
-int creds_file_read(const struct creds_file *file, const char *profile, struct creds *ret)
+static int open_secret(const char *path)
 {
-	char *text = malloc(FILE_MAX);
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ELOOP ? -EPERM : -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
+	    !(st.st_mode & (S_IWGRP | S_IRWXO)))
+		return fd;
+	close(fd);
+	return -EPERM;
+}
+
+int creds_file_read(const char *path, const char *profile, struct creds *ret)
+{
+	int fd = open_secret(path), r;
+	char *text;
 	size_t len = 0;
 	ssize_t got;
-	int r;
 
-	if (!text)
+	if (fd < 0)
+		return fd;
+	text = malloc(FILE_MAX);
+	if (!text) {
+		close(fd);
 		return -ENOMEM;
-	/* From the beginning: it is read more than once. */
-	while ((got = pread(file->fd, text + len, FILE_MAX - len, (off_t)len)) > 0)
+	}
+	while ((got = read(fd, text + len, FILE_MAX - len)) > 0)
 		len += (size_t)got;
 	if (got < 0)
 		r = -errno;
 	else
 		r = len == FILE_MAX ? -EFBIG : creds_parse_file(text, len, profile, ret);
+	close(fd);
 	explicit_bzero(text, len);
 	free(text);
 	return r;
-}
-
-void creds_file_init(struct creds_file *file, int fd, const char *path)
-{
-	struct stat there;
-
-	*file = (struct creds_file){ .fd = fd, .path = path };
-	if (!path[0] || lstat(path, &there) < 0)
-		return;
-	file->dev = there.st_dev;
-	file->inode = there.st_ino;
-	file->changed = there.st_ctim;
-}
-
-static bool is_first(const struct creds_file *file, const struct stat *there)
-{
-	return there->st_dev == file->dev && there->st_ino == file->inode &&
-	       there->st_ctim.tv_sec == file->changed.tv_sec &&
-	       there->st_ctim.tv_nsec == file->changed.tv_nsec;
-}
-
-enum creds_file_look creds_file_look(const struct creds_file *file)
-{
-	struct stat held = { 0 }, there;
-
-	if (file->fd >= 0 && fstat(file->fd, &held) < 0)
-		return CREDS_FILE_HIDDEN;
-	if (lstat(file->path, &there) < 0) {
-		if (errno == ENOENT)
-			return CREDS_FILE_GONE;
-		/* A file without a name was replaced or removed. */
-		return file->fd >= 0 && held.st_nlink == 0 ? CREDS_FILE_MOVED : CREDS_FILE_HIDDEN;
-	}
-	if (file->fd >= 0 ? held.st_dev == there.st_dev && held.st_ino == there.st_ino
-	                  : is_first(file, &there))
-		return CREDS_FILE_SAME;
-	/* The rule of its opening; the present file has passed it. */
-	return S_ISREG(there.st_mode) && there.st_uid == held.st_uid &&
-	                       (there.st_mode & (S_IWGRP | S_IRWXO)) == 0
-	               ? CREDS_FILE_OTHER
-	               : CREDS_FILE_UNFIT;
 }

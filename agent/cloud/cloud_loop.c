@@ -3,13 +3,11 @@
  * http_wait and on small local files. Owns all three.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -40,28 +38,7 @@ static int signals_new(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Opened anew by the process that follows after the credentials were refused. */
-static int shared_file_fd(const struct conf *conf)
-{
-	const char *path = conf->metrics.credentials_file;
-	struct stat st;
-	int fd;
-
-	if (!path[0])
-		return -1;
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
-	    !(st.st_mode & (S_IWGRP | S_IRWXO)))
-		return fd;
-	log_warning("credentials: %s: %s", path,
-	            fd < 0 ? strerror(errno) : "not a regular file of root's closed to others");
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static bool jobs_new(struct loop *loop, const struct loop_places *places, int file_fd,
-                     int64_t now_ms)
+static bool jobs_new(struct loop *loop, const struct loop_places *places, int64_t now_ms)
 {
 	struct push_deps deps = { .worker = loop->worker, .places = places };
 	struct imds_settings settings;
@@ -76,7 +53,7 @@ static bool jobs_new(struct loop *loop, const struct loop_places *places, int fi
 	if (!loop->imds)
 		return false;
 	loop->identity = identity_new(loop->worker, loop->imds, places->run_dir, now_ms);
-	loop->creds = creds_new(loop->worker, loop->imds, file_fd, getenv, now_ms);
+	loop->creds = creds_new(loop->worker, loop->imds, getenv, now_ms);
 	if (!loop->identity || !loop->creds)
 		return false;
 	deps.http = loop->http;
@@ -155,16 +132,16 @@ static void turn(struct loop *loop)
 
 int loop_run(const struct worker *worker, const struct loop_places *places)
 {
-	int file_fd = shared_file_fd(worker->conf), code = 0;
+	int code = 0;
 	struct loop loop = { .worker = worker, .signal_fd = signals_new() };
 
-	if (loop.signal_fd < 0 || !jobs_new(&loop, places, file_fd, clock_ms())) {
+	if (loop.signal_fd < 0 || !jobs_new(&loop, places, clock_ms())) {
 		log_error("cloud: no start: %s", strerror(errno));
 		code = 1;
 		goto out;
 	}
 	worker_spoken(worker);
-	while (!loop.end && !creds_want_reopen(loop.creds))
+	while (!loop.end)
 		turn(&loop);
 out:
 	loop_free(&loop);

@@ -74,7 +74,7 @@ def test_a_file_open_to_others_costs_only_the_credentials(world: World, node: No
     agent.start()
     agent.wait_job("identity", "ok")
     wait_until(lambda: agent.fact("cpu")["value"] >= 0, "cpu is sampled")
-    wait_until(lambda: "the log says why" in agent.job("metrics")["why"], "the reason", 20)
+    wait_until(lambda: "open to others" in agent.job("metrics")["why"], "the reason", 20)
     assert agent.job("metrics")["level"] == "degraded" and agent.code("/readyz") == 503
     assert "it is open to others" in agent.log()
     assert not own(world, node, start)
