@@ -95,10 +95,8 @@ bool facts_set(struct facts *facts, int id, const char *text)
 {
 	struct facts_item *item = FACTS_AT(facts, id);
 	enum facts_have have = text ? FACTS_PRESENT : FACTS_ABSENT;
-	bool changed =
-	        !item->answered || item->have != have || (text && strcmp(item->text, text) != 0);
+	bool changed = item->have != have || (text && strcmp(item->text, text) != 0);
 
-	item->answered = true;
 	item->have = have;
 	str_copy(item->text, sizeof item->text, text ? text : "");
 	return changed;
@@ -109,7 +107,6 @@ void facts_good(struct facts_item *item, bool absent, bool late, int64_t period_
 	int64_t wait_ms = clock_jitter(period_ms, JITTER_PERCENT, clock_random());
 	int64_t soon_ms = clock_backoff(item->absences, RETRY_FIRST_MS, period_ms, clock_random());
 
-	item->answered = true;
 	item->failures = 0;
 	item->why[0] = '\0';
 	item->absences = absent ? item->absences + 1 : 0;

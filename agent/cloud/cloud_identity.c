@@ -32,7 +32,6 @@ static void begin(struct identity_job *job, int64_t now_ms)
 	if (!job->conf->asg[0])
 		return;
 	facts_set(facts, FACT_ASG, job->conf->asg);
-	facts->asg_configured = true;
 	FACTS_AT(facts, FACT_ASG)->due_ms = INT64_MAX;
 	job->unsaved = true;
 }
@@ -70,7 +69,6 @@ struct identity_job *identity_new(const struct worker *worker, struct imds *imds
 	job->ask.arg = job;
 	job->report_ms = now_ms;
 	job->told_state = -1;
-	identity_remember(job);
 	begin(job, now_ms);
 	tagwalk_init(&job->walk, imds, &job->facts, job->conf->refresh_ms);
 	update(job);
@@ -91,19 +89,6 @@ const struct identity *identity_get(const struct identity_job *job)
 	return &job->identity;
 }
 
-/* A remembered file may be another node's (an image made of a running one). */
-static void check_instance(struct identity_job *job, const char *id, int64_t now_ms)
-{
-	const struct facts_item *item = FACTS_AT(&job->facts, FACT_INSTANCE_ID);
-
-	if (item->have != FACTS_PRESENT || strcmp(item->text, id) == 0)
-		return;
-	log_warning("imds: this is %s and no longer %s: all facts are asked anew", id, item->text);
-	memset(&job->facts, 0, sizeof job->facts);
-	job->identity.known = false;
-	begin(job, now_ms);
-}
-
 /* The tag goes when tags are switched off in the metadata; the target state shows that the
  * instance is in its group as before. True if the group stays. */
 static bool keep_group(struct identity_job *job)
@@ -116,14 +101,11 @@ static bool keep_group(struct identity_job *job)
 	if (asg->absences == 0)
 		log_warning("imds: the group's tag is gone, the target state is not: still %s",
 		            asg->text);
-	job->unsaved = job->unsaved || !asg->answered;
 	return true;
 }
 
-static void take(struct identity_job *job, int id, const char *text, int64_t now_ms)
+static void take(struct identity_job *job, int id, const char *text)
 {
-	if (id == FACT_INSTANCE_ID && text)
-		check_instance(job, text, now_ms);
 	if (id == FACT_ASG && !text && keep_group(job))
 		return;
 	if (!facts_set(&job->facts, id, text) || id == FACTS_MAC)
@@ -183,12 +165,12 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 
 	switch (reply) {
 	case IMDS_REPLY_ABSENT:
-		take(job, job->asked, NULL, now_ms);
+		take(job, job->asked, NULL);
 		good(job, job->asked, true, now_ms);
 		break;
 	case IMDS_REPLY_VALUE:
 		if (shape_text(body, len, text, sizeof text) && facts_valid(job->asked, text)) {
-			take(job, job->asked, text, now_ms);
+			take(job, job->asked, text);
 			good(job, job->asked, false, now_ms);
 			break;
 		}
@@ -210,14 +192,14 @@ static bool settled(const struct identity_job *job, enum fact_id id)
 {
 	const struct facts_item *item = FACTS_AT(&job->facts, id);
 
-	return item->answered || item->failures >= GIVE_UP;
+	return item->have != FACTS_UNKNOWN || item->failures >= GIVE_UP;
 }
 
 /* What the metric needs. An item that is never answered well does not hold up the others: the
  * gate says what is missing. The instance id is waited for, since the queue is its. */
 static bool enough(const struct identity_job *job)
 {
-	return FACTS_AT(&job->facts, FACT_INSTANCE_ID)->answered && settled(job, FACT_REGION) &&
+	return job->identity.instance_id && settled(job, FACT_REGION) &&
 	       settled(job, FACT_TARGET_STATE) && settled(job, FACT_ASG);
 }
 
@@ -245,9 +227,10 @@ void identity_turn(struct identity_job *job, int64_t now_ms)
 		identity_refresh(job);
 		job->report_ms = now_ms + REPORT_MS;
 	}
-	/* Not after each answer of a round, and not each turn while the disk is full. */
+	/* Not after each answer of a round, and not each turn while the disk is full. The file of
+	 * the process before this one stays until it can be replaced by as good a one. */
 	quiet = !job->ask.waiting && !job->walk.ask.waiting && !job->save_failed;
-	if (job->unsaved && (quiet || report))
+	if (job->unsaved && job->identity.known && (quiet || report))
 		identity_save(job);
 }
 

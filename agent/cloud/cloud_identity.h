@@ -137,7 +137,6 @@ enum facts_have { FACTS_UNKNOWN, FACTS_ABSENT, FACTS_PRESENT };
 
 struct facts_item {
 	enum facts_have have;
-	bool answered;         /* 200 or 404 since this process started; else remembered */
 	char text[LIMIT_HOST]; /* "" unless present */
 	int64_t due_ms;        /* when it is asked next */
 	unsigned failures;     /* in a row */
@@ -154,7 +153,6 @@ struct tags {
 
 struct facts {
 	struct facts_item item[FACTS_COUNT + 2];
-	bool asg_configured; /* FACT_ASG is the configuration's word */
 	struct tags tags;
 };
 
@@ -186,8 +184,7 @@ bool shape_tag_key(const char *text); /* as allowed for tags in the metadata, 1.
 bool shape_text(const char *body, size_t len, char *ret, size_t size);
 
 /*
- * cloud_identity_report.c: two files for other programs on the node; the next wna-cloud starts from
- * the first one while the metadata service does not answer.
+ * cloud_identity_report.c: two files for other programs on the node.
  *
  *	facts.json  {"instance-id": "i-0abc...", "public-ipv4": null, ...,
  *	            "tags": {"Name": "web"}}; null is absent, a missing key is not known yet;
@@ -203,15 +200,8 @@ enum { FACTS_FILE_MAX = TAGS_BYTES + FACTS_COUNT * (6 * LIMIT_HOST + 32) };
 void facts_json(const struct facts *facts, struct sb *sb);
 void facts_env(const struct facts *facts, struct sb *sb);
 
-/* Reads back what facts_json wrote. A value that is not valid is unknown. -EBADMSG if it is
- * no such document; *ret is then untouched. */
-int facts_parse(const char *json, size_t len, struct facts *ret);
-
 /* Both files in `dir`, each replaced atomically. 0 or -errno of the first failure. */
 int facts_store(const char *dir, const struct facts *facts);
-
-/* facts.json of `dir`. 0, -ENOENT, -EBADMSG or another -errno. */
-int facts_load(const char *dir, struct facts *ret);
 
 /*
  * cloud_tagwalk.c: the instance's tags: the list of keys, then each key's value. A walk that fails
@@ -238,8 +228,8 @@ int64_t tagwalk_deadline(const struct tagwalk *walk);
 
 /* What the metric needs of it. Texts are NULL until they are known, "" if there is none. */
 struct identity {
-	/* The instance id is known, and region, target state and group were answered (since
-	 * start, or in the file) or asked for a few times in vain. */
+	/* The instance id is known, and region, target state and group were answered, or asked
+	 * for a few times in vain. */
 	bool known;
 	const char *instance_id, *region, *domain;
 	const char *asg; /* configured, or the tag, also after it went if there is a target state */
@@ -282,8 +272,7 @@ void identity_send_text(const struct identity_job *job, enum fact_id id);
 void identity_send_tags(const struct identity_job *job);
 void identity_send_state(struct identity_job *job, bool again); /* else only if it changed */
 
-/* Starts from, and writes to, the files of run_dir; problems are logged once. */
-void identity_remember(struct identity_job *job);
+/* Writes the files of run_dir; a problem is logged once. */
 void identity_save(struct identity_job *job);
 
 #endif

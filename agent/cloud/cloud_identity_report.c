@@ -2,20 +2,14 @@
  * Run by wna-cloud: tells the core and the node's other programs its identity. Blocks on the
  * local disk alone (/run is memory). Owns the two files; credentials never come here.
  */
-#include <cjson/cJSON.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cloud_identity.h"
 #include "log.h"
-
-#define ASG_SOURCE "asg-source" /* there only if the group is configured */
 
 static const char *fact_name(int id)
 {
@@ -37,10 +31,6 @@ void facts_json(const struct facts *facts, struct sb *sb)
 			sb_json(sb, item->text);
 		else
 			sb_put(sb, "null");
-		between = ",\n  ";
-	}
-	if (facts->asg_configured) {
-		sb_printf(sb, "%s\"" ASG_SOURCE "\": \"agent.conf\"", between);
 		between = ",\n  ";
 	}
 	if (FACTS_AT(facts, FACTS_TAGS)->have == FACTS_ABSENT)
@@ -66,48 +56,6 @@ void facts_env(const struct facts *facts, struct sb *sb)
 	}
 }
 
-static void parse_tags(const cJSON *object, struct facts *ret)
-{
-	const cJSON *item;
-
-	if (cJSON_IsNull(object))
-		FACTS_AT(ret, FACTS_TAGS)->have = FACTS_ABSENT;
-	if (!cJSON_IsObject(object))
-		return;
-	FACTS_AT(ret, FACTS_TAGS)->have = FACTS_PRESENT;
-	cJSON_ArrayForEach(item, object)
-	{
-		if (cJSON_IsString(item) && item->string)
-			tags_add(&ret->tags, item->string, item->valuestring,
-			         strlen(item->valuestring));
-	}
-}
-
-int facts_parse(const char *json, size_t len, struct facts *ret)
-{
-	cJSON *root = cJSON_ParseWithLength(json, len);
-
-	if (!cJSON_IsObject(root)) {
-		cJSON_Delete(root);
-		return -EBADMSG;
-	}
-	memset(ret, 0, sizeof *ret);
-	for (int id = FACTS_FIRST; id < FACTS_END; id++) {
-		const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, fact_name(id));
-		bool valid = cJSON_IsString(item) && facts_valid(id, item->valuestring);
-
-		/* A group that was configured must not outlive that: it is asked for. */
-		if ((!valid && !cJSON_IsNull(item)) ||
-		    (id == FACT_ASG && cJSON_HasObjectItem(root, ASG_SOURCE)))
-			continue;
-		facts_set(ret, id, valid ? item->valuestring : NULL);
-		FACTS_AT(ret, id)->answered = false;
-	}
-	parse_tags(cJSON_GetObjectItemCaseSensitive(root, "tags"), ret);
-	cJSON_Delete(root);
-	return 0;
-}
-
 int facts_store(const char *dir, const struct facts *facts)
 {
 	char *text = malloc(FACTS_FILE_MAX);
@@ -126,31 +74,10 @@ int facts_store(const char *dir, const struct facts *facts)
 	return r < 0 ? r : second;
 }
 
-int facts_load(const char *dir, struct facts *ret)
-{
-	char path[LIMIT_PATH + sizeof "/facts.json"], *text = malloc(FACTS_FILE_MAX);
-	struct stat st;
-	ssize_t got;
-	int fd, r;
-
-	snprintf(path, sizeof path, "%s/facts.json", dir);
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	r = fd < 0 ? -errno : text ? -EBADMSG : -ENOMEM;
-	if (fd >= 0 && text && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		got = read(fd, text, FACTS_FILE_MAX);
-		if (got > 0 && got < FACTS_FILE_MAX)
-			r = facts_parse(text, (size_t)got, ret);
-	}
-	if (fd >= 0)
-		close(fd);
-	free(text);
-	return r;
-}
-
 void identity_send_text(const struct identity_job *job, enum fact_id id)
 {
 	const struct facts_item *item = FACTS_AT(&job->facts, id);
-	const char *why = item->answered ? "" : "remembered, not asked anew since start";
+	const char *why = "";
 
 	if (id == FACT_ASG && job->conf->asg[0] && strcmp(item->text, job->conf->asg) == 0)
 		why = "configured";
@@ -207,19 +134,6 @@ void identity_refresh(struct identity_job *job)
 	for (int id = FACTS_FIRST; id < FACTS_END; id++)
 		identity_send_text(job, id);
 	identity_send_tags(job);
-}
-
-void identity_remember(struct identity_job *job)
-{
-	int r = facts_load(job->run_dir, &job->facts);
-
-	if (r == 0) {
-		job->identity.known =
-		        FACTS_AT(&job->facts, FACT_INSTANCE_ID)->have == FACTS_PRESENT;
-		log_debug("imds: starting from the facts of %s", job->run_dir);
-	} else if (r != -ENOENT) {
-		log_info("imds: facts.json of %s not taken: %s", job->run_dir, strerror(-r));
-	}
 }
 
 void identity_save(struct identity_job *job)

@@ -4,6 +4,7 @@
  * "STATUS HEADER" and a body up to a record separator (0x1e); a session and a walk
  * over the tags run on them in virtual time.
  */
+#include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -81,10 +82,10 @@ static size_t deliver(const char *text, size_t len, int64_t now_ms)
 
 static void check_facts(struct facts *facts, const char *text, size_t len)
 {
-	static struct facts back;
-	static char json[FACTS_FILE_MAX], again[FACTS_FILE_MAX], env[8192];
+	static char json[FACTS_FILE_MAX], env[8192];
 	char value[LIMIT_HOST];
 	struct sb sb;
+	cJSON *back;
 
 	if (shape_text(text, len, value, sizeof(value)))
 		for (int id = FACTS_FIRST; id < FACTS_END; id++)
@@ -92,18 +93,14 @@ static void check_facts(struct facts *facts, const char *text, size_t len)
 				facts_set(facts, id, value);
 	sb_init(&sb, json, sizeof(json));
 	facts_json(facts, &sb);
-	if (sb.cut || facts_parse(json, sb.len, &back) != 0)
+	back = cJSON_Parse(json);
+	if (sb.cut || !back)
 		abort();
-	/* What was written is read back as it was. */
-	sb_init(&sb, again, sizeof(again));
-	facts_json(&back, &sb);
-	if (strcmp(json, again) != 0)
-		abort();
+	cJSON_Delete(back);
 	sb_init(&sb, env, sizeof(env));
 	facts_env(facts, &sb);
 	if (sb.cut || strpbrk(env, "$`\"'\\;&|<>() \t\r") != NULL)
 		abort();
-	facts_parse(text, len, &back);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
