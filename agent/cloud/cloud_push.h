@@ -71,7 +71,6 @@ enum {
 	PUSH_FUTURE_MS = 2 * 3600 * 1000, /* CloudWatch takes data this far ahead */
 };
 
-_Static_assert((int)PUSH_BATCH_MAX <= (int)QUEUE_REMOVE_MAX, "a batch is removed at once");
 _Static_assert((int)PUSH_BATCH_MAX <= 1000, "CloudWatch's limit of data in a request");
 
 #define PUSH_NEVER INT64_MAX

@@ -1,10 +1,8 @@
 /*
  * Run by wna-cloud. May block on the local disk (see cloud_store.c). Owns the database and
- * what waits in memory while the disk is in trouble.
+ * the data that waits in memory while the disk is in trouble.
  */
-#include <assert.h>
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,14 +20,9 @@ struct queue {
 	struct store *disk; /* NULL: not open */
 	bool disk_ok;       /* false: the disk is neither read nor written until retry_ms */
 	int64_t retry_ms;
-	/* While the disk is in trouble: data in the order in which it came, with ids that
-	 * count down from -1, and the ids of rows that CloudWatch has accepted and the disk
-	 * still has. */
-	struct queue_entry kept[QUEUE_MEMORY_MAX];
+	struct queue_entry kept[QUEUE_MEMORY_MAX]; /* in memory, the oldest first */
 	size_t kept_count;
-	int64_t last_id;
-	int64_t undone[QUEUE_REMOVE_MAX];
-	size_t undone_count;
+	int64_t last_id; /* of `kept`, counting down from -1 */
 	char trouble[LIMIT_FACT_WHY];
 	int64_t lost;
 	char lost_why[LIMIT_FACT_WHY];
@@ -55,7 +48,7 @@ static const char *trouble_text(int error)
 	}
 }
 
-/* The file's log goes with it; the next open fails again if neither works. */
+/* The write-ahead log belongs to the damaged file and goes too. */
 static void set_aside(const struct queue *queue)
 {
 	char path[PATH_SIZE + sizeof ".corrupt"];
@@ -74,8 +67,7 @@ static int claim(struct queue *queue)
 	int r = queue->owner[0] ? store_claim(queue->disk, queue->owner, &dropped) : 0;
 
 	if (dropped > 0)
-		log_warning("queue: it was another instance's, %lld data dropped",
-		            (long long)dropped);
+		log_warning("queue: %lld data of another instance dropped", (long long)dropped);
 	count_lost(queue, dropped, "the queue was another instance's");
 	return r;
 }
@@ -97,7 +89,6 @@ static void disk_failed(struct queue *queue, int error)
 		set_aside(queue);
 		/* Before the first count their number is unknown: at least one. */
 		count_lost(queue, count > 0 ? count : 1, "the queue's file was damaged");
-		queue->undone_count = 0;
 		error = open_disk(queue);
 		if (error == 0)
 			return;
@@ -109,7 +100,7 @@ static void disk_failed(struct queue *queue, int error)
 	queue->disk_ok = false;
 }
 
-/* True if the disk did it; else the failure is dealt with. */
+/* True if `r` is a success; else the failure is dealt with. */
 static bool disk_did(struct queue *queue, int r)
 {
 	if (r < 0)
@@ -123,10 +114,6 @@ struct queue *queue_open(const char *dir, int64_t max, int64_t now_ms)
 
 	if (!queue)
 		return NULL;
-	/* One thread uses it, and rarely: no locks, no arenas. Fails harmlessly when
-	 * the library is in use already. */
-	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	queue->max = max;
 	queue->disk_ok = true;
 	queue->retry_ms = now_ms + QUEUE_RETRY_MS;
@@ -177,9 +164,7 @@ void queue_close(struct queue *queue)
 
 int64_t queue_count(const struct queue *queue)
 {
-	int64_t on_disk = queue->disk ? store_count(queue->disk) : 0;
-
-	return on_disk + (int64_t)queue->kept_count - (int64_t)queue->undone_count;
+	return (queue->disk ? store_count(queue->disk) : 0) + (int64_t)queue->kept_count;
 }
 
 const char *queue_trouble(const struct queue *queue)
@@ -198,7 +183,7 @@ void queue_add(struct queue *queue, const struct queue_entry *entries, size_t co
 	int64_t dropped = 0;
 	bool done = false;
 
-	/* Twice: a damaged file has been replaced by a new one then. */
+	/* Twice: the first try may have replaced a damaged file by a new one. */
 	for (int i = 0; i < 2 && !done && queue->disk_ok; i++)
 		done = disk_did(queue, store_add(queue->disk, queue->owner, entries, count));
 	if (!done) {
@@ -214,7 +199,7 @@ void queue_newest(struct queue *queue, size_t limit, queue_visit *visit, void *a
 {
 	int64_t damaged = 0;
 
-	/* What is in memory came while the disk was in trouble: it is newer. */
+	/* Data in memory came while the disk was in trouble: it is newer. */
 	for (size_t i = queue->kept_count; i > 0 && limit > 0; i--, limit--) {
 		if (!visit(arg, &queue->kept[i - 1]))
 			return;
@@ -226,26 +211,16 @@ void queue_newest(struct queue *queue, size_t limit, queue_visit *visit, void *a
 
 void queue_remove(struct queue *queue, const int64_t *ids, size_t count)
 {
-	int64_t on_disk[QUEUE_REMOVE_MAX];
-	size_t n = 0, at;
-
-	assert(count <= QUEUE_REMOVE_MAX);
 	for (size_t i = 0; i < count; i++) {
-		for (at = 0; at < queue->kept_count && queue->kept[at].id != ids[i]; at++)
-			;
-		if (at < queue->kept_count)
-			forget(queue, at);
-		else if (ids[i] > 0)
-			on_disk[n++] = ids[i];
+		for (size_t at = 0; at < queue->kept_count; at++) {
+			if (queue->kept[at].id == ids[i]) {
+				forget(queue, at);
+				break;
+			}
+		}
 	}
-	if (n == 0 || (queue->disk_ok && disk_did(queue, store_remove(queue->disk, on_disk, n))))
-		return;
-	/* A new file: the rows went with the old one. */
-	if (!queue->disk || queue->disk_ok)
-		return;
-	/* No row is read from a disk in trouble: there is only this batch. */
-	for (size_t i = 0; i < n && queue->undone_count < QUEUE_REMOVE_MAX; i++)
-		queue->undone[queue->undone_count++] = on_disk[i];
+	if (queue->disk_ok)
+		disk_did(queue, store_remove(queue->disk, ids, count));
 }
 
 void queue_drop(struct queue *queue, int64_t id, const char *why)
@@ -305,11 +280,7 @@ void queue_turn(struct queue *queue, int64_t now_ms)
 	if (r == 0)
 		r = store_probe(queue->disk);
 	if (r == 0)
-		r = store_remove(queue->disk, queue->undone, queue->undone_count);
-	if (r == 0) {
-		queue->undone_count = 0;
 		r = store_add(queue->disk, queue->owner, queue->kept, queue->kept_count);
-	}
 	if (!disk_did(queue, r))
 		return;
 	while (queue->kept_count > 0)

@@ -126,25 +126,24 @@ int sigv4_sign(const struct sigv4_request *request, char ret[SIGV4_AUTHORIZATION
 
 /*
  * cloud_queue.c: what CloudWatch has not accepted yet, on disk with its original timestamps.
- * Delivery is at least once: a datum is removed only after a 2xx; one whose acceptance was
- * not heard of, or could not be noted, is sent again.
+ * Delivery is at least once: a datum is removed only after a 2xx, and is sent again if that
+ * answer was lost or the disk did not record the removal.
  *
  * While the disk cannot be used (full, read-only, missing, damaged) new data waits in memory,
  * bounded, and moves to the disk when that works again. A damaged file is renamed to
- * queue-1.db.corrupt, of which there is one, and a new file is begun. The number in the name
+ * queue-1.db.corrupt, replacing an earlier one, and a new file is begun. The number in the name
  * is the version of the format: an agent of another version has a file of its own.
  */
 #define QUEUE_FILE "queue-1.db"
 
 enum {
 	QUEUE_MEMORY_MAX = 1000,   /* data kept while there is no disk */
-	QUEUE_REMOVE_MAX = 256,    /* ids in one queue_remove */
 	QUEUE_RETRY_MS = 30 * 1000 /* between two looks at a disk in trouble */
 };
 
 struct queue_entry {
 	int64_t id;        /* given by the queue; below 0 in memory */
-	int64_t era;       /* of the clock that stamped it: see skew.c */
+	int64_t era;       /* of the clock that stamped it: struct skew */
 	int64_t at_ms;     /* the datum's timestamp */
 	const char *space; /* namespace */
 	const char *datum; /* cwatch_datum's text */
@@ -186,12 +185,12 @@ void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms);
  * which may be the same. */
 void queue_shift(struct queue *queue, int64_t from, int64_t to, int64_t by_ms);
 
-/* Whose data the queue has: an image made from a running node must not make every clone send
- * that node's backlog. Another's data is dropped and counted. */
+/* Drops and counts the data of another instance: an image made from a running node must not
+ * make every clone send that node's backlog. */
 void queue_claim(struct queue *queue, const char *instance_id);
 
-/* Looks after a disk in trouble. Gives data other ids when it moves to the disk: those that
- * were visited before are of no use after it. */
+/* Tries a disk in trouble again. Data that moves from memory to the disk gets other ids, so it
+ * must not be called between queue_newest and queue_remove. */
 void queue_turn(struct queue *queue, int64_t now_ms);
 
 /*
@@ -210,12 +209,12 @@ int store_open(const char *path, struct store **ret);
 void store_close(struct store *store);
 int64_t store_count(const struct store *store);
 
-/* One transaction: all or nothing. `owner`: whose data it is; "" = not known yet. */
+/* One transaction: all or nothing. `owner`: the instance's id; "" = not known yet. */
 int store_add(struct store *store, const char *owner, const struct queue_entry *entries,
               size_t count);
 int store_remove(struct store *store, const int64_t *ids, size_t count);
 
-/* As queue_newest. Rows that make no sense are removed and counted in *lost. */
+/* As queue_newest. Ends at a row that is not sound, which is removed and added to *lost. */
 int store_newest(struct store *store, size_t limit, queue_visit *visit, void *arg, int64_t *lost);
 
 /* These remove rows and add to *lost how many: what lies before `oldest_ms` or after

@@ -11,15 +11,13 @@
 
 #include "cloud_send.h"
 
-enum { DAMAGED_MAX = 16 }; /* bad rows removed per visit; the rest next time */
-
 struct store {
 	sqlite3 *db;
 	int64_t count;
 };
 
-/* Page size and vacuum mode count only before the first table. Ids never return: one that
- * was noted as accepted cannot come to mean another datum. */
+/* Page size and vacuum mode count only before the first table. Ids are not used again: the
+ * answer to a request must not remove a datum that came later. */
 static const char setup[] = "PRAGMA locking_mode = EXCLUSIVE;"
                             "PRAGMA page_size = 1024;"
                             "PRAGMA auto_vacuum = INCREMENTAL;"
@@ -122,6 +120,9 @@ int store_open(const char *path, struct store **ret)
 
 	if (!store)
 		return -ENOMEM;
+	/* One thread uses it, and rarely. Fails harmlessly when the library is in use already. */
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	r = store_errno(sqlite3_open_v2(
 	        path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 	        NULL));
@@ -201,7 +202,7 @@ int store_remove(struct store *store, const int64_t *ids, size_t count)
 	return r;
 }
 
-/* Whether a row is what store_add has written, as far as it can be told. */
+/* Whether a row can be what store_add has written. */
 static bool is_sound(const struct queue_entry *entry)
 {
 	cJSON *json;
@@ -219,8 +220,7 @@ static bool is_sound(const struct queue_entry *entry)
 
 int store_newest(struct store *store, size_t limit, queue_visit *visit, void *arg, int64_t *lost)
 {
-	int64_t damaged[DAMAGED_MAX];
-	size_t damaged_count = 0;
+	int64_t damaged = 0;
 	sqlite3_stmt *stmt;
 	int r = prepare(store,
 	                "SELECT id, at_ms, era, space, datum FROM datum"
@@ -230,7 +230,7 @@ int store_newest(struct store *store, size_t limit, queue_visit *visit, void *ar
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(stmt, 1, (int64_t)limit);
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
+	while (!damaged && sqlite3_step(stmt) == SQLITE_ROW) {
 		const struct queue_entry entry = {
 			.id = sqlite3_column_int64(stmt, 0),
 			.at_ms = sqlite3_column_int64(stmt, 1),
@@ -239,19 +239,16 @@ int store_newest(struct store *store, size_t limit, queue_visit *visit, void *ar
 			.datum = (const char *)sqlite3_column_text(stmt, 4),
 		};
 
-		if (is_sound(&entry)) {
-			if (!visit(arg, &entry))
-				break;
-		} else if (damaged_count < DAMAGED_MAX) {
-			damaged[damaged_count++] = entry.id;
-		}
+		if (!is_sound(&entry))
+			damaged = entry.id;
+		else if (!visit(arg, &entry))
+			break;
 	}
 	r = finalize(stmt);
-	if (r == 0 && damaged_count > 0) {
-		r = store_remove(store, damaged, damaged_count);
-		*lost += r == 0 ? (int64_t)damaged_count : 0;
-	}
-	return r;
+	if (r < 0 || !damaged)
+		return r;
+	/* The rows behind it come with the next visit. */
+	return removed(store, change(store, "DELETE FROM datum WHERE id = ?", "i", damaged), lost);
 }
 
 int store_expire(struct store *store, int64_t oldest_ms, int64_t newest_ms, int64_t *lost)
@@ -280,11 +277,8 @@ int store_trim(struct store *store, int64_t max, int64_t *lost)
 
 int store_claim(struct store *store, const char *owner, int64_t *lost)
 {
-	int r = change(store, "UPDATE datum SET owner = ? WHERE owner = ''", "s", owner);
-
-	if (r == 0)
-		r = change(store, "DELETE FROM datum WHERE owner <> ?", "s", owner);
-	return removed(store, r, lost);
+	return removed(store, change(store, "DELETE FROM datum WHERE owner <> ?", "s", owner),
+	               lost);
 }
 
 int store_shift(struct store *store, int64_t from, int64_t to, int64_t by_ms)
