@@ -1,9 +1,9 @@
 /*
- * Run by wna-cloud for every answer: a stranger's bytes, hence pure, total and
+ * Run by wna-cloud for every answer: bytes from outside, hence pure, total and
  * fuzzed. Never blocks; owns nothing.
  *
- * A failure is judged by its code, because the status lies: throttling is 400
- * or 429, an expired token 400 or 403. The codes are those of CloudWatch's API
+ * A failure is judged by its code, because one status has several meanings: throttling is
+ * 400 or 429, an expired token 400 or 403. The codes are those of CloudWatch's API
  * reference, of the common errors of AWS's APIs, and of botocore's _retry.json
  * and retries/standard.py, without the suffix "Exception".
  */
@@ -32,7 +32,7 @@ static const struct {
 	  " ExpiredToken TokenRefreshRequired UnrecognizedClient InvalidClientTokenId"
 	  " InvalidAccessKeyId InvalidToken MissingAuthenticationToken IncompleteSignature"
 	  " AuthFailure " },
-	/* The last four: the endpoint does not speak our protocol, which is no datum's fault. */
+	/* The last four: the endpoint does not speak our protocol; no datum is the cause. */
 	{ CWATCH_DENIED,
 	  " AccessDenied NotAuthorized UnauthorizedOperation Forbidden OptInRequired"
 	  " SubscriptionRequired UnknownOperation InvalidAction Serialization MalformedInput " },
@@ -46,8 +46,8 @@ static const struct {
 
 enum { CODE_SIZE = sizeof((struct cwatch_answer *)0)->code };
 
-/* "com.amazonaws#InvalidParameterValueException:http://x" and "Throttling;Sender"
- * into the bare code. Empty if it is none. */
+/* "com.amazonaws#InvalidParameterValueException:http://x" into the bare code. Empty if there
+ * is none. */
 static void bare_code(const char *text, char ret[CODE_SIZE])
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -81,8 +81,8 @@ static enum cwatch_verdict code_verdict(const char *code)
 	return CWATCH_UNKNOWN;
 }
 
-/* Takes a code from one of the places where it may stand; one of the table beats one
- * that is not, the first beats the later. */
+/* Takes a code from one of the places where it may stand. A code of the table is preferred to
+ * one that is not in it, an earlier one to a later one. */
 static void take_code(struct cwatch_answer *answer, const char *text)
 {
 	char code[CODE_SIZE];
@@ -103,7 +103,7 @@ static const char *json_text(const cJSON *json, const char *name)
 	return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-/* What the body says; `message` stays empty if it says nothing. */
+/* `message` stays empty if the body has none. */
 static void take_json(struct cwatch_answer *answer, const cJSON *json, char *message, size_t size)
 {
 	const char *text = json_text(json, "message");
@@ -116,55 +116,24 @@ static void take_json(struct cwatch_answer *answer, const cJSON *json, char *mes
 	str_excerpt(message, size, text, strlen(text));
 }
 
-/* The text of the first <name>...</name>; the body is short and ends with NUL. */
-static bool xml_text(const char *body, const char *name, char *ret, size_t size)
-{
-	char open[24], close[24];
-	const char *start, *end;
-
-	snprintf(open, sizeof open, "<%s>", name);
-	snprintf(close, sizeof close, "</%s>", name);
-	start = strstr(body, open);
-	if (!start)
-		return false;
-	start += strlen(open);
-	end = strstr(start, close);
-	if (!end)
-		return false;
-	str_excerpt(ret, size, start, (size_t)(end - start));
-	return true;
-}
-
-enum body_kind { BODY_EMPTY, BODY_JSON, BODY_XML, BODY_OTHER };
+enum body_kind { BODY_EMPTY, BODY_JSON, BODY_OTHER };
 
 static enum body_kind take_body(struct cwatch_answer *answer, const struct http_result *result,
                                 char *message, size_t size)
 {
-	const char *at = result->body ? result->body : "";
-	const char *end = at + result->body_len, *stop;
-	char code[CODE_SIZE];
+	size_t blanks = strspn(result->body, " \t\r\n");
 	cJSON *json;
 
-	at += strspn(at, " \t\r\n");
-	if (at >= end)
+	if (blanks >= result->body_len)
 		return BODY_EMPTY;
-	if (*at == '{') {
-		json = cJSON_ParseWithLengthOpts(at, (size_t)(end - at), &stop, false);
-		if (!json)
-			return BODY_OTHER;
-		take_json(answer, json, message, size);
+	json = cJSON_ParseWithLength(result->body, result->body_len);
+	if (!cJSON_IsObject(json)) {
 		cJSON_Delete(json);
-		return BODY_JSON;
+		return BODY_OTHER;
 	}
-	if (*at != '<')
-		return BODY_OTHER;
-	if (strstr(at, "<PutMetricDataResponse"))
-		return BODY_XML;
-	if (!xml_text(at, "Code", code, sizeof code))
-		return BODY_OTHER;
-	take_code(answer, code);
-	xml_text(at, "Message", message, size);
-	return BODY_XML;
+	take_json(answer, json, message, size);
+	cJSON_Delete(json);
+	return BODY_JSON;
 }
 
 static enum cwatch_verdict status_verdict(long status)
@@ -180,15 +149,14 @@ static void judge_failure(const struct http_result *result, enum body_kind kind,
 	static const char *const kinds[] = {
 		[BODY_EMPTY] = "an empty body",
 		[BODY_JSON] = "JSON without an error code",
-		[BODY_XML] = "XML without an error code",
-		[BODY_OTHER] = "no JSON",
+		[BODY_OTHER] = "a body that is not JSON",
 	};
 
 	if (!answer->code[0]) {
 		answer->verdict = status_verdict(result->status);
 		snprintf(answer->why, sizeof answer->why, "HTTP %ld with %s", result->status,
 		         kinds[kind]);
-		/* It may not be AWS's answer, nor its clock AWS's. */
+		/* Perhaps another program's answer, with another clock. */
 		answer->date_ms = 0;
 		return;
 	}
@@ -223,8 +191,7 @@ void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret)
 	}
 	kind = take_body(ret, result, message, sizeof message);
 	take_code(ret, result->error_type);
-	take_code(ret, result->query_error);
-	/* A captive portal's 200 with a page is no acceptance. */
+	/* A captive portal may answer 200 with a page. */
 	if (result->status >= 200 && result->status <= 299 && !ret->code[0] && kind != BODY_OTHER)
 		ret->verdict = CWATCH_ACCEPTED;
 	else

@@ -1,32 +1,211 @@
 /*
- * Run by wna-cloud; the only place where that process waits. Blocks in
- * curl_multi_poll alone: names are resolved on libcurl's own threads, which are
- * let go and not joined when they are late (before libcurl 7.87 joined, for some
- * seconds at most), and every request has an end. Owns the multi handle, its
- * connections and TLS sessions.
+ * Run by wna-cloud; the only place where that process waits. Blocks in curl_multi_poll alone:
+ * names are resolved on libcurl's own threads, and late ones are left behind (before libcurl
+ * 7.87 they are waited for, some seconds at most), and every request has an end. Owns the
+ * multi handle, its connections and TLS sessions, and the copies of headers and answers, which
+ * may hold credentials and are wiped.
  */
 #include "cloud_http.h"
 
 #include <assert.h>
 #include <curl/curl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "clock.h"
-#include "cloud_http_call.h"
 #include "str.h"
+
+/*
+ * EL 9's libcurl, 7.76, has neither of these, and the agent is built with it too:
+ *	CURLOPT_QUICK_EXIT leaves a late resolver thread behind, for which the loop would
+ *	otherwise wait; see bound_resolver()
+ *	CURLOPT_CA_CACHE_TIMEOUT keeps the parsed bundle of certificates, which is
+ *	otherwise loaded for each TLS connection
+ */
+#define HAS_7_87 (LIBCURL_VERSION_NUM >= 0x075700)
 
 enum {
 	CONNECTIONS_KEPT = 4, /* metadata, CloudWatch, and one spare of each */
 	POLL_FAILED_MS = 50,  /* out of memory: no spinning until there is some */
 	WAIT_FDS = 2,
+	HEADER_MAX_BYTES = 6144, /* one of the request's; session tokens have up to 4096 */
+	HEADERS_MAX_BYTES = 32 * 1024,
+	CA_CACHE_S = 24 * 60 * 60, /* loading the bundle costs 29 ms of CPU */
 };
 
 struct http {
 	CURLM *multi;
 	CURLSH *share; /* TLS sessions, so that a reconnect is a resumption */
 };
+
+/* One request under way. */
+struct http_call {
+	CURL *easy;
+	struct curl_slist *headers;
+	char body[HTTP_BODY_MAX + 1];
+	size_t len;
+	size_t header_bytes;
+	bool too_large;
+	int64_t started_ms;
+	char error[CURL_ERROR_SIZE];
+	http_done *done;
+	void *arg;
+	struct http_result result;
+};
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+	struct http_call *call = arg;
+	size_t len = size * count;
+
+	if (len > HTTP_BODY_MAX - call->len) {
+		call->too_large = true;
+		return 0;
+	}
+	memcpy(call->body + call->len, data, len);
+	call->len += len;
+	return len;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+	struct http_call *call = arg;
+	size_t len = size * count;
+
+	call->header_bytes += len;
+	if (call->header_bytes > HEADERS_MAX_BYTES) {
+		call->too_large = true;
+		return 0;
+	}
+	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
+		http_head_reset(&call->result);
+	else
+		http_head_line(&call->result, data, len);
+	return len;
+}
+
+static bool add_line(struct http_call *call, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(call->headers, line);
+
+	if (more)
+		call->headers = more;
+	return more;
+}
+
+static bool call_headers(struct http_call *call, const struct http_request *request)
+{
+	char line[HEADER_MAX_BYTES];
+	bool typed = false, ok = true;
+	int len;
+
+	for (size_t i = 0; ok && i < request->header_count; i++) {
+		const struct http_header *header = &request->headers[i];
+
+		typed = typed || strcasecmp(header->name, "content-type") == 0;
+		len = snprintf(line, sizeof line, "%s: %s", header->name, header->value);
+		ok = len > 0 && (size_t)len < sizeof line && !strpbrk(line, "\r\n") &&
+		     add_line(call, line);
+	}
+	explicit_bzero(line, sizeof line);
+	/* A name without a value is a header that libcurl must not add by itself. */
+	return ok && add_line(call, "Expect:") && (typed || add_line(call, "Content-Type:"));
+}
+
+/* The body has no secret in it: libcurl keeps its own copy. */
+static bool call_method(CURL *easy, const struct http_request *request)
+{
+	if (strcmp(request->method, "GET") == 0)
+		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+	return curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body ? request->body : "") ==
+	               CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+}
+
+static void call_trust(CURL *easy, const char *ca_file)
+{
+	if (ca_file)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+#if HAS_7_87
+	char *built_in = NULL;
+
+	/* The parsed bundle is cached only if no directory is set beside it. */
+	curl_easy_getinfo(easy, CURLINFO_CAINFO, &built_in);
+	if (ca_file || built_in)
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
+#endif
+}
+
+/* These fail only in a library without them, which must not go unseen. */
+static bool call_bounds(CURL *easy)
+{
+#if HAS_7_87
+	if (curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) != CURLE_OK)
+		return false;
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075500
+	if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK)
+		return false;
+#else
+	if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS) != CURLE_OK)
+		return false;
+#endif
+	return curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK;
+}
+
+static bool call_options(struct http_call *call, const struct http_request *request, CURLSH *share)
+{
+	CURL *easy = call->easy;
+
+	if (!call_bounds(easy) || curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK)
+		return false;
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "web-node-agent/" WNA_VERSION);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HTTP_BODY_MAX);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
+	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+	curl_easy_setopt(easy, CURLOPT_SHARE, share);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+	call_trust(easy, request->ca_file);
+	return true;
+}
+
+static bool call_setup(struct http_call *call, const struct http_request *request, CURLSH *share)
+{
+	call->easy = curl_easy_init();
+	return call->easy && call_headers(call, request) && call_method(call->easy, request) &&
+	       call_options(call, request, share);
+}
+
+static void call_free(struct http_call *call)
+{
+	/* The easy handle first: it points into the rest. */
+	curl_easy_cleanup(call->easy);
+	for (struct curl_slist *at = call->headers; at; at = at->next)
+		explicit_bzero(at->data, strlen(at->data));
+	curl_slist_free_all(call->headers);
+	explicit_bzero(call, sizeof *call);
+	free(call);
+}
 
 /*
  * libcurl's threads resolve names with libc, and one that a silent name server holds
@@ -74,7 +253,7 @@ void http_cancel(struct http *http, struct http_call *call)
 	if (!call)
 		return;
 	curl_multi_remove_handle(http->multi, call->easy);
-	http_call_free(call);
+	call_free(call);
 }
 
 void http_free(struct http *http)
@@ -94,11 +273,10 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 
 	if (!call)
 		return NULL;
-	call->max = request->max_body;
 	call->done = done;
 	call->arg = arg;
 	http_head_reset(&call->result);
-	if (!http_call_setup(call, request, http->share))
+	if (!call_setup(call, request, http->share))
 		goto fail;
 	call->started_ms = clock_ms();
 	call->result.sent_wall_ms = clock_wall_ms();
@@ -106,7 +284,7 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 		goto fail;
 	return call;
 fail:
-	http_call_free(call);
+	call_free(call);
 	return NULL;
 }
 
@@ -147,12 +325,11 @@ static void call_finish(struct http *http, struct http_call *call, CURLcode code
 		str_clean(result->why, sizeof result->why, why, strlen(why));
 		http_head_reset(result);
 	}
-	if (call->body)
-		call->body[result->body_len] = '\0';
-	result->body = call->body ? call->body : "";
+	call->body[result->body_len] = '\0';
+	result->body = call->body;
 	curl_multi_remove_handle(http->multi, call->easy);
 	call->done(call->arg, result);
-	http_call_free(call);
+	call_free(call);
 }
 
 bool http_wait(struct http *http, struct pollfd *fds, unsigned count, int64_t timeout_ms)

@@ -14,11 +14,14 @@
 struct http;      /* the multi handle */
 struct http_call; /* one request under way */
 
+/* The longest answer; error pages must fit as well. */
+enum { HTTP_BODY_MAX = 16 * 1024 };
+
 enum http_outcome {
 	HTTP_ANSWERED,  /* a whole answer with a status; see .status */
 	HTTP_TIMED_OUT, /* no connection, or no whole answer, in time */
 	HTTP_UNREACHED, /* the name did not resolve, the connection was refused, no route */
-	HTTP_TOO_LARGE, /* the body passed max_body; nothing of it is kept */
+	HTTP_TOO_LARGE, /* the body passed HTTP_BODY_MAX; nothing of it is kept */
 	HTTP_BROKEN,    /* anything else: TLS, an answer that is cut off or is not HTTP */
 };
 
@@ -34,7 +37,6 @@ struct http_request {
 	const void *body;
 	size_t body_len;
 	int64_t connect_timeout_ms, timeout_ms;
-	size_t max_body;     /* bytes of answer taken at most */
 	const char *ca_file; /* NULL: the system's */
 };
 
@@ -43,10 +45,9 @@ struct http_result {
 	long status;      /* with HTTP_ANSWERED */
 	const char *body; /* NUL-terminated; valid during the callback */
 	size_t body_len;
-	int64_t date_wall_ms;  /* Date header, Unix ms; 0 = none */
-	int64_t ttl_s;         /* X-aws-ec2-metadata-token-ttl-seconds; -1 = none */
-	char error_type[128];  /* X-Amzn-Errortype, cleaned; "" = none */
-	char query_error[128]; /* x-amzn-query-error, cleaned; "" = none */
+	int64_t date_wall_ms; /* Date header, Unix ms; 0 = none */
+	int64_t ttl_s;        /* X-aws-ec2-metadata-token-ttl-seconds; -1 = none */
+	char error_type[128]; /* X-Amzn-Errortype, cleaned; "" = none */
 	char content_type[64];
 	char why[160];        /* for people, when not HTTP_ANSWERED; never has secrets */
 	int64_t sent_wall_ms; /* our clock when the request was started */
@@ -56,7 +57,7 @@ struct http_result {
 
 typedef void http_done(void *arg, const struct http_result *result);
 
-/* cloud_http.c. NULL if curl fails. No call may be under way when it is freed. */
+/* NULL if curl fails. No call may be under way when it is freed. */
 struct http *http_new(void);
 void http_free(struct http *http);
 
@@ -72,7 +73,7 @@ void http_cancel(struct http *http, struct http_call *call);
  * and calls what is done. Returns true if a descriptor is readable or closed. */
 bool http_wait(struct http *http, struct pollfd *fds, unsigned count, int64_t timeout_ms);
 
-/* cloud_http_call.c: the few response headers that are read, line by line as they arrive
+/* cloud_http_head.c: the few response headers that are read, line by line as they arrive
  * (RFC 9110: names in any case, Date in any of its three forms). */
 
 /* Forgets all: a new status line came, and what was before it was a 1xx. */

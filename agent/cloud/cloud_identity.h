@@ -74,9 +74,6 @@ int64_t imds_renew_ms(int64_t ttl_s, uint32_t random);
  */
 struct imds;
 
-/* Longest answer that is taken; pages that come with a status must fit as well. */
-enum { IMDS_BODY_MAX = 16 * 1024 };
-
 enum imds_reply {
 	IMDS_REPLY_VALUE,  /* 200: body and len; the shape is the asker's to check */
 	IMDS_REPLY_ABSENT, /* 404 */
@@ -214,7 +211,7 @@ struct tagwalk {
 	bool changed; /* set here, taken back by cloud_identity.c */
 	/* the walk under way */
 	struct imds_ask ask;
-	char keys[IMDS_BODY_MAX + 1]; /* the listing, a key a line */
+	char keys[HTTP_BODY_MAX + 1]; /* the listing, a key a line */
 	char *key, *rest; /* in it: whose value is asked for (NULL: the listing is); what follows */
 	struct tags next;
 };

@@ -262,7 +262,6 @@ static void start(struct imds *imds, int64_t now_ms)
 		.header_count = 1,
 		.connect_timeout_ms = imds->settings.timeout_ms,
 		.timeout_ms = imds->settings.timeout_ms,
-		.max_body = IMDS_BODY_MAX,
 	};
 
 	imds->put = put;

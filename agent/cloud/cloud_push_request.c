@@ -9,7 +9,7 @@
 
 #include "cloud_push.h"
 
-enum { HEADERS_MAX = 7, CONNECT_MS = 3000, ANSWER_MAX = 16 * 1024 };
+enum { HEADERS_MAX = 6, CONNECT_MS = 3000 };
 
 struct collect {
 	struct push_send *send;
@@ -79,14 +79,11 @@ static int start(struct push *push, const struct endpoint *endpoint, const struc
 		.body_len = body->len,
 		.connect_timeout_ms = conf->timeout_ms < CONNECT_MS ? conf->timeout_ms : CONNECT_MS,
 		.timeout_ms = conf->timeout_ms,
-		.max_body = ANSWER_MAX,
 		.ca_file = ca_file(conf),
 	};
 	int r;
 
 	headers[count++] = (struct http_header){ "x-amz-target", CWATCH_TARGET };
-	/* Errors also by the names they had in the Query protocol. */
-	headers[count++] = (struct http_header){ "x-amzn-query-mode", "true" };
 	sign.header_count = count;
 	if (!sigv4_date(wall_ms + push->skew.ms, date))
 		return -EINVAL;

@@ -1,7 +1,6 @@
 /*
- * An answer of CloudWatch, or of whoever sits in between. The first two bytes are
- * the status, then X-Amzn-Errortype, x-amzn-query-error and the body, each ended
- * by NUL but for the last.
+ * An answer of CloudWatch, or of another program in between. The first two bytes are
+ * the status, then X-Amzn-Errortype, a NUL, and the body.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,12 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* As http does it. */
 		str_clean(result.error_type, sizeof(result.error_type), at, (size_t)(next - at));
 		at = next + 1;
-		next = memchr(at, '\0', (size_t)(copy + size - 2 - at));
-		if (next != NULL) {
-			str_clean(result.query_error, sizeof(result.query_error), at,
-			          (size_t)(next - at));
-			at = next + 1;
-		}
 	}
 	result.body = at;
 	result.body_len = (size_t)(copy + size - 2 - at);
