@@ -16,12 +16,6 @@
  * answer means, when to ask again. After "Use the Instance Metadata Service" and "IMDSv2" (EC2
  * User Guide) and the SDKs' reference guide for the variables' names.
  */
-enum {
-	IMDS_TOKEN_MAX = 1024,         /* AWS's have 56 characters */
-	IMDS_RETRY_BASE_MS = 1000,     /* first back-off */
-	IMDS_RETRY_MAX_MS = 60 * 1000, /* last back-off, and the pace while disabled */
-};
-
 struct imds_settings {
 	bool off;               /* AWS_EC2_METADATA_DISABLED: never asked */
 	char base[LIMIT_VALUE]; /* "http://169.254.169.254", no slash at the end */
@@ -39,34 +33,10 @@ struct imds_settings {
 void imds_settings_read(const struct conf_imds *conf, char *(*env)(const char *name),
                         struct imds_settings *ret);
 
-/* What one exchange came to. */
-enum imds_class {
-	IMDS_CLASS_VALUE,    /* 200 */
-	IMDS_CLASS_ABSENT,   /* 404 to a GET: the node has no such thing */
-	IMDS_CLASS_TOKEN,    /* 401 to a GET: the token is not taken any more */
-	IMDS_CLASS_DISABLED, /* 403 (to a GET perhaps for its path alone); to the PUT 404, 405 */
-	IMDS_CLASS_SILENT,   /* no answer */
-	IMDS_CLASS_BUSY,     /* 429, 503 */
-	IMDS_CLASS_BAD,      /* an answer that is none of the service's */
-	IMDS_CLASS_BUG,      /* 400: what we ask is wrong, asking again will not help */
-};
-
-/* `put`: the token request. Writes a reason for people, but for VALUE and ABSENT. A web page
- * is BAD. */
-enum imds_class imds_classify(bool put, const struct http_result *result, const char *base,
-                              char *ret_why, size_t size);
-
-/* The state that a class puts the session in. */
-enum imds_state imds_class_state(enum imds_class class);
-
-/* How long nothing is asked after the failures'th failure in a row (from 1). */
-int64_t imds_pause_ms(enum imds_class class, unsigned failures, uint32_t random);
-
-/* Visible ASCII that can stand in a header, and not the beginning of a page. */
-bool imds_token_valid(const char *body, size_t len);
-
-/* When to renew a token granted for ttl_s: between 75 and 90 % of its life. */
-int64_t imds_renew_ms(int64_t ttl_s, uint32_t random);
+/* What an answer means; `put`: to the token request. IMDS_OK: 200, or 404 to a question; else the
+ * state that it shows, with a reason for people. A web page is IMDS_BAD. */
+enum imds_state imds_judge(bool put, const struct http_result *result, const char *base,
+                           char *ret_why, size_t size);
 
 /*
  * cloud_imds.c: one session with the instance metadata service, version 2 only: a token, kept

@@ -10,19 +10,24 @@
 #include "cloud_identity.h"
 #include "log.h"
 
+enum {
+	TOKEN_MAX = 1024, /* AWS's have 56 characters */
+	RETRY_FIRST_MS = 1000,
+	RETRY_MAX_MS = 60 * 1000,
+	DISABLED_PAUSE_MS = 30 * 1000, /* until an operator enables it: no back-off */
+};
+
 struct imds {
 	struct http *http;
 	struct imds_settings settings;
 	struct http_call *call; /* under way, for the first of `asks` */
 	bool put;               /* it is the token request */
 	struct imds_ask *asks;  /* a queue */
-	char token[IMDS_TOKEN_MAX + 1];
+	char token[TOKEN_MAX + 1];
 	int64_t token_ends_ms; /* past it the token is not used */
 	int64_t renew_ms;      /* past it a new one is asked for, the old one still good */
 	int64_t gate_ms;       /* nothing is sent before */
-	unsigned failures;     /* in a row; repeated ones of one path count once */
-	char failed[sizeof((struct imds_ask *)0)->path]; /* path of the last one */
-	bool doubted; /* the token was dropped to see whether another is given */
+	unsigned failures;     /* of the service, in a row */
 	enum imds_state state;
 	char why[LIMIT_FACT_WHY];
 };
@@ -114,14 +119,6 @@ static void state_set(struct imds *imds, enum imds_state state, const char *why)
 		log_info("imds: %s: %s", imds_state_name(state), why);
 }
 
-static void succeed(struct imds *imds)
-{
-	imds->failures = 0;
-	imds->gate_ms = 0;
-	if (imds->state != IMDS_OK)
-		state_set(imds, IMDS_OK, "");
-}
-
 static void reply(struct imds *imds, enum imds_reply kind, const char *body, size_t len,
                   int64_t now_ms)
 {
@@ -132,109 +129,99 @@ static void reply(struct imds *imds, enum imds_reply kind, const char *body, siz
 	ask->done(ask->arg, kind, body, len, now_ms);
 }
 
-/* Counts a failure. True if it concerns one path alone, among good answers to others. */
-static bool fails_alone(struct imds *imds, enum imds_class class)
+/* The service fails. The request is repeated at once, a few times, if only a packet may be lost. */
+static void fail(struct imds *imds, enum imds_state state, const char *why, int64_t now_ms)
 {
-	bool again = imds->failures > 0 && strcmp(imds->failed, imds->asks->path) == 0;
-	bool alone = !imds->put && (class == IMDS_CLASS_BAD || class == IMDS_CLASS_DISABLED);
+	if (state == IMDS_SILENT && imds->failures == 0 &&
+	    ++imds->asks->unanswered < imds->settings.attempts)
+		return;
+	imds->gate_ms = now_ms + (state == IMDS_DISABLED
+	                                  ? clock_jitter(DISABLED_PAUSE_MS, 25, clock_random())
+	                                  : clock_backoff(imds->failures, RETRY_FIRST_MS,
+	                                                  RETRY_MAX_MS, clock_random()));
+	imds->failures++;
+	state_set(imds, state, why);
+	reply(imds, IMDS_REPLY_FAILED, why, strlen(why), now_ms);
+}
 
-	if (!alone || !again || imds->failures > 1)
-		imds->failures++;
-	if (!alone || class == IMDS_CLASS_BAD)
-		return alone && imds->failures == 1;
-	/* A second path's 403 may mean that the service was switched off: the token
-	 * request is refused as well then. */
-	if (imds->failures > 1) {
-		token_drop(imds);
-		imds->doubted = true;
-	}
+/* Visible ASCII that can stand in a header, and not the beginning of a page. */
+static bool is_token(const char *body, size_t len)
+{
+	if (len == 0 || len > TOKEN_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (body[i] <= ' ' || body[i] > '~' || body[i] == '<' || body[i] == '>')
+			return false;
 	return true;
 }
 
-static void fail(struct imds *imds, enum imds_class class, const char *why, int64_t now_ms)
+static void token_take(struct imds *imds, const struct http_result *result)
 {
-	char reason[LIMIT_FACT_WHY];
-	bool one = fails_alone(imds, class);
+	int64_t ttl_s = result->ttl_s > 0 ? result->ttl_s : imds->settings.token_ttl_s;
 
-	str_copy(reason, sizeof reason, why);
-	str_copy(imds->failed, sizeof imds->failed, imds->asks->path);
-	if (!one) {
-		imds->gate_ms = now_ms + imds_pause_ms(class, imds->failures, clock_random());
-		state_set(imds, imds_class_state(class), why);
-	}
-	reply(imds, one ? IMDS_REPLY_BAD : IMDS_REPLY_FAILED, reason, strlen(reason), now_ms);
-}
-
-/* A lost packet is no outage: the request is repeated at once, a few times. */
-static bool quick_retry(struct imds *imds, enum imds_class class)
-{
-	return class == IMDS_CLASS_SILENT && ++imds->asks->unanswered < imds->settings.attempts &&
-	       imds->failures == 0;
+	token_drop(imds);
+	memcpy(imds->token, result->body, result->body_len);
+	imds->token_ends_ms = result->done_ms + ttl_s * 1000;
+	/* Between 75 and 90 % of its life. */
+	imds->renew_ms = result->done_ms + ttl_s * (750 + clock_random() % 150);
+	log_debug("imds: token for %lld s", (long long)ttl_s);
+	/* A token shows that the service is there, not yet that it answers. */
+	if (imds->state == IMDS_SILENT || imds->state == IMDS_DISABLED)
+		state_set(imds, IMDS_STARTING, "");
 }
 
 static void on_token(struct imds *imds, const struct http_result *result)
 {
 	char why[LIMIT_FACT_WHY] = "";
-	enum imds_class class = imds_classify(true, result, imds->settings.base, why, sizeof why);
+	enum imds_state state = imds_judge(true, result, imds->settings.base, why, sizeof why);
 	int64_t now_ms = result->done_ms;
 
-	if (class == IMDS_CLASS_VALUE && !imds_token_valid(result->body, result->body_len)) {
-		class = IMDS_CLASS_BAD;
+	if (state == IMDS_OK && !is_token(result->body, result->body_len)) {
+		state = IMDS_BAD;
 		snprintf(why, sizeof why, "%.60s gave no token but %zu bytes of something else",
 		         imds->settings.base, result->body_len);
 	}
-	if (class == IMDS_CLASS_VALUE) {
-		int64_t ttl_s = result->ttl_s > 0 ? result->ttl_s : imds->settings.token_ttl_s;
-
-		token_drop(imds);
-		memcpy(imds->token, result->body, result->body_len);
-		imds->token_ends_ms = now_ms + ttl_s * 1000;
-		imds->renew_ms = now_ms + imds_renew_ms(ttl_s, clock_random());
-		if (imds->doubted)
-			imds->failures = 0;
-		imds->doubted = false;
-		log_debug("imds: token for %lld s", (long long)ttl_s);
-		/* A token shows that the service is there, not yet that it answers. */
-		if (imds->state == IMDS_SILENT || imds->state == IMDS_DISABLED)
-			state_set(imds, IMDS_STARTING, "");
+	if (state == IMDS_OK) {
+		token_take(imds, result);
 	} else if (now_ms < imds->token_ends_ms) {
 		/* The old token is good: questions go on, and renewal is tried later. */
-		imds->renew_ms = now_ms + imds_pause_ms(class, 1, clock_random());
+		imds->renew_ms = now_ms + clock_jitter(RETRY_FIRST_MS, 50, clock_random());
 		log_debug("imds: token not renewed: %s", why);
-	} else if (!quick_retry(imds, class)) {
-		fail(imds, class, why, now_ms);
+	} else {
+		fail(imds, state, why, now_ms);
 	}
 }
 
 static void on_answer(struct imds *imds, const struct http_result *result)
 {
 	char why[LIMIT_FACT_WHY] = "";
-	struct imds_ask *ask = imds->asks;
-	enum imds_class class = imds_classify(false, result, imds->settings.base, why, sizeof why);
+	enum imds_state state = imds_judge(false, result, imds->settings.base, why, sizeof why);
+	long status = result->outcome == HTTP_ANSWERED ? result->status : 0;
 	int64_t now_ms = result->done_ms;
 
-	switch (class) {
-	case IMDS_CLASS_VALUE:
-		succeed(imds);
-		reply(imds, IMDS_REPLY_VALUE, result->body, result->body_len, now_ms);
-		break;
-	case IMDS_CLASS_ABSENT:
-		succeed(imds);
-		reply(imds, IMDS_REPLY_ABSENT, "", 0, now_ms);
-		break;
-	case IMDS_CLASS_TOKEN:
+	/* 403 may be meant for this path alone. If the service was disabled, the next token
+	 * request is refused as well. */
+	if (status == 401 || status == 403)
 		token_drop(imds);
-		if (ask->renewed)
-			fail(imds, IMDS_CLASS_BAD, "401: a fresh token was not taken either",
-			     now_ms);
-		else
-			ask->renewed = true;
-		break;
-	default:
-		if (!quick_retry(imds, class))
-			fail(imds, class, why, now_ms);
-		break;
+	if (status == 401 && !imds->asks->renewed) {
+		imds->asks->renewed = true;
+		return;
 	}
+	if (state == IMDS_SILENT || state == IMDS_BUSY) {
+		fail(imds, state, why, now_ms);
+		return;
+	}
+	if (state != IMDS_OK) {
+		reply(imds, IMDS_REPLY_BAD, why, strlen(why), now_ms);
+		return;
+	}
+	imds->failures = 0;
+	if (imds->state != IMDS_OK)
+		state_set(imds, IMDS_OK, "");
+	if (status == 404)
+		reply(imds, IMDS_REPLY_ABSENT, "", 0, now_ms);
+	else
+		reply(imds, IMDS_REPLY_VALUE, result->body, result->body_len, now_ms);
 }
 
 static void on_done(void *arg, const struct http_result *result)
@@ -272,7 +259,7 @@ static void start(struct imds *imds, int64_t now_ms)
 	         put ? "/latest/api/token" : imds->asks->path);
 	imds->call = http_start(imds->http, &request, on_done, imds);
 	if (!imds->call)
-		fail(imds, IMDS_CLASS_BAD, "request not started (out of memory, or bad endpoint)",
+		fail(imds, IMDS_BAD, "request not started (out of memory, or bad endpoint)",
 		     now_ms);
 }
 

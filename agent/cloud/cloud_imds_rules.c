@@ -1,12 +1,8 @@
-/*
- * Run by wna-cloud. Pure but for the environment that imds_settings_read is
- * given; blocks on nothing, owns nothing.
- */
+/* Run by wna-cloud. Pure but for the environment; blocks on nothing, owns nothing. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "clock.h"
 #include "cloud_identity.h"
 #include "url.h"
 
@@ -65,23 +61,20 @@ void imds_settings_read(const struct conf_imds *conf, char *(*env)(const char *n
 	*ret = settings;
 }
 
-static enum imds_class classify_lost(bool put, const struct http_result *result, const char *base,
-                                     char *ret_why, size_t size)
+static enum imds_state judge_lost(bool put, const struct http_result *result, const char *base,
+                                  char *ret_why, size_t size)
 {
-	if (result->outcome == HTTP_UNREACHED) {
+	if (result->outcome == HTTP_UNREACHED)
 		snprintf(ret_why, size, "no way to %.60s: %.80s", base, result->why);
-		return IMDS_CLASS_SILENT;
-	}
-	if (result->outcome != HTTP_TIMED_OUT) {
+	else if (result->outcome != HTTP_TIMED_OUT)
 		snprintf(ret_why, size, "%.60s: %.80s", base, result->why);
-		return IMDS_CLASS_BAD;
-	}
-	if (put)
+	else if (put)
 		snprintf(ret_why, size, "no token from %.60s: no route, or hop limit too low",
 		         base);
 	else
 		snprintf(ret_why, size, "%.60s gave a token and then no answer", base);
-	return IMDS_CLASS_SILENT;
+	return result->outcome == HTTP_UNREACHED || result->outcome == HTTP_TIMED_OUT ? IMDS_SILENT
+	                                                                              : IMDS_BAD;
 }
 
 /* The service says text/plain or application/json, stand-ins may say nothing; a page is
@@ -92,81 +85,35 @@ static bool is_page(const struct http_result *result)
 	       strncasecmp(result->content_type, "application/xhtml", 17) == 0;
 }
 
-enum imds_class imds_classify(bool put, const struct http_result *result, const char *base,
-                              char *ret_why, size_t size)
+enum imds_state imds_judge(bool put, const struct http_result *result, const char *base,
+                           char *ret_why, size_t size)
 {
 	const char *what = put ? "token request" : "question";
 	long status = result->status;
 
 	if (result->outcome != HTTP_ANSWERED)
-		return classify_lost(put, result, base, ret_why, size);
-	if (status == 200 && !is_page(result))
-		return IMDS_CLASS_VALUE;
-	if (status == 404 && !put)
-		return IMDS_CLASS_ABSENT;
-	if (status == 401 && !put) {
-		snprintf(ret_why, size, "401: the token was not taken");
-		return IMDS_CLASS_TOKEN;
-	}
+		return judge_lost(put, result, base, ret_why, size);
+	if ((status == 200 && !is_page(result)) || (status == 404 && !put))
+		return IMDS_OK;
 	if (status == 403) {
 		snprintf(ret_why, size, "403: %s",
 		         put ? "the metadata service is disabled for this instance"
 		             : "not allowed, or the metadata service was disabled");
-		return IMDS_CLASS_DISABLED;
+		return IMDS_DISABLED;
 	}
 	if (put && (status == 404 || status == 405)) {
 		snprintf(ret_why, size, "%ld: %.60s does not speak IMDSv2", status, base);
-		return IMDS_CLASS_DISABLED;
+		return IMDS_DISABLED;
 	}
 	if (status == 429 || status == 503) {
 		snprintf(ret_why, size, "%ld: the metadata service is busy", status);
-		return IMDS_CLASS_BUSY;
+		return IMDS_BUSY;
 	}
-	if (status == 400) {
-		snprintf(ret_why, size, "400: %.60s refused a %s as malformed", base, what);
-		return IMDS_CLASS_BUG;
-	}
-	if (status == 200)
+	if (status == 401)
+		snprintf(ret_why, size, "401: %.60s did not accept its own token", base);
+	else if (status == 200)
 		snprintf(ret_why, size, "%.60s answered a %s with a web page", base, what);
 	else
 		snprintf(ret_why, size, "%.60s answered a %s with status %ld", base, what, status);
-	return IMDS_CLASS_BAD;
-}
-
-enum imds_state imds_class_state(enum imds_class class)
-{
-	switch (class) {
-	case IMDS_CLASS_DISABLED: return IMDS_DISABLED;
-	case IMDS_CLASS_SILENT: return IMDS_SILENT;
-	case IMDS_CLASS_BUSY: return IMDS_BUSY;
-	case IMDS_CLASS_VALUE:
-	case IMDS_CLASS_ABSENT: return IMDS_OK;
-	default: return IMDS_BAD;
-	}
-}
-
-int64_t imds_pause_ms(enum imds_class class, unsigned failures, uint32_t random)
-{
-	/* Only an operator, or another version of the agent, ends this. */
-	if (class == IMDS_CLASS_DISABLED || class == IMDS_CLASS_BUG)
-		return clock_jitter(IMDS_RETRY_MAX_MS / 2, 25, random);
-	return clock_backoff(failures > 0 ? failures - 1 : 0, IMDS_RETRY_BASE_MS, IMDS_RETRY_MAX_MS,
-	                     random);
-}
-
-bool imds_token_valid(const char *body, size_t len)
-{
-	if (len == 0 || len > IMDS_TOKEN_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (body[i] <= ' ' || body[i] > '~' || body[i] == '<' || body[i] == '>')
-			return false;
-	return true;
-}
-
-int64_t imds_renew_ms(int64_t ttl_s, uint32_t random)
-{
-	int64_t life_ms = ttl_s * 1000;
-
-	return life_ms * 3 / 4 + (int64_t)(random % 1000) * (life_ms * 15 / 100) / 1000;
+	return IMDS_BAD;
 }
