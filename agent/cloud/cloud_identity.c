@@ -54,8 +54,7 @@ static void update(struct identity_job *job)
 	job->identity.target_state = text_of(facts, FACT_TARGET_STATE);
 }
 
-struct identity_job *identity_new(const struct worker *worker, struct imds *imds,
-                                  const char *run_dir, int64_t now_ms)
+struct identity_job *identity_new(const struct worker *worker, struct imds *imds, int64_t now_ms)
 {
 	struct identity_job *job = calloc(1, sizeof *job);
 
@@ -64,7 +63,6 @@ struct identity_job *identity_new(const struct worker *worker, struct imds *imds
 	job->worker = worker;
 	job->conf = &worker->conf->imds;
 	job->imds = imds;
-	job->run_dir = run_dir;
 	job->ask.done = on_answer;
 	job->ask.arg = job;
 	job->report_ms = now_ms;

@@ -167,9 +167,6 @@ enum { FACTS_FILE_MAX = TAGS_BYTES + FACTS_COUNT * (6 * LIMIT_HOST + 32) };
 void facts_json(const struct facts *facts, struct sb *sb);
 void facts_env(const struct facts *facts, struct sb *sb);
 
-/* Both files in `dir`, each replaced atomically. 0 or -errno of the first failure. */
-int facts_store(const char *dir, const struct facts *facts);
-
 /*
  * cloud_tagwalk.c: the instance's tags: the list of keys, then each key's value. A walk that fails
  * leaves the tags as they were and starts anew later: the tags are always of one walk.
@@ -207,7 +204,6 @@ struct identity_job {
 	const struct worker *worker;
 	const struct conf_imds *conf;
 	struct imds *imds;
-	const char *run_dir;
 	struct imds_ask ask;
 	int asked; /* what `ask` is about */
 	struct facts facts;
@@ -219,9 +215,9 @@ struct identity_job {
 	struct identity identity;
 };
 
-/* Keeps all pointers. facts.json and facts.env are in `run_dir`. NULL when out of memory. */
-struct identity_job *identity_new(const struct worker *worker, struct imds *imds,
-                                  const char *run_dir, int64_t now_ms);
+/* Keeps all pointers. facts.json and facts.env are in the worker's run_dir. NULL when out of
+ * memory. */
+struct identity_job *identity_new(const struct worker *worker, struct imds *imds, int64_t now_ms);
 void identity_free(struct identity_job *job);
 
 /* Asks what is due and reports what changed; all facts go out again every 10 s. */
@@ -239,7 +235,7 @@ void identity_send_text(const struct identity_job *job, enum fact_id id);
 void identity_send_tags(const struct identity_job *job);
 void identity_send_state(struct identity_job *job, bool again); /* else only if it changed */
 
-/* Writes the files of run_dir; a problem is logged once. */
+/* Writes both files, each replaced atomically; a problem is logged once. */
 void identity_save(struct identity_job *job);
 
 #endif

@@ -56,24 +56,6 @@ void facts_env(const struct facts *facts, struct sb *sb)
 	}
 }
 
-int facts_store(const char *dir, const struct facts *facts)
-{
-	char *text = malloc(FACTS_FILE_MAX);
-	int r, second;
-	struct sb sb;
-
-	if (!text)
-		return -ENOMEM;
-	sb_init(&sb, text, FACTS_FILE_MAX);
-	facts_json(facts, &sb);
-	r = worker_write_file(dir, "facts.json", sb.buf, sb.len);
-	sb_init(&sb, text, FACTS_FILE_MAX);
-	facts_env(facts, &sb);
-	second = worker_write_file(dir, "facts.env", sb.buf, sb.len);
-	free(text);
-	return r < 0 ? r : second;
-}
-
 void identity_send_text(const struct identity_job *job, enum fact_id id)
 {
 	const struct facts_item *item = FACTS_AT(&job->facts, id);
@@ -136,12 +118,32 @@ void identity_refresh(struct identity_job *job)
 	identity_send_tags(job);
 }
 
+static int write_files(const struct identity_job *job)
+{
+	char *text = malloc(FACTS_FILE_MAX);
+	struct sb sb;
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	sb_init(&sb, text, FACTS_FILE_MAX);
+	facts_json(&job->facts, &sb);
+	r = worker_write_file(job->worker->run_dir, "facts.json", sb.buf, sb.len);
+	sb_init(&sb, text, FACTS_FILE_MAX);
+	facts_env(&job->facts, &sb);
+	if (r == 0)
+		r = worker_write_file(job->worker->run_dir, "facts.env", sb.buf, sb.len);
+	free(text);
+	return r;
+}
+
 void identity_save(struct identity_job *job)
 {
-	int r = facts_store(job->run_dir, &job->facts);
+	int r = write_files(job);
 
 	job->unsaved = r < 0;
 	if (r < 0 && !job->save_failed)
-		log_warning("imds: facts not written to %s: %s", job->run_dir, strerror(-r));
+		log_warning("imds: facts not written to %s: %s", job->worker->run_dir,
+		            strerror(-r));
 	job->save_failed = r < 0;
 }

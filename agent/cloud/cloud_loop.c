@@ -38,9 +38,9 @@ static int signals_new(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static bool jobs_new(struct loop *loop, const struct loop_places *places, int64_t now_ms)
+static bool jobs_new(struct loop *loop, int64_t now_ms)
 {
-	struct push_deps deps = { .worker = loop->worker, .places = places };
+	struct push_deps deps = { .worker = loop->worker, .proc_stat = "/proc/stat" };
 	struct imds_settings settings;
 
 	imds_settings_read(&loop->worker->conf->imds, getenv, &settings);
@@ -52,7 +52,7 @@ static bool jobs_new(struct loop *loop, const struct loop_places *places, int64_
 	loop->imds = imds_new(loop->http, &settings);
 	if (!loop->imds)
 		return false;
-	loop->identity = identity_new(loop->worker, loop->imds, places->run_dir, now_ms);
+	loop->identity = identity_new(loop->worker, loop->imds, now_ms);
 	loop->creds = creds_new(loop->worker, loop->imds, getenv, now_ms);
 	if (!loop->identity || !loop->creds)
 		return false;
@@ -130,12 +130,12 @@ static void turn(struct loop *loop)
 		take_messages(loop);
 }
 
-int loop_run(const struct worker *worker, const struct loop_places *places)
+int loop_run(const struct worker *worker)
 {
 	int code = 0;
 	struct loop loop = { .worker = worker, .signal_fd = signals_new() };
 
-	if (loop.signal_fd < 0 || !jobs_new(&loop, places, clock_ms())) {
+	if (loop.signal_fd < 0 || !jobs_new(&loop, clock_ms())) {
 		log_error("cloud: no start: %s", strerror(errno));
 		code = 1;
 		goto out;

@@ -20,7 +20,5 @@ int main(int argc, char **argv)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	return loop_run(&worker, &(struct loop_places){ .run_dir = worker.run_dir,
-	                                                .state_dir = worker.state_dir,
-	                                                .proc_stat = "/proc/stat" });
+	return loop_run(&worker);
 }

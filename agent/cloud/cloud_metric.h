@@ -18,12 +18,8 @@ struct cpu_times {
 	uint64_t busy, idle;
 };
 
-/*
- * Reads the line "cpu ..." at the beginning of /proc/stat. Strict: a whole line, decimal
- * numbers separated by blanks, at least the eight fields up to steal, which counts as busy.
- * What follows them (guest time, which is in user and nice already) must be numbers and is
- * left out.
- */
+/* Reads the line "cpu ..." at the beginning of /proc/stat up to the eighth field, steal, which
+ * counts as busy. The guest time behind it is in user and nice already. */
 bool cpu_parse(const char *text, struct cpu_times *ret);
 
 /* The busy share between two readings in thousandths, 0..1000. False if there is none: no

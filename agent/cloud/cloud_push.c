@@ -40,7 +40,7 @@ struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall
 	push->deps = *deps;
 	push->conf = &deps->worker->conf->metrics;
 	push->cpu_permille = -1;
-	push->healthy = was_healthy(deps->places->run_dir);
+	push->healthy = was_healthy(deps->worker->run_dir);
 	skew_turn(&push->skew, now_ms, wall_ms, clock_random());
 	push->series_era = push->skew.era;
 	push->series.push_ms = push->conf->push_ms;
@@ -48,9 +48,9 @@ struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall
 	gate_decide(push->conf, deps->identity, push->healthy, &push->gate);
 	/* The first turn opens the gate and begins the series. */
 	memset(push->gate.who, 0, sizeof push->gate.who);
-	cpu_init(&push->cpu, deps->places->proc_stat, now_ms);
+	cpu_init(&push->cpu, deps->proc_stat, now_ms);
 	if (push->conf->enabled) {
-		push->queue = queue_open(deps->places->state_dir, push->conf->queue_max, now_ms);
+		push->queue = queue_open(deps->worker->state_dir, push->conf->queue_max, now_ms);
 		if (!push->queue) {
 			push_free(push, now_ms);
 			return NULL;
@@ -65,7 +65,7 @@ static void facts_cpu(const struct push *push)
 	char why[LIMIT_FACT_WHY];
 
 	if (push->cpu_error != 0) {
-		snprintf(why, sizeof why, "%s: %s", push->deps.places->proc_stat,
+		snprintf(why, sizeof why, "%s: %s", push->deps.proc_stat,
 		         strerror(-push->cpu_error));
 		worker_fact(push->deps.worker, FACT_CPU, -1, NULL, why);
 	} else if (push->cpu_permille >= 0) {
@@ -277,7 +277,7 @@ static void sample_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 	else if (r == 0)
 		window_turn(push, &sample, now_ms, wall_ms);
 	if (r != push->cpu_error && r < 0)
-		log_warning("cpu: %s: %s", push->deps.places->proc_stat, strerror(-r));
+		log_warning("cpu: %s: %s", push->deps.proc_stat, strerror(-r));
 	push->cpu_error = r;
 	facts_cpu(push);
 }
@@ -315,10 +315,10 @@ void push_healthy(struct push *push)
 		return;
 	push->healthy = true;
 	log_info("push: this node has been healthy once");
-	r = worker_write_file(push->deps.places->run_dir, HEALTHY_FILE, "1\n", 2);
+	r = worker_write_file(push->deps.worker->run_dir, HEALTHY_FILE, "1\n", 2);
 	if (r < 0)
 		log_warning("push: %s/" HEALTHY_FILE ": %s; a restart will wait for health again",
-		            push->deps.places->run_dir, strerror(-r));
+		            push->deps.worker->run_dir, strerror(-r));
 }
 
 bool push_is_waiting(const struct push *push)

@@ -11,18 +11,11 @@
 
 struct push;
 
-/* Where the loop finds the machine; tests have their own folders. */
-struct loop_places {
-	const char *run_dir;   /* CONF_RUN_DIR "/cloud": facts.json, facts.env, and whether the
-	                        * node was healthy once since boot */
-	const char *state_dir; /* CONF_STATE_DIR "/cloud": the queue's folder */
-	const char *proc_stat; /* "/proc/stat" */
-};
-
-/* The jobs around push, whose facts go out through `worker`. `identity` is always current. */
+/* The jobs around push. Its files are in the worker's run_dir and state_dir. `identity` is always
+ * current. */
 struct push_deps {
 	const struct worker *worker;
-	const struct loop_places *places;
+	const char *proc_stat; /* "/proc/stat" */
 	struct http *http;
 	struct creds_store *creds;
 	const struct identity *identity;
@@ -53,7 +46,7 @@ void push_free(struct push *push, int64_t now_ms);
  * a new process is wanted: after a reload, or for another file of credentials. Returns the
  * process' exit code: 0, or 1 if there was not memory enough to begin.
  */
-int loop_run(const struct worker *worker, const struct loop_places *places);
+int loop_run(const struct worker *worker);
 
 /* From here on: the inside, for cloud_push.c, cloud_push_send.c and cloud_push_request.c. */
 enum {

@@ -80,8 +80,10 @@ static int finalize(sqlite3_stmt *stmt)
 	return store_errno(sqlite3_finalize(stmt));
 }
 
-/* Runs a statement that changes rows, with its parameters: "i" an int64_t, "s" a text. */
-static int change(struct store *store, const char *sql, const char *types, ...)
+/* Runs a statement that changes rows, with its parameters: "i" an int64_t, "s" a text. If it
+ * removes rows, `ret_removed` is not NULL, and their number is added to it. */
+static int change(struct store *store, int64_t *ret_removed, const char *sql, const char *types,
+                  ...)
 {
 	sqlite3_stmt *stmt;
 	va_list args;
@@ -99,15 +101,10 @@ static int change(struct store *store, const char *sql, const char *types, ...)
 	}
 	va_end(args);
 	sqlite3_step(stmt);
-	return finalize(stmt);
-}
-
-/* Notes the rows that the last statement, which ended with `r`, has removed. */
-static int removed(struct store *store, int r, int64_t *lost)
-{
-	if (r == 0) {
+	r = finalize(stmt);
+	if (r == 0 && ret_removed) {
 		store->count -= sqlite3_changes(store->db);
-		*lost += sqlite3_changes(store->db);
+		*ret_removed += sqlite3_changes(store->db);
 	}
 	return r;
 }
@@ -174,7 +171,7 @@ int store_add(struct store *store, const char *owner, const struct queue_entry *
 
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = change(
-		        store,
+		        store, NULL,
 		        "INSERT INTO datum(at_ms, era, owner, space, datum) VALUES(?, ?, ?, ?, ?)",
 		        "iisss", entries[i].at_ms, entries[i].era, owner, entries[i].space,
 		        entries[i].datum);
@@ -189,10 +186,8 @@ int store_remove(struct store *store, const int64_t *ids, size_t count)
 	int64_t before = store->count, gone = 0;
 	int r = run(store, "BEGIN IMMEDIATE");
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = change(store, "DELETE FROM datum WHERE id = ?", "i", ids[i]);
-		r = removed(store, r, &gone);
-	}
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = change(store, &gone, "DELETE FROM datum WHERE id = ?", "i", ids[i]);
 	r = end(store, r);
 	if (r < 0)
 		store->count = before;
@@ -248,43 +243,34 @@ int store_newest(struct store *store, size_t limit, queue_visit *visit, void *ar
 	if (r < 0 || !damaged)
 		return r;
 	/* The rows behind it come with the next visit. */
-	return removed(store, change(store, "DELETE FROM datum WHERE id = ?", "i", damaged), lost);
+	return change(store, lost, "DELETE FROM datum WHERE id = ?", "i", damaged);
 }
 
 int store_expire(struct store *store, int64_t oldest_ms, int64_t newest_ms, int64_t *lost)
 {
-	int r;
-
-	if (store->count == 0)
-		return 0;
-	r = change(store, "DELETE FROM datum WHERE at_ms < ? OR at_ms > ?", "ii", oldest_ms,
-	           newest_ms);
-	return removed(store, r, lost);
+	return change(store, lost, "DELETE FROM datum WHERE at_ms < ? OR at_ms > ?", "ii",
+	              oldest_ms, newest_ms);
 }
 
 int store_trim(struct store *store, int64_t max, int64_t *lost)
 {
-	int r;
-
 	if (store->count <= max)
 		return 0;
-	r = change(store,
-	           "DELETE FROM datum WHERE id IN"
-	           " (SELECT id FROM datum ORDER BY at_ms, id LIMIT ?)",
-	           "i", store->count - max);
-	return removed(store, r, lost);
+	return change(store, lost,
+	              "DELETE FROM datum WHERE id IN"
+	              " (SELECT id FROM datum ORDER BY at_ms, id LIMIT ?)",
+	              "i", store->count - max);
 }
 
 int store_claim(struct store *store, const char *owner, int64_t *lost)
 {
-	return removed(store, change(store, "DELETE FROM datum WHERE owner <> ?", "s", owner),
-	               lost);
+	return change(store, lost, "DELETE FROM datum WHERE owner <> ?", "s", owner);
 }
 
 int store_shift(struct store *store, int64_t from, int64_t to, int64_t by_ms)
 {
-	return change(store, "UPDATE datum SET at_ms = at_ms + ?, era = ? WHERE era = ?", "iii",
-	              by_ms, to, from);
+	return change(store, NULL, "UPDATE datum SET at_ms = at_ms + ?, era = ? WHERE era = ?",
+	              "iii", by_ms, to, from);
 }
 
 int store_probe(struct store *store)

@@ -65,7 +65,6 @@ static struct world {
 	int64_t error_ms;        /* the machine's wall clock less the true one */
 	struct conf conf;
 	struct worker worker;
-	struct loop_places places;
 	struct identity identity;
 	struct creds creds;
 	bool have_creds;
@@ -378,7 +377,7 @@ static void advance(int64_t to_ms)
 static void begin(void)
 {
 	const struct push_deps deps = { .worker = &w.worker,
-		                        .places = &w.places,
+		                        .proc_stat = w.stat_path,
 		                        .identity = &w.identity };
 
 	w.push = push_new(&deps, w.now_ms, wall());
@@ -450,7 +449,7 @@ static int set_up(void **state)
 	snprintf(w.stat_path, sizeof(w.stat_path), "%s/stat", w.dir);
 	w.stat_fd = open(w.stat_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(w.stat_fd >= 0);
-	w.places = (struct loop_places){ w.dir, w.dir, w.stat_path };
+	w.worker.run_dir = w.worker.state_dir = w.dir;
 	w.worker.conf = &w.conf;
 	w.now_ms = 123456;
 	w.true_ms = INT64_C(1795420801234); /* 2026-11-23 08:00:01.234 */

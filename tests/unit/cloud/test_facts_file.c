@@ -5,12 +5,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "aws_name.h"
 #include "cloud_identity.h"
@@ -239,33 +235,13 @@ static void test_largest_fits(void **state)
 	assert_false(sb.cut);
 }
 
-static void test_store(void **state)
-{
-	static struct facts facts;
-	char dir[] = "/tmp/wna-facts-XXXXXX", path[128];
-	struct stat st;
-
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	sample(&facts);
-	assert_int_equal(facts_store(dir, &facts), 0);
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/facts.%s", dir, i == 0 ? "json" : "env");
-		assert_int_equal(stat(path, &st), 0);
-		assert_int_equal(st.st_mode & 07777, 0644);
-		unlink(path);
-	}
-	rmdir(dir);
-	assert_int_equal(facts_store(dir, &facts), -ENOENT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shapes),       cmocka_unit_test(test_names),
 		cmocka_unit_test(test_shape_text),   cmocka_unit_test(test_set),
 		cmocka_unit_test(test_tags),         cmocka_unit_test(test_documents),
-		cmocka_unit_test(test_largest_fits), cmocka_unit_test(test_store),
+		cmocka_unit_test(test_largest_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cloud_identity.h"
@@ -63,7 +64,7 @@ static void start(struct world *world)
 
 	imds_settings_read(&world->worker.conf.imds, no_env, &settings);
 	world->imds = imds_new(NULL, &settings);
-	world->job = identity_new(&world->worker.worker, world->imds, world->dir, world->now);
+	world->job = identity_new(&world->worker.worker, world->imds, world->now);
 	assert_non_null(world->job);
 }
 
@@ -79,6 +80,7 @@ static void world_new(struct world *world)
 	str_copy(world->dir, sizeof(world->dir), "/tmp/wna-identity-XXXXXX");
 	assert_non_null(mkdtemp(world->dir));
 	fake_worker_init(&world->worker);
+	world->worker.worker.run_dir = world->dir;
 	world->worker.conf.imds = (struct conf_imds){ .timeout_ms = 1000,
 		                                      .refresh_ms = 60000,
 		                                      .state_ms = 5000,
@@ -139,11 +141,14 @@ static void assert_fact(struct world *world, enum fact_id id, const char *text)
 static void read_file(struct world *world, const char *name, char *ret, size_t size)
 {
 	char path[128];
+	struct stat st;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/%s", world->dir, name);
 	file = fopen(path, "re");
 	assert_non_null(file);
+	assert_int_equal(fstat(fileno(file), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
 	ret[fread(ret, 1, size - 1, file)] = '\0';
 	fclose(file);
 }
@@ -574,7 +579,7 @@ static void test_switched_off(void **state)
 	imds_settings_read(&world.worker.conf.imds, no_env, &settings);
 	settings.off = true;
 	world.imds = imds_new(NULL, &settings);
-	world.job = identity_new(&world.worker.worker, world.imds, world.dir, world.now);
+	world.job = identity_new(&world.worker.worker, world.imds, world.now);
 	pass(&world, 600000);
 	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_DISABLED);
 	assert_int_equal(fake.puts, 0);

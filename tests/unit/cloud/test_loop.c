@@ -83,16 +83,16 @@ static bool metadata(struct server *server, int fd, const char *head)
  * is one) may have inherited a lock that nobody will give back. */
 static int run_child(char *config)
 {
-	char exe[] = "wna-cloud", name[] = "--config", *argv[] = { exe, name, config, NULL };
-	struct loop_places places = { dir, dir, "/proc/stat" };
+	char exe[] = "wna-cloud", name[] = "--config", run[] = "--run-dir", state[] = "--state-dir";
+	char *argv[] = { exe, name, config, run, dir, state, dir, NULL };
 	struct worker worker;
 	sigset_t set;
 
-	worker_init(&worker, ROLE_CLOUD, HUB_WANTS_VERDICT, 3, argv, NULL);
+	worker_init(&worker, ROLE_CLOUD, HUB_WANTS_VERDICT, 7, argv, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	return loop_run(&worker, &places);
+	return loop_run(&worker);
 }
 
 static void child_start(struct child *child, const struct conf *conf)
