@@ -41,7 +41,10 @@ const struct creds *creds_get(const struct creds_store *store);
 void creds_refused(struct creds_store *store, int64_t now_ms, const char *why);
 void creds_accepted(struct creds_store *store);
 
-/* cloud_creds_source.c: the environment and the shared file. */
+/*
+ * cloud_creds_source.c: where credentials come from, and their texts. What was allocated on the
+ * way is wiped.
+ */
 
 /* Moves the keys out of the environment. True with complete and valid keys; false with a reason
  * in `ret_why` (LIMIT_FACT_WHY bytes), which is empty if the environment has none. */
@@ -52,18 +55,11 @@ bool creds_env_read(char *(*env)(const char *name), struct creds *ret, char *ret
 int creds_file_read(const char *path, const char *profile, struct creds *ret);
 
 /*
- * cloud_creds_parse.c: credentials as texts: shapes, times, the JSON of the metadata service, the
- * shared file. Pure; nothing is kept, and what was allocated on the way is wiped.
+ * The profile's keys from an AWS shared credentials file (SDK reference guide, "Shared config
+ * and credentials files"). 0; -ENODATA no such profile or no keys in it; -EBADMSG incomplete
+ * or malformed keys. `len` bytes, no NUL needed.
  */
-
-/* 16..128 word characters (IAM API, AccessKey); visible ASCII, 1..128 and 0..4096. */
-bool creds_key_valid(const char *access_key);
-bool creds_secret_valid(const char *secret_key);
-bool creds_token_valid(const char *token);
-
-/* "2026-11-23T08:15:30Z", also with a fraction, also with "+00:00"; nothing else and no date
- * that does not exist. */
-bool creds_time(const char *text, int64_t *ret_wall_ms);
+int creds_parse_file(const char *text, size_t len, const char *profile, struct creds *ret);
 
 /*
  * {"Code": "Success", "AccessKeyId", "SecretAccessKey", "Token", "Expiration"} (EC2 User
@@ -73,11 +69,12 @@ bool creds_time(const char *text, int64_t *ret_wall_ms);
  */
 int creds_parse_json(const char *json, size_t len, struct creds *ret, char *ret_why, size_t size);
 
-/*
- * The profile's keys from an AWS shared credentials file (SDK reference guide, "Shared config
- * and credentials files"). 0; -ENODATA no such profile or no keys in it; -EBADMSG incomplete
- * or malformed keys. `len` bytes, no NUL needed.
- */
-int creds_parse_file(const char *text, size_t len, const char *profile, struct creds *ret);
+/* 16..128 word characters (IAM API, AccessKey); visible ASCII, 1..128 and 0..4096. */
+bool creds_key_valid(const char *access_key);
+bool creds_secret_valid(const char *secret_key);
+bool creds_token_valid(const char *token);
+
+/* "2026-11-23T08:15:30Z", also with a fraction, also with "+00:00"; nothing else. */
+bool creds_time(const char *text, int64_t *ret_wall_ms);
 
 #endif

@@ -21,10 +21,9 @@ static const struct {
 } known[] = {
 	{ CWATCH_RETRY,
 	  " Throttling Throttled ThrottlingError RequestThrottled TooManyRequests"
-	  " RequestLimitExceeded BandwidthLimitExceeded LimitExceeded ProvisionedThroughputExceeded"
-	  " TransactionInProgress PriorRequestNotComplete SlowDown EC2Throttled RequestTimeout"
-	  " InternalServiceError InternalServiceFault InternalFailure InternalServerError"
-	  " InternalError InternalServer ServiceUnavailable ServiceUnavailableError " },
+	  " RequestLimitExceeded LimitExceeded SlowDown RequestTimeout InternalServiceError"
+	  " InternalServiceFault InternalFailure InternalServerError InternalError"
+	  " InternalServer ServiceUnavailable ServiceUnavailableError " },
 	{ CWATCH_CLOCK,
 	  " RequestExpired RequestTimeTooSkewed RequestInTheFuture SignatureDoesNotMatch"
 	  " InvalidSignature " },
@@ -39,9 +38,8 @@ static const struct {
 	{ CWATCH_BAD_DATUM,
 	  " InvalidParameterValue InvalidParameterCombination MissingParameter"
 	  " MissingRequiredParameter InvalidParameter InvalidFormat InvalidFormatFault Validation"
-	  " ValidationError " },
-	{ CWATCH_TOO_LARGE,
-	  " RequestEntityTooLarge RequestTooLarge PayloadTooLarge EntityTooLarge " },
+	  " ValidationError RequestEntityTooLarge RequestTooLarge PayloadTooLarge"
+	  " EntityTooLarge " },
 };
 
 enum { CODE_SIZE = sizeof((struct cwatch_answer *)0)->code };
@@ -140,7 +138,7 @@ static enum cwatch_verdict status_verdict(long status)
 {
 	if (status >= 500 || status == 408 || status == 429)
 		return CWATCH_RETRY;
-	return status == 413 ? CWATCH_TOO_LARGE : CWATCH_FOREIGN;
+	return status == 413 ? CWATCH_BAD_DATUM : CWATCH_FOREIGN;
 }
 
 static void judge_failure(const struct http_result *result, enum body_kind kind,

@@ -167,8 +167,7 @@ static void act(struct push *push, int64_t now_ms, int64_t wall_ms, bool correct
 	case CWATCH_ACCEPTED: accepted(push, now_ms, wall_ms); break;
 	case CWATCH_CLOCK: clock_doubted(push, now_ms, corrected); break;
 	case CWATCH_REFUSED: refused(push, now_ms); break;
-	case CWATCH_BAD_DATUM:
-	case CWATCH_TOO_LARGE: bad_datum(push, now_ms); break;
+	case CWATCH_BAD_DATUM: bad_datum(push, now_ms); break;
 	case CWATCH_DENIED: deny(push, now_ms); break;
 	case CWATCH_UNKNOWN:
 		/* Nothing is dropped for an unknown reason; but should one datum be the

@@ -35,7 +35,7 @@ int endpoint_find(const struct conf_metrics *conf, char *(*env)(const char *name
                   size_t why_size);
 
 /*
- * cloud_cwatch.c: PutMetricData over AWS JSON 1.0 (API_PutMetricData, API_MetricDatum; on the wire
+ * cloud_push_request.c: PutMetricData over AWS JSON 1.0 (API_PutMetricData, API_MetricDatum; on the wire
  * as botocore's model of cloudwatch/2010-08-01 and Smithy's awsJson1_0 have it).
  */
 #define CWATCH_TARGET "GraniteServiceVersion20100801.PutMetricData"
@@ -77,10 +77,9 @@ enum cwatch_verdict {
 	CWATCH_CLOCK,     /* the signature or its time is not believed */
 	CWATCH_REFUSED,   /* the credentials are not accepted: get others */
 	CWATCH_DENIED,    /* the credentials may not, or the service is not offered */
-	CWATCH_BAD_DATUM, /* something in the request is not valid */
-	CWATCH_TOO_LARGE,
-	CWATCH_UNKNOWN, /* an error that is not in the table */
-	CWATCH_FOREIGN, /* no answer of CloudWatch at all: HTML, a redirect, garbage */
+	CWATCH_BAD_DATUM, /* something in the request is not valid, or it is too large */
+	CWATCH_UNKNOWN,   /* an error that is not in the table */
+	CWATCH_FOREIGN,   /* no answer of CloudWatch at all: HTML, a redirect, garbage */
 };
 
 struct cwatch_answer {

@@ -150,7 +150,7 @@ static void test_answers(void **state)
 		  "InvalidParameterCombination" },
 		{ 400, "", "{\"__type\":\"ValidationError\"}", CWATCH_BAD_DATUM,
 		  "ValidationError" },
-		{ 413, "RequestEntityTooLarge", "", CWATCH_TOO_LARGE, "RequestEntityTooLarge" },
+		{ 413, "RequestEntityTooLarge", "", CWATCH_BAD_DATUM, "RequestEntityTooLarge" },
 		/* A code that is known beats one that is not. */
 		{ 400, "Throttling", "{\"__type\":\"Newer\"}", CWATCH_RETRY, "Throttling" },
 		{ 400, "", "{\"__type\":\"BrandNewException\"}", CWATCH_UNKNOWN, "BrandNew" },
@@ -163,7 +163,7 @@ static void test_answers(void **state)
 		{ 503, "", "{}", CWATCH_RETRY, "" },
 		{ 429, "", "slow down", CWATCH_RETRY, "" },
 		{ 408, "", "", CWATCH_RETRY, "" },
-		{ 413, "", "<html>", CWATCH_TOO_LARGE, "" },
+		{ 413, "", "<html>", CWATCH_BAD_DATUM, "" },
 		{ 200, "", "<html>Please log in</html>", CWATCH_FOREIGN, "" },
 		{ 200, "", "hello", CWATCH_FOREIGN, "" },
 		{ 200, "", "{\"cut", CWATCH_FOREIGN, "" },
