@@ -10,6 +10,8 @@
 
 #include "log.h"
 
+#define META "/latest/meta-data/"
+
 enum {
 	REPORT_MS = 10 * 1000, /* all facts again */
 	GIVE_UP = 3,           /* failures of an item until the others do not wait for it */
@@ -68,7 +70,6 @@ struct identity_job *identity_new(const struct worker *worker, struct imds *imds
 	job->report_ms = now_ms;
 	job->told_state = -1;
 	begin(job, now_ms);
-	tagwalk_init(&job->walk, imds, &job->facts, job->conf->refresh_ms);
 	update(job);
 	return job;
 }
@@ -78,7 +79,6 @@ void identity_free(struct identity_job *job)
 	if (!job)
 		return;
 	imds_withdraw(job->imds, &job->ask);
-	imds_withdraw(job->imds, &job->walk.ask);
 	free(job);
 }
 
@@ -116,7 +116,7 @@ static void take(struct identity_job *job, int id, const char *text)
 
 static void good(struct identity_job *job, int id, bool absent, int64_t now_ms)
 {
-	facts_good(FACTS_AT(&job->facts, id), absent, id == FACT_ASG,
+	facts_good(FACTS_AT(&job->facts, id), absent, id == FACT_ASG || id == FACTS_TAGS,
 	           id == FACT_TARGET_STATE ? job->conf->state_ms : job->conf->refresh_ms, now_ms);
 }
 
@@ -125,62 +125,114 @@ static bool askable(const struct identity_job *job, int id)
 	return !strchr(facts_path(id), '*') || FACTS_AT(&job->facts, FACTS_MAC)->text[0];
 }
 
+/* The item that is due first, and when. */
+static int due_first(const struct identity_job *job, int64_t *ret_due_ms)
+{
+	int first = FACTS_FIRST;
+
+	*ret_due_ms = INT64_MAX;
+	for (int id = FACTS_FIRST; id <= FACTS_TAGS; id++) {
+		if (FACTS_AT(&job->facts, id)->due_ms < *ret_due_ms && askable(job, id)) {
+			*ret_due_ms = FACTS_AT(&job->facts, id)->due_ms;
+			first = id;
+		}
+	}
+	return first;
+}
+
 /* One question at a time: the service limits connections and requests. */
 static void ask_next(struct identity_job *job, int64_t now_ms)
 {
 	const char *path, *star;
-	int64_t due_ms = INT64_MAX;
-	int best = 0;
+	int64_t due_ms;
+	int id = due_first(job, &due_ms);
 
-	if (job->ask.waiting)
+	if (job->ask.waiting || due_ms > now_ms)
 		return;
-	for (int id = FACTS_FIRST; id <= FACTS_MAC; id++) {
-		if (FACTS_AT(&job->facts, id)->due_ms < due_ms && askable(job, id)) {
-			due_ms = FACTS_AT(&job->facts, id)->due_ms;
-			best = id;
-		}
-	}
-	if (due_ms > now_ms)
-		return;
-	path = facts_path(best);
+	path = facts_path(id);
 	star = strchr(path, '*');
 	if (star)
-		snprintf(job->ask.path, sizeof job->ask.path, "/latest/meta-data/%.*s%s%s",
-		         (int)(star - path), path, FACTS_AT(&job->facts, FACTS_MAC)->text,
-		         star + 1);
+		snprintf(job->ask.path, sizeof job->ask.path, META "%.*s%s%s", (int)(star - path),
+		         path, FACTS_AT(&job->facts, FACTS_MAC)->text, star + 1);
 	else
-		snprintf(job->ask.path, sizeof job->ask.path, "/latest/meta-data/%s", path);
-	job->asked = best;
+		snprintf(job->ask.path, sizeof job->ask.path, META "%s", path);
+	job->asked = id;
+	if (id == FACTS_TAGS)
+		tagwalk_begin(&job->walk);
 	imds_ask(job->imds, &job->ask);
+}
+
+static void bad(struct identity_job *job, const char *why, int64_t now_ms)
+{
+	facts_bad(FACTS_AT(&job->facts, job->asked), why, job->conf->refresh_ms, now_ms);
+	log_debug("imds: %s: %s", facts_path(job->asked), why);
+}
+
+static void take_tags(struct identity_job *job, enum facts_have have, int64_t now_ms)
+{
+	struct facts_item *item = FACTS_AT(&job->facts, FACTS_TAGS);
+	const struct tags *tags = &job->walk.tags;
+
+	good(job, FACTS_TAGS, have == FACTS_ABSENT, now_ms);
+	if (have == item->have && strcmp(job->facts.tags.json, tags->json) == 0)
+		return;
+	if (tags->left_out > 0)
+		log_info("imds: %d tags left out: too many, too long or not allowed",
+		         tags->left_out);
+	job->facts.tags = *tags;
+	item->have = have;
+	job->unsaved = true;
+	identity_send_tags(job);
+}
+
+/* `body` is NULL if the service has no such thing. */
+static void take_tag_answer(struct identity_job *job, const char *body, size_t len, int64_t now_ms)
+{
+	if (!body && !job->walk.key) {
+		take_tags(job, FACTS_ABSENT, now_ms);
+		return;
+	}
+	switch (tagwalk_take(&job->walk, body, len)) {
+	case TAGWALK_ASK:
+		/* ':' and '=' stand as they are in a path, and the service wants it. */
+		snprintf(job->ask.path, sizeof job->ask.path, META "tags/instance/%s",
+		         job->walk.key);
+		imds_ask(job->imds, &job->ask);
+		break;
+	case TAGWALK_END: take_tags(job, FACTS_PRESENT, now_ms); break;
+	case TAGWALK_BAD: bad(job, "the answer is not a list of keys", now_ms); break;
+	}
+}
+
+static void take_answer(struct identity_job *job, const char *body, size_t len, int64_t now_ms)
+{
+	char text[LIMIT_HOST], why[96];
+
+	if (job->asked == FACTS_TAGS) {
+		take_tag_answer(job, body, len, now_ms);
+	} else if (!body) {
+		take(job, job->asked, NULL);
+		good(job, job->asked, true, now_ms);
+	} else if (shape_text(body, len, text, sizeof text) && facts_valid(job->asked, text)) {
+		take(job, job->asked, text);
+		good(job, job->asked, false, now_ms);
+	} else {
+		snprintf(why, sizeof why, "%zu bytes that are not a valid value", len);
+		bad(job, why, now_ms);
+	}
 }
 
 static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t len,
                       int64_t now_ms)
 {
 	struct identity_job *job = arg;
-	struct facts_item *item = FACTS_AT(&job->facts, job->asked);
-	char text[LIMIT_HOST], why[96];
 
 	switch (reply) {
-	case IMDS_REPLY_ABSENT:
-		take(job, job->asked, NULL);
-		good(job, job->asked, true, now_ms);
-		break;
-	case IMDS_REPLY_VALUE:
-		if (shape_text(body, len, text, sizeof text) && facts_valid(job->asked, text)) {
-			take(job, job->asked, text);
-			good(job, job->asked, false, now_ms);
-			break;
-		}
-		snprintf(why, sizeof why, "%zu bytes that cannot be it", len);
-		facts_bad(item, why, job->conf->refresh_ms, now_ms);
-		log_debug("imds: %s: %s", facts_path(job->asked), why);
-		break;
-	case IMDS_REPLY_BAD: facts_bad(item, body, job->conf->refresh_ms, now_ms); break;
-	case IMDS_REPLY_FAILED:
-		/* An outage of the service is said once and not of each item. */
-		item->due_ms = now_ms;
-		break;
+	case IMDS_REPLY_ABSENT: take_answer(job, NULL, 0, now_ms); break;
+	case IMDS_REPLY_VALUE: take_answer(job, body, len, now_ms); break;
+	case IMDS_REPLY_BAD: bad(job, body, now_ms); break;
+	/* An outage of the service is reported once and not of each item. */
+	case IMDS_REPLY_FAILED: FACTS_AT(&job->facts, job->asked)->due_ms = now_ms; break;
 	}
 	update(job);
 	ask_next(job, now_ms);
@@ -206,13 +258,7 @@ void identity_turn(struct identity_job *job, int64_t now_ms)
 	bool report = now_ms >= job->report_ms, quiet;
 
 	ask_next(job, now_ms);
-	tagwalk_turn(&job->walk, now_ms);
 	imds_turn(job->imds, now_ms);
-	if (job->walk.changed) {
-		job->walk.changed = false;
-		job->unsaved = true;
-		identity_send_tags(job);
-	}
 	if (!job->identity.known && enough(job)) {
 		job->identity.known = true;
 		log_info("imds: this is %s in %s", FACTS_AT(&job->facts, FACT_INSTANCE_ID)->text,
@@ -227,21 +273,18 @@ void identity_turn(struct identity_job *job, int64_t now_ms)
 	}
 	/* Not after each answer of a round, and not each turn while the disk is full. The file of
 	 * the process before this one stays until it can be replaced by as good a one. */
-	quiet = !job->ask.waiting && !job->walk.ask.waiting && !job->save_failed;
+	quiet = !job->ask.waiting && !job->save_failed;
 	if (job->unsaved && job->identity.known && (quiet || report))
 		identity_save(job);
 }
 
 int64_t identity_deadline(const struct identity_job *job)
 {
-	int64_t deadline = job->report_ms;
+	int64_t due_ms = INT64_MAX, imds_ms = imds_deadline(job->imds);
 
-	for (int id = FACTS_FIRST; id <= FACTS_MAC && !job->ask.waiting; id++)
-		if (FACTS_AT(&job->facts, id)->due_ms < deadline && askable(job, id))
-			deadline = FACTS_AT(&job->facts, id)->due_ms;
-	if (tagwalk_deadline(&job->walk) < deadline)
-		deadline = tagwalk_deadline(&job->walk);
-	if (imds_deadline(job->imds) < deadline)
-		deadline = imds_deadline(job->imds);
-	return deadline;
+	if (!job->ask.waiting)
+		due_first(job, &due_ms);
+	if (imds_ms < due_ms)
+		due_ms = imds_ms;
+	return due_ms < job->report_ms ? due_ms : job->report_ms;
 }

@@ -139,16 +139,38 @@ bool facts_set(struct facts *facts, int id, const char *text);
 void facts_good(struct facts_item *item, bool absent, bool late, int64_t period_ms, int64_t now_ms);
 void facts_bad(struct facts_item *item, const char *why, int64_t period_ms, int64_t now_ms);
 
-/* Adds one; `value` has a NUL after `len` bytes. False, and counted in left_out, if the key
- * is not allowed, the value is not UTF-8 without control characters, or there is no room. */
-bool tags_add(struct tags *tags, const char *key, const char *value, size_t len);
-
 bool shape_role(const char *text);    /* IAM role name, 1..64 */
 bool shape_tag_key(const char *text); /* as allowed for tags in the metadata, 1..128 */
 
 /* Makes a body a text, without the line end that may close it. False if it is empty, longer
  * than size - 1 bytes or has a NUL in it. */
 bool shape_text(const char *body, size_t len, char *ret, size_t size);
+
+/*
+ * cloud_tags.c: the instance's tags: the list of keys, then each key's value. A walk that fails
+ * leaves the tags as they were and starts anew later: the tags are always of one walk.
+ */
+
+/* Adds one; `value` has a NUL after `len` bytes. False, and counted in left_out, if the key
+ * is not allowed, the value is not UTF-8 without control characters, or there is no room. */
+bool tags_add(struct tags *tags, const char *key, const char *value, size_t len);
+
+struct tagwalk {
+	char keys[HTTP_BODY_MAX + 1]; /* the listing, a key a line */
+	char *key, *rest; /* in it: the key whose value is asked for (NULL: the listing is), and
+	                   * the lines behind it */
+	struct tags tags; /* so far */
+};
+
+enum tagwalk_step {
+	TAGWALK_ASK, /* for the value of walk->key */
+	TAGWALK_END, /* walk->tags are all */
+	TAGWALK_BAD, /* the listing is not a list of keys */
+};
+
+void tagwalk_begin(struct tagwalk *walk);
+/* Takes the answer that the walk waits for; `body` is NULL if the key is absent. */
+enum tagwalk_step tagwalk_take(struct tagwalk *walk, const char *body, size_t len);
 
 /*
  * cloud_identity_report.c: two files for other programs on the node.
@@ -166,27 +188,6 @@ enum { FACTS_FILE_MAX = TAGS_BYTES + FACTS_COUNT * (6 * LIMIT_HOST + 32) };
 
 void facts_json(const struct facts *facts, struct sb *sb);
 void facts_env(const struct facts *facts, struct sb *sb);
-
-/*
- * cloud_tagwalk.c: the instance's tags: the list of keys, then each key's value. A walk that fails
- * leaves the tags as they were and starts anew later: the tags are always of one walk.
- */
-struct tagwalk {
-	struct imds *imds;
-	struct facts *facts; /* the tags are this file's; FACTS_TAGS is about whole walks */
-	int64_t refresh_ms;
-	bool changed; /* set here, taken back by cloud_identity.c */
-	/* the walk under way */
-	struct imds_ask ask;
-	char keys[HTTP_BODY_MAX + 1]; /* the listing, a key a line */
-	char *key, *rest; /* in it: whose value is asked for (NULL: the listing is); what follows */
-	struct tags next;
-};
-
-/* Keeps the pointers. */
-void tagwalk_init(struct tagwalk *walk, struct imds *imds, struct facts *facts, int64_t refresh_ms);
-void tagwalk_turn(struct tagwalk *walk, int64_t now_ms);
-int64_t tagwalk_deadline(const struct tagwalk *walk);
 
 /* cloud_identity.c: asks for one item after the other, each again at its own jittered time. */
 

@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,11 +104,32 @@ static void check_facts(struct facts *facts, const char *text, size_t len)
 		abort();
 }
 
+/* The walk over the tags, as cloud_identity.c leads it. */
+static struct tagwalk walk;
+static struct imds_ask ask;
+static struct imds *imds;
+
+static void on_reply(void *arg, enum imds_reply reply, const char *body, size_t len, int64_t now_ms)
+{
+	bool key = walk.key;
+	enum tagwalk_step step = TAGWALK_BAD;
+
+	(void)arg, (void)now_ms;
+	if (reply == IMDS_REPLY_VALUE || (reply == IMDS_REPLY_ABSENT && key))
+		step = tagwalk_take(&walk, reply == IMDS_REPLY_VALUE ? body : NULL, len);
+	if (walk.tags.count > TAGS_MAX || strlen(walk.tags.json) != walk.tags.len)
+		abort();
+	if (step == TAGWALK_ASK) {
+		snprintf(ask.path, sizeof(ask.path), "/latest/meta-data/tags/instance/%s",
+		         walk.key);
+		imds_ask(imds, &ask);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct conf_imds conf = { .timeout_ms = 1000, .token_ttl_s = 60 };
 	static struct facts facts;
-	static struct tagwalk walk;
 	struct imds_settings settings;
 	const char *text = (const char *)data;
 	size_t at = 0;
@@ -118,24 +140,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_init("fuzz", LOG_LEVEL_ERROR);
 	memset(&facts, 0, sizeof(facts));
 	imds_settings_read(&conf, no_env, &settings);
-	struct imds *imds = imds_new(NULL, &settings);
-
-	if (imds == NULL)
+	imds = imds_new(NULL, &settings);
+	if (!imds)
 		abort();
-	tagwalk_init(&walk, imds, &facts, 60000);
+	ask = (struct imds_ask){ .done = on_reply };
 	for (int turns = 0; at < size && turns < 4000; turns++) {
-		tagwalk_turn(&walk, now);
-		imds_turn(imds, now);
-		if (pending_done != NULL) {
-			at += deliver(text + at, size - at, now);
-			continue;
+		if (!ask.waiting) {
+			tagwalk_begin(&walk);
+			str_copy(ask.path, sizeof(ask.path), "/latest/meta-data/tags/instance");
+			imds_ask(imds, &ask);
 		}
-		int64_t next = imds_deadline(imds);
-
-		if (tagwalk_deadline(&walk) < next)
-			next = tagwalk_deadline(&walk);
-		now = next > now ? next : now;
+		imds_turn(imds, now);
+		if (pending_done)
+			at += deliver(text + at, size - at, now);
+		else
+			now = imds_deadline(imds);
 	}
+	facts.tags = walk.tags;
+	FACTS_AT(&facts, FACTS_TAGS)->have = FACTS_PRESENT;
 	check_facts(&facts, text, size);
 	imds_free(imds);
 	return 0;
