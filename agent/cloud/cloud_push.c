@@ -70,8 +70,6 @@ static void facts_cpu(const struct push *push)
 		worker_fact(push->deps.worker, FACT_CPU, -1, NULL, why);
 	} else if (push->cpu_permille >= 0) {
 		worker_fact(push->deps.worker, FACT_CPU, push->cpu_permille, NULL, NULL);
-	} else {
-		worker_alive(push->deps.worker);
 	}
 }
 

@@ -69,39 +69,21 @@ static int run(struct store *store, const char *sql)
 	return store_errno(sqlite3_exec(store->db, sql, NULL, NULL, NULL));
 }
 
-static int prepare(struct store *store, const char *sql, sqlite3_stmt **ret)
-{
-	return store_errno(sqlite3_prepare_v2(store->db, sql, -1, ret, NULL));
-}
-
-/* What went wrong while it ran. */
-static int finalize(sqlite3_stmt *stmt)
-{
-	return store_errno(sqlite3_finalize(stmt));
-}
-
-/* Runs a statement that changes rows, with its parameters: "i" an int64_t, "s" a text. If it
+/* Runs a statement that changes rows, made as sqlite3_mprintf does: %Q is a quoted text. If it
  * removes rows, `ret_removed` is not NULL, and their number is added to it. */
-static int change(struct store *store, int64_t *ret_removed, const char *sql, const char *types,
-                  ...)
+static int change(struct store *store, int64_t *ret_removed, const char *format, ...)
 {
-	sqlite3_stmt *stmt;
 	va_list args;
-	int r = prepare(store, sql, &stmt);
+	char *sql;
+	int r;
 
-	if (r < 0)
-		return r;
-	va_start(args, types);
-	for (int i = 0; types[i]; i++) {
-		if (types[i] == 'i')
-			sqlite3_bind_int64(stmt, i + 1, va_arg(args, int64_t));
-		else
-			sqlite3_bind_text(stmt, i + 1, va_arg(args, const char *), -1,
-			                  SQLITE_STATIC);
-	}
+	va_start(args, format);
+	sql = sqlite3_vmprintf(format, args);
 	va_end(args);
-	sqlite3_step(stmt);
-	r = finalize(stmt);
+	if (!sql)
+		return -ENOMEM;
+	r = run(store, sql);
+	sqlite3_free(sql);
 	if (r == 0 && ret_removed) {
 		store->count -= sqlite3_changes(store->db);
 		*ret_removed += sqlite3_changes(store->db);
@@ -109,10 +91,22 @@ static int change(struct store *store, int64_t *ret_removed, const char *sql, co
 	return r;
 }
 
+static int count_rows(struct store *store)
+{
+	sqlite3_stmt *stmt;
+	int r = store_errno(
+	        sqlite3_prepare_v2(store->db, "SELECT count(*) FROM datum", -1, &stmt, NULL));
+
+	if (r < 0)
+		return r;
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		store->count = sqlite3_column_int64(stmt, 0);
+	return store_errno(sqlite3_finalize(stmt));
+}
+
 int store_open(const char *path, struct store **ret)
 {
 	struct store *store = calloc(1, sizeof *store);
-	sqlite3_stmt *stmt = NULL;
 	int r;
 
 	if (!store)
@@ -129,11 +123,7 @@ int store_open(const char *path, struct store **ret)
 		r = run(store, setup);
 	}
 	if (r == 0)
-		r = prepare(store, "SELECT count(*) FROM datum", &stmt);
-	if (r == 0 && sqlite3_step(stmt) == SQLITE_ROW)
-		store->count = sqlite3_column_int64(stmt, 0);
-	if (r == 0)
-		r = finalize(stmt);
+		r = count_rows(store);
 	if (r < 0)
 		store_close(store);
 	else
@@ -170,11 +160,11 @@ int store_add(struct store *store, const char *owner, const struct queue_entry *
 	int r = run(store, "BEGIN IMMEDIATE");
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = change(
-		        store, NULL,
-		        "INSERT INTO datum(at_ms, era, owner, space, datum) VALUES(?, ?, ?, ?, ?)",
-		        "iisss", entries[i].at_ms, entries[i].era, owner, entries[i].space,
-		        entries[i].datum);
+		r = change(store, NULL,
+		           "INSERT INTO datum(at_ms, era, owner, space, datum)"
+		           " VALUES(%lld, %lld, %Q, %Q, %Q)",
+		           (long long)entries[i].at_ms, (long long)entries[i].era, owner,
+		           entries[i].space, entries[i].datum);
 	r = end(store, r);
 	if (r == 0)
 		store->count += (int64_t)count;
@@ -187,7 +177,7 @@ int store_remove(struct store *store, const int64_t *ids, size_t count)
 	int r = run(store, "BEGIN IMMEDIATE");
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = change(store, &gone, "DELETE FROM datum WHERE id = ?", "i", ids[i]);
+		r = change(store, &gone, "DELETE FROM datum WHERE id = %lld", (long long)ids[i]);
 	r = end(store, r);
 	if (r < 0)
 		store->count = before;
@@ -217,10 +207,10 @@ int store_newest(struct store *store, size_t limit, queue_visit *visit, void *ar
 {
 	int64_t damaged = 0;
 	sqlite3_stmt *stmt;
-	int r = prepare(store,
-	                "SELECT id, at_ms, era, space, datum FROM datum"
-	                " ORDER BY at_ms DESC, id DESC LIMIT ?",
-	                &stmt);
+	int r = store_errno(sqlite3_prepare_v2(store->db,
+	                                       "SELECT id, at_ms, era, space, datum FROM datum"
+	                                       " ORDER BY at_ms DESC, id DESC LIMIT ?",
+	                                       -1, &stmt, NULL));
 
 	if (r < 0)
 		return r;
@@ -239,17 +229,17 @@ int store_newest(struct store *store, size_t limit, queue_visit *visit, void *ar
 		else if (!visit(arg, &entry))
 			break;
 	}
-	r = finalize(stmt);
+	r = store_errno(sqlite3_finalize(stmt));
 	if (r < 0 || !damaged)
 		return r;
 	/* The rows behind it come with the next visit. */
-	return change(store, lost, "DELETE FROM datum WHERE id = ?", "i", damaged);
+	return change(store, lost, "DELETE FROM datum WHERE id = %lld", (long long)damaged);
 }
 
 int store_expire(struct store *store, int64_t oldest_ms, int64_t newest_ms, int64_t *lost)
 {
-	return change(store, lost, "DELETE FROM datum WHERE at_ms < ? OR at_ms > ?", "ii",
-	              oldest_ms, newest_ms);
+	return change(store, lost, "DELETE FROM datum WHERE at_ms < %lld OR at_ms > %lld",
+	              (long long)oldest_ms, (long long)newest_ms);
 }
 
 int store_trim(struct store *store, int64_t max, int64_t *lost)
@@ -258,19 +248,20 @@ int store_trim(struct store *store, int64_t max, int64_t *lost)
 		return 0;
 	return change(store, lost,
 	              "DELETE FROM datum WHERE id IN"
-	              " (SELECT id FROM datum ORDER BY at_ms, id LIMIT ?)",
-	              "i", store->count - max);
+	              " (SELECT id FROM datum ORDER BY at_ms, id LIMIT %lld)",
+	              (long long)(store->count - max));
 }
 
 int store_claim(struct store *store, const char *owner, int64_t *lost)
 {
-	return change(store, lost, "DELETE FROM datum WHERE owner <> ?", "s", owner);
+	return change(store, lost, "DELETE FROM datum WHERE owner <> %Q", owner);
 }
 
 int store_shift(struct store *store, int64_t from, int64_t to, int64_t by_ms)
 {
-	return change(store, NULL, "UPDATE datum SET at_ms = at_ms + ?, era = ? WHERE era = ?",
-	              "iii", by_ms, to, from);
+	return change(store, NULL,
+	              "UPDATE datum SET at_ms = at_ms + %lld, era = %lld WHERE era = %lld",
+	              (long long)by_ms, (long long)to, (long long)from);
 }
 
 int store_probe(struct store *store)

@@ -331,11 +331,6 @@ void worker_fact(const struct worker *worker, enum fact_id id, int64_t value, co
 	assert_null(strstr(w.fact_why[id], "SECRETTOKEN"));
 }
 
-void worker_alive(const struct worker *worker)
-{
-	assert_ptr_equal(worker, &w.worker);
-}
-
 int worker_write_file(const char *dir, const char *name, const char *data, size_t len)
 {
 	char path[128];
