@@ -79,21 +79,6 @@ static enum cwatch_verdict code_verdict(const char *code)
 	return CWATCH_UNKNOWN;
 }
 
-/* Takes a code from one of the places where it may stand. A code of the table is preferred to
- * one that is not in it, an earlier one to a later one. */
-static void take_code(struct cwatch_answer *answer, const char *text)
-{
-	char code[CODE_SIZE];
-
-	bare_code(text, code);
-	if (!code[0] || (answer->code[0] && answer->verdict != CWATCH_UNKNOWN))
-		return;
-	if (answer->code[0] && code_verdict(code) == CWATCH_UNKNOWN)
-		return;
-	str_copy(answer->code, sizeof answer->code, code);
-	answer->verdict = code_verdict(code);
-}
-
 static const char *json_text(const cJSON *json, const char *name)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
@@ -101,37 +86,28 @@ static const char *json_text(const cJSON *json, const char *name)
 	return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-/* `message` stays empty if the body has none. */
-static void take_json(struct cwatch_answer *answer, const cJSON *json, char *message, size_t size)
+/* The body's code and message, which stay empty if it has none. False if it is neither empty nor
+ * a JSON object. */
+static bool take_body(const struct http_result *result, struct cwatch_answer *answer, char *message,
+                      size_t size)
 {
-	const char *text = json_text(json, "message");
+	cJSON *json;
+	const char *text;
+	bool ok;
 
-	take_code(answer, json_text(json, "__type"));
-	take_code(answer, json_text(json, "code"));
-	take_code(answer, json_text(json, "Code"));
+	if (strspn(result->body, " \t\r\n") >= result->body_len)
+		return true;
+	json = cJSON_ParseWithLength(result->body, result->body_len);
+	ok = cJSON_IsObject(json);
+	bare_code(json_text(json, "__type"), answer->code);
+	if (!answer->code[0])
+		bare_code(json_text(json, "code"), answer->code);
+	text = json_text(json, "message");
 	if (!text[0])
 		text = json_text(json, "Message");
 	str_excerpt(message, size, text, strlen(text));
-}
-
-enum body_kind { BODY_EMPTY, BODY_JSON, BODY_OTHER };
-
-static enum body_kind take_body(struct cwatch_answer *answer, const struct http_result *result,
-                                char *message, size_t size)
-{
-	size_t blanks = strspn(result->body, " \t\r\n");
-	cJSON *json;
-
-	if (blanks >= result->body_len)
-		return BODY_EMPTY;
-	json = cJSON_ParseWithLength(result->body, result->body_len);
-	if (!cJSON_IsObject(json)) {
-		cJSON_Delete(json);
-		return BODY_OTHER;
-	}
-	take_json(answer, json, message, size);
 	cJSON_Delete(json);
-	return BODY_JSON;
+	return ok;
 }
 
 static enum cwatch_verdict status_verdict(long status)
@@ -141,27 +117,23 @@ static enum cwatch_verdict status_verdict(long status)
 	return status == 413 ? CWATCH_BAD_DATUM : CWATCH_FOREIGN;
 }
 
-static void judge_failure(const struct http_result *result, enum body_kind kind,
-                          const char *message, struct cwatch_answer *answer)
+static void judge_failure(const struct http_result *result, const char *message,
+                          struct cwatch_answer *answer)
 {
-	static const char *const kinds[] = {
-		[BODY_EMPTY] = "an empty body",
-		[BODY_JSON] = "JSON without an error code",
-		[BODY_OTHER] = "a body that is not JSON",
-	};
-
 	if (!answer->code[0]) {
 		answer->verdict = status_verdict(result->status);
-		snprintf(answer->why, sizeof answer->why, "HTTP %ld with %s", result->status,
-		         kinds[kind]);
+		snprintf(answer->why, sizeof answer->why, "HTTP %ld without an error code of AWS",
+		         result->status);
 		/* Perhaps another program's answer, with another clock. */
 		answer->date_ms = 0;
 		return;
 	}
+	answer->verdict = code_verdict(answer->code);
 	/* An unknown code with a server's status is the server's failure. */
 	if (answer->verdict == CWATCH_UNKNOWN && status_verdict(result->status) != CWATCH_FOREIGN)
 		answer->verdict = status_verdict(result->status);
-	/* These two verdicts' messages quote the canonical request, which has the token in it. */
+	/* The messages of refused signatures and keys quote the canonical request, which has the
+	 * token in it. */
 	if (message[0] && answer->verdict != CWATCH_CLOCK && answer->verdict != CWATCH_REFUSED)
 		snprintf(answer->why, sizeof answer->why, "%s: %s", answer->code, message);
 	else
@@ -172,7 +144,7 @@ static void judge_failure(const struct http_result *result, enum body_kind kind,
 void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret)
 {
 	char message[LIMIT_FACT_WHY - 70] = "";
-	enum body_kind kind;
+	bool plausible;
 
 	*ret = (struct cwatch_answer){
 		.verdict = CWATCH_RETRY,
@@ -187,11 +159,12 @@ void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret)
 		str_copy(ret->why, sizeof ret->why, result->why);
 		return;
 	}
-	kind = take_body(ret, result, message, sizeof message);
-	take_code(ret, result->error_type);
+	plausible = take_body(result, ret, message, sizeof message);
+	if (result->error_type[0])
+		bare_code(result->error_type, ret->code);
 	/* A captive portal may answer 200 with a page. */
-	if (result->status >= 200 && result->status <= 299 && !ret->code[0] && kind != BODY_OTHER)
+	if (result->status >= 200 && result->status <= 299 && !ret->code[0] && plausible)
 		ret->verdict = CWATCH_ACCEPTED;
 	else
-		judge_failure(result, kind, message, ret);
+		judge_failure(result, message, ret);
 }

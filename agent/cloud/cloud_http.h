@@ -46,7 +46,6 @@ struct http_result {
 	const char *body; /* NUL-terminated; valid during the callback */
 	size_t body_len;
 	int64_t date_wall_ms; /* Date header, Unix ms; 0 = none */
-	int64_t ttl_s;        /* X-aws-ec2-metadata-token-ttl-seconds; -1 = none */
 	char error_type[128]; /* X-Amzn-Errortype, cleaned; "" = none */
 	char content_type[64];
 	char why[160];        /* for people, when not HTTP_ANSWERED; never has secrets */

@@ -11,7 +11,6 @@ enum { VALUE_MAX = 256 }; /* the values read here are shorter in genuine answers
 void http_head_reset(struct http_result *result)
 {
 	result->date_wall_ms = 0;
-	result->ttl_s = -1;
 	result->error_type[0] = '\0';
 	result->content_type[0] = '\0';
 }
@@ -49,8 +48,6 @@ void http_head_line(struct http_result *result, const char *line, size_t len)
 	text = str_trim(value);
 	if (is_name(line, name_len, "date"))
 		take_date(result, text);
-	else if (is_name(line, name_len, "x-aws-ec2-metadata-token-ttl-seconds"))
-		str_int64(text, 0, 21600, &result->ttl_s);
 	else if (is_name(line, name_len, "x-amzn-errortype"))
 		str_clean(result->error_type, sizeof result->error_type, text, strlen(text));
 	else if (is_name(line, name_len, "content-type"))

@@ -157,7 +157,7 @@ static bool is_token(const char *body, size_t len)
 
 static void token_take(struct imds *imds, const struct http_result *result)
 {
-	int64_t ttl_s = result->ttl_s > 0 ? result->ttl_s : imds->settings.token_ttl_s;
+	int64_t ttl_s = imds->settings.token_ttl_s; /* for less the service will say 401 */
 
 	token_drop(imds);
 	memcpy(imds->token, result->body, result->body_len);

@@ -28,7 +28,6 @@ static struct {
 	/* the world */
 	const char *base; /* "http://169.254.169.254" */
 	int token;        /* number of the token that is good */
-	int64_t ttl_s;    /* granted; 0 = no header */
 	struct {
 		const char *path;
 		long status;
@@ -51,7 +50,6 @@ static inline void fake_reset(void)
 	memset(&fake, 0, sizeof(fake));
 	fake.base = "http://169.254.169.254";
 	fake.token = 1;
-	fake.ttl_s = 21600;
 	fake.page = "<?xml version=\"1.0\"?><html><body>error</body></html>";
 }
 
@@ -114,7 +112,6 @@ static inline void fake_put(struct http_result *result, char *body, size_t size)
 {
 	fake.puts++;
 	result->status = 200;
-	result->ttl_s = fake.ttl_s > 0 ? fake.ttl_s : -1;
 	snprintf(body, size, "TOKEN-%d==", fake.token);
 	result->body = fake.token_body != NULL ? fake.token_body : body;
 	if (fake.put_outcome != HTTP_ANSWERED)
@@ -154,11 +151,9 @@ static inline void fake_get(const struct http_call *call, struct http_result *re
 static inline bool fake_deliver(int64_t now_ms)
 {
 	struct http_call *call = fake.call;
-	struct http_result result = { .ttl_s = -1,
-		                      .body = fake.page,
-		                      .done_ms = now_ms,
-		                      .took_ms = 1,
-		                      .content_type = "text/plain" };
+	struct http_result result = {
+		.body = fake.page, .done_ms = now_ms, .took_ms = 1, .content_type = "text/plain"
+	};
 	char body[64];
 
 	if (call == NULL)

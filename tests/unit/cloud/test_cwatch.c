@@ -151,7 +151,7 @@ static void test_answers(void **state)
 		{ 400, "", "{\"__type\":\"ValidationError\"}", CWATCH_BAD_DATUM,
 		  "ValidationError" },
 		{ 413, "RequestEntityTooLarge", "", CWATCH_BAD_DATUM, "RequestEntityTooLarge" },
-		/* A code that is known beats one that is not. */
+		/* The header's code before the body's. */
 		{ 400, "Throttling", "{\"__type\":\"Newer\"}", CWATCH_RETRY, "Throttling" },
 		{ 400, "", "{\"__type\":\"BrandNewException\"}", CWATCH_UNKNOWN, "BrandNew" },
 		{ 503, "", "{\"__type\":\"BrandNewException\"}", CWATCH_RETRY, "BrandNew" },

@@ -84,14 +84,13 @@ static void test_answer_and_headers(void **state)
 	request.header_count = 1;
 	server->arg = "HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 08:15:30 GMT\r\n"
 	              "x-amzn-ErrorType: Foo:\tbar\x01\r\n"
-	              "X-Aws-Ec2-Metadata-Token-Ttl-Seconds: 60\r\nContent-Type: text/plain\r\n"
+	              "Content-Type: text/plain\r\n"
 	              "Content-Length: 5\r\n\r\nhello";
 	run(http, &request, &got);
 	assert_int_equal(got.result.outcome, HTTP_ANSWERED);
 	assert_int_equal(got.result.status, 200);
 	assert_string_equal(got.body, "hello");
 	assert_int_equal(got.result.date_wall_ms, INT64_C(1795421730000));
-	assert_int_equal(got.result.ttl_s, 60);
 	assert_string_equal(got.result.error_type, "Foo: bar?");
 	assert_string_equal(got.result.content_type, "text/plain");
 	/* The path as it was given, our token, and nothing that we did not ask for. */
@@ -106,7 +105,6 @@ static void test_answer_and_headers(void **state)
 	assert_int_equal(got.result.status, 404);
 	assert_string_equal(got.body, "gone");
 	assert_int_equal(got.result.date_wall_ms, 0);
-	assert_int_equal(got.result.ttl_s, -1);
 	assert_string_equal(got.result.error_type, "");
 	/* Both over one connection. */
 	assert_int_equal(server->connections, 1);

@@ -202,7 +202,7 @@ static void ask(struct imds *imds, struct asker *asker, const char *path)
 	imds_ask(imds, &asker->ask);
 }
 
-static struct imds *session(struct asker *asker)
+static struct imds *session_of(struct asker *asker, int64_t ttl_s)
 {
 	struct imds_settings settings;
 	struct imds *imds;
@@ -212,9 +212,15 @@ static struct imds *session(struct asker *asker)
 	memset(asker, 0, sizeof(*asker));
 	env_name[0] = NULL;
 	imds_settings_read(&conf, env, &settings);
+	settings.token_ttl_s = ttl_s;
 	imds = imds_new(NULL, &settings);
 	assert_non_null(imds);
 	return imds;
+}
+
+static struct imds *session(struct asker *asker)
+{
+	return session_of(asker, 21600);
 }
 
 static enum imds_state state_of(const struct imds *imds)
@@ -284,11 +290,10 @@ static void test_token_request(void **state)
 static void test_renewed_before_it_ends(void **state)
 {
 	struct asker asker;
-	struct imds *imds = session(&asker);
+	struct imds *imds = session_of(&asker, 60);
 	int64_t now = 0, renewed = 0;
 
 	(void)state;
-	fake.ttl_s = 60;
 	for (; now < 60000; now += 1000) {
 		int64_t at = now;
 
@@ -305,11 +310,10 @@ static void test_renewed_before_it_ends(void **state)
 static void test_renewal_that_fails(void **state)
 {
 	struct asker asker;
-	struct imds *imds = session(&asker);
+	struct imds *imds = session_of(&asker, 100);
 	int64_t now = 0;
 
 	(void)state;
-	fake.ttl_s = 100;
 	ask_until(imds, &asker, ID_PATH, &now, now);
 	fake.put_status = 503;
 	/* The old token is good until 100 s, and the questions go on. */
