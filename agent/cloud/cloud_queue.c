@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cloud_send.h"
+#include "cloud_push.h"
 #include "log.h"
 
 enum { PATH_SIZE = LIMIT_PATH + sizeof QUEUE_FILE };

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cloud_send.h"
+#include "cloud_push.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cloud_send.h"
+#include "cloud_push.h"
 
 struct store {
 	sqlite3 *db;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cloud_send.h"
+#include "cloud_push.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

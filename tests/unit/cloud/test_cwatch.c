@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cloud_send.h"
+#include "cloud_push.h"
 
 static const struct conf_metrics conf = { .name = "CPU", .resolution = 1 };
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cloud_send.h"
+#include "cloud_push.h"
 
 static struct conf_metrics conf;
 static struct {

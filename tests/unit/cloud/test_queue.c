@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cloud_send.h"
+#include "cloud_push.h"
 #include "log.h"
 
 static char dir[64], file[96];

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cloud_send.h"
+#include "cloud_push.h"
 
 enum { HEADERS_MAX = 8 };
 
