@@ -69,23 +69,23 @@ bool series_close(struct series *series, struct datum *ret)
 	return true;
 }
 
-bool skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms, uint32_t random)
+void skew_init(struct skew *skew, int64_t now_ms, int64_t wall_ms)
 {
-	int64_t offset = wall_ms - now_ms;
-	int64_t step = skew->started ? offset - skew->offset_ms : 0;
-	bool stepped = !skew->started || llabs(step) >= SKEW_STEP_MS;
+	*skew = (struct skew){ .offset_ms = wall_ms - now_ms };
+}
+
+int64_t skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms)
+{
+	int64_t step = wall_ms - now_ms - skew->offset_ms;
 
 	/* Each turn: a clock that is slewed towards the truth moves a little each time
 	 * and must not look like a step in the end. */
-	skew->offset_ms = offset;
-	if (!stepped)
-		return false;
-	skew->started = true;
-	skew->step_ms = step;
+	skew->offset_ms = wall_ms - now_ms;
+	if (llabs(step) < SKEW_STEP_MS)
+		return 0;
 	skew->known = false;
 	skew->ms = 0;
-	skew->era = (int64_t)random << 20 | (wall_ms / 1000 & 0xfffff);
-	return true;
+	return step;
 }
 
 int64_t skew_learn(struct skew *skew, int64_t date_ms, int64_t sent_ms, int64_t took_ms)

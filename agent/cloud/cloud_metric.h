@@ -94,30 +94,24 @@ bool series_close(struct series *series, struct datum *ret);
  * header of AWS's answers is the truth; the wall clock plus the skew learned from it signs
  * requests and stamps data.
  *
- * A skew holds for one era: the time in which the wall clock runs along with the monotonic
- * one. When the clock is set, a new era begins, and the clock is believed until AWS says
- * otherwise, since clocks are set to correct them (chrony, a resume from hibernation). If it
- * is wrong by more than five minutes, the next push is refused, nothing wrong is stored, and
- * the data sampled meanwhile is moved to its true time before it is sent again.
- *
- * Data of an era in which AWS has not told the time moves with the clock into the next era.
- * (After a resume from hibernation that is wrong; it concerns only data sampled before AWS's
- * first answer since the start.)
+ * The skew is unknown until the first answer, and again when the wall clock is set: then the clock
+ * is trusted until AWS says otherwise, since clocks are set to correct them (chrony, a resume
+ * from hibernation). If it is wrong by more than five minutes, the next push is refused and
+ * nothing wrong is stored. Data that was stamped while the skew was unknown moves with the
+ * clock when that is set, and to its true time when AWS tells the time.
  */
 enum { SKEW_STEP_MS = 2000 }; /* below this neither a step nor a skew counts */
 
 struct skew {
-	bool started;
-	int64_t offset_ms; /* wall clock less monotonic clock, when last looked */
-	int64_t step_ms;   /* by which the clock was set when the era began; 0 = the first */
-	int64_t era;       /* differs between any two eras, also over restarts */
+	int64_t offset_ms; /* wall clock less monotonic clock, at the last look */
 	int64_t ms;        /* AWS's clock less the wall clock; 0 below SKEW_STEP_MS */
-	bool known;        /* AWS has told the time in this era */
+	bool known;        /* AWS has told the time since the clock was set */
 };
 
-/* Looks at the clocks. True if the wall clock was set since the last look, by `step_ms`, and
- * at the first look. `random` is any 32 random bits. */
-bool skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms, uint32_t random);
+void skew_init(struct skew *skew, int64_t now_ms, int64_t wall_ms);
+
+/* By how much the wall clock was set since the last look; 0: it was not. */
+int64_t skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms);
 
 /*
  * Learns from an answer: its Date header (`date_ms`, whole seconds; 0 = none) was written

@@ -41,8 +41,8 @@ struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall
 	push->conf = &deps->worker->conf->metrics;
 	push->cpu_permille = -1;
 	push->healthy = was_healthy(deps->worker->run_dir);
-	skew_turn(&push->skew, now_ms, wall_ms, clock_random());
-	push->series_era = push->skew.era;
+	skew_init(&push->skew, now_ms, wall_ms);
+	push->unsure = true;
 	push->series.push_ms = push->conf->push_ms;
 	send_init(&push->send);
 	gate_decide(push->conf, deps->identity, push->healthy, &push->gate);
@@ -154,7 +154,7 @@ static void close_window(struct push *push, int64_t now_ms)
 			continue;
 		cwatch_datum(push->conf, d, push->gate.who[d], &datum, texts[d]);
 		entries[count++] = (struct queue_entry){
-			.era = push->series_era,
+			.unsure = push->unsure,
 			.at_ms = datum.at_ms,
 			.space = push->conf->space,
 			.datum = texts[d],
@@ -175,35 +175,35 @@ static int64_t in_windows(const struct push *push, int64_t by_ms)
 	return (by_ms + half) / push_ms * push_ms;
 }
 
-void push_shift(struct push *push, int64_t by_ms)
+void push_told_time(struct push *push, int64_t by_ms)
 {
 	int64_t shift = in_windows(push, by_ms);
 	char span[32];
 
-	log_info("push: AWS's clock is %s %s ours, corrected",
-	         clock_span(llabs(push->skew.ms), span, sizeof span),
-	         push->skew.ms < 0 ? "behind" : "ahead of");
 	push->facts_dirty = true;
-	if (shift == 0)
+	if (by_ms != 0)
+		log_info("push: AWS's clock is %s %s ours, corrected",
+		         clock_span(llabs(push->skew.ms), span, sizeof span),
+		         push->skew.ms < 0 ? "behind" : "ahead of");
+	if (!push->unsure)
 		return;
-	queue_shift(push->queue, push->skew.era, push->skew.era, shift);
-	if (push->series_era == push->skew.era)
-		push->series.open.at_ms += shift;
+	push->unsure = false;
+	queue_shift(push->queue, shift, true);
+	push->series.open.at_ms += shift;
 }
 
 static void clock_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 {
-	bool known = push->skew.known;
+	int64_t step_ms = skew_turn(&push->skew, now_ms, wall_ms);
 
-	if (!skew_turn(&push->skew, now_ms, wall_ms, clock_random()))
+	if (step_ms == 0)
 		return;
 	log_info("push: the clock was set, timestamps follow it until AWS tells the time");
-	/* With the era in which it was sampled. */
 	close_window(push, now_ms);
-	if (!known && push->queue)
-		queue_shift(push->queue, push->series_era, push->skew.era,
-		            in_windows(push, push->skew.step_ms));
-	push->series_era = push->skew.era;
+	if (push->unsure && push->queue)
+		queue_shift(push->queue, in_windows(push, step_ms), false);
+	push->unsure = true;
+	push->send.clock_was_set = true;
 	push->facts_dirty = true;
 }
 

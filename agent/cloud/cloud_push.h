@@ -138,7 +138,7 @@ enum {
 
 struct queue_entry {
 	int64_t id;        /* given by the queue; below 0 in memory */
-	int64_t era;       /* of the clock that stamped it: struct skew */
+	bool unsure;       /* stamped while the skew was unknown */
 	int64_t at_ms;     /* the datum's timestamp */
 	const char *space; /* namespace */
 	const char *datum; /* cwatch_datum's text */
@@ -176,9 +176,8 @@ void queue_drop(struct queue *queue, int64_t id, const char *why);
 /* Drops and counts what CloudWatch would not take: before oldest, after newest. */
 void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms);
 
-/* Moves the timestamps of the data of era `from` by `by_ms`; they are of the era `to` then,
- * which may be the same. */
-void queue_shift(struct queue *queue, int64_t from, int64_t to, int64_t by_ms);
+/* Moves the timestamps of unsure data by `by_ms`. `sure`: they are right then. */
+void queue_shift(struct queue *queue, int64_t by_ms, bool sure);
 
 /* Drops and counts the data of another instance: an image made from a running node must not
  * make every clone send that node's backlog. */
@@ -218,7 +217,7 @@ int store_expire(struct store *store, int64_t oldest_ms, int64_t newest_ms, int6
 int store_trim(struct store *store, int64_t max, int64_t *lost);
 int store_claim(struct store *store, const char *owner, int64_t *lost);
 
-int store_shift(struct store *store, int64_t from, int64_t to, int64_t by_ms);
+int store_shift(struct store *store, int64_t by_ms, bool sure);
 
 /* Whether the store can be written: writes what is there already. */
 int store_probe(struct store *store);
@@ -293,7 +292,7 @@ struct push_send {
 	struct cwatch_answer answer;
 	int64_t ids[PUSH_BATCH_MAX];
 	size_t count;          /* data in the request under way */
-	int64_t era;           /* of the clock when it was signed */
+	bool clock_was_set;    /* during that request */
 	size_t limit;          /* of the next request's data */
 	int64_t due_ms;        /* monotonic; PUSH_NEVER: nothing to do */
 	unsigned attempt;      /* failures in a row */
@@ -313,8 +312,8 @@ struct push {
 	int cpu_error;        /* last -errno of reading, for the log's sake */
 	int64_t cpu_permille; /* of the last sample; -1 = none yet */
 	struct series series;
-	int64_t series_era;
 	struct skew skew;
+	bool unsure; /* the open window was stamped while the skew was unknown */
 	struct gate gate;
 	bool healthy;        /* /healthz has been 200 since boot */
 	struct queue *queue; /* NULL: metrics are off */
@@ -324,8 +323,8 @@ struct push {
 	int64_t facts_ms; /* when all facts were last sent */
 };
 
-/* cloud_push.c: AWS's clock turned out to differ by this from what was believed. */
-void push_shift(struct push *push, int64_t by_ms);
+/* cloud_push.c: AWS told the time, which changes the skew by `by_ms`. */
+void push_told_time(struct push *push, int64_t by_ms);
 
 /* cloud_push_send.c */
 void send_init(struct push_send *send);

@@ -168,7 +168,7 @@ int request_start(struct push *push, const struct endpoint *endpoint, const stru
 	if (push->send.count > 0) {
 		cwatch_body_end(&collect.body);
 		r = start(push, endpoint, creds, &collect.body.sb, wall_ms);
-		push->send.era = push->skew.era;
+		push->send.clock_was_set = false;
 	}
 	free(text);
 	return r;

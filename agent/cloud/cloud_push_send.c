@@ -182,16 +182,17 @@ static void act(struct push *push, int64_t now_ms, int64_t wall_ms, bool correct
 static void take_answer(struct push *push, int64_t now_ms, int64_t wall_ms)
 {
 	struct push_send *send = &push->send;
+	bool known = push->skew.known;
 	int64_t change = 0;
 
 	send->answered = false;
-	/* The clock was set during the request: the answer says nothing of the new one. */
-	if (send->era == push->skew.era)
+	/* If the clock was set during the request, the answer says nothing of the new time. */
+	if (!send->clock_was_set)
 		change = skew_learn(&push->skew, send->answer.date_ms, send->answer.sent_ms,
 		                    send->answer.took_ms);
 	act(push, now_ms, wall_ms, change != 0);
-	if (change != 0)
-		push_shift(push, change);
+	if (push->skew.known && (!known || change != 0))
+		push_told_time(push, change);
 }
 
 static bool other_keys(const struct push *push, const struct creds *creds)

@@ -145,7 +145,7 @@ static void keep(struct queue *queue, const struct queue_entry *entry)
 	}
 	queue->kept[queue->kept_count++] = (struct queue_entry){
 		.id = --queue->last_id,
-		.era = entry->era,
+		.unsure = entry->unsure,
 		.at_ms = entry->at_ms,
 		.space = memcpy(texts, entry->space, space),
 		.datum = memcpy(texts + space, entry->datum, datum),
@@ -229,35 +229,28 @@ void queue_drop(struct queue *queue, int64_t id, const char *why)
 	count_lost(queue, 1, why);
 }
 
+/* Data in memory is at most some hours old. */
 void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms)
 {
 	int64_t dropped = 0;
 
-	for (size_t i = queue->kept_count; i > 0; i--) {
-		int64_t at_ms = queue->kept[i - 1].at_ms;
-
-		if (at_ms < oldest_ms || at_ms > newest_ms) {
-			forget(queue, i - 1);
-			dropped++;
-		}
-	}
 	if (queue->disk_ok)
 		disk_did(queue, store_expire(queue->disk, oldest_ms, newest_ms, &dropped));
 	count_lost(queue, dropped, "too old or too far in the future for CloudWatch");
 }
 
-void queue_shift(struct queue *queue, int64_t from, int64_t to, int64_t by_ms)
+void queue_shift(struct queue *queue, int64_t by_ms, bool sure)
 {
 	for (size_t i = 0; i < queue->kept_count; i++) {
 		struct queue_entry *entry = &queue->kept[i];
 
-		if (entry->era == from) {
-			entry->era = to;
+		if (entry->unsure) {
 			entry->at_ms += by_ms;
+			entry->unsure = !sure;
 		}
 	}
 	if (queue->disk_ok)
-		disk_did(queue, store_shift(queue->disk, from, to, by_ms));
+		disk_did(queue, store_shift(queue->disk, by_ms, sure));
 }
 
 void queue_claim(struct queue *queue, const char *instance_id)

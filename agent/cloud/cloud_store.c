@@ -32,7 +32,7 @@ static const char setup[] = "PRAGMA locking_mode = EXCLUSIVE;"
                             "CREATE TABLE IF NOT EXISTS datum("
                             " id INTEGER PRIMARY KEY AUTOINCREMENT,"
                             " at_ms INTEGER NOT NULL,"
-                            " era INTEGER NOT NULL,"
+                            " unsure INTEGER NOT NULL,"
                             " owner TEXT NOT NULL,"
                             " space TEXT NOT NULL,"
                             " datum TEXT NOT NULL);"
@@ -161,10 +161,10 @@ int store_add(struct store *store, const char *owner, const struct queue_entry *
 
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = change(store, NULL,
-		           "INSERT INTO datum(at_ms, era, owner, space, datum)"
-		           " VALUES(%lld, %lld, %Q, %Q, %Q)",
-		           (long long)entries[i].at_ms, (long long)entries[i].era, owner,
-		           entries[i].space, entries[i].datum);
+		           "INSERT INTO datum(at_ms, unsure, owner, space, datum)"
+		           " VALUES(%lld, %d, %Q, %Q, %Q)",
+		           (long long)entries[i].at_ms, entries[i].unsure, owner, entries[i].space,
+		           entries[i].datum);
 	r = end(store, r);
 	if (r == 0)
 		store->count += (int64_t)count;
@@ -208,7 +208,7 @@ int store_newest(struct store *store, size_t limit, queue_visit *visit, void *ar
 	int64_t damaged = 0;
 	sqlite3_stmt *stmt;
 	int r = store_errno(sqlite3_prepare_v2(store->db,
-	                                       "SELECT id, at_ms, era, space, datum FROM datum"
+	                                       "SELECT id, at_ms, space, datum FROM datum"
 	                                       " ORDER BY at_ms DESC, id DESC LIMIT ?",
 	                                       -1, &stmt, NULL));
 
@@ -219,9 +219,8 @@ int store_newest(struct store *store, size_t limit, queue_visit *visit, void *ar
 		const struct queue_entry entry = {
 			.id = sqlite3_column_int64(stmt, 0),
 			.at_ms = sqlite3_column_int64(stmt, 1),
-			.era = sqlite3_column_int64(stmt, 2),
-			.space = (const char *)sqlite3_column_text(stmt, 3),
-			.datum = (const char *)sqlite3_column_text(stmt, 4),
+			.space = (const char *)sqlite3_column_text(stmt, 2),
+			.datum = (const char *)sqlite3_column_text(stmt, 3),
 		};
 
 		if (!is_sound(&entry))
@@ -257,11 +256,11 @@ int store_claim(struct store *store, const char *owner, int64_t *lost)
 	return change(store, lost, "DELETE FROM datum WHERE owner <> %Q", owner);
 }
 
-int store_shift(struct store *store, int64_t from, int64_t to, int64_t by_ms)
+int store_shift(struct store *store, int64_t by_ms, bool sure)
 {
 	return change(store, NULL,
-	              "UPDATE datum SET at_ms = at_ms + %lld, era = %lld WHERE era = %lld",
-	              (long long)by_ms, (long long)to, (long long)from);
+	              "UPDATE datum SET at_ms = at_ms + %lld, unsure = %d WHERE unsure",
+	              (long long)by_ms, !sure);
 }
 
 int store_probe(struct store *store)

@@ -24,7 +24,7 @@
 static char dir[64], file[96];
 static struct queue *queue;
 
-enum { ERA = 7, MAX = 1000 };
+enum { MAX = 1000 };
 
 static void open_queue(int64_t max)
 {
@@ -75,7 +75,7 @@ static int tear_down(void **state)
 static struct queue_entry entry(int64_t at_s)
 {
 	return (struct queue_entry){
-		.era = ERA,
+		.unsure = true,
 		.at_ms = at_s * 1000,
 		.space = "Web",
 		.datum = "{\"MetricName\":\"CPU\"}",
@@ -259,24 +259,19 @@ static void test_expire(void **state)
 
 static void test_shift(void **state)
 {
-	struct queue_entry other = entry(100);
+	struct queue_entry sure = entry(100);
 
 	(void)state;
 	add(50);
-	other.era = ERA + 1;
-	queue_add(queue, &other, 1);
-	queue_shift(queue, ERA, ERA, 3600 * 1000);
+	sure.unsure = false;
+	queue_add(queue, &sure, 1);
+	queue_shift(queue, 3600 * 1000, false);
 	assert_int_equal(newest(9).at_s[0], 3650);
 	assert_int_equal(newest(9).at_s[1], 100);
-	queue_shift(queue, ERA, ERA, -3600 * 1000);
+	queue_shift(queue, -3600 * 1000, true);
 	assert_int_equal(newest(9).at_s[1], 50);
-	/* Into another era, and then with all that is of it. */
-	queue_shift(queue, ERA, ERA + 1, 0);
-	queue_shift(queue, ERA, ERA, 3600 * 1000);
+	queue_shift(queue, 3600 * 1000, true);
 	assert_int_equal(newest(9).at_s[0], 100);
-	queue_shift(queue, ERA + 1, ERA + 1, 1000);
-	assert_int_equal(newest(9).at_s[0], 101);
-	assert_int_equal(newest(9).at_s[1], 51);
 }
 
 static void test_claim(void **state)
