@@ -69,11 +69,6 @@ int creds_parse_file(const char *text, size_t len, const char *profile, struct c
  */
 int creds_parse_json(const char *json, size_t len, struct creds *ret, char *ret_why, size_t size);
 
-/* 16..128 word characters (IAM API, AccessKey); visible ASCII, 1..128 and 0..4096. */
-bool creds_key_valid(const char *access_key);
-bool creds_secret_valid(const char *secret_key);
-bool creds_token_valid(const char *token);
-
 /* "2026-11-23T08:15:30Z", also with a fraction, also with "+00:00"; nothing else. */
 bool creds_time(const char *text, int64_t *ret_wall_ms);
 

@@ -21,31 +21,33 @@ enum {
 	LINE_MAX_BYTES = 4096 + 128, /* the longest token and its key */
 };
 
-static bool visible(const char *text, size_t min, size_t max)
-{
-	size_t len = strnlen(text, max + 1);
+/* The members of struct creds, their names in each source, and how long they may be. */
+static const struct field {
+	const char *env, *file, *json;
+	size_t offset, min, max;
+} fields[] = {
+	{ "AWS_ACCESS_KEY_ID", "aws_access_key_id", "AccessKeyId",
+	  offsetof(struct creds, access_key), 16, 128 },
+	{ "AWS_SECRET_ACCESS_KEY", "aws_secret_access_key", "SecretAccessKey",
+	  offsetof(struct creds, secret_key), 1, 128 },
+	{ "AWS_SESSION_TOKEN", "aws_session_token", "Token", offsetof(struct creds, token), 0,
+	  4096 },
+};
 
-	if (len < min || len > max)
+enum { FIELDS = sizeof fields / sizeof fields[0] };
+
+/* False if the text is not visible ASCII, or too short or too long. */
+static bool set(struct creds *creds, const struct field *field, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len < field->min || len > field->max)
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if (text[i] <= ' ' || text[i] > '~')
 			return false;
+	memcpy((char *)creds + field->offset, text, len + 1);
 	return true;
-}
-
-bool creds_key_valid(const char *access_key)
-{
-	return visible(access_key, 16, 128) && str_only(access_key, "_");
-}
-
-bool creds_secret_valid(const char *secret_key)
-{
-	return visible(secret_key, 1, 128);
-}
-
-bool creds_token_valid(const char *token)
-{
-	return visible(token, 0, 4096);
 }
 
 bool creds_time(const char *text, int64_t *ret_wall_ms)
@@ -74,31 +76,26 @@ static const char *text_of(const cJSON *root, const char *name)
 static int take_json(const cJSON *root, struct creds *ret, char *ret_why, size_t size)
 {
 	const char *code = text_of(root, "Code"), *message = text_of(root, "Message");
-	const char *key = text_of(root, "AccessKeyId");
-	const char *secret = text_of(root, "SecretAccessKey");
-	const char *token = text_of(root, "Token");
-	const char *invalid = !creds_key_valid(key)                    ? "AccessKeyId"
-	                      : !creds_secret_valid(secret)            ? "SecretAccessKey"
-	                      : !token[0] || !creds_token_valid(token) ? "Token"
-	                                                               : NULL;
-	int64_t expires_wall_ms;
+	const char *invalid = NULL;
+	struct creds creds = { 0 };
 
 	if (code[0] && strcmp(code, "Success") != 0) {
 		snprintf(ret_why, size, "the answer says %.40s: %.80s", code,
 		         message[0] ? message : "no message");
 		return -EBADMSG;
 	}
-	if (!invalid && !creds_time(text_of(root, "Expiration"), &expires_wall_ms))
+	for (size_t i = 0; i < FIELDS && !invalid; i++)
+		if (!text_of(root, fields[i].json)[0] ||
+		    !set(&creds, &fields[i], text_of(root, fields[i].json)))
+			invalid = fields[i].json;
+	if (!invalid && !creds_time(text_of(root, "Expiration"), &creds.expires_wall_ms))
 		invalid = "Expiration";
-	if (invalid) {
+	if (invalid)
 		snprintf(ret_why, size, "the answer has no valid %s", invalid);
-		return -EBADMSG;
-	}
-	str_copy(ret->access_key, sizeof ret->access_key, key);
-	str_copy(ret->secret_key, sizeof ret->secret_key, secret);
-	str_copy(ret->token, sizeof ret->token, token);
-	ret->expires_wall_ms = expires_wall_ms;
-	return 0;
+	else
+		*ret = creds;
+	explicit_bzero(&creds, sizeof creds);
+	return invalid ? -EBADMSG : 0;
 }
 
 int creds_parse_json(const char *json, size_t len, struct creds *ret, char *ret_why, size_t size)
@@ -136,15 +133,9 @@ static bool is_section(char *line, const char *profile, bool *ret_wanted)
 /* False if the key is one of ours and its value is not valid. */
 static bool take_setting(struct creds *creds, const char *key, const char *value)
 {
-	if (strcasecmp(key, "aws_access_key_id") == 0)
-		return creds_key_valid(value) &&
-		       str_copy(creds->access_key, sizeof creds->access_key, value);
-	if (strcasecmp(key, "aws_secret_access_key") == 0)
-		return creds_secret_valid(value) &&
-		       str_copy(creds->secret_key, sizeof creds->secret_key, value);
-	if (strcasecmp(key, "aws_session_token") == 0)
-		return creds_token_valid(value) &&
-		       str_copy(creds->token, sizeof creds->token, value);
+	for (size_t i = 0; i < FIELDS; i++)
+		if (strcasecmp(key, fields[i].file) == 0)
+			return set(creds, &fields[i], value);
 	return true;
 }
 
@@ -198,41 +189,24 @@ int creds_parse_file(const char *text, size_t len, const char *profile, struct c
 	return r;
 }
 
-/* Moves a variable out of the environment. True if there is none, or a valid one. */
-static bool take_variable(char *(*env)(const char *name), const char *name,
-                          bool (*valid)(const char *), char *ret, size_t size)
-{
-	char *value = env(name);
-	bool fits;
-
-	if (!value || !value[0])
-		return true;
-	fits = str_copy(ret, size, value);
-	explicit_bzero(value, strlen(value));
-	return fits && valid(ret);
-}
-
 bool creds_env_read(char *(*env)(const char *name), struct creds *ret, char *ret_why)
 {
 	const char *ends = env("AWS_CREDENTIAL_EXPIRATION"), *wrong = NULL;
+	bool any = false;
 
 	*ret = (struct creds){ 0 };
 	ret_why[0] = '\0';
-	if (!take_variable(env, "AWS_SESSION_TOKEN", creds_token_valid, ret->token,
-	                   sizeof ret->token))
-		wrong = "AWS_SESSION_TOKEN";
-	if (!take_variable(env, "AWS_SECRET_ACCESS_KEY", creds_secret_valid, ret->secret_key,
-	                   sizeof ret->secret_key))
-		wrong = "AWS_SECRET_ACCESS_KEY";
-	if (!take_variable(env, "AWS_ACCESS_KEY_ID", creds_key_valid, ret->access_key,
-	                   sizeof ret->access_key))
-		wrong = "AWS_ACCESS_KEY_ID";
-	if (!wrong && !ret->access_key[0] && !ret->secret_key[0])
+	for (size_t i = 0; i < FIELDS; i++) {
+		char *value = env(fields[i].env);
+
+		if (!set(ret, &fields[i], value ? value : "") && !wrong)
+			wrong = fields[i].env;
+		any = any || (value && value[0] && fields[i].min > 0);
+		if (value)
+			explicit_bzero(value, strlen(value));
+	}
+	if (!any)
 		return false;
-	if (!wrong && !ret->access_key[0])
-		wrong = "AWS_ACCESS_KEY_ID";
-	if (!wrong && !ret->secret_key[0])
-		wrong = "AWS_SECRET_ACCESS_KEY";
 	if (!wrong && ends && ends[0] && !creds_time(ends, &ret->expires_wall_ms))
 		wrong = "AWS_CREDENTIAL_EXPIRATION";
 	if (!wrong)

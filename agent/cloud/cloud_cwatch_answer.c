@@ -114,7 +114,7 @@ static enum cwatch_verdict status_verdict(long status)
 {
 	if (status >= 500 || status == 408 || status == 429)
 		return CWATCH_RETRY;
-	return status == 413 ? CWATCH_BAD_DATUM : CWATCH_FOREIGN;
+	return status == 413 ? CWATCH_BAD_DATUM : CWATCH_UNKNOWN;
 }
 
 static void judge_failure(const struct http_result *result, const char *message,
@@ -130,7 +130,7 @@ static void judge_failure(const struct http_result *result, const char *message,
 	}
 	answer->verdict = code_verdict(answer->code);
 	/* An unknown code with a server's status is the server's failure. */
-	if (answer->verdict == CWATCH_UNKNOWN && status_verdict(result->status) != CWATCH_FOREIGN)
+	if (answer->verdict == CWATCH_UNKNOWN)
 		answer->verdict = status_verdict(result->status);
 	/* The messages of refused signatures and keys quote the canonical request, which has the
 	 * token in it. */
@@ -155,7 +155,7 @@ void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret)
 	if (result->outcome != HTTP_ANSWERED) {
 		ret->date_ms = 0;
 		if (result->outcome == HTTP_TOO_LARGE)
-			ret->verdict = CWATCH_FOREIGN;
+			ret->verdict = CWATCH_UNKNOWN;
 		str_copy(ret->why, sizeof ret->why, result->why);
 		return;
 	}

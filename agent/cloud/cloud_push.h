@@ -69,13 +69,13 @@ void cwatch_body_end(struct cwatch_body *body);
 /* cloud_cwatch_answer.c: what to do about an answer. The table of error codes is there. */
 enum cwatch_verdict {
 	CWATCH_ACCEPTED,
-	CWATCH_RETRY,     /* throttled, their failure, no answer: back off */
-	CWATCH_CLOCK,     /* the signature or its time is not believed */
-	CWATCH_REFUSED,   /* the credentials are not accepted: get others */
-	CWATCH_DENIED,    /* the credentials may not, or the service is not offered */
+	CWATCH_RETRY,     /* throttled, a failure of AWS, no answer */
+	CWATCH_CLOCK,     /* the signature or its time is not accepted */
+	CWATCH_REFUSED,   /* the credentials are not accepted */
+	CWATCH_DENIED,    /* the credentials lack the right, or the service is not offered */
 	CWATCH_BAD_DATUM, /* something in the request is not valid, or it is too large */
-	CWATCH_UNKNOWN,   /* an error that is not in the table */
-	CWATCH_FOREIGN,   /* no answer of CloudWatch at all: HTML, a redirect, garbage */
+	CWATCH_UNKNOWN,   /* an error that is not in the table, or no answer of CloudWatch at all:
+	                   * HTML, a redirect, garbage */
 };
 
 struct cwatch_answer {

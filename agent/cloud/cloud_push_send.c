@@ -170,11 +170,11 @@ static void act(struct push *push, int64_t now_ms, int64_t wall_ms, bool correct
 	case CWATCH_BAD_DATUM: bad_datum(push, now_ms); break;
 	case CWATCH_DENIED: deny(push, now_ms); break;
 	case CWATCH_UNKNOWN:
-		/* Nothing is dropped for an unknown reason; but should one datum be the
-		 * cause, the newer ones get past it. */
+		/* Nothing is dropped for an unknown reason. If one datum is the cause, a smaller
+		 * request brings the newer ones past it. */
 		send->limit = send->count > 1 ? send->count / 2 : 1;
-		/* fallthrough */
-	case CWATCH_FOREIGN: back_off(push, now_ms, PUSH_DENIED, send->answer.why); break;
+		back_off(push, now_ms, PUSH_DENIED, send->answer.why);
+		break;
 	case CWATCH_RETRY: back_off(push, now_ms, PUSH_RETRYING, send->answer.why); break;
 	}
 }

@@ -164,17 +164,17 @@ static void test_answers(void **state)
 		{ 429, "", "slow down", CWATCH_RETRY, "" },
 		{ 408, "", "", CWATCH_RETRY, "" },
 		{ 413, "", "<html>", CWATCH_BAD_DATUM, "" },
-		{ 200, "", "<html>Please log in</html>", CWATCH_FOREIGN, "" },
-		{ 200, "", "hello", CWATCH_FOREIGN, "" },
-		{ 200, "", "{\"cut", CWATCH_FOREIGN, "" },
-		{ 400, "", "{\"__type\":\"Throttl", CWATCH_FOREIGN, "" },
-		{ 400, "", "", CWATCH_FOREIGN, "" },
-		{ 301, "", "", CWATCH_FOREIGN, "" },
-		{ 404, "", "<html>not here</html>", CWATCH_FOREIGN, "" },
-		{ 403, "", "{\"__type\":12}", CWATCH_FOREIGN, "" },
-		{ 403, "", "[1,2]", CWATCH_FOREIGN, "" },
+		{ 200, "", "<html>Please log in</html>", CWATCH_UNKNOWN, "" },
+		{ 200, "", "hello", CWATCH_UNKNOWN, "" },
+		{ 200, "", "{\"cut", CWATCH_UNKNOWN, "" },
+		{ 400, "", "{\"__type\":\"Throttl", CWATCH_UNKNOWN, "" },
+		{ 400, "", "", CWATCH_UNKNOWN, "" },
+		{ 301, "", "", CWATCH_UNKNOWN, "" },
+		{ 404, "", "<html>not here</html>", CWATCH_UNKNOWN, "" },
+		{ 403, "", "{\"__type\":12}", CWATCH_UNKNOWN, "" },
+		{ 403, "", "[1,2]", CWATCH_UNKNOWN, "" },
 		/* Codes that are none. */
-		{ 400, "<script>", "{\"__type\":\"\"}", CWATCH_FOREIGN, "" },
+		{ 400, "<script>", "{\"__type\":\"\"}", CWATCH_UNKNOWN, "" },
 		{ 400, "", "{\"__type\":\"Thrott ling; x\"}", CWATCH_UNKNOWN, "Thrott" },
 		{ 400, "Exception", "", CWATCH_UNKNOWN, "Exception" },
 	};
@@ -220,7 +220,7 @@ static void test_why(void **state)
 	snprintf(body, sizeof(body), "{\"__type\":\"%03000d\"}", 7);
 	answer = judge(400, "", body);
 	assert_string_equal(answer.code, "");
-	assert_int_equal(answer.verdict, CWATCH_FOREIGN);
+	assert_int_equal(answer.verdict, CWATCH_UNKNOWN);
 }
 
 /* Only AWS's own answers tell AWS's time. */
@@ -247,7 +247,7 @@ static void test_no_answer(void **state)
 	assert_int_equal(answer.date_ms, 0);
 	result.outcome = HTTP_TOO_LARGE;
 	cwatch_judge(&result, &answer);
-	assert_int_equal(answer.verdict, CWATCH_FOREIGN);
+	assert_int_equal(answer.verdict, CWATCH_UNKNOWN);
 }
 
 int main(void)
