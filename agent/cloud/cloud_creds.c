@@ -233,12 +233,12 @@ static void report(const struct creds_store *store)
 	            store->have ? store->source : NULL, why);
 }
 
-void creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms)
+int64_t creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms)
 {
 	enum cred_state state;
 
 	if (!store->conf->enabled)
-		return;
+		return INT64_MAX;
 	if (!store->ask.waiting && now_ms >= store->next_ms)
 		fetch(store, now_ms);
 	state = state_now(store, wall_ms);
@@ -253,19 +253,8 @@ void creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms)
 		store->report_ms = now_ms + REPORT_MS;
 		report(store);
 	}
-}
-
-int64_t creds_deadline(const struct creds_store *store)
-{
-	int64_t deadline = store->report_ms;
-
-	if (!store->conf->enabled)
-		return INT64_MAX;
-	if (!store->ask.waiting && store->next_ms < deadline)
-		deadline = store->next_ms;
-	if (imds_deadline(store->imds) < deadline)
-		deadline = imds_deadline(store->imds);
-	return deadline;
+	return earlier(earlier(store->ask.waiting ? INT64_MAX : store->next_ms, store->report_ms),
+	               imds_deadline(store->imds));
 }
 
 void creds_refused(struct creds_store *store, int64_t now_ms, const char *why)

@@ -27,9 +27,8 @@ struct creds_store *creds_new(const struct worker *worker, struct imds *imds,
                               char *(*env)(const char *name), int64_t now_ms);
 void creds_free(struct creds_store *store);
 
-/* Fetches what is due, one fetch at a time; reports. */
-void creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms);
-int64_t creds_deadline(const struct creds_store *store);
+/* Fetches what is due, one fetch at a time; reports. Returns when it is needed again. */
+int64_t creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms);
 
 /* The current credentials, or NULL while there are none. The pointer is valid until the loop
  * turns. The caller does not log, copy out or keep them. */

@@ -253,9 +253,10 @@ static bool enough(const struct identity_job *job)
 	       settled(job, FACT_TARGET_STATE) && settled(job, FACT_ASG);
 }
 
-void identity_turn(struct identity_job *job, int64_t now_ms)
+int64_t identity_turn(struct identity_job *job, int64_t now_ms)
 {
 	bool report = now_ms >= job->report_ms, quiet;
+	int64_t due_ms = INT64_MAX;
 
 	ask_next(job, now_ms);
 	imds_turn(job->imds, now_ms);
@@ -276,15 +277,7 @@ void identity_turn(struct identity_job *job, int64_t now_ms)
 	quiet = !job->ask.waiting && !job->save_failed;
 	if (job->unsaved && job->identity.known && (quiet || report))
 		identity_save(job);
-}
-
-int64_t identity_deadline(const struct identity_job *job)
-{
-	int64_t due_ms = INT64_MAX, imds_ms = imds_deadline(job->imds);
-
 	if (!job->ask.waiting)
 		due_first(job, &due_ms);
-	if (imds_ms < due_ms)
-		due_ms = imds_ms;
-	return due_ms < job->report_ms ? due_ms : job->report_ms;
+	return earlier(earlier(due_ms, job->report_ms), imds_deadline(job->imds));
 }

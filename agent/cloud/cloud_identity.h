@@ -11,6 +11,11 @@
 #include "str.h"
 #include "worker.h"
 
+static inline int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
 /*
  * cloud_imds_rules.c: the pure half of the session with the metadata service: where to ask, what an
  * answer means, when to ask again. After "Use the Instance Metadata Service" and "IMDSv2" (EC2
@@ -221,9 +226,9 @@ struct identity_job {
 struct identity_job *identity_new(const struct worker *worker, struct imds *imds, int64_t now_ms);
 void identity_free(struct identity_job *job);
 
-/* Asks what is due and reports what changed; all facts go out again every 10 s. */
-void identity_turn(struct identity_job *job, int64_t now_ms);
-int64_t identity_deadline(const struct identity_job *job);
+/* Asks what is due and reports what changed; all facts go out again every 10 s. Returns when it is
+ * needed again. */
+int64_t identity_turn(struct identity_job *job, int64_t now_ms);
 
 /* Always current; valid for the job's life. */
 const struct identity *identity_get(const struct identity_job *job);

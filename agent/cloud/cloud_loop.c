@@ -107,26 +107,19 @@ static void alive(struct loop *loop, int64_t now_ms)
 	loop->alive_ms = now_ms + ALIVE_MS;
 }
 
-static int64_t earliest(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void turn(struct loop *loop)
 {
-	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms(), deadline_ms;
+	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms(), due_ms;
 	struct pollfd fds[] = { { .fd = loop->worker->fd, .events = POLLIN },
 		                { .fd = loop->signal_fd, .events = POLLIN } };
 
 	/* The sample first: it must not be late. */
-	push_turn(loop->push, now_ms, wall_ms);
-	identity_turn(loop->identity, now_ms);
-	creds_turn(loop->creds, now_ms, wall_ms);
+	due_ms = push_turn(loop->push, now_ms, wall_ms);
+	due_ms = earlier(due_ms, identity_turn(loop->identity, now_ms));
+	due_ms = earlier(due_ms, creds_turn(loop->creds, now_ms, wall_ms));
 	alive(loop, now_ms);
-	deadline_ms = earliest(loop->alive_ms, push_deadline(loop->push));
-	deadline_ms = earliest(deadline_ms, identity_deadline(loop->identity));
-	deadline_ms = earliest(deadline_ms, creds_deadline(loop->creds));
-	if (http_wait(loop->http, fds, 2, deadline_ms - clock_ms()))
+	due_ms = earlier(due_ms, loop->alive_ms);
+	if (http_wait(loop->http, fds, 2, due_ms - clock_ms()))
 		take_messages(loop);
 }
 

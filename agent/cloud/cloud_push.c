@@ -280,8 +280,10 @@ static void sample_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 	facts_cpu(push);
 }
 
-void push_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
+int64_t push_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 {
+	int64_t due_ms = PUSH_NEVER;
+
 	clock_turn(push, now_ms, wall_ms);
 	if (push->queue)
 		gate_turn(push, now_ms);
@@ -291,18 +293,11 @@ void push_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 		 * answer would not remove it. Requests end within metrics.timeout. */
 		if (!send_busy(push))
 			queue_turn(push->queue, now_ms);
-		send_turn(push, now_ms, wall_ms);
+		due_ms = send_turn(push, now_ms, wall_ms);
 	}
 	if (push->facts_dirty || now_ms - push->facts_ms >= PUSH_FACTS_MS)
 		facts_send(push, now_ms);
-}
-
-int64_t push_deadline(const struct push *push)
-{
-	int64_t sample = cpu_deadline(&push->cpu);
-	int64_t send = push->queue ? send_deadline(push) : PUSH_NEVER;
-
-	return sample < send ? sample : send;
+	return earlier(due_ms, cpu_deadline(&push->cpu));
 }
 
 void push_healthy(struct push *push)

@@ -222,10 +222,7 @@ int store_shift(struct store *store, int64_t by_ms, bool sure);
 /* Whether the store can be written: writes what is there already. */
 int store_probe(struct store *store);
 
-/*
- * cloud_push.c: samples, windows and the gate; driven by the loop: push_turn when push_deadline has
- * come or anything changed.
- */
+/* cloud_push.c: samples, windows and the gate, driven by the loop. */
 struct push;
 
 /* The jobs around push. Its files are in the worker's run_dir and state_dir. `identity` is always
@@ -242,11 +239,9 @@ struct push_deps {
  * data then waits in memory, bounded. Deps are kept by value. */
 struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall_ms);
 
-/* Everything that is due: sample, close a window, start or retry a push. */
-void push_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
-
-/* When push_turn is next needed, monotonic ms. */
-int64_t push_deadline(const struct push *push);
+/* Does what is due: sample, close a window, start or retry a push. Returns when it is needed
+ * again. */
+int64_t push_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
 
 /* /healthz has been 200 once since this boot (HUB_VERDICT). */
 void push_healthy(struct push *push);
@@ -332,8 +327,7 @@ void send_init(struct push_send *send);
 void send_kick(struct push *push, int64_t now_ms, int64_t delay_ms);
 /* A request is under way, or its answer has not been acted on. */
 bool send_busy(const struct push *push);
-void send_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
-int64_t send_deadline(const struct push *push);
+int64_t send_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
 
 /* cloud_push_request.c: builds, signs and starts one request of the newest data. 0, with
  * send->call, ids and count set; -ENODATA if nothing could be put in; -errno. */

@@ -247,14 +247,14 @@ bool send_busy(const struct push *push)
 	return push->send.call || push->send.answered;
 }
 
-void send_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
+int64_t send_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 {
 	struct push_send *send = &push->send;
 
 	if (send->answered)
 		take_answer(push, now_ms, wall_ms);
 	if (send->call || queue_count(push->queue) == 0 || !push->deps.identity->known)
-		return;
+		return PUSH_NEVER;
 	if (send->due_ms == PUSH_NEVER) /* a backlog from before this start */
 		send->due_ms = now_ms + clock_jitter(PUSH_PACE_MS, 50, clock_random());
 	if (other_keys(push, creds_get(push->deps.creds))) {
@@ -264,13 +264,5 @@ void send_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 	}
 	if (now_ms >= send->due_ms)
 		push_now(push, now_ms, wall_ms);
-}
-
-int64_t send_deadline(const struct push *push)
-{
-	if (push->send.answered)
-		return 0;
-	if (push->send.call || queue_count(push->queue) == 0)
-		return PUSH_NEVER;
-	return push->send.due_ms;
+	return send->call ? PUSH_NEVER : send->due_ms;
 }

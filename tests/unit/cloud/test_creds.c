@@ -86,17 +86,15 @@ static int64_t wall(const struct world *world)
 
 static void pass(struct world *world, int64_t span_ms)
 {
-	int64_t end = world->now + span_ms;
+	int64_t end = world->now + span_ms, next;
 	int still = 0;
 
 	for (;;) {
 		imds_turn(world->imds, world->now);
-		creds_turn(world->store, world->now, wall(world));
+		next = creds_turn(world->store, world->now, wall(world));
 		fake_worker_take(&world->worker);
 		if (fake_deliver(world->now))
 			continue;
-		int64_t next = creds_deadline(world->store);
-
 		still = next > world->now ? 0 : still + 1;
 		assert_true(still < 3);
 		if (next > end)

@@ -105,17 +105,15 @@ static void world_free(struct world *world)
 /* Lets time pass. A loop that does not move time is a bug, and found here. */
 static void pass(struct world *world, int64_t span_ms)
 {
-	int64_t end = world->now + span_ms;
+	int64_t end = world->now + span_ms, next;
 	int still = 0;
 
 	for (;;) {
-		identity_turn(world->job, world->now);
+		next = identity_turn(world->job, world->now);
 		fake_worker_take(&world->worker);
 		world->turns++;
 		if (fake_deliver(world->now))
 			continue;
-		int64_t next = identity_deadline(world->job);
-
 		still = next > world->now ? 0 : still + 1;
 		assert_true(still < 3);
 		if (next > end)
