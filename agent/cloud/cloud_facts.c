@@ -1,4 +1,4 @@
-/* Run by wna-cloud on a stranger's bytes. Blocks on nothing; plain memory. */
+/* Run by wna-cloud on bytes from outside. Blocks on nothing; plain memory. */
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>

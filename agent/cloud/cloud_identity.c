@@ -1,6 +1,6 @@
 /*
- * Run by wna-cloud. Blocks on nothing but the writing of two small files in /run. Owns what is
- * known of this node, and keeps it while the metadata service is away (static stability).
+ * Run by wna-cloud. Blocks on nothing but the writing of two small files in /run. Owns the facts of
+ * this node, and keeps them while the metadata service is away (static stability).
  */
 #include "cloud_identity.h"
 
@@ -20,7 +20,7 @@ enum {
 static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t len,
                       int64_t now_ms);
 
-/* Everything is asked, first what the metric waits for. */
+/* Everything is due, and first the facts that the metric needs. */
 static void begin(struct identity_job *job, int64_t now_ms)
 {
 	struct facts *facts = &job->facts;
@@ -68,7 +68,7 @@ struct identity_job *identity_new(const struct worker *worker, struct imds *imds
 	job->ask.done = on_answer;
 	job->ask.arg = job;
 	job->report_ms = now_ms;
-	job->told_state = -1;
+	job->sent_state = -1;
 	begin(job, now_ms);
 	update(job);
 	return job;
@@ -87,8 +87,8 @@ const struct identity *identity_get(const struct identity_job *job)
 	return &job->identity;
 }
 
-/* The tag goes when tags are switched off in the metadata; the target state shows that the
- * instance is in its group as before. True if the group stays. */
+/* An operator who switches tags in the metadata off removes the group's tag. The instance is still
+ * in its group if it has a target state. True if the group stays. */
 static bool keep_group(struct identity_job *job)
 {
 	struct facts_item *asg = FACTS_AT(&job->facts, FACT_ASG);
@@ -194,7 +194,7 @@ static void take_tag_answer(struct identity_job *job, const char *body, size_t l
 	}
 	switch (tagwalk_take(&job->walk, body, len)) {
 	case TAGWALK_ASK:
-		/* ':' and '=' stand as they are in a path, and the service wants it. */
+		/* ':' and '=' need no escapes in a path, and the service accepts none. */
 		snprintf(job->ask.path, sizeof job->ask.path, META "tags/instance/%s",
 		         job->walk.key);
 		imds_ask(job->imds, &job->ask);
@@ -245,8 +245,9 @@ static bool settled(const struct identity_job *job, enum fact_id id)
 	return item->have != FACTS_UNKNOWN || item->failures >= GIVE_UP;
 }
 
-/* What the metric needs. An item that is never answered well does not hold up the others: the
- * gate says what is missing. The instance id is waited for, since the queue is its. */
+/* Whether the facts that the metric needs are there. An item without a good answer does not delay
+ * the others for long; the gate reports what is missing. Without an instance id the queue has no
+ * owner. */
 static bool enough(const struct identity_job *job)
 {
 	return job->identity.instance_id && settled(job, FACT_REGION) &&
@@ -272,8 +273,8 @@ int64_t identity_turn(struct identity_job *job, int64_t now_ms)
 		identity_refresh(job);
 		job->report_ms = now_ms + REPORT_MS;
 	}
-	/* Not after each answer of a round, and not each turn while the disk is full. The file of
-	 * the process before this one stays until it can be replaced by as good a one. */
+	/* Not after each answer of a round, and not each turn while the disk is full. A new
+	 * process leaves the files of the former one alone until it knows as much. */
 	quiet = !job->ask.waiting && !job->save_failed;
 	if (job->unsaved && job->identity.known && (quiet || report))
 		identity_save(job);

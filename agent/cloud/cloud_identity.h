@@ -1,6 +1,6 @@
 /*
- * The node's identity: the session with the metadata service, what it has said, and the job
- * that asks, reports and writes the files for other programs.
+ * The node's identity: the session with the metadata service, its answers, and the job that asks,
+ * reports and writes the files for other programs.
  */
 #ifndef CLOUD_IDENTITY_H
 #define CLOUD_IDENTITY_H
@@ -17,9 +17,9 @@ static inline int64_t earlier(int64_t a_ms, int64_t b_ms)
 }
 
 /*
- * cloud_imds_rules.c: the pure half of the session with the metadata service: where to ask, what an
- * answer means, when to ask again. After "Use the Instance Metadata Service" and "IMDSv2" (EC2
- * User Guide) and the SDKs' reference guide for the variables' names.
+ * cloud_imds_rules.c: the pure half of the session with the metadata service: where to ask, and what
+ * an answer means. After "Use the Instance Metadata Service" and "IMDSv2" (EC2 User Guide) and
+ * the SDKs' reference guide for the variables' names.
  */
 struct imds_settings {
 	bool off;               /* AWS_EC2_METADATA_DISABLED: never asked */
@@ -27,33 +27,33 @@ struct imds_settings {
 	int64_t timeout_ms;     /* one request */
 	int attempts; /* unanswered requests in a row until the service is silent; 1..10 */
 	int64_t token_ttl_s;
-	char ignored[64]; /* a variable or key with a senseless value; "" = none */
+	char ignored[64]; /* a variable or key whose value is not valid; "" = none */
 };
 
 /*
  * Configuration and environment. The configured endpoint wins over
- * AWS_EC2_METADATA_SERVICE_ENDPOINT, that over the mode (IPv6 if either says it);
- * AWS_METADATA_SERVICE_TIMEOUT (seconds) and _NUM_ATTEMPTS win over the configuration.
+ * AWS_EC2_METADATA_SERVICE_ENDPOINT, and that over the mode, which is IPv6 if either source
+ * wants it. AWS_METADATA_SERVICE_TIMEOUT (seconds) and _NUM_ATTEMPTS win over the configuration.
  */
 void imds_settings_read(const struct conf_imds *conf, char *(*env)(const char *name),
                         struct imds_settings *ret);
 
-/* What an answer means; `put`: to the token request. IMDS_OK: 200, or 404 to a question; else the
- * state that it shows, with a reason for people. A web page is IMDS_BAD. */
+/* What an answer means; `put`: to the token request. IMDS_OK: 200, or 404 to a question. Else the
+ * state of the service, with a reason for people. A web page is IMDS_BAD. */
 enum imds_state imds_judge(bool put, const struct http_result *result, const char *base,
                            char *ret_why, size_t size);
 
 /*
- * cloud_imds.c: one session with the instance metadata service, version 2 only: a token, kept
- * fresh, and one question at a time. It never gives up.
+ * cloud_imds.c: one session with the instance metadata service, version 2 only: a token, which is
+ * renewed, and one question at a time. It never gives up.
  */
 struct imds;
 
 enum imds_reply {
-	IMDS_REPLY_VALUE,  /* 200: body and len; the shape is the asker's to check */
+	IMDS_REPLY_VALUE,  /* 200: body and len, not checked */
 	IMDS_REPLY_ABSENT, /* 404 */
-	IMDS_REPLY_FAILED, /* the service fails, body = the reason; the session keeps the pace,
-	                    * and the asker may ask again at once */
+	IMDS_REPLY_FAILED, /* the service fails, body = the reason; the asker may ask again at
+	                    * once, since the session waits */
 	IMDS_REPLY_BAD,    /* this answer alone is bad, body = the reason; the asker waits */
 };
 
@@ -64,37 +64,37 @@ struct imds_ask {
 	void (*done)(void *arg, enum imds_reply reply, const char *body, size_t len,
 	             int64_t now_ms);
 	void *arg;
-	/* the session's */
+	/* for cloud_imds.c: */
 	struct imds_ask *next;
 	bool waiting;   /* queued or under way */
-	bool renewed;   /* its one 401 is spent */
-	int unanswered; /* requests of it that got no answer */
+	bool renewed;   /* it got a new token after a 401 */
+	int unanswered; /* how often it was sent in vain */
 };
 
 /* Keeps `http`, copies `settings`. NULL when out of memory. */
 struct imds *imds_new(struct http *http, const struct imds_settings *settings);
 void imds_free(struct imds *imds); /* asks that wait are forgotten */
 
-/* Queues `ask`, which stays the caller's and must outlive the answer; once if it waits
- * already. imds_withdraw forgets it; due before its memory goes, unless the session went. */
+/* Queues `ask`, which must outlive the answer; nothing happens if it waits already.
+ * imds_withdraw forgets it, before its memory is freed. */
 void imds_ask(struct imds *imds, struct imds_ask *ask);
 void imds_withdraw(struct imds *imds, struct imds_ask *ask);
 
-/* Starts what may be started. Due when imds_deadline has come or after imds_ask. */
+/* Starts a request. Needed at imds_deadline and after imds_ask. */
 void imds_turn(struct imds *imds, int64_t now_ms);
 int64_t imds_deadline(const struct imds *imds); /* INT64_MAX: nothing to do */
 
-/* How things stand, and why: FACT_IMDS. */
+/* For FACT_IMDS. */
 enum imds_state imds_state(const struct imds *imds, const char **ret_why);
 
 /*
- * cloud_facts.c: what the metadata service has said of this node. Plain memory, no pointers. Shapes
- * after the EC2 User Guide's "Instance metadata categories" and the patterns of the services'
- * API references; types and states are not named, since AWS may add some.
+ * cloud_facts.c: the answers of the metadata service. Plain memory, no pointers. Shapes after the EC2
+ * User Guide's "Instance metadata categories" and the patterns of the services' API
+ * references; types and states are not listed, since AWS may add some.
  */
 enum {
 	/* The text facts of this job, in the order of enum fact_id; then the MAC address,
-	 * which leads to two of them, and the tags. */
+	 * which is part of two paths, and the tags. */
 	FACTS_FIRST = FACT_INSTANCE_ID,
 	FACTS_END = FACT_TARGET_STATE + 1,
 	FACTS_MAC = FACTS_END,
@@ -139,8 +139,8 @@ bool facts_valid(int id, const char *text);
 /* Stores an answer: a valid text, or NULL for "absent". True if it changed. */
 bool facts_set(struct facts *facts, int id, const char *text);
 
-/* Notes a good or a bad answer, and when the item is asked again: soon at first if it is
- * absent and may be late, as an instance's tags are after boot. */
+/* Records a good or a bad answer, and when the item is asked again. An absent item that may come
+ * late, as an instance's tags after boot, is asked again soon at first. */
 void facts_good(struct facts_item *item, bool absent, bool late, int64_t period_ms, int64_t now_ms);
 void facts_bad(struct facts_item *item, const char *why, int64_t period_ms, int64_t now_ms);
 
@@ -156,25 +156,25 @@ bool shape_text(const char *body, size_t len, char *ret, size_t size);
  * leaves the tags as they were and starts anew later: the tags are always of one walk.
  */
 
-/* Adds one; `value` has a NUL after `len` bytes. False, and counted in left_out, if the key
- * is not allowed, the value is not UTF-8 without control characters, or there is no room. */
+/* Adds a tag; `value` has a NUL after `len` bytes. False, and counted in left_out, if the key is
+ * not allowed, the value is not UTF-8 without control characters, or there is no room. */
 bool tags_add(struct tags *tags, const char *key, const char *value, size_t len);
 
 struct tagwalk {
 	char keys[HTTP_BODY_MAX + 1]; /* the listing, a key a line */
-	char *key, *rest; /* in it: the key whose value is asked for (NULL: the listing is), and
-	                   * the lines behind it */
+	char *key;        /* in it: the value of this key is asked for; NULL: the listing is */
+	char *rest;       /* in it: the lines behind `key` */
 	struct tags tags; /* so far */
 };
 
 enum tagwalk_step {
-	TAGWALK_ASK, /* for the value of walk->key */
-	TAGWALK_END, /* walk->tags are all */
+	TAGWALK_ASK, /* the value of walk->key comes next */
+	TAGWALK_END, /* walk->tags is complete */
 	TAGWALK_BAD, /* the listing is not a list of keys */
 };
 
 void tagwalk_begin(struct tagwalk *walk);
-/* Takes the answer that the walk waits for; `body` is NULL if the key is absent. */
+/* Adds an answer to the walk; `body` is NULL if the key is absent. */
 enum tagwalk_step tagwalk_take(struct tagwalk *walk, const char *body, size_t len);
 
 /*
@@ -215,9 +215,9 @@ struct identity_job {
 	struct facts facts;
 	struct tagwalk walk;
 	bool unsaved;
-	bool save_failed; /* told of it */
+	bool save_failed; /* logged already */
 	int64_t report_ms;
-	int64_t told_state; /* FACT_IMDS as sent last */
+	int64_t sent_state; /* of the last FACT_IMDS */
 	struct identity identity;
 };
 

@@ -1,6 +1,6 @@
 /*
- * Run by wna-cloud: tells the core and the node's other programs its identity. Blocks on the
- * local disk alone (/run is memory). Owns the two files; credentials never come here.
+ * Run by wna-cloud: reports the identity to the core, and writes it for the node's other programs.
+ * Blocks on the local disk alone (/run is memory). Owns the two files.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -79,7 +79,7 @@ void identity_send_tags(const struct identity_job *job)
 		            item->why);
 }
 
-/* The session's state; a service that answers may still answer nonsense. */
+/* The session's state; or IMDS_BAD if the service answers, but not all questions well. */
 static enum imds_state state_now(const struct identity_job *job, char *ret_why, size_t size)
 {
 	const char *why;
@@ -105,9 +105,9 @@ void identity_send_state(struct identity_job *job, bool again)
 	char why[LIMIT_FACT_WHY];
 	enum imds_state state = state_now(job, why, sizeof why);
 
-	if (again || (int64_t)state != job->told_state)
+	if (again || (int64_t)state != job->sent_state)
 		worker_fact(job->worker, FACT_IMDS, state, NULL, why);
-	job->told_state = state;
+	job->sent_state = state;
 }
 
 void identity_refresh(struct identity_job *job)

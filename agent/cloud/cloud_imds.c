@@ -103,7 +103,6 @@ void imds_withdraw(struct imds *imds, struct imds_ask *ask)
 	ask->waiting = false;
 }
 
-/* The one place where the state changes. */
 static void state_set(struct imds *imds, enum imds_state state, const char *why)
 {
 	bool changed = state != imds->state;
@@ -129,7 +128,7 @@ static void reply(struct imds *imds, enum imds_reply kind, const char *body, siz
 	ask->done(ask->arg, kind, body, len, now_ms);
 }
 
-/* The service fails. The request is repeated at once, a few times, if only a packet may be lost. */
+/* The service fails. Only a packet may be lost, so a request is first repeated at once. */
 static void fail(struct imds *imds, enum imds_state state, const char *why, int64_t now_ms)
 {
 	if (state == IMDS_SILENT && imds->failures == 0 &&
@@ -165,7 +164,7 @@ static void token_take(struct imds *imds, const struct http_result *result)
 	/* Between 75 and 90 % of its life. */
 	imds->renew_ms = result->done_ms + ttl_s * (750 + clock_random() % 150);
 	log_debug("imds: token for %lld s", (long long)ttl_s);
-	/* A token shows that the service is there, not yet that it answers. */
+	/* A token shows that the service is there, but not that it answers questions. */
 	if (imds->state == IMDS_SILENT || imds->state == IMDS_DISABLED)
 		state_set(imds, IMDS_STARTING, "");
 }
@@ -184,7 +183,7 @@ static void on_token(struct imds *imds, const struct http_result *result)
 	if (state == IMDS_OK) {
 		token_take(imds, result);
 	} else if (now_ms < imds->token_ends_ms) {
-		/* The old token is good: questions go on, and renewal is tried later. */
+		/* The old token is still good. Renewal is tried again soon. */
 		imds->renew_ms = now_ms + clock_jitter(RETRY_FIRST_MS, 50, clock_random());
 		log_debug("imds: token not renewed: %s", why);
 	} else {

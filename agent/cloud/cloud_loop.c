@@ -1,6 +1,6 @@
 /*
- * Run by wna-cloud: identity, credentials and the metric take turns around one wait. Blocks in
- * http_wait and on small local files. Owns all three.
+ * Run by wna-cloud: the loop of identity, credentials and metric. Blocks in http_wait and on small
+ * local files. Owns all three.
  */
 #include <errno.h>
 #include <poll.h>
@@ -45,7 +45,7 @@ static bool jobs_new(struct loop *loop, int64_t now_ms)
 
 	imds_settings_read(&loop->worker->conf->imds, getenv, &settings);
 	if (settings.ignored[0])
-		log_warning("imds: %s makes no sense and is ignored", settings.ignored);
+		log_warning("imds: the value of %s is not valid and is ignored", settings.ignored);
 	loop->http = http_new();
 	if (!loop->http)
 		return false;
@@ -90,8 +90,8 @@ static void take_messages(struct loop *loop)
 	while (worker_recv(loop->worker, &msg)) {
 		if (msg.type == HUB_VERDICT && msg.more[1] == 1)
 			push_healthy(loop->push);
-		/* A new process has no back-off to wait for; the queue is on the disk. What goes
-		 * well is left alone. */
+		/* A new process tries again at once, and the queue is on the disk. Without a
+		 * failure there is no reason for one. */
 		if (msg.type == WORKER_RELOAD && (msg.value || is_in_trouble(loop)))
 			loop->end = true;
 	}

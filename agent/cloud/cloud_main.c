@@ -1,7 +1,6 @@
 /*
- * wna-cloud: the node's identity, its credentials, and the metric that its group
- * scales on. A service of user wna-cloud. Blocks in cloud_loop.c's one
- * wait; late names are left to libcurl's threads.
+ * wna-cloud: the node's identity, its credentials, and the metric that its group scales on. A
+ * service of user wna-cloud. Blocks in cloud_loop.c.
  */
 #include <malloc.h>
 #include <signal.h>

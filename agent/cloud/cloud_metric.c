@@ -1,6 +1,5 @@
 /*
- * Run by wna-cloud each turn: windows, AWS's time, the gate. Never blocks; owns nothing but
- * its callers' structs.
+ * Run by wna-cloud each turn: windows, AWS's time, the gate. Never blocks; owns nothing.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -21,8 +20,8 @@ bool series_fits(const struct series *series, int64_t at_ms)
 {
 	if (series->open.count == 0)
 		return true;
-	/* A steady clock fills no window; for a clock that is slewed hard there are two
-	 * data of one window, and both are true. */
+	/* A window can be full only if the clock is slewed hard. Then it has two data, and both
+	 * are true. */
 	return window_start(at_ms, series->push_ms) == series->open.at_ms &&
 	       series->open.count < DATUM_VALUES_MAX;
 }
@@ -78,8 +77,8 @@ int64_t skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms)
 {
 	int64_t step = wall_ms - now_ms - skew->offset_ms;
 
-	/* Each turn: a clock that is slewed towards the truth moves a little each time
-	 * and must not look like a step in the end. */
+	/* Each turn, since a clock that is slewed moves a little each time: the sum of that must
+	 * not look like a step. */
 	skew->offset_ms = wall_ms - now_ms;
 	if (llabs(step) < SKEW_STEP_MS)
 		return 0;
@@ -99,7 +98,7 @@ int64_t skew_learn(struct skew *skew, int64_t date_ms, int64_t sent_ms, int64_t 
 	skew->known = true;
 	if (llabs(found) < SKEW_STEP_MS + took_ms / 2)
 		found = 0;
-	/* Around a known skew the same uncertainty is no news. */
+	/* A difference within the uncertainty of the measurement is no change. */
 	if (found != 0 && llabs(found - before) < SKEW_STEP_MS + took_ms / 2)
 		return 0;
 	skew->ms = found;
@@ -123,21 +122,21 @@ static void decide_group(const struct identity *identity, bool healthy, struct g
 		snprintf(gate->why, sizeof gate->why, "the target state is %s",
 		         identity->target_state);
 	} else if (!identity->asg[0]) {
-		/* Soon after boot the tag may only be late. */
+		/* Soon after boot the tag may come late. */
 		hold(gate, PUSH_STARTING,
 		     "in a group whose name is not readable: allow tags in the metadata "
 		     "(InstanceMetadataTags) or set imds.auto_scaling_group");
 	} else if (!healthy) {
 		hold(gate, PUSH_HELD, "/healthz has not been 200 since boot");
 	} else {
-		str_copy(gate->who[DIMENSION_ASG], sizeof gate->who[0], identity->asg);
+		str_copy(gate->value[DIMENSION_ASG], sizeof gate->value[0], identity->asg);
 	}
 }
 
 void gate_decide(const struct conf_metrics *conf, const struct identity *identity, bool healthy,
                  struct gate *ret)
 {
-	/* EC2 shows the tag only if it is told to; a target state also means a group. */
+	/* The metadata may be without tags; a target state shows a group as well. */
 	bool alone = identity->asg && !identity->asg[0] && identity->target_state &&
 	             !identity->target_state[0];
 
@@ -149,7 +148,8 @@ void gate_decide(const struct conf_metrics *conf, const struct identity *identit
 		return;
 	}
 	if (identity->instance_id && (conf->per_instance || alone))
-		str_copy(ret->who[DIMENSION_INSTANCE], sizeof ret->who[0], identity->instance_id);
+		str_copy(ret->value[DIMENSION_INSTANCE], sizeof ret->value[0],
+		         identity->instance_id);
 	if (!identity->asg)
 		hold(ret, PUSH_STARTING, "the Auto Scaling group is not known yet");
 	else if (!alone)
@@ -160,5 +160,5 @@ void gate_decide(const struct conf_metrics *conf, const struct identity *identit
 
 bool gate_open(const struct gate *gate)
 {
-	return gate->who[DIMENSION_ASG][0] || gate->who[DIMENSION_INSTANCE][0];
+	return gate->value[DIMENSION_ASG][0] || gate->value[DIMENSION_INSTANCE][0];
 }

@@ -1,6 +1,6 @@
 /*
- * The metric's pure parts: reading /proc/stat, making data of samples, AWS's time, and which
- * series are pushed.
+ * The metric's pure parts: reading /proc/stat, windows of samples, AWS's time, and the series
+ * that are pushed.
  */
 #ifndef CLOUD_METRIC_H
 #define CLOUD_METRIC_H
@@ -13,7 +13,7 @@
  */
 
 /* Counters since boot, in ticks. The kernel moves time between idle and iowait, and iowait
- * alone may run backwards: the two are one counter here. */
+ * alone may run backwards, hence one counter for the two. */
 struct cpu_times {
 	uint64_t busy, idle;
 };
@@ -78,11 +78,9 @@ struct series {
  * no window is open. */
 bool series_fits(const struct series *series, int64_t at_ms);
 
-/*
- * Adds a sample; the caller has closed a window that it does not fit. A late sample of k
- * seconds counts k times (rounded, at least once), but never more than its window has
- * seconds: a node that was stopped for an hour must not outweigh the others.
- */
+/* Adds a sample, which fits. A late sample of k seconds counts k times (rounded, at least once),
+ * but not more often than its window has seconds: a node that was stopped for an hour must not
+ * outweigh the others. */
 void series_add(struct series *series, int64_t at_ms, const struct cpu_sample *sample);
 
 /* Closes the open window. False if there is none. */
@@ -90,48 +88,46 @@ bool series_close(struct series *series, struct datum *ret);
 
 /*
  * cloud_metric.c, AWS's time. AWS refuses a request signed more than five minutes off (IAM User
- * Guide, "Signing AWS API requests"), and believes a datum with a wrong timestamp. The Date
- * header of AWS's answers is the truth; the wall clock plus the skew learned from it signs
- * requests and stamps data.
+ * Guide, "Signing AWS API requests"), and stores a datum with a wrong timestamp. The Date header
+ * of AWS's answers is the true time: the wall clock plus the skew learned from it signs requests
+ * and stamps data.
  *
- * The skew is unknown until the first answer, and again when the wall clock is set: then the clock
- * is trusted until AWS says otherwise, since clocks are set to correct them (chrony, a resume
- * from hibernation). If it is wrong by more than five minutes, the next push is refused and
- * nothing wrong is stored. Data that was stamped while the skew was unknown moves with the
- * clock when that is set, and to its true time when AWS tells the time.
+ * The skew is unknown until the first answer, and again when the wall clock is set. Then the clock
+ * is trusted until the next answer, since clocks are set to correct them (chrony, a resume from
+ * hibernation). If it is wrong by more than five minutes, the next push is refused, and nothing
+ * wrong is stored. Data that was stamped while the skew was unknown moves when the clock is set,
+ * and moves to its true time with the next answer.
  */
 enum { SKEW_STEP_MS = 2000 }; /* below this neither a step nor a skew counts */
 
 struct skew {
-	int64_t offset_ms; /* wall clock less monotonic clock, at the last look */
+	int64_t offset_ms; /* wall clock less monotonic clock, at the last turn */
 	int64_t ms;        /* AWS's clock less the wall clock; 0 below SKEW_STEP_MS */
-	bool known;        /* AWS has told the time since the clock was set */
+	bool known;        /* there was an answer since the clock was set */
 };
 
 void skew_init(struct skew *skew, int64_t now_ms, int64_t wall_ms);
 
-/* By how much the wall clock was set since the last look; 0: it was not. */
+/* By how much the wall clock was set since the last turn; 0: it was not. */
 int64_t skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms);
 
-/*
- * Learns from an answer: its Date header (`date_ms`, whole seconds; 0 = none) was written
- * about the middle of the `took_ms` after the wall clock said `sent_ms`. Returns the change
- * of `ms`.
- */
+/* Learns from an answer: its Date header (`date_ms`, whole seconds; 0 = none) was written
+ * about the middle of the `took_ms` that began when the wall clock showed `sent_ms`. Returns the
+ * change of `ms`. */
 int64_t skew_learn(struct skew *skew, int64_t date_ms, int64_t sent_ms, int64_t took_ms);
 
 /*
  * cloud_metric.c, the gate: which series this node may push now. The Auto Scaling group scales on
- * its series, and CloudWatch averages everything in it: a node writes only while it is in
- * service (target state InService) and if it has been healthy once since boot. Later ill
- * health does not stop it, since a group without data does not scale at all. An instance with
- * neither the group's tag nor a target state is in no group and has a series of its own.
+ * the average of its series, so a node pushes to it only while it is in service (target state
+ * InService) and if it has been healthy once since boot. Later failures of /healthz do not stop it,
+ * since a group without data does not scale at all. An instance with neither the group's tag nor a
+ * target state is in no group and has a series of its own.
  */
 enum dimension { DIMENSION_ASG, DIMENSION_INSTANCE, DIMENSION_MAX };
 
 struct gate {
-	char who[DIMENSION_MAX][LIMIT_HOST]; /* the dimension's value, zeros behind it; empty =
-	                                      * not pushed */
+	/* Each dimension's value, zeros behind it; empty = not pushed. */
+	char value[DIMENSION_MAX][LIMIT_HOST];
 	enum push_state state; /* PUSH_OK: nothing is held back; else OFF, STARTING or HELD */
 	char why[LIMIT_FACT_WHY];
 };

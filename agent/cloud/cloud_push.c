@@ -1,12 +1,10 @@
 /*
- * Run by wna-cloud: samples once a second, makes a datum of each window, queues it and has it
- * sent. Never waits; the queue may block on the local disk. Owns the queue and the descriptor
- * of /proc/stat.
+ * Run by wna-cloud: samples once a second, makes a datum of each window and queues it. Never waits;
+ * the queue may block on the local disk. Owns the queue and the descriptor of /proc/stat.
  *
- * Data is stamped with AWS's time as far as it is known (cloud_metric.h), and moved when it turns
- * out to be another. The first window of a series is closed after its first sample, and a new
- * node is seen at once; the rest of that window becomes a second datum with the same
- * timestamp and other samples.
+ * Data is stamped with AWS's time as far as it is known (cloud_metric.h). The first window of a
+ * series is closed after its first sample, to show a new node at once; the rest of that window
+ * becomes a second datum with the same timestamp and other samples.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,8 +44,8 @@ struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall
 	push->series.push_ms = push->conf->push_ms;
 	send_init(&push->send);
 	gate_decide(push->conf, deps->identity, push->healthy, &push->gate);
-	/* The first turn opens the gate and begins the series. */
-	memset(push->gate.who, 0, sizeof push->gate.who);
+	/* The first turn finds the gate's values new, and begins the series. */
+	memset(push->gate.value, 0, sizeof push->gate.value);
 	cpu_init(&push->cpu, deps->proc_stat, now_ms);
 	if (push->conf->enabled) {
 		push->queue = queue_open(deps->worker->state_dir, push->conf->queue_max, now_ms);
@@ -83,11 +81,11 @@ static void send_state(const struct push *push)
 
 	sb_init(&sb, text, sizeof text);
 	for (int d = 0; d < DIMENSION_MAX; d++) {
-		if (gate->who[d][0])
+		if (gate->value[d][0])
 			sb_printf(&sb, "%s%s=%s", sb.len > 0 ? ", " : "", cwatch_dimension_name(d),
-			          gate->who[d]);
+			          gate->value[d]);
 	}
-	/* A held-back series goes before: a backlog may be going out meanwhile. */
+	/* A held-back series is shown first, even if a backlog is being sent. */
 	if (gate->state != PUSH_OK) {
 		state = gate->state;
 		why = gate->why;
@@ -150,9 +148,9 @@ static void close_window(struct push *push, int64_t now_ms)
 	if (!series_close(&push->series, &datum) || !gate_open(&push->gate))
 		return;
 	for (int d = 0; d < DIMENSION_MAX; d++) {
-		if (!push->gate.who[d][0])
+		if (!push->gate.value[d][0])
 			continue;
-		cwatch_datum(push->conf, d, push->gate.who[d], &datum, texts[d]);
+		cwatch_datum(push->conf, d, push->gate.value[d], &datum, texts[d]);
 		entries[count++] = (struct queue_entry){
 			.unsure = push->unsure,
 			.at_ms = datum.at_ms,
@@ -222,12 +220,12 @@ static void gate_turn(struct push *push, int64_t now_ms)
 		if (gate.state == PUSH_HELD)
 			log_info("push: held: %s", gate.why);
 	}
-	if (memcmp(gate.who, push->gate.who, sizeof gate.who) != 0) {
+	if (memcmp(gate.value, push->gate.value, sizeof gate.value) != 0) {
 		/* The samples so far belong to the former series. */
 		close_window(push, now_ms);
 		for (int d = 0; d < DIMENSION_MAX; d++)
-			begins = begins ||
-			         (gate.who[d][0] && strcmp(gate.who[d], push->gate.who[d]) != 0);
+			begins = begins || (gate.value[d][0] &&
+			                    strcmp(gate.value[d], push->gate.value[d]) != 0);
 		push->facts_dirty = true;
 	}
 	push->gate = gate;
@@ -239,8 +237,8 @@ static void gate_turn(struct push *push, int64_t now_ms)
 	facts_cpu(push);
 	push->early = true;
 	for (int d = 0; d < DIMENSION_MAX; d++) {
-		if (gate.who[d][0])
-			log_info("push: series %s=%s", cwatch_dimension_name(d), gate.who[d]);
+		if (gate.value[d][0])
+			log_info("push: series %s=%s", cwatch_dimension_name(d), gate.value[d]);
 	}
 }
 

@@ -21,10 +21,10 @@ struct endpoint {
 
 /*
  * `env` is getenv: the SDKs' variables for the region, the endpoint's URL, FIPS and dual-stack.
- * 0; -EAGAIN if the region is not known yet; -EINVAL if what is configured cannot be used.
- * Then `why` says it. A URL is http:// or https://, a host name or an address, perhaps a
- * port, and nothing more; http:// only leads to loopback unless metrics.allow_http. FIPS and
- * dual-stack, by configuration or environment, contradict a given URL, as in the SDKs.
+ * 0; or with a reason in `why` -EAGAIN if the region is not known yet, -EINVAL if the
+ * configuration cannot be used. A URL that is not a base (url.h) is refused, and so is http://
+ * beyond loopback without metrics.allow_http. FIPS and dual-stack, by configuration or
+ * environment, contradict a given URL, as in the SDKs.
  */
 int endpoint_find(const struct conf_metrics *conf, char *(*env)(const char *name),
                   const struct identity *identity, struct endpoint *ret, char *why,
@@ -48,9 +48,9 @@ enum {
 /* "AutoScalingGroupName", "InstanceId": CloudWatch's names. */
 const char *cwatch_dimension_name(enum dimension dimension);
 
-/* A datum as JSON has it, but for its timestamp, which may still be moved. Its only
- * dimension makes its series the one that a scaling policy reads. */
-void cwatch_datum(const struct conf_metrics *conf, enum dimension dimension, const char *who,
+/* A datum as JSON, without its timestamp, which may still change. It has one dimension, `value`,
+ * as a scaling policy reads it. */
+void cwatch_datum(const struct conf_metrics *conf, enum dimension dimension, const char *value,
                   const struct datum *datum, char ret[CWATCH_DATUM_MAX]);
 
 /* A request's body being built. */
@@ -72,7 +72,7 @@ enum cwatch_verdict {
 	CWATCH_RETRY,     /* throttled, a failure of AWS, no answer */
 	CWATCH_CLOCK,     /* the signature or its time is not accepted */
 	CWATCH_REFUSED,   /* the credentials are not accepted */
-	CWATCH_DENIED,    /* the credentials lack the right, or the service is not offered */
+	CWATCH_DENIED,    /* no right to do it, or the service is not offered */
 	CWATCH_BAD_DATUM, /* something in the request is not valid, or it is too large */
 	CWATCH_UNKNOWN,   /* an error that is not in the table, or no answer of CloudWatch at all:
 	                   * HTML, a redirect, garbage */
@@ -82,16 +82,16 @@ struct cwatch_answer {
 	enum cwatch_verdict verdict;
 	char code[64];            /* "Throttling"; empty if there is none */
 	char why[LIMIT_FACT_WHY]; /* for people; never a signature's or a token's text */
-	int64_t date_ms;          /* AWS's clock; 0 = not told, or not told by AWS */
+	int64_t date_ms;          /* AWS's clock; 0 = unknown */
 	int64_t sent_ms, took_ms; /* as in http_result */
 };
 
-/* Pure and total: decides by the error code, and by the status only without one. */
+/* Pure: decides by the error code, and by the status only without one. */
 void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret);
 
 /*
- * cloud_sigv4.c: AWS Signature Version 4, for the one form of request that is sent: POST, the path
- * "/", no query ("Create a signed AWS API request" of the IAM User Guide,
+ * cloud_sigv4.c: AWS Signature Version 4 of a POST to "/" without a query, which is the only
+ * request that is signed ("Create a signed AWS API request" of the IAM User Guide,
  * reference_sigv-create-signed-request). Time is an argument: AWS's, not the machine's.
  */
 enum {
@@ -133,7 +133,7 @@ int sigv4_sign(const struct sigv4_request *request, char ret[SIGV4_AUTHORIZATION
 
 enum {
 	QUEUE_MEMORY_MAX = 1000,   /* data kept while there is no disk */
-	QUEUE_RETRY_MS = 30 * 1000 /* between two looks at a disk in trouble */
+	QUEUE_RETRY_MS = 30 * 1000 /* between two tries of a disk in trouble */
 };
 
 struct queue_entry {
@@ -157,8 +157,7 @@ int64_t queue_count(const struct queue *queue);
 /* Why data waits in memory; empty if the disk is well. */
 const char *queue_trouble(const struct queue *queue);
 
-/* Data dropped so far, by the queue itself or by queue_drop; *ret_why is the last reason
- * and lives as long as the queue. */
+/* Data dropped so far; *ret_why is the last reason and lives as long as the queue. */
 int64_t queue_lost(const struct queue *queue, const char **ret_why);
 
 /* Takes data in one transaction, all of it or nothing. */
@@ -167,13 +166,13 @@ void queue_add(struct queue *queue, const struct queue_entry *entries, size_t co
 /* Visits up to `limit` data, the newest first. The queue must not be changed from within. */
 void queue_newest(struct queue *queue, size_t limit, queue_visit *visit, void *arg);
 
-/* Accepted by CloudWatch: gone from here. */
+/* CloudWatch has accepted them. */
 void queue_remove(struct queue *queue, const int64_t *ids, size_t count);
 
-/* Refused by CloudWatch for good: gone, and counted as lost for this reason. */
+/* CloudWatch refuses it: removes it and counts it as lost for this reason. */
 void queue_drop(struct queue *queue, int64_t id, const char *why);
 
-/* Drops and counts what CloudWatch would not take: before oldest, after newest. */
+/* Drops and counts data that CloudWatch would not accept: before oldest, after newest. */
 void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms);
 
 /* Moves the timestamps of unsure data by `by_ms`. `sure`: they are right then. */
@@ -211,8 +210,8 @@ int store_remove(struct store *store, const int64_t *ids, size_t count);
 /* Like queue_newest. Ends at a row that is not sound, which is removed and added to *lost. */
 int store_newest(struct store *store, size_t limit, queue_visit *visit, void *arg, int64_t *lost);
 
-/* These remove rows and add to *lost how many: what lies before `oldest_ms` or after
- * `newest_ms`; the oldest beyond `max`; another owner's. */
+/* These remove rows and add their number to *lost: before `oldest_ms` or after `newest_ms`; the
+ * oldest beyond `max`; another owner's. */
 int store_expire(struct store *store, int64_t oldest_ms, int64_t newest_ms, int64_t *lost);
 int store_trim(struct store *store, int64_t max, int64_t *lost);
 int store_claim(struct store *store, const char *owner, int64_t *lost);
@@ -235,8 +234,7 @@ struct push_deps {
 	const struct identity *identity;
 };
 
-/* NULL only when out of memory; a queue that cannot be opened is a fact with a reason, and
- * data then waits in memory, bounded. Deps are kept by value. */
+/* NULL only when out of memory: without a disk, data waits in memory. Copies `deps`. */
 struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall_ms);
 
 /* Does what is due: sample, close a window, start or retry a push. Returns when it is needed
@@ -249,31 +247,29 @@ void push_healthy(struct push *push);
 /* Whether a push failed and is tried again later. */
 bool push_is_waiting(const struct push *push);
 
-/* Commits what is sampled, cancels what is under way, frees. */
+/* Queues the open window, cancels a request under way, frees. */
 void push_free(struct push *push, int64_t now_ms);
 
 /*
- * cloud_loop.c: wna-cloud's one loop, apart from main() for a test that runs it whole. It runs
- * until SIGTERM or SIGINT, which the caller must have blocked before any thread is made, or until
- * a new process is wanted: after a reload, or for another file of credentials. Returns the
- * process' exit code: 0, or 1 if there was not memory enough to begin.
+ * cloud_loop.c: wna-cloud's loop, apart from main() for a test that runs it whole. It runs until
+ * SIGTERM or SIGINT, which the caller has blocked before any thread is made, or until a reload
+ * needs a new process. Returns the process' exit code: 0, or 1 without enough memory.
  */
 int loop_run(const struct worker *worker);
 
 /* From here on: the inside, for cloud_push.c, cloud_push_send.c and cloud_push_request.c. */
 enum {
-	/* Data in one request: the newest always, older ones as long as that works.
-	 * Starts small, doubles with each success and falls back with each failure: a
-	 * backlog never holds up the current window for long. */
+	/* Data in one request: starts small, doubles with each success and falls back with
+	 * each failure, so a backlog never delays the current window for long. */
 	PUSH_BATCH_FIRST = 20,
 	PUSH_BATCH_MAX = 200,
 	PUSH_PACE_MS = 1000,        /* between two requests of a backlog, about */
 	PUSH_BACKOFF_MS = 1000,     /* first wait after a failure */
-	PUSH_DROPS_MAX = 3,         /* data given up in a row until the cause is in doubt */
-	PUSH_DENIED_MS = 60 * 1000, /* first wait after a refusal that only people end */
+	PUSH_DROPS_MAX = 3,         /* data dropped in a row; then the cause is elsewhere */
+	PUSH_DENIED_MS = 60 * 1000, /* first wait after a refusal that an operator has to end */
 	PUSH_DENIED_MAX_MS = 10 * 60 * 1000,
 	PUSH_FACTS_MS = 5000,             /* all facts again */
-	PUSH_FUTURE_MS = 2 * 3600 * 1000, /* CloudWatch takes data this far ahead */
+	PUSH_FUTURE_MS = 2 * 3600 * 1000, /* CloudWatch accepts data this far ahead */
 };
 
 _Static_assert((int)PUSH_BATCH_MAX <= 1000, "CloudWatch's limit of data in a request");
@@ -283,7 +279,7 @@ _Static_assert((int)PUSH_BATCH_MAX <= 1000, "CloudWatch's limit of data in a req
 /* The sending half. */
 struct push_send {
 	struct http_call *call;
-	bool answered; /* `answer` waits to be acted on */
+	bool answered; /* `answer` is new */
 	struct cwatch_answer answer;
 	int64_t ids[PUSH_BATCH_MAX];
 	size_t count;          /* data in the request under way */
@@ -304,7 +300,7 @@ struct push {
 	struct push_deps deps;
 	const struct conf_metrics *conf;
 	struct cpu cpu;
-	int cpu_error;        /* last -errno of reading, for the log's sake */
+	int cpu_error;        /* -errno of the last reading */
 	int64_t cpu_permille; /* of the last sample; -1 = none yet */
 	struct series series;
 	struct skew skew;
@@ -318,7 +314,7 @@ struct push {
 	int64_t facts_ms; /* when all facts were last sent */
 };
 
-/* cloud_push.c: AWS told the time, which changes the skew by `by_ms`. */
+/* cloud_push.c: an answer told AWS's time and changed the skew by `by_ms`. */
 void push_told_time(struct push *push, int64_t by_ms);
 
 /* cloud_push_send.c */

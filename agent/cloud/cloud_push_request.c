@@ -17,7 +17,7 @@ const char *cwatch_dimension_name(enum dimension dimension)
 	return dimension == DIMENSION_ASG ? "AutoScalingGroupName" : "InstanceId";
 }
 
-void cwatch_datum(const struct conf_metrics *conf, enum dimension dimension, const char *who,
+void cwatch_datum(const struct conf_metrics *conf, enum dimension dimension, const char *value,
                   const struct datum *datum, char ret[CWATCH_DATUM_MAX])
 {
 	struct sb sb;
@@ -27,7 +27,7 @@ void cwatch_datum(const struct conf_metrics *conf, enum dimension dimension, con
 	sb_json(&sb, conf->name);
 	sb_printf(&sb,
 	          ",\"Dimensions\":[{\"Name\":\"%s\",\"Value\":", cwatch_dimension_name(dimension));
-	sb_json(&sb, who);
+	sb_json(&sb, value);
 	sb_put(&sb, "}],\"Values\":[");
 	for (unsigned i = 0; i < datum->count; i++)
 		sb_printf(&sb, "%s%u.%u", i > 0 ? "," : "", datum->value[i].permille / 10u,
@@ -53,7 +53,7 @@ int cwatch_body_add(struct cwatch_body *body, const char *space, int64_t at_ms, 
 	} else {
 		sb_char(sb, ',');
 	}
-	/* Epoch seconds as a number: what the SDKs send, whatever the API page says. */
+	/* Epoch seconds as a number, as the SDKs send it; the API page shows a text. */
 	sb_printf(sb, "{\"Timestamp\":%lld,%s", (long long)(at_ms / 1000), datum + 1);
 	if (!sb->cut && sb->size - sb->len > sizeof "]}")
 		return 0;
@@ -78,7 +78,7 @@ static bool collect_visit(void *arg, const struct queue_entry *entry)
 	int r = cwatch_body_add(&collect->body, entry->space, entry->at_ms, entry->datum);
 
 	if (r == -EXDEV)
-		return true; /* of an older configuration: in a later request */
+		return true; /* another namespace, of an older configuration: in a later request */
 	if (r < 0)
 		return false;
 	collect->send->ids[collect->send->count++] = entry->id;
@@ -94,7 +94,8 @@ static void answered(void *arg, const struct http_result *result)
 	cwatch_judge(result, &send->answer);
 }
 
-/* Absolute paths only: the SDKs' variable is checked nowhere else. */
+/* The configuration is checked when it is loaded; of the SDKs' variable only an absolute path is
+ * used. */
 static const char *ca_file(const struct conf_metrics *conf)
 {
 	const char *bundle = getenv("AWS_CA_BUNDLE");

@@ -2,14 +2,13 @@
  * Run by wna-cloud: when to push, and what to do about each answer. Never waits;
  * the queue may block on the local disk.
  *
- * The newest data goes first: scaling looks at the last minutes, an alarm re-evaluates
- * only its last periods, and data that will soon be too old for CloudWatch matters least.
- * One request is under way at a time.
+ * The newest data is sent first: scaling and alarms use the last minutes, and data that will soon
+ * be too old for CloudWatch matters least. One request is under way at a time.
  *
- * A datum that CloudWatch does not accept is found by halving the request until it
- * stands alone; it is then dropped and counted. The only state is the size of the next
- * request: new windows and a restart do no harm. If several data in a row are refused and
- * none is accepted, the cause is not in the data: no more is dropped, and pushes are rare.
+ * A datum that CloudWatch does not accept is found by halving the request until it has only
+ * that datum, which is then dropped and counted. The only state is the size of the next
+ * request. If several data in a row are refused and none is accepted, the cause is not in the
+ * data: no more is dropped, and pushes are rare.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -67,13 +66,13 @@ static void put_off(struct push *push, int64_t now_ms, enum push_state state, co
 		send->attempt++;
 }
 
-/* For what ends by itself. */
+/* After a failure that may end by itself. */
 static void back_off(struct push *push, int64_t now_ms, enum push_state state, const char *why)
 {
 	put_off(push, now_ms, state, why, PUSH_BACKOFF_MS, push->conf->retry_max_ms);
 }
 
-/* For what only people end. */
+/* After a refusal that an operator has to end. */
 static void deny(struct push *push, int64_t now_ms)
 {
 	put_off(push, now_ms, PUSH_DENIED, push->send.answer.why, PUSH_DENIED_MS,
@@ -93,7 +92,7 @@ static void accepted(struct push *push, int64_t now_ms, int64_t wall_ms)
 	send->refused_key[0] = '\0';
 	creds_accepted(push->deps.creds);
 	send->limit = send->limit * 2 < PUSH_BATCH_MAX ? send->limit * 2 : PUSH_BATCH_MAX;
-	/* After an outage a whole fleet has a backlog: a request a second each. */
+	/* After an outage each node of a fleet has a backlog: one request a second. */
 	send->due_ms = queue_count(push->queue) > 0
 	                       ? now_ms + clock_jitter(PUSH_PACE_MS, 50, clock_random())
 	                       : PUSH_NEVER;
@@ -115,7 +114,7 @@ static void bad_datum(struct push *push, int64_t now_ms)
 {
 	struct push_send *send = &push->send;
 
-	/* A 413 without a code of AWS's is a proxy's: it says nothing of the datum. */
+	/* A 413 without AWS's error code is from a proxy: the datum may be good. */
 	if (send->count == 1 && (!send->answer.code[0] || send->drops >= PUSH_DROPS_MAX)) {
 		deny(push, now_ms);
 		return;
@@ -186,7 +185,7 @@ static void take_answer(struct push *push, int64_t now_ms, int64_t wall_ms)
 	int64_t change = 0;
 
 	send->answered = false;
-	/* If the clock was set during the request, the answer says nothing of the new time. */
+	/* If the clock was set during the request, nothing can be learned from the answer. */
 	if (!send->clock_was_set)
 		change = skew_learn(&push->skew, send->answer.date_ms, send->answer.sent_ms,
 		                    send->answer.took_ms);
@@ -205,8 +204,8 @@ static void expire(struct push *push, int64_t wall_ms)
 {
 	int64_t true_ms = wall_ms + push->skew.ms;
 
-	/* Only AWS's word on the time may cost data: a clock that is a month off at
-	 * boot must not empty the queue. */
+	/* Not before AWS's time is known: a clock that is a month off at boot must not empty the
+	 * queue. */
 	if (push->skew.known)
 		queue_expire(push->queue, true_ms - push->conf->queue_age_ms,
 		             true_ms + PUSH_FUTURE_MS);
@@ -219,7 +218,7 @@ static void push_now(struct push *push, int64_t now_ms, int64_t wall_ms)
 	char why[LIMIT_FACT_WHY];
 	int r;
 
-	/* Neither is a failure of a push: both are looked at again in a second. */
+	/* Without credentials or endpoint nothing was tried: the next look is in a second. */
 	if (!creds) {
 		set_state(push, PUSH_RETRYING, "there are no credentials yet");
 		push->send.due_ms = now_ms + 1000;
@@ -234,7 +233,7 @@ static void push_now(struct push *push, int64_t now_ms, int64_t wall_ms)
 	expire(push, wall_ms);
 	r = request_start(push, &endpoint, creds, wall_ms);
 	if (r == -ENODATA) {
-		/* All of it was too old, or lies on a disk in trouble: no failure of a push. */
+		/* All data was too old, or is on a disk in trouble. */
 		push->send.due_ms = now_ms + PUSH_PACE_MS;
 	} else if (r < 0) {
 		snprintf(why, sizeof why, "no request could be made: %s", strerror(-r));
