@@ -154,8 +154,6 @@ void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret)
 	};
 	if (result->outcome != HTTP_ANSWERED) {
 		ret->date_ms = 0;
-		if (result->outcome == HTTP_TOO_LARGE)
-			ret->verdict = CWATCH_UNKNOWN;
 		str_copy(ret->why, sizeof ret->why, result->why);
 		return;
 	}

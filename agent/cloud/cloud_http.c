@@ -173,7 +173,6 @@ static bool call_options(struct http_call *call, const struct http_request *requ
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "web-node-agent/" WNA_VERSION);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HTTP_BODY_MAX);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
@@ -292,8 +291,6 @@ static enum http_outcome outcome_of(const struct http_call *call, CURLcode code)
 {
 	curl_off_t named_us = 0;
 
-	if (call->too_large)
-		return HTTP_TOO_LARGE;
 	switch (code) {
 	case CURLE_OK: return HTTP_ANSWERED;
 	case CURLE_OPERATION_TIMEDOUT:
@@ -302,7 +299,6 @@ static enum http_outcome outcome_of(const struct http_call *call, CURLcode code)
 		return named_us == 0 ? HTTP_UNREACHED : HTTP_TIMED_OUT;
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_CONNECT: return HTTP_UNREACHED;
-	case CURLE_FILESIZE_EXCEEDED: return HTTP_TOO_LARGE;
 	default: return HTTP_BROKEN;
 	}
 }

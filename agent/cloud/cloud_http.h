@@ -21,8 +21,7 @@ enum http_outcome {
 	HTTP_ANSWERED,  /* a whole answer with a status; see .status */
 	HTTP_TIMED_OUT, /* no connection, or no whole answer, in time */
 	HTTP_UNREACHED, /* the name did not resolve, the connection was refused, no route */
-	HTTP_TOO_LARGE, /* the body passed HTTP_BODY_MAX; nothing of it is kept */
-	HTTP_BROKEN,    /* anything else: TLS, an answer that is cut off or is not HTTP */
+	HTTP_BROKEN,    /* anything else: TLS, an answer that is cut off, too long or not HTTP */
 };
 
 struct http_header {

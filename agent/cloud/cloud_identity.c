@@ -20,24 +20,6 @@ enum {
 static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t len,
                       int64_t now_ms);
 
-/* Everything is due, and first the facts that the metric needs. */
-static void begin(struct identity_job *job, int64_t now_ms)
-{
-	struct facts *facts = &job->facts;
-
-	for (int id = FACTS_FIRST; id <= FACTS_TAGS; id++)
-		FACTS_AT(facts, id)->due_ms = now_ms;
-	FACTS_AT(facts, FACT_INSTANCE_ID)->due_ms--;
-	FACTS_AT(facts, FACT_REGION)->due_ms--;
-	FACTS_AT(facts, FACT_TARGET_STATE)->due_ms--;
-	FACTS_AT(facts, FACT_ASG)->due_ms--;
-	if (!job->conf->asg[0])
-		return;
-	facts_set(facts, FACT_ASG, job->conf->asg);
-	FACTS_AT(facts, FACT_ASG)->due_ms = INT64_MAX;
-	job->unsaved = true;
-}
-
 static const char *text_of(const struct facts *facts, enum fact_id id)
 {
 	const struct facts_item *item = FACTS_AT(facts, id);
@@ -69,7 +51,12 @@ struct identity_job *identity_new(const struct worker *worker, struct imds *imds
 	job->ask.arg = job;
 	job->report_ms = now_ms;
 	job->sent_state = -1;
-	begin(job, now_ms);
+	for (int id = FACTS_FIRST; id <= FACTS_TAGS; id++)
+		FACTS_AT(&job->facts, id)->due_ms = now_ms;
+	if (job->conf->asg[0]) {
+		facts_set(&job->facts, FACT_ASG, job->conf->asg);
+		FACTS_AT(&job->facts, FACT_ASG)->due_ms = INT64_MAX;
+	}
 	update(job);
 	return job;
 }

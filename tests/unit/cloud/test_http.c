@@ -193,7 +193,8 @@ static void test_too_large(void **state)
 			snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\n\r\n%s", body);
 		run(http, &request, &got);
 		if (i < 3) {
-			assert_int_equal(got.result.outcome, HTTP_TOO_LARGE);
+			assert_int_equal(got.result.outcome, HTTP_BROKEN);
+			assert_non_null(strstr(got.result.why, "longer than expected"));
 			assert_string_equal(got.body, "");
 			assert_int_equal(got.result.body_len, 0);
 		} else {

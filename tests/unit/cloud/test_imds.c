@@ -154,7 +154,6 @@ static void test_judge(void **state)
 	assert_int_equal(judge(false, HTTP_ANSWERED, 200, ""), IMDS_OK);
 	assert_int_equal(judge(true, HTTP_TIMED_OUT, 0, ""), IMDS_SILENT);
 	assert_int_equal(judge(false, HTTP_UNREACHED, 0, ""), IMDS_SILENT);
-	assert_int_equal(judge(false, HTTP_TOO_LARGE, 0, ""), IMDS_BAD);
 	assert_int_equal(judge(false, HTTP_BROKEN, 0, ""), IMDS_BAD);
 }
 
@@ -388,7 +387,6 @@ static void test_outages(void **state)
 		{ HTTP_ANSWERED, HTTP_ANSWERED, 400, 0, IMDS_BAD },
 		{ HTTP_ANSWERED, HTTP_ANSWERED, 500, 500, IMDS_BAD },
 		{ HTTP_BROKEN, HTTP_BROKEN, 0, 0, IMDS_BAD },
-		{ HTTP_TOO_LARGE, HTTP_TOO_LARGE, 0, 0, IMDS_BAD },
 	};
 
 	(void)state;
