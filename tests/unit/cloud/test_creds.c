@@ -159,47 +159,6 @@ static void test_role(void **state)
 	stop(&world);
 }
 
-static void test_same_again(void **state)
-{
-	struct world world;
-
-	(void)state;
-	world_new(&world);
-	fake_set(ROLES, 200, "web-node");
-	fake_set(ROLES "web-node", 200, role_json("ASIAFIRSTFIRSTFIRST0", wall_start + HOUR));
-	start(&world);
-	pass(&world, 0);
-	/* The service hands out the old ones to the end and beyond: they stay in use. */
-	pass(&world, 70 * MINUTE);
-	assert_state(&world, CRED_STALE, "instance role web-node", "");
-	assert_string_equal(creds_get(world.store)->access_key, "ASIAFIRSTFIRSTFIRST0");
-	fake_set(ROLES "web-node", 200, role_json("ASIASECONDSECOND0000", wall_start + 7 * HOUR));
-	pass(&world, 2 * MINUTE);
-	assert_state(&world, CRED_OK, "instance role web-node", "");
-	stop(&world);
-}
-
-static void test_outage(void **state)
-{
-	struct world world;
-
-	(void)state;
-	world_new(&world);
-	fake_set(ROLES, 200, "web-node");
-	fake_set(ROLES "web-node", 200, role_json("ASIAFIRSTFIRSTFIRST0", wall_start + HOUR));
-	start(&world);
-	pass(&world, 0);
-	fake.get_outcome = fake.put_outcome = HTTP_TIMED_OUT;
-	pass(&world, 2 * HOUR);
-	assert_non_null(creds_get(world.store));
-	assert_state(&world, CRED_STALE, "instance role web-node", "instance role");
-	fake.get_outcome = fake.put_outcome = HTTP_ANSWERED;
-	fake_set(ROLES "web-node", 200, role_json("ASIASECONDSECOND0000", wall_start + 9 * HOUR));
-	pass(&world, 3 * MINUTE);
-	assert_state(&world, CRED_OK, "instance role web-node", "");
-	stop(&world);
-}
-
 static void test_late_role(void **state)
 {
 	struct world world;
@@ -416,44 +375,13 @@ static void test_env_that_ends(void **state)
 	stop(&world);
 }
 
-static void test_not_wanted(void **state)
-{
-	struct world world;
-
-	(void)state;
-	world_new(&world);
-	world.worker.conf.metrics.enabled = false;
-	fake_set(ROLES, 200, "web-node");
-	start(&world);
-	pass(&world, HOUR);
-	assert_int_equal(fake.gets + fake.puts, 0);
-	assert_null(creds_get(world.store));
-	assert_int_equal(world.worker.count[FACT_CREDENTIALS], 0);
-	stop(&world);
-}
-
-static void test_switched_off(void **state)
-{
-	struct world world;
-
-	(void)state;
-	world_new(&world);
-	env_set(0, "AWS_EC2_METADATA_DISABLED", "true");
-	start(&world);
-	pass(&world, MINUTE);
-	assert_state(&world, CRED_NONE, "", "AWS_EC2_METADATA_DISABLED");
-	stop(&world);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_role),          cmocka_unit_test(test_same_again),
-		cmocka_unit_test(test_outage),        cmocka_unit_test(test_late_role),
+		cmocka_unit_test(test_role),          cmocka_unit_test(test_late_role),
 		cmocka_unit_test(test_bad_answers),   cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_file_replaced), cmocka_unit_test(test_refusal),
-		cmocka_unit_test(test_env_that_ends), cmocka_unit_test(test_not_wanted),
-		cmocka_unit_test(test_switched_off),
+		cmocka_unit_test(test_env_that_ends),
 	};
 
 	log_init("test", LOG_LEVEL_ERROR);

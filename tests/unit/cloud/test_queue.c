@@ -1,127 +1,5 @@
-/* The queue on disk, and what becomes of it when the disk is in trouble. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <dirent.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "cloud_push.h"
-#include "log.h"
-
-static char dir[64], file[96];
-static struct queue *queue;
-
-enum { MAX = 1000 };
-
-static void open_queue(int64_t max)
-{
-	queue = queue_open(dir, max, 0);
-	assert_non_null(queue);
-}
-
-static void reopen(void)
-{
-	queue_close(queue);
-	open_queue(MAX);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/wna-queue-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	snprintf(file, sizeof(file), "%s/" QUEUE_FILE, dir);
-	log_init("test", LOG_LEVEL_ERROR);
-	signal(SIGXFSZ, SIG_IGN);
-	open_queue(MAX);
-	return 0;
-}
-
-static void limit_files(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
-static int tear_down(void **state)
-{
-	char command[96];
-
-	(void)state;
-	limit_files(RLIM_INFINITY);
-	queue_close(queue);
-	queue = NULL;
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
-}
-
-static struct queue_entry entry(int64_t at_s)
-{
-	return (struct queue_entry){
-		.unsure = true,
-		.at_ms = at_s * 1000,
-		.space = "Web",
-		.datum = "{\"MetricName\":\"CPU\"}",
-	};
-}
-
-static void add(int64_t at_s)
-{
-	struct queue_entry e = entry(at_s);
-
-	queue_add(queue, &e, 1);
-}
-
-struct seen {
-	int64_t id[64], at_s[64];
-	size_t count, stop;
-};
-
-static bool see(void *arg, const struct queue_entry *e)
-{
-	struct seen *seen = arg;
-
-	assert_true(seen->count < 64);
-	assert_string_equal(e->space, "Web");
-	assert_string_equal(e->datum, "{\"MetricName\":\"CPU\"}");
-	seen->id[seen->count] = e->id;
-	seen->at_s[seen->count++] = e->at_ms / 1000;
-	return seen->stop == 0 || seen->count < seen->stop;
-}
-
-static struct seen newest(size_t limit)
-{
-	struct seen seen = { 0 };
-
-	queue_newest(queue, limit, see, &seen);
-	return seen;
-}
-
-static int64_t lost(void)
-{
-	const char *why;
-	int64_t count = queue_lost(queue, &why);
-
-	assert_int_equal(count > 0, why[0] != '\0');
-	return count;
-}
+/* The queue on disk, and while the disk is in trouble. */
+#include "queue_world.h"
 
 static void test_newest_first(void **state)
 {
@@ -182,32 +60,6 @@ static void test_outlives_the_process(void **state)
 	assert_true(newest(9).id[0] > seen.id[0]);
 }
 
-/* A process that is killed leaves what it queued, and no lock. */
-static void test_killed(void **state)
-{
-	int status;
-	pid_t pid;
-
-	(void)state;
-	queue_close(queue);
-	queue = NULL;
-	pid = fork();
-	if (pid == 0) {
-		queue = queue_open(dir, MAX, 0);
-		for (int i = 1; i <= 100; i++)
-			add(i);
-		raise(SIGKILL);
-	}
-	assert_true(pid > 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	open_queue(MAX);
-	assert_string_equal(queue_trouble(queue), "");
-	assert_int_equal(queue_count(queue), 100);
-	assert_int_equal(newest(1).at_s[0], 100);
-	assert_int_equal(lost(), 0);
-}
-
 /* Another process has the file: it is left alone. */
 static void test_busy(void **state)
 {
@@ -221,26 +73,6 @@ static void test_busy(void **state)
 	queue_close(second);
 	assert_int_equal(newest(9).count, 1);
 	assert_int_equal(lost(), 0);
-}
-
-static void test_bound(void **state)
-{
-	const char *why;
-
-	(void)state;
-	queue_close(queue);
-	open_queue(10);
-	for (int i = 1; i <= 25; i++)
-		add(i);
-	assert_int_equal(queue_count(queue), 10);
-	assert_int_equal(queue_lost(queue, &why), 15);
-	assert_non_null(strstr(why, "queue_max"));
-	assert_int_equal(newest(20).at_s[9], 16);
-	/* A smaller bound than last time. */
-	queue_close(queue);
-	open_queue(3);
-	add(26);
-	assert_int_equal(queue_count(queue), 3);
 }
 
 static void test_expire(void **state)
@@ -274,156 +106,6 @@ static void test_shift(void **state)
 	assert_int_equal(newest(9).at_s[0], 100);
 }
 
-static void test_claim(void **state)
-{
-	const char *why;
-
-	(void)state;
-	queue_claim(queue, "i-one");
-	add(1);
-	reopen();
-	queue_claim(queue, "i-one");
-	assert_int_equal(queue_count(queue), 1);
-	reopen();
-	queue_claim(queue, "i-two");
-	assert_int_equal(queue_count(queue), 0);
-	assert_int_equal(queue_lost(queue, &why), 1);
-	assert_non_null(strstr(why, "another instance"));
-	add(2);
-	reopen();
-	queue_claim(queue, "i-two");
-	assert_int_equal(queue_count(queue), 1);
-}
-
-static void scribble(long at, const char *text, size_t len)
-{
-	int fd = open(file, O_WRONLY | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, text, len, at), len);
-	close(fd);
-}
-
-/* How many files lie in the folder beside the queue's own and its log. */
-static size_t set_asides(void)
-{
-	DIR *d = opendir(dir);
-	const struct dirent *item;
-	size_t count = 0;
-
-	assert_non_null(d);
-	while ((item = readdir(d)) != NULL)
-		count += item->d_name[0] != '.' && strcmp(item->d_name, QUEUE_FILE) != 0 &&
-		         strcmp(item->d_name, QUEUE_FILE "-wal") != 0;
-	closedir(d);
-	return count;
-}
-
-static void test_damaged_header(void **state)
-{
-	(void)state;
-	for (int i = 0; i < 3; i++) {
-		add(1);
-		queue_close(queue);
-		scribble(0, "not a database at all", 21);
-		open_queue(MAX);
-		assert_int_equal(queue_count(queue), 0);
-		assert_int_equal(lost(), 1);
-		assert_int_equal(set_asides(), 1); /* only the latest is kept */
-		assert_string_equal(queue_trouble(queue), "");
-	}
-	add(2);
-	reopen();
-	assert_int_equal(queue_count(queue), 1);
-}
-
-static void test_damaged_pages(void **state)
-{
-	char garbage[1024];
-	struct stat st;
-
-	(void)state;
-	for (int i = 0; i < 200; i++)
-		add(i);
-	queue_close(queue);
-	assert_int_equal(stat(file, &st), 0);
-	memset(garbage, 0xa5, sizeof(garbage));
-	for (long at = 1024; at < st.st_size; at += 1024)
-		scribble(at, garbage, sizeof(garbage));
-	open_queue(MAX);
-	newest(10); /* found here at the latest */
-	add(500);
-	assert_int_equal(newest(10).count, 1);
-	assert_true(lost() >= 1);
-	assert_int_equal(set_asides(), 1);
-}
-
-static void test_truncated(void **state)
-{
-	(void)state;
-	for (int i = 0; i < 50; i++)
-		add(i);
-	queue_close(queue);
-	assert_int_equal(truncate(file, 2048), 0);
-	open_queue(MAX);
-	newest(60);
-	add(500);
-	assert_int_equal(newest(60).at_s[0], 500);
-	assert_true(lost() >= 1);
-}
-
-/* A database of another program's, or of an agent of another format. */
-static void test_not_ours(void **state)
-{
-	sqlite3 *db;
-
-	(void)state;
-	queue_close(queue);
-	unlink(file);
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "CREATE TABLE datum(y)", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	open_queue(MAX);
-	assert_int_equal(set_asides(), 1);
-	add(1);
-	assert_int_equal(queue_count(queue), 1);
-	assert_int_equal(lost(), 1);
-}
-
-/* One row that makes no sense goes alone. */
-static void test_damaged_row(void **state)
-{
-	static const char *const sql[] = {
-		"UPDATE datum SET datum = '' WHERE at_ms = 2000",
-		"UPDATE datum SET datum = '{}' WHERE at_ms = 3000",
-		"UPDATE datum SET datum = '{\"Metric' WHERE at_ms = 4000",
-		"UPDATE datum SET datum = x'7b22613a80227d' WHERE at_ms = 5000",
-		"UPDATE datum SET space = '' WHERE at_ms = 6000",
-		"UPDATE datum SET at_ms = -5 WHERE at_ms = 7000",
-		"UPDATE datum SET space = printf('%.400c', 'x') WHERE at_ms = 8000",
-	};
-	sqlite3 *db;
-
-	(void)state;
-	for (int i = 1; i <= 9; i++)
-		add(i);
-	queue_close(queue);
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	for (size_t i = 0; i < sizeof(sql) / sizeof(sql[0]); i++)
-		assert_int_equal(sqlite3_exec(db, sql[i], NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	open_queue(MAX);
-	/* One at each visit. */
-	for (int i = 0; i < 7; i++)
-		newest(20);
-	struct seen seen = newest(20);
-	assert_int_equal(seen.count, 2);
-	assert_int_equal(seen.at_s[0], 9);
-	assert_int_equal(seen.at_s[1], 1);
-	assert_int_equal(lost(), 7);
-	assert_int_equal(queue_count(queue), 2);
-}
-
 /* Nothing can be written for a while: memory takes it, disk gets it later. */
 static void test_disk_full(void **state)
 {
@@ -451,26 +133,6 @@ static void test_disk_full(void **state)
 		assert_int_equal(seen.at_s[i], 4 - i);
 	reopen();
 	assert_int_equal(queue_count(queue), 4);
-	assert_int_equal(lost(), 0);
-}
-
-/* A disk that is full from the beginning: nothing is damaged, nothing set aside. */
-static void test_full_at_start(void **state)
-{
-	(void)state;
-	queue_close(queue);
-	unlink(file);
-	limit_files(0);
-	open_queue(MAX);
-	add(1);
-	assert_string_not_equal(queue_trouble(queue), "");
-	assert_int_equal(newest(9).count, 1);
-	limit_files(RLIM_INFINITY);
-	queue_turn(queue, QUEUE_RETRY_MS);
-	assert_string_equal(queue_trouble(queue), "");
-	reopen();
-	assert_int_equal(newest(9).count, 1);
-	assert_int_equal(set_asides(), 0);
 	assert_int_equal(lost(), 0);
 }
 
@@ -547,27 +209,16 @@ static void test_shrinks(void **state)
 	assert_int_equal(lost(), 0);
 }
 
-#define queue_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		queue_test(test_newest_first),
 		queue_test(test_remove),
 		queue_test(test_outlives_the_process),
-		queue_test(test_killed),
 		queue_test(test_busy),
-		queue_test(test_bound),
 		queue_test(test_expire),
 		queue_test(test_shift),
-		queue_test(test_claim),
-		queue_test(test_damaged_header),
-		queue_test(test_damaged_pages),
-		queue_test(test_truncated),
-		queue_test(test_not_ours),
-		queue_test(test_damaged_row),
 		queue_test(test_disk_full),
-		queue_test(test_full_at_start),
 		queue_test(test_full_when_removing),
 		queue_test(test_no_folder),
 		queue_test(test_shrinks),
