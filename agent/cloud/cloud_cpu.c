@@ -12,7 +12,7 @@
 
 enum {
 	SECOND_MS = 1000,
-	SHORTEST_MS = 250, /* 25 ticks of 10 ms: below that the quantum shows */
+	SHORTEST_MS = 250, /* 25 ticks of 10 ms: less is too coarse */
 };
 
 /* A larger difference between two readings is an error: at 100 ticks a second and 1000
@@ -88,7 +88,7 @@ int cpu_sample(struct cpu *cpu, int64_t now_ms, struct cpu_sample *ret)
 	unsigned permille;
 	int r = read_times(cpu, &after);
 
-	/* The next sample starts from this reading, good or not. */
+	/* The next sample begins with this reading, even if it failed. */
 	cpu->base_ms = now_ms;
 	cpu->has_base = r == 0;
 	if (r < 0) {

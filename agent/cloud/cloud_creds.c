@@ -1,7 +1,7 @@
 /*
  * Run by wna-cloud. Blocks on reading the shared file alone. Owns the credentials, which are
- * overwritten by their successors and wiped at the end. A log or a fact names their source and
- * never has a part of them.
+ * overwritten by new ones and wiped at the end. A log or a fact names their source and has no
+ * part of them.
  */
 #include "cloud_creds.h"
 
@@ -33,7 +33,7 @@ struct creds_store {
 	bool have_env;
 	struct creds env;
 	char profile[LIMIT_NAME];
-	bool chosen;         /* the profile was configured: it is not the default */
+	bool chosen;         /* the profile was named, by configuration or environment */
 	struct imds_ask ask; /* for the role's name, then for its credentials */
 	char role[65];       /* "" while its name is asked for */
 
@@ -44,7 +44,7 @@ struct creds_store {
 	int64_t next_ms; /* of the next fetch */
 	unsigned failures;
 	bool refused;
-	int64_t refusal_ms; /* a refusal before this starts no fetch */
+	int64_t refusal_ms; /* before this a refusal starts no fetch */
 
 	enum cred_state state;
 	char why[LIMIT_FACT_WHY]; /* of the last failed fetch, or of the refusal */
@@ -100,7 +100,7 @@ static bool same(const struct creds *a, const struct creds *b)
 	       strcmp(a->secret_key, b->secret_key) == 0 && strcmp(a->token, b->token) == 0;
 }
 
-/* Keys were found, perhaps those that are in use. */
+/* Keys were found: new ones, or those that are in use. */
 static void take(struct creds_store *store, const struct creds *creds, const char *source,
                  int64_t now_ms)
 {
@@ -223,7 +223,7 @@ static void report(const struct creds_store *store)
 	const char *why = store->why, *imds_why = "";
 	char text[LIMIT_FACT_WHY];
 
-	/* A fetch that waits for the metadata service has no failure of its own. */
+	/* While a fetch waits for the metadata service, the reason is the service's. */
 	if (store->ask.waiting && !why[0] && imds_state(store->imds, &imds_why) != IMDS_OK &&
 	    imds_why[0]) {
 		snprintf(text, sizeof text, "instance role: %.130s", imds_why);

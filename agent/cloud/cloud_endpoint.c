@@ -19,7 +19,7 @@ static bool is_set(const char *text)
 	return text && text[0];
 }
 
-/* A configured URL into url and host, written the one way that curl sends it. */
+/* A configured URL into url and host, as curl sends them. */
 static int take_url(const char *url, bool allow_http, struct endpoint *ret, char *why, size_t size)
 {
 	struct url_base base;

@@ -18,7 +18,7 @@ enum { RETRY_FIRST_MS = 2000, JITTER_PERCENT = 20, PATTERN_MAX = 256 };
 
 static const struct {
 	const char *path;
-	const char *pattern; /* a POSIX extended one; NULL: `valid` decides */
+	const char *pattern; /* a POSIX extended regular expression; NULL: `valid` decides */
 	bool (*valid)(const char *text);
 } rows[FACTS_COUNT + 2] = {
 	ROW(FACT_INSTANCE_ID) = { "instance-id", "i-" HEX, NULL },

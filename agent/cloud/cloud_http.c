@@ -29,7 +29,7 @@
 
 enum {
 	CONNECTIONS_KEPT = 4, /* metadata, CloudWatch, and one spare of each */
-	POLL_FAILED_MS = 50,  /* out of memory: no spinning until there is some */
+	POLL_FAILED_MS = 50,  /* out of memory: no busy loop */
 	WAIT_FDS = 2,
 	HEADER_MAX_BYTES = 6144, /* one of the request's; session tokens have up to 4096 */
 	HEADERS_MAX_BYTES = 32 * 1024,
@@ -38,7 +38,7 @@ enum {
 
 struct http {
 	CURLM *multi;
-	CURLSH *share; /* TLS sessions, so that a reconnect is a resumption */
+	CURLSH *share; /* TLS sessions, to resume them after a reconnect */
 };
 
 /* One request under way. */
@@ -111,7 +111,7 @@ static bool call_headers(struct http_call *call, const struct http_request *requ
 		     add_line(call, line);
 	}
 	explicit_bzero(line, sizeof line);
-	/* A name without a value is a header that libcurl must not add by itself. */
+	/* A name without a value removes a header that libcurl would add. */
 	return ok && add_line(call, "Expect:") && (typed || add_line(call, "Content-Type:"));
 }
 
@@ -143,7 +143,7 @@ static void call_trust(CURL *easy, const char *ca_file)
 #endif
 }
 
-/* These fail only in a library without them, which must not go unseen. */
+/* These fail only in a library that was built without them. */
 static bool call_bounds(CURL *easy)
 {
 #if HAS_7_87
@@ -207,12 +207,11 @@ static void call_free(struct http_call *call)
 }
 
 /*
- * libcurl's threads resolve names with libc, and one that a silent name server holds
- * must end by itself: before 7.87 it is joined, well within the time for which the unit's
- * watchdog lets this process be silent; later it would be left behind. libc's own limit is 5 s a
- * server, twice, and all of it once more for the search list. With these it is 3 s for
- * one server and 6 s for three, twice. They go before what resolv.conf and the
- * environment say; each new thread reads them.
+ * libcurl resolves names with libc on threads. A thread that waits for a silent name server must
+ * end soon: libcurl before 7.87 waits for it, while the unit's watchdog runs; a later one leaves it
+ * behind. libc's own limit is 5 s a server, twice, and all of it once more for the search
+ * list. With these options it is 3 s for one server and 6 s for three, twice. They win over
+ * resolv.conf, and each new thread reads them.
  */
 static void bound_resolver(void)
 {
@@ -226,8 +225,8 @@ struct http *http_new(void)
 	if (!http)
 		return NULL;
 	bound_resolver();
-	/* OpenSSL writes to sockets without MSG_NOSIGNAL, and NOSIGNAL keeps
-	 * libcurl from ignoring the signal on its own. */
+	/* OpenSSL writes to sockets without MSG_NOSIGNAL, and with CURLOPT_NOSIGNAL libcurl
+	 * does not ignore the signal itself. */
 	signal(SIGPIPE, SIG_IGN);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		goto fail;
@@ -348,6 +347,6 @@ bool http_wait(struct http *http, struct pollfd *fds, unsigned count, int64_t ti
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
 		call_finish(http, call, message->data.result);
 	}
-	/* Asked again and not taken from curl_waitfd, which does not report a hang-up. */
+	/* curl_waitfd does not report a hang-up, hence a poll of our own. */
 	return count > 0 && poll(fds, count, 0) > 0;
 }

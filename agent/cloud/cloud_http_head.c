@@ -24,7 +24,7 @@ static void take_date(struct http_result *result, const char *value)
 {
 	time_t date = curl_getdate(value, NULL);
 
-	/* 1970 to 9999: outside of it is no clock to learn from. */
+	/* A clock outside of 1970 to 9999 is wrong. */
 	if (date > 0 && date < INT64_C(253402300800))
 		result->date_wall_ms = (int64_t)date * 1000;
 }

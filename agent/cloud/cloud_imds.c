@@ -1,6 +1,6 @@
 /*
- * Run by wna-cloud. Blocks on nothing: requests go through cloud_http.h. Owns the
- * session token, which is a secret and is wiped when it is replaced.
+ * Run by wna-cloud. Blocks on nothing. Owns the session token, which is a secret and is wiped when
+ * it is replaced.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "log.h"
 
 enum {
-	TOKEN_MAX = 1024, /* AWS's have 56 characters */
+	TOKEN_MAX = 1024, /* AWS's tokens have 56 characters */
 	RETRY_FIRST_MS = 1000,
 	RETRY_MAX_MS = 60 * 1000,
 	DISABLED_PAUSE_MS = 30 * 1000, /* until an operator enables it: no back-off */
@@ -24,8 +24,8 @@ struct imds {
 	bool put;               /* it is the token request */
 	struct imds_ask *asks;  /* a queue */
 	char token[TOKEN_MAX + 1];
-	int64_t token_ends_ms; /* past it the token is not used */
-	int64_t renew_ms;      /* past it a new one is asked for, the old one still good */
+	int64_t token_ends_ms; /* from then on the token is not used */
+	int64_t renew_ms;      /* from then on a new one is asked for; the old one is still good */
 	int64_t gate_ms;       /* nothing is sent before */
 	unsigned failures;     /* of the service, in a row */
 	enum imds_state state;
@@ -156,7 +156,7 @@ static bool is_token(const char *body, size_t len)
 
 static void token_take(struct imds *imds, const struct http_result *result)
 {
-	int64_t ttl_s = imds->settings.token_ttl_s; /* for less the service will say 401 */
+	int64_t ttl_s = imds->settings.token_ttl_s; /* if it grants less: 401 */
 
 	token_drop(imds);
 	memcpy(imds->token, result->body, result->body_len);

@@ -43,9 +43,6 @@ struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall
 	push->unsure = true;
 	push->series.push_ms = push->conf->push_ms;
 	send_init(&push->send);
-	gate_decide(push->conf, deps->identity, push->healthy, &push->gate);
-	/* The first turn finds the gate's values new, and begins the series. */
-	memset(push->gate.value, 0, sizeof push->gate.value);
 	cpu_init(&push->cpu, deps->proc_stat, now_ms);
 	if (push->conf->enabled) {
 		push->queue = queue_open(deps->worker->state_dir, push->conf->queue_max, now_ms);
@@ -71,20 +68,27 @@ static void facts_cpu(const struct push *push)
 	}
 }
 
+/* "AutoScalingGroupName=web, InstanceId=i-0..." */
+static void series_names(const struct gate *gate, char ret[LIMIT_FACT_TEXT])
+{
+	struct sb sb;
+
+	sb_init(&sb, ret, LIMIT_FACT_TEXT);
+	for (int d = 0; d < DIMENSION_MAX; d++) {
+		if (gate->value[d][0])
+			sb_printf(&sb, "%s%s=%s", sb.len > 0 ? ", " : "", cwatch_dimension_name(d),
+			          gate->value[d]);
+	}
+}
+
 static void send_state(const struct push *push)
 {
 	const struct gate *gate = &push->gate;
 	enum push_state state = push->send.state;
 	const char *why = push->send.why;
 	char text[LIMIT_FACT_TEXT];
-	struct sb sb;
 
-	sb_init(&sb, text, sizeof text);
-	for (int d = 0; d < DIMENSION_MAX; d++) {
-		if (gate->value[d][0])
-			sb_printf(&sb, "%s%s=%s", sb.len > 0 ? ", " : "", cwatch_dimension_name(d),
-			          gate->value[d]);
-	}
+	series_names(gate, text);
 	/* A held-back series is shown first, even if a backlog is being sent. */
 	if (gate->state != PUSH_OK) {
 		state = gate->state;
@@ -209,8 +213,9 @@ static void gate_turn(struct push *push, int64_t now_ms)
 {
 	const struct identity *identity = push->deps.identity;
 	struct cpu_sample sample;
+	char text[LIMIT_FACT_TEXT];
 	struct gate gate;
-	bool begins = false;
+	bool changed;
 
 	if (identity->known && identity->instance_id && identity->instance_id[0])
 		queue_claim(push->queue, identity->instance_id);
@@ -220,26 +225,21 @@ static void gate_turn(struct push *push, int64_t now_ms)
 		if (gate.state == PUSH_HELD)
 			log_info("push: held: %s", gate.why);
 	}
-	if (memcmp(gate.value, push->gate.value, sizeof gate.value) != 0) {
-		/* The samples so far belong to the former series. */
+	changed = memcmp(gate.value, push->gate.value, sizeof gate.value) != 0;
+	/* The samples so far belong to the former series. */
+	if (changed)
 		close_window(push, now_ms);
-		for (int d = 0; d < DIMENSION_MAX; d++)
-			begins = begins || (gate.value[d][0] &&
-			                    strcmp(gate.value[d], push->gate.value[d]) != 0);
-		push->facts_dirty = true;
-	}
 	push->gate = gate;
-	if (!begins)
+	if (!changed || !gate_open(&gate))
 		return;
 	/* A new series begins here: earlier time is not part of it. */
 	if (cpu_sample(&push->cpu, now_ms, &sample) == 0)
 		push->cpu_permille = sample.permille;
 	facts_cpu(push);
 	push->early = true;
-	for (int d = 0; d < DIMENSION_MAX; d++) {
-		if (gate.value[d][0])
-			log_info("push: series %s=%s", cwatch_dimension_name(d), gate.value[d]);
-	}
+	push->facts_dirty = true;
+	series_names(&gate, text);
+	log_info("push: series %s", text);
 }
 
 /* Puts a sample into the window in which it ends (less half of its last second). */

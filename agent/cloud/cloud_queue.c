@@ -48,7 +48,7 @@ static const char *trouble_text(int error)
 	}
 }
 
-/* The write-ahead log belongs to the damaged file and goes too. */
+/* Removes the write-ahead log as well, which belongs to the damaged file. */
 static void set_aside(const struct queue *queue)
 {
 	char path[PATH_SIZE + sizeof ".corrupt"];
@@ -100,7 +100,7 @@ static void disk_failed(struct queue *queue, int error)
 	queue->disk_ok = false;
 }
 
-/* True if `r` is a success; else the failure is dealt with. */
+/* True if `r` is a success. Otherwise handles the failure. */
 static bool disk_did(struct queue *queue, int r)
 {
 	if (r < 0)
@@ -199,7 +199,7 @@ void queue_newest(struct queue *queue, size_t limit, queue_visit *visit, void *a
 {
 	int64_t damaged = 0;
 
-	/* Data in memory came while the disk was in trouble: it is newer. */
+	/* Data in memory is newer than data on the disk. */
 	for (size_t i = queue->kept_count; i > 0 && limit > 0; i--, limit--) {
 		if (!visit(arg, &queue->kept[i - 1]))
 			return;
@@ -229,7 +229,7 @@ void queue_drop(struct queue *queue, int64_t id, const char *why)
 	count_lost(queue, 1, why);
 }
 
-/* Data in memory is at most some hours old. */
+/* Data in memory is at most some hours old, hence not looked at. */
 void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms)
 {
 	int64_t dropped = 0;

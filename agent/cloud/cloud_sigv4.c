@@ -1,7 +1,6 @@
 /*
- * Run by wna-cloud for every push; never blocks. Owns nothing: derived keys live
- * on the stack of one call and are wiped before it returns. They are derived anew
- * each time (four HMACs, microseconds), and no key outlives its use.
+ * Run by wna-cloud for every push; never blocks. Owns nothing: keys are derived anew for each call
+ * (four HMACs, microseconds), on its stack, and wiped before it returns.
  */
 #include <assert.h>
 #include <errno.h>
@@ -99,7 +98,7 @@ static int canonical_hash(const struct sigv4_request *request, char ret[HEX])
 	return r;
 }
 
-/* `to_sign` with the key that is derived for this day, region and service. */
+/* Signs `to_sign` with the key that is derived for this day, region and service. */
 static bool signature(const struct sigv4_request *request, const char *to_sign, char ret[HEX])
 {
 	char day[9], secret[SECRET_MAX];

@@ -144,7 +144,7 @@ int64_t store_count(const struct store *store)
 	return store->count;
 }
 
-/* Ends a transaction one way or the other; returns what went wrong first. */
+/* Commits, or rolls back after a failure `r`. Returns the first failure. */
 static int end(struct store *store, int r)
 {
 	if (r == 0)
