@@ -28,6 +28,7 @@ struct loop {
 	bool end;
 };
 
+/* Before any thread is made, which inherits the mask. */
 static int signals_new(void)
 {
 	sigset_t set;
@@ -35,6 +36,7 @@ static int signals_new(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

@@ -3,21 +3,15 @@
  * service of user wna-cloud. Blocks in cloud_loop.c.
  */
 #include <malloc.h>
-#include <signal.h>
 
 #include "cloud_push.h"
 
 int main(int argc, char **argv)
 {
 	struct worker worker;
-	sigset_t set;
 
 	/* A resolver thread would otherwise bring a heap of its own, for life. */
 	mallopt(M_ARENA_MAX, 1);
 	worker_init(&worker, ROLE_CLOUD, HUB_WANTS_VERDICT, argc, argv, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	return loop_run(&worker);
 }

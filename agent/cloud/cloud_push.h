@@ -252,8 +252,8 @@ void push_free(struct push *push, int64_t now_ms);
 
 /*
  * cloud_loop.c: wna-cloud's loop, apart from main() for a test that runs it whole. It runs until
- * SIGTERM or SIGINT, which the caller has blocked before any thread is made, or until a reload
- * needs a new process. Returns the process' exit code: 0, or 1 without enough memory.
+ * SIGTERM or SIGINT, or until a reload needs a new process. Returns the process' exit code: 0,
+ * or 1 without enough memory.
  */
 int loop_run(const struct worker *worker);
 

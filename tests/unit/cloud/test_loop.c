@@ -86,12 +86,8 @@ static int run_child(char *config)
 	char exe[] = "wna-cloud", name[] = "--config", run[] = "--run-dir", state[] = "--state-dir";
 	char *argv[] = { exe, name, config, run, dir, state, dir, NULL };
 	struct worker worker;
-	sigset_t set;
 
 	worker_init(&worker, ROLE_CLOUD, HUB_WANTS_VERDICT, 7, argv, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	return loop_run(&worker);
 }
 
