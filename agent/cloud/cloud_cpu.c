@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,14 +21,20 @@ enum {
 
 bool cpu_parse(const char *text, struct cpu_times *ret)
 {
-	unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
+	/* user nice system idle iowait irq softirq steal */
+	unsigned long long field[8];
+	char *end;
 
-	if (strncmp(text, "cpu ", 4) != 0 ||
-	    sscanf(text, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
-	           &idle, &iowait, &irq, &softirq, &steal) != 8)
+	if (strncmp(text, "cpu ", 4) != 0)
 		return false;
-	ret->busy = user + nice + system + irq + softirq + steal;
-	ret->idle = idle + iowait;
+	text += 4;
+	for (size_t i = 0; i < 8; i++, text = end) {
+		field[i] = strtoull(text, &end, 10);
+		if (end == text)
+			return false;
+	}
+	ret->busy = field[0] + field[1] + field[2] + field[5] + field[6] + field[7];
+	ret->idle = field[3] + field[4];
 	return true;
 }
 

@@ -30,26 +30,21 @@ struct creds_store {
 	const struct worker *worker;
 	const struct conf_metrics *conf;
 	struct imds *imds;
-	bool have_env;
-	struct creds env;
-	char profile[LIMIT_NAME];
-	bool chosen;         /* the profile was named, by configuration or environment */
+	int64_t next_ms;    /* of the next fetch */
+	int64_t refusal_ms; /* before this a refusal starts no fetch */
+	int64_t report_ms;
 	struct imds_ask ask; /* for the role's name, then for its credentials */
 	char role[65];       /* "" while its name is asked for */
-
-	bool have;
-	struct creds current;
+	char profile[LIMIT_NAME];
+	bool chosen; /* the profile was named, by configuration or environment */
+	bool have_env, have;
+	struct creds env, current;
 	char source[LIMIT_FACT_TEXT]; /* of `current` */
-
-	int64_t next_ms; /* of the next fetch */
 	unsigned failures;
-	bool refused;
-	int64_t refusal_ms; /* before this a refusal starts no fetch */
-
 	enum cred_state state;
-	char why[LIMIT_FACT_WHY]; /* of the last failed fetch, or of the refusal */
-	int64_t report_ms;
+	bool refused;
 	bool changed;
+	char why[LIMIT_FACT_WHY]; /* of the last failed fetch, or of the refusal */
 };
 
 static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t len,
