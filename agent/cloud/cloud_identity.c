@@ -84,7 +84,7 @@ static bool keep_group(struct identity_job *job)
 	    FACTS_AT(&job->facts, FACT_TARGET_STATE)->have != FACTS_PRESENT)
 		return false;
 	if (asg->absences == 0)
-		log_warning("imds: the group's tag is gone, the target state is not: still %s",
+		log_warning("imds: the group's tag is gone, but there is a target state: still %s",
 		            asg->text);
 	return true;
 }
