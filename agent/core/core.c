@@ -1,17 +1,132 @@
 /*
- * wna-core, and the simulator. Never blocks. Owns the facts, the verdict and its
- * history.
+ * wna-core, and the simulator. Never blocks. Owns the facts, and what each of them moves:
+ * the verdict, its history, the pages.
  */
 #include "core.h"
 
-#include <stdio.h>
+#include <assert.h>
+#include <errno.h>
 #include <string.h>
 
-#include "clock.h"
-#include "core_events.h"
-#include "core_journal.h"
 #include "log.h"
 #include "str.h"
+
+/* The verdict on a state without a name in this build would be a matter of luck. */
+static bool value_known(enum fact_id id, int64_t value)
+{
+	int64_t max;
+
+	switch (id) {
+	case FACT_IMDS: max = IMDS_STATE_MAX; break;
+	case FACT_CREDENTIALS: max = CRED_STATE_MAX; break;
+	case FACT_PUSH: max = PUSH_STATE_MAX; break;
+	case FACT_RDS: max = RDS_STATE_MAX; break;
+	case FACT_MOUNT: max = MOUNT_STATE_MAX; break;
+	case FACT_CHECK: max = CHECK_STATE_MAX; break;
+	default: return true;
+	}
+	return value >= 0 && value < max;
+}
+
+/* A check is known by its name and not by its place: the finder may run with the list of
+ * another configuration. */
+static int check_slot(const struct conf_checks *checks, const char *name, unsigned *ret_slot)
+{
+	for (int i = 0; i < checks->count; i++) {
+		if (strcmp(checks->item[i].name, name) == 0) {
+			*ret_slot = (unsigned)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int find(const struct conf *conf, enum role role, const struct msg *msg, unsigned *ret_slot)
+{
+	const struct fact_info *info = fact_info(msg->id);
+
+	if (msg->type != HUB_FACT || !info || !value_known((enum fact_id)msg->id, msg->value))
+		return -EINVAL;
+	if (role != info->owner)
+		return -EPERM;
+	if (msg->id == FACT_CHECK)
+		return check_slot(&conf->checks, msg->text, ret_slot);
+	*ret_slot = 0;
+	return 0;
+}
+
+const struct fact *facts_get(const struct facts *facts, enum fact_id id, unsigned slot)
+{
+	assert(id < FACT_MAX && slot < (id == FACT_CHECK ? (unsigned)LIMIT_CHECKS : 1u));
+	return id == FACT_CHECK ? &facts->check[slot] : &facts->single[id];
+}
+
+/* An instant that the finder gave; `now_ms` if it gave none, or one that lies ahead. */
+static int64_t at_most(int64_t at_ms, int64_t now_ms)
+{
+	return at_ms > 0 && at_ms < now_ms ? at_ms : now_ms;
+}
+
+int facts_take(struct facts *facts, const struct conf *conf, enum role role, const struct msg *msg,
+               int64_t now_ms, int64_t wall_ms, unsigned *ret_slot)
+{
+	struct fact *fact;
+	unsigned slot = 0;
+	int rc = find(conf, role, msg, &slot);
+
+	if (rc < 0) {
+		facts->refused++;
+		return rc;
+	}
+	facts->taken++;
+	fact = (struct fact *)facts_get(facts, (enum fact_id)msg->id, slot);
+	*ret_slot = slot;
+	/* A wna-check that has just started knows less than its predecessor did. */
+	if (msg->id == FACT_CHECK && msg->value == CHECK_UNDECIDED &&
+	    facts_fresh(facts, conf, FACT_CHECK, slot, now_ms))
+		return 0;
+	fact->at_ms = at_most(msg->found_ms, now_ms);
+	fact->since_ms = at_most(msg->since_ms, fact->at_ms);
+	fact->since_wall_ms = wall_ms - (now_ms - fact->since_ms);
+	fact->value = msg->value;
+	memcpy(fact->more, msg->more, sizeof fact->more);
+	fact->seen = true;
+	str_clean(fact->text, sizeof fact->text, msg->text, strlen(msg->text));
+	str_clean(fact->why, sizeof fact->why, msg->why, strlen(msg->why));
+	return 0;
+}
+
+/* The age from which on the fact is unknown. The facts beside these are events, or shown
+ * only: the verdict does not depend on their age. */
+static int64_t max_age_ms(const struct conf *conf, enum fact_id id, unsigned slot)
+{
+	switch (id) {
+	case FACT_IMDS:
+	case FACT_INSTANCE_ID: return conf->imds.max_age_ms;
+	case FACT_PUSH: return conf->metrics.max_age_ms;
+	case FACT_RDS: return conf->rds.max_age_ms;
+	case FACT_MOUNT: return conf->mount.max_age_ms;
+	case FACT_CHECK: return conf->checks.item[slot].max_age_ms;
+	default: return INT64_MAX;
+	}
+}
+
+bool facts_fresh(const struct facts *facts, const struct conf *conf, enum fact_id id, unsigned slot,
+                 int64_t now_ms)
+{
+	return facts_get(facts, id, slot)->seen && now_ms < facts_expiry_ms(facts, conf, id, slot);
+}
+
+int64_t facts_expiry_ms(const struct facts *facts, const struct conf *conf, enum fact_id id,
+                        unsigned slot)
+{
+	const struct fact *fact = facts_get(facts, id, slot);
+	int64_t age_ms = max_age_ms(conf, id, slot);
+
+	if (!fact->seen || age_ms >= INT64_MAX - fact->at_ms)
+		return INT64_MAX;
+	return fact->at_ms + age_ms + 1;
+}
 
 static unsigned bit(enum role role)
 {
@@ -29,83 +144,34 @@ static unsigned jobs_on(const struct conf *conf)
 	return on;
 }
 
-static void since_set(struct core_since *since, enum verdict_level level, int64_t now_ms,
-                      int64_t wall_ms)
-{
-	*since = (struct core_since){ .level = level, .at_ms = now_ms, .wall_ms = wall_ms };
-}
-
-void core_init(struct core *core, const struct snapshot *snapshot, const struct core_ops *ops,
+void core_init(struct core *core, const struct snapshot *snapshot, void (*changed)(void),
                int64_t now_ms, int64_t wall_ms)
 {
 	const struct conf *conf = &snapshot->conf;
+	const struct core_since since = { .at_ms = now_ms, .wall_ms = wall_ms };
 
 	memset(core, 0, sizeof *core);
-	core->ops = *ops;
+	core->changed = changed;
 	core->state.conf = conf;
 	core->state.conf_why = snapshot->why;
 	core->state.loaded_ms = snapshot->loaded_ms;
 	core->state.start_ms = now_ms;
 	core->started_wall_ms = wall_ms;
 	core->silent = snapshot->why[0] ? 0 : jobs_on(conf);
-	facts_init(&core->state.facts);
-	timeline_init(&core->timeline);
 	judge_verdict(&core->state, now_ms, &core->verdict);
-	since_set(&core->health, core->verdict.health, now_ms, wall_ms);
-	since_set(&core->ready, core->verdict.ready, now_ms, wall_ms);
-	for (int i = 0; i < JOB_MAX; i++)
-		since_set(&core->job[i], core->verdict.job[i].level, now_ms, wall_ms);
-	for (int i = 0; i < conf->checks.count; i++)
-		since_set(&core->check[i], core->verdict.check[i].level, now_ms, wall_ms);
-	timeline_add(&core->timeline, wall_ms, "core: started");
-}
-
-/* One line in the log and on the timeline when a level changes; none while it stays. */
-static bool note_level(struct core *core, struct core_since *since, const char *kind,
-                       const char *name, enum verdict_level level, const char *why, int64_t now_ms,
-                       int64_t wall_ms)
-{
-	char text[TIMELINE_TEXT], what[LIMIT_NAME + 8], span[32];
-
-	if (since->level == level)
-		return false;
-	snprintf(what, sizeof what, "%s%.*s", kind, LIMIT_NAME - 1, name);
-	snprintf(text, sizeof text, "%s: %s -> %s after %s%s%.*s", what,
-	         verdict_level_name(since->level), verdict_level_name(level),
-	         clock_span(now_ms - since->at_ms, span, sizeof span), why[0] ? ": " : "",
-	         (int)sizeof text - LIMIT_NAME - 64, why);
-	journal_flip(what, since->level, level, why, text);
-	since_set(since, level, now_ms, wall_ms);
-	timeline_add(&core->timeline, wall_ms, text);
-	return true;
-}
-
-static void note_verdict(struct core *core, int64_t now_ms, int64_t wall_ms)
-{
-	const struct verdict *verdict = &core->verdict;
-	const struct conf_checks *checks = &core->state.conf->checks;
-	bool changed = false;
-
-	for (int i = 0; i < checks->count; i++)
-		note_level(core, &core->check[i], "check ", checks->item[i].name,
-		           verdict->check[i].level, verdict->check[i].why, now_ms, wall_ms);
+	core->health = core->ready = since;
+	core->health.level = core->verdict.health;
+	core->ready.level = core->verdict.ready;
 	for (int i = 0; i < JOB_MAX; i++) {
-		/* The checks have spoken for themselves. */
-		if (i == JOB_CHECKS && core->job[i].level != verdict->job[i].level)
-			since_set(&core->job[i], verdict->job[i].level, now_ms, wall_ms);
-		note_level(core, &core->job[i], "", job_name(i), verdict->job[i].level,
-		           verdict->job[i].why, now_ms, wall_ms);
+		core->job[i] = since;
+		core->job[i].level = core->verdict.job[i].level;
 	}
-	changed |= note_level(core, &core->health, "", "healthz", verdict->health, verdict->why,
-	                      now_ms, wall_ms);
-	changed |= note_level(core, &core->ready, "", "readyz", verdict->ready, verdict->why,
-	                      now_ms, wall_ms);
-	if (judge_code(verdict->health) == 200 && !core->was_healthy) {
-		core->was_healthy = true;
-		changed = true;
+	for (int i = 0; i < conf->checks.count; i++) {
+		core->check[i] = since;
+		core->check[i].level = core->verdict.check[i].level;
 	}
-	if (changed && core->ops.changed)
-		core->ops.changed(core->ops.ctx);
+	page_render(&core->pages, core->verdict.health, core->verdict.ready, wall_ms);
+	timeline_add(&core->timeline, wall_ms, "core: started");
 }
 
 /* When requests are answered, whatever has been said until then. */
@@ -118,20 +184,20 @@ static int64_t accept_ms(const struct core *core)
 	                                       : CORE_ACCEPT_MS);
 }
 
-static void accept_if_due(struct core *core, int64_t now_ms)
-{
-	if (core->accepting || now_ms < accept_ms(core))
-		return;
-	core->accepting = true;
-	if (core->ops.changed)
-		core->ops.changed(core->ops.ctx);
-}
-
 void core_step(struct core *core, int64_t now_ms, int64_t wall_ms)
 {
+	bool changed;
+
 	judge_verdict(&core->state, now_ms, &core->verdict);
-	note_verdict(core, now_ms, wall_ms);
-	accept_if_due(core, now_ms);
+	changed = history_verdict(core, now_ms, wall_ms);
+	if (changed)
+		page_render(&core->pages, core->verdict.health, core->verdict.ready, wall_ms);
+	if (!core->was_healthy && judge_code(core->verdict.health) == 200)
+		core->was_healthy = changed = true;
+	if (!core->accepting && now_ms >= accept_ms(core))
+		core->accepting = changed = true;
+	if (changed && core->changed)
+		core->changed();
 }
 
 int core_take(struct core *core, enum role role, const struct msg *msg, int64_t now_ms,
@@ -149,8 +215,8 @@ int core_take(struct core *core, enum role role, const struct msg *msg, int64_t 
 		log_debug("%s: fact %u refused", role_of(role)->exe, msg->id);
 		return rc;
 	}
-	events_note(&core->timeline, (enum fact_id)msg->id, &before,
-	            facts_get(&state->facts, (enum fact_id)msg->id, *ret_slot), wall_ms);
+	history_fact(&core->timeline, (enum fact_id)msg->id, &before,
+	             facts_get(&state->facts, (enum fact_id)msg->id, *ret_slot), wall_ms);
 	core_step(core, now_ms, wall_ms);
 	return 0;
 }

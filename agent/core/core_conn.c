@@ -2,19 +2,15 @@
  * wna-core. Never blocks: every call is on a non-blocking socket. Owns the
  * connection from accept to close.
  */
-#include "core_conn.h"
-
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "core_serve.h"
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
-
-/* After an answer. CLOSED: the connection is no more. BLOCKED: it waits to write. */
-enum flow { FLOW_ON, FLOW_BLOCKED, FLOW_CLOSED };
 
 static char *input_of(struct conn *conn)
 {
@@ -27,63 +23,30 @@ static int watch(struct conn *conn, short what)
 	return event_add(&conn->event, NULL) < 0 ? -ENOMEM : 0;
 }
 
-static void out_release(struct http *http, struct out *out)
-{
-	out->next_free = http->free_outs;
-	http->free_outs = out;
-}
-
 static struct out *out_take(struct http *http)
 {
-	struct out *out = http->free_outs;
-
-	if (!out)
-		return http->outs_made < HTTP_OUTS ? &http->outs[http->outs_made++] : NULL;
-	http->free_outs = out->next_free;
-	return out;
-}
-
-static void unlink_age(struct conn *conn)
-{
-	struct http *http = conn->http;
-
-	*(conn->older ? &conn->older->newer : &http->oldest) = conn->newer;
-	*(conn->newer ? &conn->newer->older : &http->newest) = conn->older;
-}
-
-static void link_newest(struct conn *conn, int64_t now_ms)
-{
-	struct http *http = conn->http;
-
-	conn->since_ms = now_ms;
-	conn->newer = NULL;
-	conn->older = http->newest;
-	*(http->newest ? &http->newest->newer : &http->oldest) = conn;
-	http->newest = conn;
-}
-
-/* Moves to the newest end. */
-static void conn_touch(struct conn *conn, int64_t now_ms)
-{
-	if (conn->http->newest == conn) {
-		conn->since_ms = now_ms;
-		return;
+	for (int i = 0; i < HTTP_OUTS; i++) {
+		if (!http->outs[i].used) {
+			http->outs[i].used = true;
+			return &http->outs[i];
+		}
 	}
-	unlink_age(conn);
-	link_newest(conn, now_ms);
+	return NULL;
 }
 
 int conn_open(struct conn *conn, int fd, int64_t now_ms)
 {
+	struct http *http = conn->http;
+
 	conn->fd = fd;
 	conn->out = NULL;
+	conn->since_ms = now_ms;
 	conn->first_ms = 0;
-	conn->lingered = 0;
 	conn->len = 0;
 	conn->answered = conn->close = conn->unread = conn->linger = false;
 	request_init(&conn->request);
-	link_newest(conn, now_ms);
-	conn->http->connections++;
+	TAILQ_INSERT_TAIL(&http->held, conn, entry);
+	http->connections++;
 	return watch(conn, EV_READ);
 }
 
@@ -94,11 +57,10 @@ void conn_close(struct conn *conn)
 	event_del(&conn->event);
 	close(conn->fd);
 	if (conn->out)
-		out_release(http, conn->out);
+		conn->out->used = false;
 	conn->out = NULL;
-	unlink_age(conn);
-	conn->newer = http->free_list;
-	http->free_list = conn;
+	TAILQ_REMOVE(&http->held, conn, entry);
+	TAILQ_INSERT_HEAD(&http->spare, conn, entry);
 	http->connections--;
 }
 
@@ -116,31 +78,18 @@ bool conn_expired(const struct conn *conn, int64_t now_ms)
 }
 
 /*
- * Closing a socket with unread input makes the kernel send a reset, which may
- * overtake the answer; so the peer is given a while to finish (RFC 9112, 9.6).
+ * After the last answer. Closing a socket with unread input makes the kernel send a reset,
+ * which may overtake the answer; hence the peer has a while to finish (RFC 9112, 9.6).
  */
-static enum flow finish(struct conn *conn)
+static void finish(struct conn *conn)
 {
 	if (!conn->unread || shutdown(conn->fd, SHUT_WR) < 0) {
 		conn_close(conn);
-		return FLOW_CLOSED;
+		return;
 	}
 	conn->linger = true;
 	conn->len = 0;
 	conn->first_ms = 0;
-	return FLOW_BLOCKED;
-}
-
-/* The rest of `out` will leave when the socket takes it. */
-static enum flow block(struct conn *conn, struct out *out)
-{
-	conn->out = out;
-	event_del(&conn->event);
-	if (watch(conn, EV_WRITE) < 0) {
-		conn_close(conn);
-		return FLOW_CLOSED;
-	}
-	return FLOW_BLOCKED;
 }
 
 /* How much the socket took, or -1 if the connection is dead. */
@@ -156,26 +105,27 @@ static ssize_t send_some(const struct conn *conn, const char *data, size_t len)
 	return n;
 }
 
-static enum flow flush_gather(struct conn *conn, size_t *len)
+/* Sends an answer; what the socket does not take waits in conn->out. False if the
+ * connection is closed: it is dead, or all places for slow readers are taken. */
+static bool reply(struct conn *conn, const char *data, size_t len)
 {
-	struct http *http = conn->http;
-	ssize_t n = *len > 0 ? send_some(conn, http->gather, *len) : 0;
-	size_t left = *len - (n > 0 ? (size_t)n : 0);
+	ssize_t n = send_some(conn, data, len);
 	struct out *out;
 
-	*len = 0;
-	if (n >= 0 && left == 0)
-		return FLOW_ON;
-	/* A client that does not read, and all places for such taken: it goes. */
-	out = n >= 0 ? out_take(http) : NULL;
-	if (!out) {
-		conn_close(conn);
-		return FLOW_CLOSED;
+	if (n == (ssize_t)len)
+		return true;
+	out = n >= 0 ? out_take(conn->http) : NULL;
+	if (out) {
+		out->from = 0;
+		out->to = len - (size_t)n;
+		memcpy(out->data, data + n, out->to);
+		conn->out = out;
+		event_del(&conn->event);
+		if (watch(conn, EV_WRITE) == 0)
+			return true;
 	}
-	memcpy(out->data, http->gather + n, left);
-	out->from = 0;
-	out->to = left;
-	return block(conn, out);
+	conn_close(conn);
+	return false;
 }
 
 static bool status_allowed(const struct conn *conn)
@@ -190,79 +140,42 @@ static bool status_allowed(const struct conn *conn)
 	return net_addr_is_loopback(&addr) || net_list_has(&conn->http->conf->status_allow, &addr);
 }
 
-static enum flow answer_status(struct conn *conn)
+static bool reply_status(struct conn *conn)
 {
 	struct http *http = conn->http;
-	struct out *out = out_take(http);
-	size_t head, body = 0;
-	char *body_at;
-	ssize_t n;
+	int64_t wall_ms = clock_wall_ms();
+	char *body = http->status + HTTP_OUT_HEAD, head[HTTP_OUT_HEAD];
+	size_t len = status_render(http->core, clock_ms(), wall_ms, body, STATUS_BYTES);
+	size_t head_len = page_status_head(head, sizeof head, len, conn->close, wall_ms);
 
-	if (out)
-		body = http->ops.status(http->ops.ctx, out->data + HTTP_OUT_HEAD, STATUS_BYTES);
-	if (body == 0) {
-		if (out)
-			out_release(http, out);
-		conn_close(conn);
-		return FLOW_CLOSED;
-	}
-	body_at = out->data + HTTP_OUT_HEAD;
-	head = page_status_head(out->data, HTTP_OUT_HEAD, body, conn->close, clock_wall_ms());
-	/* Head and body side by side, so that they leave in one send. */
-	memmove(body_at - head, out->data, head);
-	out->from = HTTP_OUT_HEAD - head;
-	out->to = HTTP_OUT_HEAD + (conn->request.head ? 0 : body);
-	n = send_some(conn, out->data + out->from, out->to - out->from);
-	if (n >= 0 && (size_t)n < out->to - out->from) {
-		out->from += (size_t)n;
-		return block(conn, out);
-	}
-	out_release(http, out);
-	if (n < 0) {
-		conn_close(conn);
-		return FLOW_CLOSED;
-	}
-	return FLOW_ON;
+	/* Head and body side by side, hence they leave in one send. */
+	memcpy(body - head_len, head, head_len);
+	return reply(conn, body - head_len, head_len + (conn->request.head ? 0 : len));
 }
 
-/* Answers one request, finished or bad, into the gather buffer or directly. */
-static enum flow answer(struct conn *conn, enum request_state state, size_t *gathered)
+/* Answers one request, finished or bad. False if the connection is closed. */
+static bool answer(struct conn *conn, enum request_state state)
 {
-	struct http *http = conn->http;
-	enum page_id id = page_for(&conn->request, state);
+	struct core *core = conn->http->core;
+	enum page_id id = request_page(&conn->request, state);
 	const struct page *page;
-	enum flow flow;
-	size_t len;
 
-	http->counters.requests++;
+	core->counters.requests++;
 	conn->answered = true;
 	if (state == REQUEST_BAD)
-		http->counters.bad_requests++;
-	conn->close = conn->request.close || http->draining;
+		core->counters.bad_requests++;
+	conn->close = conn->request.close || conn->http->draining;
 	if (id == PAGE_MAX && !status_allowed(conn)) {
-		http->counters.refused_status++;
+		core->counters.refused_status++;
 		id = PAGE_FORBIDDEN;
 	}
-	if (id == PAGE_MAX) {
-		flow = flush_gather(conn, gathered);
-		/* Blocked by what came before it: an answer in the middle of another
-		 * is none. A client that reads so little does not get this page. */
-		if (flow == FLOW_BLOCKED) {
-			conn->close = true;
-			return flow;
-		}
-		return flow == FLOW_ON ? answer_status(conn) : flow;
-	}
-	page = &http->pages.item[id][conn->close ? 1 : 0];
-	len = conn->request.head ? page->head_len : page->len;
-	memcpy(http->gather + *gathered, page->text, len);
-	*gathered += len;
-	if (conn->close || *gathered + PAGE_BYTES > sizeof http->gather)
-		return flush_gather(conn, gathered);
-	return FLOW_ON;
+	if (id == PAGE_MAX)
+		return reply_status(conn);
+	page = &core->pages.item[id][conn->close ? 1 : 0];
+	return reply(conn, page->text, conn->request.head ? page->head_len : page->len);
 }
 
-/* Keeps what is not a whole request yet. */
+/* Keeps what is not answered yet: a part of a request, or what waits behind conn->out. */
 static void keep_rest(struct conn *conn, const char *from, size_t len, int64_t now_ms)
 {
 	if (len > 0)
@@ -274,35 +187,32 @@ static void keep_rest(struct conn *conn, const char *from, size_t len, int64_t n
 		conn->first_ms = now_ms;
 }
 
-/* Answers all whole requests among `len` bytes. */
+/* Answers the whole requests among `len` bytes, in their order. */
 static void process(struct conn *conn, const char *data, size_t len, int64_t now_ms)
 {
-	size_t at = 0, used = 0, gathered = 0;
-	enum flow flow = FLOW_ON;
+	size_t at = 0, used = 0;
 
-	while (at < len && flow == FLOW_ON) {
+	while (at < len && !conn->out) {
 		enum request_state state = request_parse(&conn->request, data + at, len - at,
 		                                         LIMIT_HTTP_REQUEST, &used);
 
 		if (state == REQUEST_MORE)
 			break;
-		if (at == 0)
-			conn_touch(conn, now_ms);
 		at += state == REQUEST_DONE ? used : len - at;
-		flow = answer(conn, state, &gathered);
-		if (flow == FLOW_CLOSED)
+		if (!answer(conn, state))
 			return;
 		conn->first_ms = 0;
+		conn->since_ms = now_ms;
+		TAILQ_REMOVE(&conn->http->held, conn, entry);
+		TAILQ_INSERT_TAIL(&conn->http->held, conn, entry);
 		if (conn->close) {
 			conn->unread = state == REQUEST_BAD || conn->request.body || at < len;
-			if (flow == FLOW_ON)
+			if (!conn->out)
 				finish(conn);
 			return;
 		}
 		request_init(&conn->request);
 	}
-	if (gathered > 0 && flush_gather(conn, &gathered) == FLOW_CLOSED)
-		return;
 	keep_rest(conn, data + at, len - at, now_ms);
 }
 
@@ -311,18 +221,13 @@ static void discard(struct conn *conn)
 	struct http *http = conn->http;
 	ssize_t n = recv(conn->fd, http->shared, sizeof http->shared, MSG_DONTWAIT);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n > 0)
-		conn->lingered += (uint32_t)n;
-	if (n <= 0 || conn->lingered > HTTP_LINGER_BYTES)
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		conn_close(conn);
 }
 
 void conn_serve(struct conn *conn, int64_t now_ms)
 {
-	struct http *http = conn->http;
-	char *data = conn->len > 0 ? input_of(conn) : http->shared;
+	char *data = conn->len > 0 ? input_of(conn) : conn->http->shared;
 	ssize_t n;
 
 	if (conn->linger) {
@@ -349,14 +254,12 @@ static void write_rest(struct conn *conn, int64_t now_ms)
 	out->from += (size_t)n;
 	if (out->from < out->to)
 		return;
-	out_release(conn->http, out);
+	out->used = false;
 	conn->out = NULL;
 	event_del(&conn->event);
-	if (watch(conn, EV_READ) < 0) {
+	if (watch(conn, EV_READ) < 0)
 		conn_close(conn);
-		return;
-	}
-	if (conn->close)
+	else if (conn->close)
 		finish(conn);
 	else if (conn->len > 0)
 		process(conn, input_of(conn), conn->len, now_ms);

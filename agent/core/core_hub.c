@@ -1,9 +1,5 @@
 /* wna-core. Never blocks. Owns the connections of the hub; the listener is the caller's. */
-#include "core_hub.h"
-
 #include <errno.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "core_serve.h"
 #include "log.h"
 #include "trust.h"
 
@@ -25,7 +22,6 @@ enum {
 
 struct peer_of_hub {
 	struct event event;
-	struct hub *hub;
 	int fd; /* -1: free */
 	uid_t uid;
 	pid_t pid;
@@ -36,20 +32,19 @@ struct peer_of_hub {
 	unsigned messages;
 };
 
-struct hub {
+static struct {
 	struct event_base *base;
 	struct event accept_event;
 	struct hub_users users;
-	struct hub_ops ops;
 	struct core *core;
-	struct status_counters *counters;
+	void (*moved)(void);
 	struct peer_of_hub peer[PEERS];
 	int64_t complained_ms;
 	char answer[STATUS_BYTES];
-};
+} hub;
 
-/* An operator's user for hooks may be a directory server's; then that is asked, and only
- * then. */
+/* The user of the hooks is the operator's (`own` false) and may be a directory server's, which
+ * is asked only if /etc/passwd does not have it. */
 static uid_t user_of(const char *name, bool own)
 {
 	const struct passwd *entry = NULL;
@@ -76,14 +71,14 @@ void hub_users_find(const struct conf *conf, struct hub_users *ret)
 	}
 }
 
-/* A peer that goes on with it may not fill the journal. */
-static void complain(struct peer_of_hub *peer, const char *why)
+/* At most every COMPLAIN_MS: a peer that connects again and again must not fill the journal. */
+static void complain(const struct peer_of_hub *peer, const char *why)
 {
 	int64_t now_ms = clock_ms();
 
-	if (now_ms - peer->hub->complained_ms < COMPLAIN_MS)
+	if (now_ms - hub.complained_ms < COMPLAIN_MS)
 		return;
-	peer->hub->complained_ms = now_ms;
+	hub.complained_ms = now_ms;
 	log_warning("hub: %s (uid %u): %s, disconnected",
 	            peer->role < ROLE_MAX ? role_of(peer->role)->exe : "a peer",
 	            (unsigned)peer->uid, why);
@@ -93,7 +88,7 @@ static void complain(struct peer_of_hub *peer, const char *why)
 static void note_link(const struct peer_of_hub *peer, bool up, bool other_conf)
 {
 	if (peer->role < ROLE_CTL)
-		core_link(peer->hub->core, peer->role, up, other_conf, peer->pid, clock_wall_ms());
+		core_link(hub.core, peer->role, up, other_conf, peer->pid, clock_wall_ms());
 }
 
 static void end(struct peer_of_hub *peer, const char *why)
@@ -106,13 +101,11 @@ static void end(struct peer_of_hub *peer, const char *why)
 	peer->fd = -1;
 }
 
-/* False: the peer is disconnected, and will hear all again when it has connected anew. */
-static bool tell(struct peer_of_hub *peer, const struct msg *msg)
+/* A peer that does not read is disconnected, and hears all when it has connected again. */
+static void tell(struct peer_of_hub *peer, const struct msg *msg)
 {
-	if (hub_send(peer->fd, msg) == 0)
-		return true;
-	end(peer, NULL);
-	return false;
+	if (hub_send(peer->fd, msg) < 0)
+		end(peer, NULL);
 }
 
 static bool wants(const struct peer_of_hub *peer, unsigned id)
@@ -120,46 +113,39 @@ static bool wants(const struct peer_of_hub *peer, unsigned id)
 	return peer->fd >= 0 && peer->role < ROLE_MAX && (peer->wants & HUB_WANTS(id));
 }
 
-void hub_tell_verdict(struct hub *hub)
+/* To all that want to hear it; id 0: the verdict. */
+static void tell_all(unsigned id, const struct msg *msg)
 {
-	struct msg msg;
-
-	core_verdict(hub->core, &msg);
 	for (int i = 0; i < PEERS; i++) {
-		if (wants(&hub->peer[i], 0))
-			tell(&hub->peer[i], &msg);
+		if (wants(&hub.peer[i], id))
+			tell(&hub.peer[i], msg);
 	}
 }
 
-static void tell_fact(struct hub *hub, enum fact_id id, unsigned slot)
+void hub_tell_verdict(void)
 {
 	struct msg msg;
 
-	if (!core_fact(hub->core, id, slot, &msg))
-		return;
-	for (int i = 0; i < PEERS; i++) {
-		if (wants(&hub->peer[i], id))
-			tell(&hub->peer[i], &msg);
-	}
+	core_verdict(hub.core, &msg);
+	tell_all(0, &msg);
 }
 
-/* What a listener wants to hear, as it is now. */
-static void tell_all(struct peer_of_hub *peer)
+/* All that a new listener wants to hear, as it is now. */
+static void tell_state(struct peer_of_hub *peer)
 {
-	const struct core *core = peer->hub->core;
-	struct msg msg = { .type = HUB_SPOKEN };
+	struct msg msg;
 
 	if (peer->wants == 0)
 		return;
 	for (unsigned id = FACT_NONE + 1; id < FACT_MAX; id++) {
 		for (unsigned slot = 0; wants(peer, id) && slot < fact_info((uint16_t)id)->slots;
 		     slot++) {
-			if (core_fact(core, (enum fact_id)id, slot, &msg))
+			if (core_fact(hub.core, (enum fact_id)id, slot, &msg))
 				tell(peer, &msg);
 		}
 	}
 	if (wants(peer, 0)) {
-		core_verdict(core, &msg);
+		core_verdict(hub.core, &msg);
 		tell(peer, &msg);
 	}
 	msg = (struct msg){ .type = HUB_SPOKEN };
@@ -167,16 +153,14 @@ static void tell_all(struct peer_of_hub *peer)
 		tell(peer, &msg);
 }
 
-static bool may_claim(const struct hub *hub, const struct peer_of_hub *peer, enum role role)
+static bool may_claim(const struct peer_of_hub *peer, enum role role)
 {
-	return role == ROLE_CTL || hub->users.by_name ||
-	       (peer->uid != (uid_t)-1 && hub->users.of[role] == peer->uid);
+	return role == ROLE_CTL || hub.users.by_name ||
+	       (peer->uid != (uid_t)-1 && hub.users.of[role] == peer->uid);
 }
 
 static void take_hello(struct peer_of_hub *peer, const struct msg *msg)
 {
-	struct hub *hub = peer->hub;
-
 	if (peer->role < ROLE_MAX || msg->id >= ROLE_MAX || msg->id == ROLE_CORE) {
 		end(peer, "a bad hello");
 		return;
@@ -187,47 +171,40 @@ static void take_hello(struct peer_of_hub *peer, const struct msg *msg)
 		end(peer, NULL);
 		return;
 	}
-	if (!may_claim(hub, peer, (enum role)msg->id)) {
+	if (!may_claim(peer, (enum role)msg->id)) {
 		end(peer, "claims a role that is not its user's");
 		return;
 	}
 	for (int i = 0; i < PEERS; i++) {
-		/* A finder that was restarted: what is left of the one before is nothing. */
-		if (msg->id != ROLE_CTL && hub->peer[i].fd >= 0 && hub->peer[i].role == msg->id)
-			end(&hub->peer[i], NULL);
+		/* The finder was restarted: its old connection has ended, seen here or not. */
+		if (msg->id != ROLE_CTL && hub.peer[i].fd >= 0 && hub.peer[i].role == msg->id)
+			end(&hub.peer[i], NULL);
 	}
 	peer->role = (enum role)msg->id;
 	peer->wants = msg->more[0];
 	note_link(peer, true,
-	          msg->value != snapshot_hash(hub->core->state.conf, (enum role)msg->id));
-	tell_all(peer);
-}
-
-static void answer(struct peer_of_hub *peer, const char *text, size_t len)
-{
-	/* One that does not take its answer does not get it. */
-	if (send(peer->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
-		end(peer, NULL);
+	          msg->value != snapshot_hash(hub.core->state.conf, (enum role)msg->id));
+	tell_state(peer);
 }
 
 static void take_ask(struct peer_of_hub *peer, const struct msg *msg)
 {
-	struct hub *hub = peer->hub;
 	size_t len;
 
 	if (msg->id != ASK_STATUS) {
-		end(peer, "asks what there is not");
+		end(peer, "asks a question that does not exist");
 		return;
 	}
-	hub->counters->control++;
-	len = hub->ops.status(hub->ops.ctx, hub->answer, sizeof hub->answer);
-	answer(peer, hub->answer, len);
+	hub.core->counters.control++;
+	len = status_render(hub.core, clock_ms(), clock_wall_ms(), hub.answer, sizeof hub.answer);
+	if (send(peer->fd, hub.answer, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
+		end(peer, NULL);
 }
 
 static void take(struct peer_of_hub *peer, const struct msg *msg)
 {
-	struct hub *hub = peer->hub;
 	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
+	struct msg fact;
 	unsigned slot;
 
 	if (msg->type == HUB_HELLO) {
@@ -237,10 +214,11 @@ static void take(struct peer_of_hub *peer, const struct msg *msg)
 	} else if (peer->role >= ROLE_CTL) {
 		end(peer, "reports without a role");
 	} else if (msg->type == HUB_SPOKEN) {
-		core_spoken(hub->core, peer->role, now_ms, wall_ms);
+		core_spoken(hub.core, peer->role, now_ms, wall_ms);
 	} else if (msg->type == HUB_FACT &&
-	           core_take(hub->core, peer->role, msg, now_ms, wall_ms, &slot) == 0) {
-		tell_fact(hub, (enum fact_id)msg->id, slot);
+	           core_take(hub.core, peer->role, msg, now_ms, wall_ms, &slot) == 0 &&
+	           core_fact(hub.core, (enum fact_id)msg->id, slot, &fact)) {
+		tell_all(msg->id, &fact);
 	}
 }
 
@@ -258,7 +236,6 @@ static bool too_fast(struct peer_of_hub *peer)
 static void on_message(evutil_socket_t fd, short what, void *arg)
 {
 	struct peer_of_hub *peer = arg;
-	struct hub *hub = peer->hub;
 	struct msg msg;
 
 	(void)fd;
@@ -269,7 +246,7 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 		if (rc == -EAGAIN)
 			break;
 		if (rc == -EBADMSG) {
-			hub->counters->bad_messages++;
+			hub.core->counters.bad_messages++;
 			end(peer, "a malformed message");
 		} else if (rc < 0) {
 			end(peer, NULL);
@@ -279,37 +256,41 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 			take(peer, &msg);
 		}
 	}
-	hub->ops.moved(hub->ops.ctx);
+	hub.moved();
 }
 
-/* A free place. A user that holds all that one may have gives up its oldest; and with
- * that no user can hold all of them. */
-static struct peer_of_hub *place_for(struct hub *hub, uid_t uid)
+static bool has_role(const struct peer_of_hub *peer)
 {
-	struct peer_of_hub *free_one = NULL, *oldest = NULL;
+	return peer->role < ROLE_CTL;
+}
+
+/* A free place. A user that holds as many as it may loses its oldest connection, a finder's
+ * last; hence no user can hold all of them. */
+static struct peer_of_hub *place_for(uid_t uid)
+{
+	struct peer_of_hub *spare = NULL, *oldest = NULL;
 	int held = 0;
 
 	for (int i = 0; i < PEERS; i++) {
-		struct peer_of_hub *peer = &hub->peer[i];
+		struct peer_of_hub *peer = &hub.peer[i];
 
 		if (peer->fd < 0) {
-			free_one = peer;
+			spare = peer;
 		} else if (peer->uid == uid) {
 			held++;
-			if (!oldest || (peer->role >= ROLE_CTL) > (oldest->role >= ROLE_CTL) ||
-			    ((peer->role >= ROLE_CTL) == (oldest->role >= ROLE_CTL) &&
+			if (!oldest || has_role(peer) < has_role(oldest) ||
+			    (has_role(peer) == has_role(oldest) &&
 			     peer->since_ms < oldest->since_ms))
 				oldest = peer;
 		}
 	}
-	if (oldest && (!free_one || held >= (uid == 0 ? PER_ROOT : PER_USER))) {
+	if (oldest && (!spare || held >= (uid == 0 ? PER_ROOT : PER_USER))) {
 		end(oldest, "too many connections of this user");
 		return oldest;
 	}
-	return free_one;
+	return spare;
 }
 
-/* What the kernel says of the peer, not what the peer says of itself. */
 static struct ucred credentials_of(int fd)
 {
 	struct ucred cred = { .uid = (uid_t)-1 };
@@ -322,21 +303,20 @@ static struct ucred credentials_of(int fd)
 
 static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 {
-	struct hub *hub = arg;
 	struct peer_of_hub *peer;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct ucred cred;
 
 	(void)what;
+	(void)arg;
 	if (fd < 0)
 		return;
 	cred = credentials_of(fd);
-	peer = place_for(hub, cred.uid);
+	peer = place_for(cred.uid);
 	if (!peer) {
 		close(fd);
 		return;
 	}
-	peer->hub = hub;
 	peer->fd = fd;
 	peer->uid = cred.uid;
 	peer->pid = cred.pid;
@@ -344,36 +324,29 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 	peer->wants = 0;
 	peer->since_ms = peer->second_ms = clock_ms();
 	peer->messages = 0;
-	event_assign(&peer->event, hub->base, fd, EV_READ | EV_PERSIST, on_message, peer);
+	event_assign(&peer->event, hub.base, fd, EV_READ | EV_PERSIST, on_message, peer);
 	if (event_add(&peer->event, NULL) < 0)
 		end(peer, NULL);
 }
 
-int hub_init(struct hub **ret, struct event_base *base, int listen_fd,
-             const struct hub_users *users, struct core *core, const struct hub_ops *ops,
-             struct status_counters *counters)
+int hub_init(struct event_base *base, int listen_fd, const struct hub_users *users,
+             struct core *core, void (*moved)(void))
 {
-	static struct hub hub;
-
 	hub.base = base;
 	hub.users = *users;
 	hub.core = core;
-	hub.ops = *ops;
-	hub.counters = counters;
+	hub.moved = moved;
 	for (int i = 0; i < PEERS; i++)
 		hub.peer[i].fd = -1;
-	event_assign(&hub.accept_event, base, listen_fd, EV_READ | EV_PERSIST, on_accept, &hub);
-	if (listen_fd >= 0 && event_add(&hub.accept_event, NULL) < 0)
-		return -ENOMEM;
-	*ret = &hub;
-	return 0;
+	event_assign(&hub.accept_event, base, listen_fd, EV_READ | EV_PERSIST, on_accept, NULL);
+	return listen_fd >= 0 && event_add(&hub.accept_event, NULL) < 0 ? -ENOMEM : 0;
 }
 
-void hub_stop(struct hub *hub)
+void hub_stop(void)
 {
-	event_del(&hub->accept_event);
+	event_del(&hub.accept_event);
 	for (int i = 0; i < PEERS; i++) {
-		if (hub->peer[i].fd >= 0)
-			end(&hub->peer[i], NULL);
+		if (hub.peer[i].fd >= 0)
+			end(&hub.peer[i], NULL);
 	}
 }

@@ -1,13 +1,10 @@
 /* wna-core, and the simulator. Never blocks. Owns nothing. */
-#include "core_judge.h"
+#include "core.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "clock.h"
-#include "core_judge_parts.h"
-#include "str.h"
 
 const char *job_name(int64_t job)
 {
@@ -53,7 +50,12 @@ bool judge_fresh(struct judge *judge, enum fact_id id, unsigned slot)
 	       judge_before(judge, facts_expiry_ms(judge->facts, judge->conf, id, slot));
 }
 
-/* Nothing decided yet: for as long as results may be under way, as configured. */
+const char *judge_why(const struct fact *fact, const char *otherwise)
+{
+	return fact->why[0] ? fact->why : otherwise;
+}
+
+/* Nothing decided yet: as configured, for as long as the first results may be under way. */
 static void judge_undecided(struct judge *judge, unsigned slot, struct finding *ret)
 {
 	const struct conf_check *check = &judge->conf->checks.item[slot];
@@ -90,7 +92,7 @@ static void judge_check(struct judge *judge, unsigned slot, struct finding *ret)
 	else if (fact->value == CHECK_GOOD)
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
 	else if (fact->more[CHECK_LAST] < 0)
-		judge_find(ret, bad, reach, "%s", fact->why[0] ? fact->why : "failed");
+		judge_find(ret, bad, reach, "%s", judge_why(fact, "failed"));
 	else
 		judge_find(ret, bad, reach, "good again, %d of %d results",
 		           (int)fact->more[CHECK_RUN], check->rise);
@@ -102,7 +104,7 @@ static bool worse(const struct finding *a, const struct finding *b)
 		return a->turns_health;
 	if (a->turns_ready != b->turns_ready)
 		return a->turns_ready;
-	/* Among equals a known failure says more than one not known yet. */
+	/* Among equals, a known failure says more than what is not known yet. */
 	return (a->level == LEVEL_WAITING) < (b->level == LEVEL_WAITING);
 }
 
@@ -141,8 +143,7 @@ static void judge_checks(struct judge *judge, struct verdict *ret)
 	snprintf(job->next, sizeof job->next, "each at its own interval");
 }
 
-/* /healthz and /readyz from the five jobs: the worst of them decides both, so
- * that "ok" on the one is "ok" on the other. */
+/* The worst of the five jobs decides both /healthz and /readyz: they are "ok" together. */
 static void conclude(struct verdict *ret)
 {
 	const struct finding *worst = NULL;

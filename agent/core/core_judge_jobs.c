@@ -1,20 +1,13 @@
 /*
  * wna-core, and the simulator. Never blocks. Owns nothing.
  *
- * Identity, database and metrics: all of them shared, so none ever turns
- * /healthz.
+ * Identity, database and metrics: all of them shared, hence none ever turns /healthz.
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "clock.h"
-#include "core_judge_parts.h"
-
-static const char *why_or(const struct fact *fact, const char *otherwise)
-{
-	return fact->why[0] ? fact->why : otherwise;
-}
+#include "core.h"
 
 /* A finder that has not been heard since this core started. */
 static void find_unheard(struct judge *judge, struct finding *ret, enum role role)
@@ -30,9 +23,8 @@ static void find_silent(struct finding *ret, enum role role, int64_t max_age_ms)
 {
 	char span[32];
 
-	judge_find(ret, LEVEL_DEGRADED, REACH_READY,
-	           "unknown: no word from wna-%s for more than %s", role_name(role),
-	           clock_span(max_age_ms, span, sizeof span));
+	judge_find(ret, LEVEL_DEGRADED, REACH_READY, "unknown: no word from %s for more than %s",
+	           role_of(role)->exe, clock_span(max_age_ms, span, sizeof span));
 }
 
 /* "i-0abc in ap-northeast-2a, group web"; only what is known. */
@@ -62,18 +54,18 @@ void judge_identity(struct judge *judge, struct finding *ret)
 	tell_identity(judge, ret);
 	snprintf(ret->next, sizeof ret->next, "asks again within %s",
 	         clock_span(judge->conf->imds.refresh_ms, span, sizeof span));
-	/* An instance's identity does not change: that the metadata service is away
-	 * for a while is shown, but makes no known identity unknown. */
+	/* An instance's identity does not change: while the metadata service does not answer,
+	 * that is shown, and a known identity stays known. */
 	if (judge_fresh(judge, FACT_INSTANCE_ID, 0) && id->value == 1)
 		judge_find(ret, LEVEL_OK, REACH_NONE, heard && !well ? "%s" : NULL,
-		           why_or(imds, imds_state_name(imds->value)));
+		           judge_why(imds, imds_state_name(imds->value)));
 	else if (!imds->seen || (heard && imds->value == IMDS_STARTING) || (well && !id->seen))
 		find_unheard(judge, ret, ROLE_CLOUD);
 	else if (!heard || (well && id->value == 1))
 		find_silent(ret, ROLE_CLOUD, judge->conf->imds.max_age_ms);
 	else if (!well)
 		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "%s: %s", imds_state_name(imds->value),
-		           why_or(imds, "no reason given"));
+		           judge_why(imds, "no reason given"));
 	else
 		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "the metadata has no instance id");
 }
@@ -112,7 +104,7 @@ void judge_database(struct judge *judge, struct finding *ret)
 		find_unheard(judge, ret, ROLE_RDS);
 	else
 		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "%s: %s", state,
-		           why_or(rds, "no reason given"));
+		           judge_why(rds, "no reason given"));
 }
 
 static void tell_metrics(struct judge *judge, struct finding *ret)
@@ -163,21 +155,21 @@ void judge_metrics(struct judge *judge, struct finding *ret)
 	switch (push->value) {
 	case PUSH_OK: judge_find(ret, LEVEL_OK, REACH_NONE, NULL); return;
 	case PUSH_HELD:
-		/* Deliberate: a node in Standby is as it should be. */
-		judge_find(ret, LEVEL_OK, REACH_NONE, "%s", why_or(push, "held"));
+		/* On purpose: a node in Standby is as it should be. */
+		judge_find(ret, LEVEL_OK, REACH_NONE, "%s", judge_why(push, "held"));
 		return;
 	case PUSH_STARTING:
-		/* The first window takes its time; a node need not wait for it. What takes
-		 * longer than that does not come by waiting. */
+		/* A node is ready before its first window is complete. After max_age something
+		 * is missing that will not come by itself. */
 		if (judge_before(judge, push->since_ms + judge->conf->metrics.max_age_ms))
 			judge_find(ret, LEVEL_WAITING, REACH_NONE, "%s",
-			           why_or(push, "nothing to push yet"));
+			           judge_why(push, "nothing to push yet"));
 		else
 			judge_find(ret, LEVEL_DEGRADED, REACH_READY, "%s: %s",
 			           facts_get(judge->facts, FACT_PUSH_SENT, 0)->value > 0
 			                   ? "the group's series is not pushed"
 			                   : "nothing pushed since start",
-			           why_or(push, "no reason given"));
+			           judge_why(push, "no reason given"));
 		return;
 	default:
 		if (cred->seen && cred->value == CRED_NONE && cred->why[0])
@@ -186,7 +178,7 @@ void judge_metrics(struct judge *judge, struct finding *ret)
 		else
 			judge_find(ret, LEVEL_DEGRADED, REACH_READY, "%s: %s",
 			           push_state_name(push->value),
-			           why_or(push, why_or(cred, "no reason given")));
+			           judge_why(push, judge_why(cred, "no reason given")));
 		return;
 	}
 }

@@ -1,28 +1,23 @@
 /*
  * wna-core, and the simulator. Never blocks. Owns nothing.
  *
- * Nothing, or the wrong thing, mounted is this node's own failure: it would
- * serve, and write, the wrong files. The right thing that does not answer is
- * everybody's at once.
+ * Nothing, or the wrong file system, mounted is this node's own failure: it would serve,
+ * and write, the wrong files. The right file system that does not answer fails all nodes
+ * at once.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
-#include "core_judge_parts.h"
+#include "core.h"
 
 static const struct fact *report(const struct judge *judge)
 {
 	return facts_get(judge->facts, FACT_MOUNT, 0);
 }
 
-static const char *why_or(const struct fact *fact, const char *otherwise)
-{
-	return fact->why[0] ? fact->why : otherwise;
-}
-
-/* An instant of more[]; 0 if it is none. */
+/* An instant of more[]; 0 if the number cannot be one. */
 static int64_t instant(const struct fact *mount, enum mount_more place)
 {
 	int64_t at_ms = mount->more[place];
@@ -30,7 +25,7 @@ static int64_t instant(const struct fact *mount, enum mount_more place)
 	return at_ms < 0 || at_ms > INT64_MAX / 2 ? 0 : at_ms;
 }
 
-/* Of what is stuck: since when, for people. Returns `ret`. */
+/* Since when the helper or probe is stuck, for people. Returns `ret`. */
 static char *stuck_since(const struct fact *mount, char *ret, size_t size)
 {
 	return clock_iso8601(mount->since_wall_ms + instant(mount, MOUNT_DUE_MS) - mount->since_ms,
@@ -51,13 +46,14 @@ static void find_silent(struct judge *judge, struct finding *ret)
 		judge_find(ret, level, reach, "no answer: the probe is stuck since %s",
 		           stuck_since(mount, text, sizeof text));
 	else if (mount->more[MOUNT_SIGN] < 0 && mount->more[MOUNT_SIGN] > MOUNT_CAME_BACK)
-		judge_find(ret, level, reach, "no answer: %s", why_or(mount, "the probe failed"));
+		judge_find(ret, level, reach, "no answer: %s",
+		           judge_why(mount, "the probe failed"));
 	else
 		judge_find(ret, level, reach, "no answer for more than %s",
 		           clock_span(conf->max_age_ms, text, sizeof text));
 }
 
-/* Mounted, and as far as can be said the right thing: does this very mount answer? */
+/* The right file system is mounted, as far as is known: does this very mount answer? */
 static void judge_present(struct judge *judge, struct finding *ret)
 {
 	const struct fact *mount = report(judge);
@@ -68,7 +64,7 @@ static void judge_present(struct judge *judge, struct finding *ret)
 
 	if (sign == -ENODEV)
 		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "something else is mounted there now: %s",
-		           why_or(mount, "the probe came to another mount"));
+		           judge_why(mount, "the probe came to another mount"));
 	else if ((probed && sign < 0) || !young || mount->more[MOUNT_DOING] == MOUNT_PROBE_STUCK)
 		find_silent(judge, ret);
 	else if (sign == MOUNT_CAME_BACK)
@@ -77,7 +73,7 @@ static void judge_present(struct judge *judge, struct finding *ret)
 		judge_find(ret, LEVEL_WAITING, REACH_READY, "mounted, not yet probed");
 	else if (mount->value == MOUNT_UNVERIFIED)
 		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "not verified: %s",
-		           why_or(mount, "no reason given"));
+		           judge_why(mount, "no reason given"));
 	else
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
 }
@@ -115,7 +111,7 @@ static void tell_what(struct judge *judge, struct finding *ret)
 	len = strlen(ret->what);
 	if (guard->seen && guard->value == 0 && judge->conf->mount.guard)
 		snprintf(ret->what + len, sizeof ret->what - len, ", directory not guarded: %s",
-		         why_or(guard, "no reason given"));
+		         judge_why(guard, "no reason given"));
 	else if (guard->seen && guard->value == 1 && guard->why[0])
 		snprintf(ret->what + len, sizeof ret->what - len, ", %s", guard->why);
 }
@@ -157,7 +153,7 @@ void judge_mount(struct judge *judge, struct finding *ret)
 		judge_absent(mount, ret);
 	else if (mount->value == MOUNT_WRONG)
 		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "the wrong thing is mounted: %s",
-		           why_or(mount, mount->text));
+		           judge_why(mount, mount->text));
 	else if (!judge_fresh(judge, FACT_MOUNT, 0))
 		judge_find(ret, LEVEL_DEGRADED, REACH_READY,
 		           "unknown: no word from wna-mount for more than %s",

@@ -1,6 +1,4 @@
 /* wna-core, at its start. Blocks on nothing. The descriptors are the caller's. */
-#include "core_listeners.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core_serve.h"
 #include "str.h"
 
 enum {

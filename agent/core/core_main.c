@@ -8,8 +8,6 @@
  *	--roles-by-name yes    any user may claim any role
  */
 #include <errno.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,21 +17,15 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "core.h"
-#include "core_http.h"
-#include "core_hub.h"
-#include "core_journal.h"
-#include "core_listeners.h"
-#include "core_sandbox.h"
+#include "core_serve.h"
 #include "log.h"
 #include "worker.h"
 
 enum {
 	ALIVE_MS = 1000,
-	/* At the end, for connections that have not been answered. Connects wait in the
-	 * backlog for a successor meanwhile, hence only for what is under way. */
-	DRAIN_MS = 1000,
-	DRAIN_MUTE_MS = 100, /* for those that have not asked yet */
+	/* At the end, for requests that are under way: new connects wait in the listener for
+	 * the next core meanwhile. */
+	DRAIN_MS = 200,
 	DRAIN_LOOK_MS = 20,
 	START_AGAIN_MS = 500,
 };
@@ -42,8 +34,7 @@ static struct {
 	struct worker worker;
 	struct core core;
 	struct event_base *base;
-	struct http *http;
-	struct hub *hub;
+	struct http http;
 	struct event reload_event, timer, alive_timer, term_event;
 	struct core_listeners listeners;
 	struct net_endpoint listen; /* --listen */
@@ -62,13 +53,13 @@ static void arm(int64_t at_ms, int64_t now_ms)
 	event_add(&self.timer, &left);
 }
 
-/* After anything that may have moved the core: one timer, set back only. */
+/* After anything that may have moved the core. The timer is only set to fire earlier. */
 static void settle(int64_t now_ms)
 {
 	int64_t next_ms = core_next_ms(&self.core);
 
 	if (self.core.accepting)
-		http_accept(self.http);
+		http_accept(&self.http);
 	if (next_ms < self.armed_ms && self.end_ms == 0)
 		arm(next_ms, now_ms);
 }
@@ -82,8 +73,8 @@ static void leave(const char *why)
 	log_info("core: leaving: %s", why);
 	self.end_ms = now_ms + DRAIN_MS;
 	event_del(&self.reload_event);
-	hub_stop(self.hub);
-	http_drain(self.http);
+	hub_stop();
+	http_drain(&self.http);
 	arm(now_ms, now_ms);
 }
 
@@ -95,16 +86,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (self.end_ms != 0) {
-		if (now_ms >= self.end_ms - DRAIN_MS + DRAIN_MUTE_MS)
-			http_hurry(self.http);
-		if (http_connections(self.http) == 0 || now_ms >= self.end_ms)
+		if (self.http.connections == 0 || now_ms >= self.end_ms)
 			event_base_loopbreak(self.base);
 		else
 			arm(now_ms + DRAIN_LOOK_MS, now_ms);
 		return;
 	}
 	core_step(&self.core, now_ms, wall_ms);
-	page_date(http_pages(self.http), wall_ms);
+	page_date(&self.core.pages, wall_ms);
 	self.armed_ms = INT64_MAX;
 	settle(now_ms);
 }
@@ -115,12 +104,11 @@ static void on_alive(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	worker_alive(&self.worker);
-	page_date(http_pages(self.http), clock_wall_ms());
+	page_date(&self.core.pages, clock_wall_ms());
 }
 
-/* It is sent only when the configuration of this process changed, which it cannot read
- * itself: a new process takes it up. Connects wait in systemd's listener for the few
- * milliseconds that it takes. */
+/* wnactl sends it only when the configuration of this process changed, which this process
+ * cannot read: a new one does. Connects wait in systemd's listener meanwhile. */
 static void on_reload(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -137,9 +125,8 @@ static void on_term(evutil_socket_t fd, short what, void *arg)
 	leave("asked to");
 }
 
-static void on_moved(void *ctx)
+static void on_moved(void)
 {
-	(void)ctx;
 	settle(clock_ms());
 }
 
@@ -157,26 +144,10 @@ static void tell_systemd(void)
 	memcpy(self.status, text, sizeof text);
 }
 
-static void on_changed(void *ctx)
+static void on_changed(void)
 {
-	(void)ctx;
 	tell_systemd();
-	page_render(http_pages(self.http), self.core.verdict.health, self.core.verdict.ready,
-	            clock_wall_ms());
-	if (self.hub)
-		hub_tell_verdict(self.hub);
-}
-
-static size_t render_status(void *ctx, char *ret, size_t size)
-{
-	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
-
-	(void)ctx;
-	/* libevent's clock is a coarse one: a deadline may have passed whose timer has
-	 * not fired yet. Status and pages tell one story. */
-	if (now_ms >= core_next_ms(&self.core))
-		core_step(&self.core, now_ms, wall_ms);
-	return status_render(&self.core, http_counters(self.http), now_ms, wall_ms, ret, size);
+	hub_tell_verdict();
 }
 
 static struct event_base *make_base(void)
@@ -191,27 +162,6 @@ static struct event_base *make_base(void)
 		base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
-}
-
-/* libevent's table of descriptors grows by doubling; once is enough. */
-static void grow_fd_map(int most)
-{
-	int high = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, most);
-	int pair[2];
-	struct event event;
-
-	if (high >= 0)
-		close(high);
-	if (high < 0 || pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
-		return;
-	if (dup3(pair[0], high, O_CLOEXEC) == high) {
-		event_assign(&event, self.base, high, EV_READ, on_term, NULL);
-		if (event_add(&event, NULL) == 0)
-			event_del(&event);
-		close(high);
-	}
-	close(pair[0]);
-	close(pair[1]);
 }
 
 static int add_events(int64_t now_ms)
@@ -232,10 +182,6 @@ static int add_events(int64_t now_ms)
 
 static int start(void)
 {
-	static const struct http_ops http_ops = { .status = render_status };
-	static const struct hub_ops hub_ops = { .moved = on_moved, .status = render_status };
-	static const struct core_ops core_ops = { .changed = on_changed };
-	const struct conf *conf = self.worker.conf;
 	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
 	struct hub_users users;
 	int rc;
@@ -254,21 +200,19 @@ static int start(void)
 		            self.listeners.unserved);
 	sandbox_prepare();
 	journal_init();
-	hub_users_find(conf, &users);
+	hub_users_find(self.worker.conf, &users);
 	users.by_name = self.roles_by_name;
 	self.base = make_base();
 	if (!self.base)
 		return -ENOMEM;
-	grow_fd_map(conf->health.max_connections + LIMIT_PEERS + 48);
-	rc = http_init(&self.http, self.base, &conf->health, self.listeners.health, &http_ops);
+	/* Its first conversion of a time makes glibc read /etc/localtime. */
+	core_init(&self.core, self.worker.snapshot, on_changed, now_ms, wall_ms);
+	rc = http_init(&self.http, self.base, self.listeners.health, &self.core);
 	if (rc == 0)
-		rc = hub_init(&self.hub, self.base, self.listeners.hub, &users, &self.core,
-		              &hub_ops, http_counters(self.http));
+		rc = hub_init(self.base, self.listeners.hub, &users, &self.core, on_moved);
 	if (rc < 0)
 		return rc;
-	core_init(&self.core, self.worker.snapshot, &core_ops, now_ms, wall_ms);
-	/* Also reads /etc/localtime, which glibc does at the first conversion. */
-	on_changed(NULL);
+	tell_systemd();
 	rc = add_events(now_ms);
 	if (rc < 0)
 		return rc;
@@ -290,13 +234,13 @@ int main(int argc, char **argv)
 {
 	int rc;
 
-	/* First of all: what systemd passed has fixed numbers. */
+	/* First of all: what systemd passed has fixed numbers, which no other file may get. */
 	core_listeners_take(&self.listeners);
 	worker_init(&self.worker, ROLE_CORE, 0, argc, argv, take_option);
 	rc = start();
 	if (rc < 0) {
 		log_error("core: cannot start: %s", strerror(-rc));
-		/* Its unit starts it anew at once, which is for a crash. */
+		/* Its unit restarts it without a delay, which is meant for a crash. */
 		poll(NULL, 0, START_AGAIN_MS);
 		return EXIT_FAILURE;
 	}

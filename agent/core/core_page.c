@@ -1,12 +1,10 @@
-/* wna-core. Never blocks. Owns nothing. */
-#include "core_page.h"
+/* wna-core, and the simulator. Never blocks. Owns nothing. */
+#include "core.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#include "core_judge.h"
 
 enum { DATE_LEN = 29 }; /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 
@@ -19,7 +17,7 @@ static void date_text(int64_t wall_ms, char ret[DATE_LEN + 1])
 	char text[80];
 	struct tm tm;
 
-	/* A clock outside four-digit years is no clock: the page keeps its length. */
+	/* A year without four digits would change the page's length, and cannot be true. */
 	if (wall_ms < 0 || !gmtime_r(&seconds, &tm) || tm.tm_year > 9999 - 1900) {
 		seconds = 0;
 		gmtime_r(&seconds, &tm);
@@ -95,27 +93,6 @@ void page_date(struct pages *pages, int64_t wall_ms)
 			memcpy(page->text + page->date_at, date, DATE_LEN);
 		}
 	}
-}
-
-enum page_id page_for(const struct request *request, enum request_state state)
-{
-	static const enum page_id by_route[ROUTE_MAX] = {
-		[ROUTE_NONE] = PAGE_NOT_FOUND,  [ROUTE_LIVEZ] = PAGE_LIVEZ,
-		[ROUTE_HEALTHZ] = PAGE_HEALTHZ, [ROUTE_READYZ] = PAGE_READYZ,
-		[ROUTE_STATUS] = PAGE_MAX,
-	};
-
-	if (state == REQUEST_BAD) {
-		switch (request->status) {
-		case 414: return PAGE_URI;
-		case 431: return PAGE_HEADERS;
-		case 505: return PAGE_VERSION;
-		default: return PAGE_BAD;
-		}
-	}
-	if (request->route == ROUTE_NONE)
-		return PAGE_NOT_FOUND;
-	return request->get ? by_route[request->route] : PAGE_METHOD;
 }
 
 size_t page_status_head(char *ret, size_t size, size_t body_len, bool close, int64_t wall_ms)

@@ -2,10 +2,10 @@
  * wna-core, and its fuzz target. Never blocks. Owns nothing. Everything it
  * reads was written by a stranger.
  */
-#include "core_request.h"
-
 #include <string.h>
 #include <strings.h>
+
+#include "core_serve.h"
 
 /* A piece of the request: not NUL-terminated. */
 struct text {
@@ -238,24 +238,42 @@ enum request_state request_parse(struct request *request, const char *buf, size_
                                  size_t *ret_used)
 {
 	for (;;) {
-		size_t from = (size_t)request->pos + request->scanned;
-		const char *end = from < len ? memchr(buf + from, '\n', len - from) : NULL;
 		struct text line = { buf + request->pos, 0 };
+		const char *end = memchr(line.at, '\n', len - request->pos);
 		enum request_state state;
 
 		if (!end) {
-			request->scanned = (uint16_t)(len - request->pos);
 			if (len < room)
 				return REQUEST_MORE;
 			return bad(request, request->lines == 0 ? 414 : 431);
 		}
 		line.len = (size_t)(end - line.at);
 		request->pos = (uint16_t)(end - buf + 1);
-		request->scanned = 0;
 		state = parse_line(request, line);
 		if (state == REQUEST_DONE)
 			*ret_used = request->pos;
 		if (state != REQUEST_MORE)
 			return state;
 	}
+}
+
+enum page_id request_page(const struct request *request, enum request_state state)
+{
+	static const enum page_id by_route[ROUTE_MAX] = {
+		[ROUTE_NONE] = PAGE_NOT_FOUND,  [ROUTE_LIVEZ] = PAGE_LIVEZ,
+		[ROUTE_HEALTHZ] = PAGE_HEALTHZ, [ROUTE_READYZ] = PAGE_READYZ,
+		[ROUTE_STATUS] = PAGE_MAX,
+	};
+
+	if (state == REQUEST_BAD) {
+		switch (request->status) {
+		case 414: return PAGE_URI;
+		case 431: return PAGE_HEADERS;
+		case 505: return PAGE_VERSION;
+		default: return PAGE_BAD;
+		}
+	}
+	if (request->route == ROUTE_NONE)
+		return PAGE_NOT_FOUND;
+	return request->get ? by_route[request->route] : PAGE_METHOD;
 }

@@ -3,16 +3,15 @@
  *
  * The list is what answering needs: no open, socket, connect, fork or exec.
  */
-#include "core_sandbox.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+
+#include "core_serve.h"
 
 static const int allowed[] = {
 	/* the loop */
@@ -66,7 +65,7 @@ static int allow_all(scmp_filter_ctx filter)
 
 	for (size_t i = 0; rc == 0 && i < sizeof allowed / sizeof allowed[0]; i++) {
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-		/* Not every machine has them all: no epoll_wait on 64-bit Arm. */
+		/* Not every architecture has all of them: 64-bit Arm has no epoll_wait. */
 		if (rc == -EDOM)
 			rc = 0;
 	}
@@ -77,14 +76,10 @@ static int allow_all(scmp_filter_ctx filter)
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 		                      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	/* The end of an answer; never of a listener, which is not this process's alone. */
+	/* The end of an answer. A listener, which outlives this process, does not end by it. */
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1,
 		                      SCMP_A1(SCMP_CMP_EQ, SHUT_WR, 0));
-	/* The reserve descriptor of the responder. */
-	if (rc == 0)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-		                      SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC, 0));
 	return rc;
 }
 
@@ -95,7 +90,7 @@ int sandbox_enter(void)
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	/* Only what is touched: most of the tables never is. Not MCL_FUTURE, with
+	/* Only pages that are touched: most of the tables never are. Not MCL_FUTURE, with
 	 * which a later allocation beyond the limit would fail. */
 	mlockall(MCL_CURRENT | MCL_ONFAULT);
 	filter = seccomp_init(SCMP_ACT_KILL_PROCESS);

@@ -1,10 +1,9 @@
 /* wna-core. Never blocks. Owns nothing. */
-#include "core_status.h"
+#include "core.h"
 
 #include <inttypes.h>
 
 #include "clock.h"
-#include "core_journal.h"
 #include "log.h"
 #include "str.h"
 
@@ -81,7 +80,7 @@ static void put_checks(struct sb *sb, const struct core *core, const struct verd
 	sb_char(sb, ']');
 }
 
-/* The finders whose job is on; the core is the one that answers. */
+/* The processes whose job is on, but for the core: it answers. */
 static void put_processes(struct sb *sb, const struct core *core)
 {
 	bool first = true;
@@ -159,9 +158,10 @@ static void put_timeline(struct sb *sb, const struct core *core)
 	sb_char(sb, ']');
 }
 
-static void put_counters(struct sb *sb, const struct core *core,
-                         const struct status_counters *counters)
+static void put_counters(struct sb *sb, const struct core *core)
 {
+	const struct core_counters *counters = &core->counters;
+
 	sb_printf(sb,
 	          ",\"counters\":{\"requests\":%" PRIu64 ",\"accepted\":%" PRIu64
 	          ",\"evicted\":%" PRIu64 ",\"timed_out\":%" PRIu64 ",\"bad_requests\":%" PRIu64
@@ -174,12 +174,15 @@ static void put_counters(struct sb *sb, const struct core *core,
 	          log_dropped() + journal_dropped());
 }
 
-size_t status_render(const struct core *core, const struct status_counters *counters,
-                     int64_t now_ms, int64_t wall_ms, char *ret, size_t size)
+size_t status_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *ret, size_t size)
 {
 	static struct verdict verdict; /* large; the core has one thread */
 	struct sb sb;
 
+	/* libevent's clock is a coarse one: a deadline may have passed before its timer fires. */
+	if (now_ms >= core_next_ms(core))
+		core_step(core, now_ms, wall_ms);
+	/* Anew, since the countdowns in it move with the clock. */
 	judge_verdict(&core->state, now_ms, &verdict);
 	sb_init(&sb, ret, size);
 	sb_put(&sb, "{\"version\":\"" WNA_VERSION "\"");
@@ -197,7 +200,7 @@ size_t status_render(const struct core *core, const struct status_counters *coun
 	put_processes(&sb, core);
 	put_facts(&sb, core, now_ms);
 	put_timeline(&sb, core);
-	put_counters(&sb, core, counters);
+	put_counters(&sb, core);
 	sb_put(&sb, "}\n");
 	return sb.cut ? 0 : sb.len;
 }

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core_page.h"
-#include "core_request.h"
+#include "core_serve.h"
 #include "limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -16,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_finished(const struct request *request, enum request_state state, size_t used,
                            size_t len)
 {
-	enum page_id page = page_for(request, state);
+	enum page_id page = request_page(request, state);
 
 	if (state == REQUEST_DONE && (used == 0 || used > len || request->lines == 0))
 		abort();
@@ -28,7 +27,7 @@ static void check_finished(const struct request *request, enum request_state sta
 		abort();
 }
 
-/* Parses as conn.c would that receives `piece` bytes at a time; the end of the
+/* Parses as core_conn.c does when it receives `piece` bytes at a time; the end of the
  * first request, its state and a digest of what was read. */
 static enum request_state parse(const char *data, size_t size, size_t piece, size_t *ret_used,
                                 struct request *ret)
@@ -63,7 +62,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			    used_slow != used)
 				abort();
 			slow.pos = request.pos;
-			slow.scanned = request.scanned;
 			if (memcmp(&slow, &request, sizeof slow) != 0)
 				abort();
 		}

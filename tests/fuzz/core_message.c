@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "core.h"
-#include "core_status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -59,10 +58,9 @@ static void check_told(const struct core *core)
 	}
 }
 
-static void check_verdict(const struct core *core, int64_t now_ms)
+static void check_verdict(struct core *core, int64_t now_ms)
 {
 	static char page[STATUS_BYTES];
-	struct status_counters counters = { 0 };
 	const struct verdict *verdict = &core->verdict;
 
 	if (verdict->health == LEVEL_OFF || verdict->health >= LEVEL_MAX ||
@@ -76,7 +74,7 @@ static void check_verdict(const struct core *core, int64_t now_ms)
 		if (verdict->job[i].turns_ready && verdict->job[i].why[0] == '\0')
 			abort();
 	}
-	if (status_render(core, &counters, now_ms, now_ms, page, sizeof page) == 0)
+	if (status_render(core, now_ms, now_ms, page, sizeof page) == 0)
 		abort();
 }
 
@@ -108,14 +106,13 @@ static void take(struct core *core, enum role role, const struct msg *msg, int64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct core_ops ops;
 	static struct core core;
 	static struct snapshot snapshot;
 	int64_t now_ms = 1000;
 	struct msg raw;
 
 	configure(&snapshot.conf);
-	core_init(&core, &snapshot, &ops, now_ms, now_ms);
+	core_init(&core, &snapshot, NULL, now_ms, now_ms);
 	core_step(&core, now_ms, now_ms);
 	for (int role = 0; size >= sizeof raw && role < ROLE_MAX; role++) {
 		memcpy(&raw, data, sizeof raw);

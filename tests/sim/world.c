@@ -109,9 +109,8 @@ int world_say(struct world *world, const struct msg *msg)
 
 static void start_core(struct world *world)
 {
-	static const struct core_ops ops;
 
-	core_init(&world->core, &world->snapshot, &ops, world->now_ms, wall(world->now_ms));
+	core_init(&world->core, &world->snapshot, NULL, world->now_ms, wall(world->now_ms));
 	core_step(&world->core, world->now_ms, wall(world->now_ms));
 }
 

@@ -25,60 +25,55 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "core_http.h"
+#include "core_serve.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
-enum { PLACES = 16, PATIENCE_MS = 5000, BIG = 100 * 1024 };
+enum { PLACES = 16, PATIENCE_MS = 5000 };
 
 static struct event_base *base;
-static struct http *http;
-static struct conf_health conf;
+static struct http http;
+static struct core core;
+static struct snapshot snapshot;
 static int listener;
 static uint16_t port;
 static char reply[4 * 1024 * 1024];
 
-static size_t big_status(void *ctx, char *ret, size_t size)
+/* One responder for all tests of a program; each begins without connections. */
+static int group_setup(void **state)
 {
-	(void)ctx;
-	assert_true(size >= BIG);
-	for (size_t i = 0; i < BIG; i++)
-		ret[i] = (char)('a' + i % 23);
-	return BIG;
-}
-
-static int setup(void **state)
-{
-	static const struct http_ops ops = { .status = big_status };
 	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct conf_health *conf = &snapshot.conf.health;
 	socklen_t len = sizeof sin;
 	int small = 4096;
 
 	(void)state;
-	memset(&conf, 0, sizeof conf);
-	conf.max_connections = PLACES;
-	conf.request_timeout_ms = 200;
-	conf.idle_timeout_ms = 60000;
+	conf->max_connections = PLACES;
+	conf->request_timeout_ms = 200;
+	conf->idle_timeout_ms = 60000;
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	/* Inherited, so that a client that does not read is noticed soon. */
+	/* Inherited, hence a client that does not read is noticed soon. */
 	setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
 	assert_int_equal(bind(listener, (struct sockaddr *)&sin, sizeof sin), 0);
 	assert_int_equal(listen(listener, 100), 0);
 	getsockname(listener, (struct sockaddr *)&sin, &len);
 	port = ntohs(sin.sin_port);
 	base = event_base_new();
-	assert_int_equal(http_init(&http, base, &conf, listener, &ops), 0);
-	page_render(http_pages(http), LEVEL_OK, LEVEL_FAIL, 0);
-	http_accept(http);
+	core_init(&core, &snapshot, NULL, clock_ms(), clock_wall_ms());
+	assert_int_equal(http_init(&http, base, listener, &core), 0);
+	page_render(&core.pages, LEVEL_OK, LEVEL_FAIL, 0);
+	http_accept(&http);
 	return 0;
 }
 
-static int teardown(void **state)
+static int group_teardown(void **state)
 {
 	(void)state;
-	http_free(http);
 	event_base_free(base);
+	free(http.conn);
+	free(http.input);
+	free(http.outs);
 	close(listener);
 	return 0;
 }
@@ -100,14 +95,28 @@ static void turn(void)
 	event_base_loop(base, EVLOOP_NONBLOCK);
 }
 
-/* Turns until all that was connected is in the table. */
+/* Turns until that many connections are in the table. */
 static void settle(unsigned connections)
 {
 	int64_t until_ms = clock_ms() + PATIENCE_MS;
 
-	while (http_connections(http) != connections && clock_ms() < until_ms)
+	while (http.connections != connections && clock_ms() < until_ms)
 		turn();
-	assert_int_equal(http_connections(http), connections);
+	assert_int_equal(http.connections, connections);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&core.counters, 0, sizeof core.counters);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	settle(0);
+	return 0;
 }
 
 static void say(int fd, const char *text)
@@ -143,7 +152,7 @@ __attribute__((unused)) static size_t hear(int fd, size_t len)
 
 static const struct page *page(enum page_id id, int close)
 {
-	return &http_pages(http)->item[id][close];
+	return &core.pages.item[id][close];
 }
 
 __attribute__((unused)) static void expect_page(int fd, enum page_id id)

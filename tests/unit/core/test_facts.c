@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core_facts.h"
+#include "core.h"
 
 static struct facts facts;
 static struct conf conf;
@@ -17,7 +17,7 @@ static struct conf conf;
 static int setup(void **state)
 {
 	(void)state;
-	facts_init(&facts);
+	memset(&facts, 0, sizeof facts);
 	memset(&conf, 0, sizeof conf);
 	conf.checks.count = 2;
 	strcpy(conf.checks.item[0].name, "web");

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core_judge.h"
+#include "core.h"
 
 enum { NOW = 100000, AGE = 10000, START = 1000 };
 
@@ -218,7 +218,7 @@ static void shared_states_never_turn_health(void **unused)
 				            (push == PUSH_OK || push == PUSH_HELD ||
 				             push == PUSH_STARTING || push == PUSH_OFF);
 
-				facts_init(&state.facts);
+				memset(&state.facts, 0, sizeof state.facts);
 				if (rds >= 0)
 					say(FACT_RDS, rds, "because", NOW);
 				if (push >= 0)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core_page.h"
+#include "core.h"
 
 static struct pages pages;
 

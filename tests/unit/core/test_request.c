@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core_page.h"
-#include "core_request.h"
+#include "core_serve.h"
 #include "limits.h"
 
 static struct request request;
@@ -30,7 +29,7 @@ static void expect_everywhere(const char *text, enum request_state want, enum pa
 	struct request whole;
 
 	assert_int_equal(parse(text), want);
-	assert_int_equal(page_for(&request, want), page);
+	assert_int_equal(request_page(&request, want), page);
 	whole = request;
 	whole_used = used;
 	for (size_t at = 0; at < len; at++) {

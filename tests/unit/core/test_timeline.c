@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core_timeline.h"
+#include "core.h"
 
 static struct timeline timeline;
 
@@ -18,7 +18,7 @@ static void oldest_first_and_bounded(void **state)
 	char text[32];
 
 	(void)state;
-	timeline_init(&timeline);
+	memset(&timeline, 0, sizeof timeline);
 	assert_int_equal(timeline_kept(&timeline), 0);
 	assert_null(timeline_get(&timeline, 0));
 	for (int i = 0; i < 3 * LIMIT_TIMELINE + 5; i++) {
@@ -38,7 +38,7 @@ static void lines_are_cleaned_and_cut(void **state)
 	static char text[1000];
 
 	(void)state;
-	timeline_init(&timeline);
+	memset(&timeline, 0, sizeof timeline);
 	memset(text, 'a', sizeof text - 1);
 	text[1] = '\n';
 	timeline_add(&timeline, 0, text);

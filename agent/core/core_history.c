@@ -1,0 +1,223 @@
+/*
+ * wna-core, and the simulator. Never blocks. Owns one socket to the journal; the timeline
+ * is the core's.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "core.h"
+#include "log.h"
+#include "str.h"
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+/* syslog(3) */
+enum { PRIORITY_ERR = 3, PRIORITY_WARNING = 4, PRIORITY_NOTICE = 5, PRIORITY_INFO = 6 };
+
+static int journal_fd = -1;
+static unsigned long dropped;
+
+void timeline_add(struct timeline *timeline, int64_t wall_ms, const char *what)
+{
+	struct timeline_entry *entry = &timeline->item[timeline->count % LIMIT_TIMELINE];
+
+	entry->wall_ms = wall_ms;
+	str_clean(entry->what, sizeof entry->what, what, strlen(what));
+	timeline->count++;
+}
+
+unsigned timeline_kept(const struct timeline *timeline)
+{
+	return timeline->count < LIMIT_TIMELINE ? timeline->count : LIMIT_TIMELINE;
+}
+
+const struct timeline_entry *timeline_get(const struct timeline *timeline, unsigned i)
+{
+	unsigned kept = timeline_kept(timeline);
+
+	if (i >= kept)
+		return NULL;
+	return &timeline->item[(timeline->count - kept + i) % LIMIT_TIMELINE];
+}
+
+void journal_init(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
+
+	if (!getenv("JOURNAL_STREAM"))
+		return;
+	journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (journal_fd >= 0 && connect(journal_fd, (struct sockaddr *)&sun, sizeof sun) < 0) {
+		close(journal_fd);
+		journal_fd = -1;
+	}
+}
+
+unsigned long journal_dropped(void)
+{
+	return dropped;
+}
+
+static int priority(enum verdict_level to)
+{
+	switch (to) {
+	case LEVEL_FAIL: return PRIORITY_ERR;
+	case LEVEL_DEGRADED: return PRIORITY_WARNING;
+	case LEVEL_OK: return PRIORITY_NOTICE;
+	default: return PRIORITY_INFO;
+	}
+}
+
+static void put(struct sb *sb, const char *key, const char *text)
+{
+	char line[512];
+
+	/* A line feed would end the field and begin another. */
+	str_clean(line, sizeof line, text, strlen(text));
+	sb_printf(sb, "%s=%s\n", key, line);
+}
+
+/* `what` went from one level to another; `text` is the line for people. */
+static void journal_flip(const char *what, enum verdict_level from, enum verdict_level to,
+                         const char *why, const char *text)
+{
+	char entry[2048];
+	struct sb sb;
+
+	if (journal_fd < 0) {
+		log_flip(priority(to), "%s", text);
+		return;
+	}
+	sb_init(&sb, entry, sizeof entry);
+	sb_printf(&sb, "PRIORITY=%d\nSYSLOG_IDENTIFIER=wna-core\nMESSAGE_ID=" JOURNAL_FLIP_ID "\n",
+	          priority(to));
+	put(&sb, "MESSAGE", text);
+	put(&sb, "WNA_JOB", what);
+	put(&sb, "WNA_FROM", verdict_level_name(from));
+	put(&sb, "WNA_TO", verdict_level_name(to));
+	put(&sb, "WNA_WHY", why);
+	if (send(journal_fd, entry, sb.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		dropped++;
+}
+
+/* One entry and one line of the timeline when a level changes; none while it stays. */
+static bool note_level(struct core *core, struct core_since *since, const char *kind,
+                       const char *name, enum verdict_level level, const char *why, int64_t now_ms,
+                       int64_t wall_ms)
+{
+	char text[TIMELINE_TEXT], what[LIMIT_NAME + 8], span[32];
+
+	if (since->level == level)
+		return false;
+	snprintf(what, sizeof what, "%s%.*s", kind, LIMIT_NAME - 1, name);
+	snprintf(text, sizeof text, "%s: %s -> %s after %s%s%.*s", what,
+	         verdict_level_name(since->level), verdict_level_name(level),
+	         clock_span(now_ms - since->at_ms, span, sizeof span), why[0] ? ": " : "",
+	         (int)sizeof text - LIMIT_NAME - 64, why);
+	journal_flip(what, since->level, level, why, text);
+	*since = (struct core_since){ .level = level, .at_ms = now_ms, .wall_ms = wall_ms };
+	timeline_add(&core->timeline, wall_ms, text);
+	return true;
+}
+
+bool history_verdict(struct core *core, int64_t now_ms, int64_t wall_ms)
+{
+	const struct verdict *verdict = &core->verdict;
+	const struct conf_checks *checks = &core->state.conf->checks;
+	bool changed;
+
+	for (int i = 0; i < checks->count; i++)
+		note_level(core, &core->check[i], "check ", checks->item[i].name,
+		           verdict->check[i].level, verdict->check[i].why, now_ms, wall_ms);
+	for (int i = 0; i < JOB_MAX; i++) {
+		const struct finding *job = &verdict->job[i];
+
+		if (i != JOB_CHECKS)
+			note_level(core, &core->job[i], "", job_name(i), job->level, job->why,
+			           now_ms, wall_ms);
+		else if (core->job[i].level != job->level) /* each check has its own line */
+			core->job[i] = (struct core_since){ job->level, now_ms, wall_ms };
+	}
+	changed = note_level(core, &core->health, "", "healthz", verdict->health, verdict->why,
+	                     now_ms, wall_ms);
+	return note_level(core, &core->ready, "", "readyz", verdict->ready, verdict->why, now_ms,
+	                  wall_ms) ||
+	       changed;
+}
+
+/* Whether the bare directory is guarded, why not, and what lies hidden in it. */
+static void note_guard(char *text, size_t size, const struct fact *before, const struct fact *after)
+{
+	bool bad = after->value == 0 || after->why[0];
+
+	if (before->seen ? before->value == after->value && strcmp(before->why, after->why) == 0
+	                 : !bad)
+		return;
+	snprintf(text, size, "mount: the bare directory is %s%s%s",
+	         after->value ? "guarded" : "not guarded", after->why[0] ? ": " : "", after->why);
+}
+
+/* Which of the keeper's children survived SIGKILL; NULL: none. */
+static const char *stuck_child(const struct fact *mount)
+{
+	switch (mount->more[MOUNT_DOING]) {
+	case MOUNT_HELPER_STUCK: return "the mount operation";
+	case MOUNT_PROBE_STUCK: return "wna-probe";
+	default: return NULL;
+	}
+}
+
+/* What is stuck, and what the right mount covers. The state itself is the verdict's to tell. */
+static void note_mount(char *text, size_t size, const struct fact *before, const struct fact *after)
+{
+	const char *was = stuck_child(before), *is = stuck_child(after);
+
+	if (is && !was)
+		snprintf(text, size, "mount: %s: stuck, survived SIGKILL", is);
+	else if (was && !is)
+		snprintf(text, size, "mount: %s: no longer stuck", was);
+	else if (after->value == MOUNT_RIGHT && after->why[0] && after->more[MOUNT_SIGN] >= 0 &&
+	         strcmp(before->why, after->why) != 0)
+		snprintf(text, size, "mount: %s", after->why);
+}
+
+void history_fact(struct timeline *timeline, enum fact_id id, const struct fact *before,
+                  const struct fact *after, int64_t wall_ms)
+{
+	char text[TIMELINE_TEXT] = "";
+
+	switch (id) {
+	case FACT_MOUNT: note_mount(text, sizeof text, before, after); break;
+	case FACT_MOUNT_GUARD: note_guard(text, sizeof text, before, after); break;
+	case FACT_RDS_CHANGE:
+		if (after->value > 0 && before->seen && before->value != after->value)
+			snprintf(text, sizeof text, "database: %.*s%s%.*s", LIMIT_FACT_TEXT,
+			         after->text, after->why[0] ? ", " : "",
+			         (int)sizeof text - LIMIT_FACT_TEXT - 16, after->why);
+		break;
+	case FACT_TARGET_STATE:
+		if (before->seen && strcmp(before->text, after->text) != 0)
+			snprintf(text, sizeof text, "identity: target state %s -> %s",
+			         before->text[0] ? before->text : "unknown",
+			         after->text[0] ? after->text : "unknown");
+		break;
+	case FACT_HOOK:
+		/* With the same instant it is the same run, said again after a reconnect. */
+		if (!before->seen || before->at_ms != after->at_ms)
+			snprintf(text, sizeof text, "hook: %.*s: %.*s", LIMIT_FACT_TEXT,
+			         after->text, 140,
+			         after->why[0]       ? after->why
+			         : after->value == 0 ? "done"
+			                             : "failed");
+		break;
+	default: break;
+	}
+	if (text[0])
+		timeline_add(timeline, wall_ms, text);
+}
