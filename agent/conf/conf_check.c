@@ -52,7 +52,7 @@ static void check_one(struct conf_draft *draft, int slot)
 	case CHECK_HTTP:
 		/* By the rule of wna-check, which therefore refuses nothing later. */
 		if (url_target_parse(check->url, check->host, &target, &why) < 0)
-			conf_blame(draft, CONF_VALUE, "check", slot, "url",
+			conf_blame(draft, CONF_RANGE, "check", slot, "url",
 			           "expected http://ADDRESS[:PORT]/PATH: %s", why);
 		break;
 	case CHECK_TCP:
@@ -99,10 +99,10 @@ static void check_mount(struct conf_draft *draft)
 	if (!*m->type)
 		EXPECT(draft, CONF_MISSING, "mount", "type", "auto, efs, nfs4 or another type");
 	if (*m->file_system && !has_prefix_id(m->file_system, "fs-"))
-		EXPECT(draft, CONF_VALUE, "mount", "file_system",
+		EXPECT(draft, CONF_RANGE, "mount", "file_system",
 		       "fs- and 8 to 40 hexadecimal digits");
 	if (*m->access_point && !has_prefix_id(m->access_point, "fsap-"))
-		EXPECT(draft, CONF_VALUE, "mount", "access_point",
+		EXPECT(draft, CONF_RANGE, "mount", "access_point",
 		       "fsap- and 17 hexadecimal digits");
 	if (!*m->file_system && efs)
 		EXPECT(draft, CONF_MISSING, "mount", "file_system", "fs-...");
@@ -112,7 +112,7 @@ static void check_mount(struct conf_draft *draft)
 		EXPECT(draft, CONF_MISSING, "mount", "tls", "yes, which iam and access_point need");
 	if (*m->probe_file &&
 	    (m->probe_file[0] == '/' || strstr(m->probe_file, "..") || strchr(m->probe_file, '\\')))
-		EXPECT(draft, CONF_VALUE, "mount", "probe_file",
+		EXPECT(draft, CONF_RANGE, "mount", "probe_file",
 		       "a path relative to mount.path without ..");
 	if (m->retry_max_ms < m->retry_min_ms)
 		EXPECT(draft, CONF_MISSING, "mount", "retry_max", "at least retry_min");
@@ -129,7 +129,7 @@ static void check_database(struct conf_draft *draft)
 	if (!*r->endpoint)
 		EXPECT(draft, CONF_MISSING, "database", "endpoint", "the endpoint's DNS name");
 	else if (strpbrk(r->endpoint, ":/@+=[]"))
-		EXPECT(draft, CONF_VALUE, "database", "endpoint", "a DNS name without port");
+		EXPECT(draft, CONF_RANGE, "database", "endpoint", "a DNS name without port");
 	if (!*r->user)
 		EXPECT(draft, CONF_MISSING, "database", "user", "a user name");
 	if (!*r->password_file)
@@ -150,9 +150,9 @@ static void check_imds(struct conf_draft *draft)
 	char base[LIMIT_VALUE];
 
 	if (*imds->endpoint && !url_prefix_parse(imds->endpoint, base, sizeof base))
-		EXPECT(draft, CONF_VALUE, "imds", "endpoint", "http://HOST[:PORT]");
+		EXPECT(draft, CONF_RANGE, "imds", "endpoint", "http://HOST[:PORT]");
 	if (*imds->asg && !aws_is_group(imds->asg))
-		EXPECT(draft, CONF_VALUE, "imds", "auto_scaling_group",
+		EXPECT(draft, CONF_RANGE, "imds", "auto_scaling_group",
 		       "up to 255 ASCII characters, the first no colon");
 }
 
@@ -165,26 +165,26 @@ static void check_metrics(struct conf_draft *draft)
 	if (!m->enabled)
 		return;
 	if (m->push_ms != 10000 && m->push_ms != 60000)
-		EXPECT(draft, CONF_VALUE, "metrics", "push_interval", "10s or 60s");
+		EXPECT(draft, CONF_RANGE, "metrics", "push_interval", "10s or 60s");
 	if (m->resolution != 1 && m->resolution != 60)
-		EXPECT(draft, CONF_VALUE, "metrics", "resolution", "1 or 60");
+		EXPECT(draft, CONF_RANGE, "metrics", "resolution", "1 or 60");
 	/* CWAPI/API_PutMetricData */
 	if (!*m->space || m->space[0] == ':' || strncmp(m->space, "AWS/", 4) == 0 ||
 	    !str_only(m->space, ".-_/#: "))
-		EXPECT(draft, CONF_VALUE, "metrics", "namespace",
+		EXPECT(draft, CONF_RANGE, "metrics", "namespace",
 		       "letters, digits and .-_/#: that do not begin with AWS/ or a colon");
 	if (!*m->name)
-		EXPECT(draft, CONF_VALUE, "metrics", "name", "a metric name");
+		EXPECT(draft, CONF_RANGE, "metrics", "name", "a metric name");
 	if (*m->region && !aws_is_region(m->region))
-		EXPECT(draft, CONF_VALUE, "metrics", "region", "a region such as ap-northeast-2");
+		EXPECT(draft, CONF_RANGE, "metrics", "region", "a region such as ap-northeast-2");
 	if (m->max_age_ms < 2 * m->push_ms)
 		EXPECT(draft, CONF_MISSING, "metrics", "max_age", "at least twice push_interval");
 	if (!*m->endpoint)
 		return;
 	if (url_base_parse(m->endpoint, &url, why, sizeof why) < 0)
-		EXPECT(draft, CONF_VALUE, "metrics", "endpoint", "https://HOST[:PORT]");
+		EXPECT(draft, CONF_RANGE, "metrics", "endpoint", "https://HOST[:PORT]");
 	else if (!url.https && !url.loopback && !m->allow_http)
-		EXPECT(draft, CONF_VALUE, "metrics", "endpoint",
+		EXPECT(draft, CONF_RANGE, "metrics", "endpoint",
 		       "https://, since plain http:// beyond loopback needs allow_http = yes");
 	else if (m->fips || m->dual_stack)
 		EXPECT(draft, CONF_MISSING, "metrics", "endpoint",

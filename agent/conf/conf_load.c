@@ -43,7 +43,7 @@ static int check_slot(struct loader *l, const char *name)
 		return -1;
 	}
 	if (slot == LIMIT_CHECKS) {
-		BLAME(l, CONF_VALUE, "[check %s]: expected at most %d checks", name, LIMIT_CHECKS);
+		BLAME(l, CONF_RANGE, "[check %s]: expected at most %d checks", name, LIMIT_CHECKS);
 		return -1;
 	}
 	str_copy(checks->item[slot].name, LIMIT_NAME, name);
@@ -134,7 +134,7 @@ static void read_value(struct loader *l, const struct conf_key *key, const char 
 		BLAME(l, CONF_SYNTAX, "%s.%s: a comment needs a line of its own, got \"%.80s\"",
 		      title, key->name, comment_in(value));
 	else if (!conf_key_set(key, conf_base(l->draft, l->slot), value, expected, sizeof expected))
-		BLAME(l, CONF_VALUE, "%s.%s: expected %s, got \"%.100s\"", title, key->name,
+		BLAME(l, CONF_RANGE, "%s.%s: expected %s, got \"%.100s\"", title, key->name,
 		      expected, value);
 }
 
@@ -262,7 +262,7 @@ static bool read_drop_ins(struct loader *l, const char *file)
 		return true;
 	}
 	if (n > LIMIT_CONF_FILES)
-		BLAME(l, CONF_VALUE, "expected at most %d files in %s", LIMIT_CONF_FILES, folder);
+		BLAME(l, CONF_RANGE, "expected at most %d files in %s", LIMIT_CONF_FILES, folder);
 	for (int i = 0; i < n; i++) {
 		snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
 		free(entries[i]);

@@ -15,7 +15,7 @@ enum conf_error {
 	CONF_UNREADABLE = 3, /* a file, or a file that it names, is missing or cannot be read */
 	CONF_SYNTAX = 4,     /* not INI, a duplicate section or key, a line too long */
 	CONF_UNKNOWN = 5,    /* a section or key that does not exist */
-	CONF_VALUE = 6,      /* a value out of range or of the wrong kind */
+	CONF_RANGE = 6,      /* a value out of range or of the wrong kind */
 	CONF_MISSING = 7,    /* a key that must be given, or keys that contradict */
 	CONF_SECRET = 8,     /* a secret file that is missing, empty or open to others */
 };

@@ -140,7 +140,7 @@ static void check_local(struct look *look, int slot)
 	/* What is not there yet may come; wna-check looks again. */
 	if (rc == 0 || rc == -ENOENT || rc == -ENOTDIR || rc == -EACCES)
 		return;
-	conf_blame(look->draft, rc == -EIO || rc == -EBADMSG ? CONF_UNREADABLE : CONF_VALUE,
+	conf_blame(look->draft, rc == -EIO || rc == -EBADMSG ? CONF_UNREADABLE : CONF_RANGE,
 	           "check", slot, "path", "expected a path on a local file system, got %s: %s",
 	           check->path, look->why);
 }
@@ -163,7 +163,7 @@ static void check_mount(struct look *look)
 	if (rc == 0)
 		close(fd);
 	else if (rc == -EPERM || rc == -ELOOP || rc == -ENOTDIR)
-		conf_blame(look->draft, CONF_VALUE, "mount", -1, "path",
+		conf_blame(look->draft, CONF_RANGE, "mount", -1, "path",
 		           "expected a path below directories that root alone may write, got "
 		           "%s: %s %s",
 		           path, wrong, trust_explain_dir(wrong, rc, how, sizeof how));
@@ -206,7 +206,7 @@ void conf_check_users(struct conf_draft *draft)
 		return;
 	rc = getpwnam_r(hooks->user, &entry, buf, sizeof buf, &found);
 	if (!found)
-		conf_blame(draft, CONF_VALUE, "hooks", -1, "user",
+		conf_blame(draft, CONF_RANGE, "hooks", -1, "user",
 		           "expected a user of this machine, got %s: %s", hooks->user,
 		           rc ? str_errno(rc, word, sizeof word) : "it does not exist");
 }

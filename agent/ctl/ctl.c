@@ -11,10 +11,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "conf.h"
-#include "hub.h"
-#include "verdict.h"
-
 enum { WIDTH_DEFAULT = 100, WIDTH_MIN = 20, WIDTH_MAX = 500 };
 
 void ctl_init(struct ctl *ret)

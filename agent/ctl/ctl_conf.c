@@ -2,13 +2,13 @@
  * Run by wnactl. Reads local files, may wait for the local disk and, for the user of
  * the hooks, for the name service. Owns nothing beyond a call.
  */
-#include "ctl_conf.h"
+#include "ctl.h"
 
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <string.h>
-
-#include "conf_load.h"
-#include "ctl_certs.h"
 
 /* An answer that could not be written must not look like one. */
 static int written(const struct ctl *ctl, int rc)
@@ -32,6 +32,36 @@ void ctl_tell_problems(const struct ctl *ctl, const struct conf_draft *draft)
 {
 	tell(ctl, &draft->problems);
 	tell(ctl, &draft->remarks);
+}
+
+const char *ctl_certs_fault(const char *path, const char **ret_remark)
+{
+	FILE *file = fopen(path, "re");
+	char no_password[] = ""; /* or libcrypto would ask for one on the terminal */
+	int count = 0, valid = 0;
+	unsigned long error;
+	X509 *cert;
+
+	*ret_remark = NULL;
+	if (!file)
+		return NULL; /* closed to this user, and not to the worker's */
+	ERR_clear_error();
+	while ((cert = PEM_read_X509(file, NULL, NULL, no_password)) != NULL) {
+		count++;
+		valid += X509_cmp_current_time(X509_get0_notAfter(cert)) > 0;
+		X509_free(cert);
+	}
+	error = ERR_peek_last_error();
+	ERR_clear_error();
+	fclose(file);
+	/* This is how the end of the file is reported. */
+	if (ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE)
+		return "a certificate in it cannot be parsed";
+	if (count == 0)
+		return "there is no PEM certificate in it";
+	if (valid == 0)
+		*ret_remark = "every certificate in it has expired";
+	return NULL;
 }
 
 static struct conf_draft *read_files(const struct ctl *ctl, const char *file)

@@ -2,7 +2,7 @@
  * Run by wnactl facts. Reads local files of /run only. Owns nothing beyond a
  * call.
  */
-#include "ctl_factsfile.h"
+#include "ctl.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -12,63 +12,55 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl_text.h"
 #include "fact.h"
 #include "str.h"
 
 enum { FACTS_MAX = 1024 * 1024, LINE_MAX_BYTES = 1024 };
 
-static int facts_slurp(int fd, char **ret_text, size_t *ret_len)
+/* A regular file of at most FACTS_MAX bytes; wna-cloud could put anything in its place. 0 with
+ * a malloc'd text, or -errno. */
+static int facts_slurp(const char *path, char **ret_text, size_t *ret_len)
 {
 	char *text = malloc(FACTS_MAX + 1);
-	size_t len = 0;
-	ssize_t n = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	int r = 0;
 
-	if (text == NULL)
-		return -ENOMEM;
-	while (len < FACTS_MAX) {
-		n = read(fd, text + len, FACTS_MAX - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
+	if (!file || !text || fstat(fd, &st) < 0)
+		r = -errno;
+	else if (!S_ISREG(st.st_mode))
+		r = -EINVAL;
+	if (r == 0) {
+		*ret_len = fread(text, 1, FACTS_MAX + 1, file);
+		r = ferror(file) ? -EIO : *ret_len > FACTS_MAX ? -EFBIG : 0;
 	}
-	if (n < 0 || len == FACTS_MAX) {
-		int error = n < 0 ? errno : EFBIG;
-
+	if (file)
+		fclose(file);
+	if (r < 0) {
 		free(text);
-		return -error;
+		return r;
 	}
-	text[len] = '\0';
+	text[*ret_len] = '\0';
 	*ret_text = text;
-	*ret_len = len;
 	return 0;
 }
 
-/* 0 with a malloc'd text, or an exit code after having said what is wrong. */
+/* CTL_OK with a malloc'd text, or an exit code after having said what is wrong. */
 static enum ctl_exit facts_read(const struct ctl *ctl, const char *file, char **ret_text,
                                 size_t *ret_len)
 {
 	char path[512];
-	struct stat st;
-	int fd, r;
+	int r;
 
 	snprintf(path, sizeof path, "%s/%s", ctl->run_dir, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0) {
-		r = -errno;
-	} else {
-		r = fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ? -EINVAL
-		                                               : facts_slurp(fd, ret_text, ret_len);
-		close(fd);
-	}
+	r = facts_slurp(path, ret_text, ret_len);
 	if (r == 0)
 		return CTL_OK;
 	if (r == -ENOENT) {
 		fprintf(ctl->err,
-		        "wnactl: %s is not there: the agent does not run, or has not heard "
-		        "from the metadata service yet\n",
+		        "wnactl: %s is not there: the agent does not run, or the metadata service "
+		        "has not answered it yet\n",
 		        path);
 		return CTL_UNREACHABLE;
 	}

@@ -1,69 +1,49 @@
 /* Run by wnactl as root. Blocks on local files and on systemd. Owns nothing beyond a call. */
-#include "ctl_load.h"
+#include "ctl.h"
 
 #include <errno.h>
-#include <spawn.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "conf_load.h"
-#include "ctl_certs.h"
-#include "ctl_conf.h"
 #include "log.h"
 #include "snapshot.h"
 #include "str.h"
 
 #define UNIT "web-node-agent"
 
-enum { UNITS_MOST = ROLE_MAX + 4 };
+/* What systemd says of the units; empty: it does not say. */
+struct units {
+	char listen[256]; /* of the socket of health checks */
+	char user[256];   /* of the hooks */
+};
 
-static bool has_systemd(void)
+static void ask_systemd(struct units *ret)
 {
-	return access("/run/systemd/system", F_OK) == 0;
-}
+	FILE *answer = popen("systemctl show --property=Listen,User " UNIT "-health.socket " UNIT
+	                     "-hooks.service 2>/dev/null",
+	                     "re");
+	char line[256];
 
-/* Runs a command to its end. */
-static int run(char *const argv[])
-{
-	int status = -1, rc;
-	pid_t pid;
-
-	rc = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
-	if (rc != 0)
-		return -rc;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
-}
-
-/* A property of a unit as systemctl shows it; empty if it cannot be had. Returns `ret`. */
-static char *property(const char *unit, const char *name, char *ret, size_t size)
-{
-	char command[256];
-	FILE *answer;
-
-	ret[0] = '\0';
-	snprintf(command, sizeof command, "systemctl show --property=%s --value %s 2>/dev/null",
-	         name, unit);
-	answer = popen(command, "re");
-	if (answer && !fgets(ret, (int)size, answer))
-		ret[0] = '\0';
+	memset(ret, 0, sizeof *ret);
+	while (answer && fgets(line, sizeof line, answer)) {
+		if (strncmp(line, "Listen=", 7) == 0)
+			str_copy(ret->listen, sizeof ret->listen, str_trim(line + 7));
+		/* Both units have one; the second is that of the hooks. */
+		if (strncmp(line, "User=", 5) == 0)
+			str_copy(ret->user, sizeof ret->user, str_trim(line + 5));
+	}
 	if (answer)
 		pclose(answer);
-	str_copy(ret, size, str_trim(ret));
-	return ret;
 }
 
 /* The port belongs to the socket unit, and the key only says what is expected. */
-static void compare_listener(const struct ctl *ctl, const struct conf *conf)
+static void compare_listener(const struct ctl *ctl, const struct conf *conf, const char *is)
 {
-	char is[256], want[NET_ADDR_TEXT], all[NET_ADDR_TEXT];
+	char want[NET_ADDR_TEXT], all[NET_ADDR_TEXT];
 	const struct net_endpoint *listen = &conf->health.listen;
 	struct net_endpoint any = { .addr = { .family = AF_INET6 }, .port = listen->port };
 
-	property(UNIT "-health.socket", "Listen", is, sizeof is);
 	net_endpoint_text(listen, want, sizeof want);
 	net_endpoint_text(&any, all, sizeof all);
 	if (!is[0] || strncmp(is, want, strlen(want)) == 0 ||
@@ -77,15 +57,12 @@ static void compare_listener(const struct ctl *ctl, const struct conf *conf)
 	        want, is, want);
 }
 
-static void compare_hooks_user(const struct ctl *ctl, const struct conf *conf)
+static void compare_hooks_user(const struct ctl *ctl, const struct conf *conf, const char *is)
 {
-	char is[256];
-
 	if (!conf->hooks.enabled)
 		return;
-	property(UNIT "-hooks.service", "User", is, sizeof is);
 	if (!is[0])
-		str_copy(is, sizeof is, "root");
+		is = "root";
 	if (strcmp(is, conf->hooks.user) == 0)
 		return;
 	fprintf(ctl->err,
@@ -95,30 +72,8 @@ static void compare_hooks_user(const struct ctl *ctl, const struct conf *conf)
 	        conf->hooks.user, is, conf->hooks.user);
 }
 
-struct units {
-	char names[ROLE_MAX][64];
-	char *argv[UNITS_MOST];
-	int count;
-};
-
-static void add_unit(struct units *units, enum role role)
-{
-	char *name = units->names[role];
-
-	snprintf(name, sizeof units->names[role], UNIT "-%s.service", role_name(role));
-	units->argv[3 + units->count++] = name;
-}
-
-static int systemctl(struct units *units, const char *verb)
-{
-	units->argv[0] = (char *)"systemctl";
-	units->argv[1] = (char *)"--no-block";
-	units->argv[2] = (char *)verb;
-	return units->count > 0 ? run(units->argv) : 0;
-}
-
-/* Whether the role's process has to start anew for the new configuration. The core cannot
- * read it after its start; the others take a new log level up by themselves. */
+/* Whether the role's process must be restarted for the new configuration. The core cannot
+ * read it after its start; the others read a new log level themselves. */
 static bool is_other(const struct snapshot *old, const struct snapshot *now, enum role role)
 {
 	return !old || strcmp(old->why, now->why) != 0 ||
@@ -126,21 +81,34 @@ static bool is_other(const struct snapshot *old, const struct snapshot *now, enu
 	       (role == ROLE_CORE && old->conf.agent.log_level != now->conf.agent.log_level);
 }
 
-/* Restarts the services whose configuration is another. The others look at it, and try
- * again now what waits for a back-off; one that is off starts. */
+static int systemctl(const char *verb, const char *units)
+{
+	char command[640];
+
+	if (!units[0])
+		return 0;
+	snprintf(command, sizeof command, "systemctl --no-block %s%s", verb, units);
+	return system(command) == 0 ? 0 : -EIO;
+}
+
+/* Restarts the services whose configuration is another. The rest read it, and try again now
+ * what waits for a back-off; a service that is off starts. */
 static int apply_units(const struct snapshot *old, const struct snapshot *now)
 {
-	struct units other = { .count = 0 }, same = { .count = 0 };
+	char others[256], sames[256];
+	struct sb other, same;
 	int rc;
 
+	sb_init(&other, others, sizeof others);
+	sb_init(&same, sames, sizeof sames);
 	for (enum role role = 0; role < ROLE_CTL; role++) {
 		if (is_other(old, now, role))
-			add_unit(&other, role);
+			sb_printf(&other, " " UNIT "-%s.service", role_name(role));
 		else if (role != ROLE_CORE && snapshot_wants(&now->conf, role))
-			add_unit(&same, role);
+			sb_printf(&same, " " UNIT "-%s.service", role_name(role));
 	}
-	rc = systemctl(&other, "restart");
-	return rc < 0 ? rc : systemctl(&same, "reload-or-restart");
+	rc = systemctl("restart", others);
+	return rc < 0 ? rc : systemctl("reload-or-restart", sames);
 }
 
 /* Whether the problems forbid this load. */
@@ -167,6 +135,7 @@ int ctl_load(const struct ctl *ctl, const char *file, bool apply)
 	static struct snapshot now; /* large */
 	struct conf_draft *draft = conf_read(file);
 	const struct snapshot *old;
+	struct units units;
 	char path[LIMIT_PATH];
 	int code = CTL_OK;
 	bool refused;
@@ -190,12 +159,13 @@ int ctl_load(const struct ctl *ctl, const char *file, bool apply)
 	}
 	now.conf = draft->conf;
 	code = write_snapshot(ctl, path, &now);
-	if (code != CTL_OK || !has_systemd())
+	if (code != CTL_OK || access("/run/systemd/system", F_OK) < 0)
 		goto out;
-	compare_listener(ctl, &now.conf);
-	compare_hooks_user(ctl, &now.conf);
+	ask_systemd(&units);
+	compare_listener(ctl, &now.conf, units.listen);
+	compare_hooks_user(ctl, &now.conf, units.user);
 	if (apply && apply_units(old, &now) < 0) {
-		fprintf(ctl->err, "wnactl: systemctl did not take the reload\n");
+		fprintf(ctl->err, "wnactl: systemctl refused the reload\n");
 		code = CTL_NO;
 	}
 out:

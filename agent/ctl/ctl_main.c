@@ -6,16 +6,9 @@
  * time-outs. Owns nothing.
  */
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "conf.h"
 #include "ctl.h"
-#include "ctl_conf.h"
-#include "ctl_factsfile.h"
-#include "ctl_load.h"
-#include "ctl_status.h"
-#include "ctl_wait.h"
 #include "str.h"
 
 enum { TIMEOUT_DEFAULT_MS = 300 * 1000 };
@@ -70,171 +63,114 @@ static enum ctl_exit usage(const char *what, const char *detail)
 	return CTL_USAGE;
 }
 
-enum option_id {
-	OPT_SOCKET = 256,
-	OPT_RUN,
-	OPT_HELP,
-	OPT_VERSION,
-	OPT_JSON,
-	OPT_ENV,
-	OPT_WATCH,
-	OPT_FOR,
-	OPT_TIMEOUT,
-	OPT_KEYS,
-	OPT_ROFF,
-	OPT_APPLY,
-	OPT_MAX
-};
+/* In the following, `given` has by each option's letter its value, "" if it takes none, or
+ * NULL if it was not given. */
 
-struct options {
-	bool json, env, watch, verbose, keys, roff, apply;
-	const char *goal, *timeout;
-};
-
-static enum ctl_exit run_status(struct ctl *ctl, const struct options *options, int argc)
+static int run_status(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
+	(void)argv;
 	if (argc > 0)
 		return usage("status takes no arguments", "");
-	if (options->watch && options->json)
+	if (given['w'] && given['j'])
 		return usage("--watch and --json exclude each other", "");
-	if (options->watch)
-		return status_watch(ctl, options->verbose);
-	return status_once(ctl, options->json, options->verbose);
+	if (given['w'])
+		return status_watch(ctl, given['v']);
+	return status_once(ctl, given['j'], given['v']);
 }
 
-static enum ctl_exit run_facts(struct ctl *ctl, const struct options *options, int argc,
-                               char **argv)
+static int run_facts(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
-	if (options->json + options->env + argc > 1)
+	if (!!given['j'] + !!given['e'] + argc > 1)
 		return usage("facts takes one of --json, --env and KEY", "");
-	if (options->json)
+	if (given['j'])
 		return facts_json(ctl);
-	if (options->env)
+	if (given['e'])
 		return facts_env(ctl);
 	return argc == 1 ? facts_value(ctl, argv[0]) : facts_table(ctl);
 }
 
-static enum ctl_exit run_wait(struct ctl *ctl, const struct options *options, int argc)
+static int run_wait(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
 	int64_t timeout_ms = TIMEOUT_DEFAULT_MS;
 	enum wait_goal goal;
 
+	(void)argv;
 	if (argc > 0)
 		return usage("wait takes no arguments but options", "");
-	if (options->goal == NULL)
+	if (!given['f'])
 		return usage("wait needs --for", "");
-	goal = wait_goal_of(options->goal);
+	goal = wait_goal_of(given['f']);
 	if (goal == WAIT_GOAL_MAX)
-		return usage("cannot wait for ", options->goal);
-	if (options->timeout != NULL && !str_duration_ms(options->timeout, &timeout_ms))
-		return usage("not a time: ", options->timeout);
+		return usage("cannot wait for ", given['f']);
+	if (given['t'] && !str_duration_ms(given['t'], &timeout_ms))
+		return usage("not a time: ", given['t']);
 	return wait_for(ctl, goal, timeout_ms);
 }
 
-static int run_check(struct ctl *ctl, int argc, char **argv)
+static int run_check(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
+	(void)given;
 	if (argc > 1)
 		return usage("check takes one file", "");
 	return ctl_check(ctl, argc ? argv[0] : CONF_FILE_DEFAULT);
 }
 
-static int run_load(struct ctl *ctl, const struct options *options, int argc, char **argv)
+static int run_load(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
 	if (argc > 1)
 		return usage("load takes one file", "");
-	return ctl_load(ctl, argc ? argv[0] : CONF_FILE_DEFAULT, options->apply);
+	return ctl_load(ctl, argc ? argv[0] : CONF_FILE_DEFAULT, given['a']);
 }
 
-static int run_config(struct ctl *ctl, const struct options *options, int argc, char **argv)
+static int run_config(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
-	if (argc + options->keys > 1)
+	if (argc + !!given['k'] > 1)
 		return usage("config takes one file, or --keys", "");
-	if (options->roff && !options->keys)
+	if (given['r'] && !given['k'])
 		return usage("--roff belongs to --keys", "");
-	if (options->keys)
-		return ctl_config_keys(ctl, options->roff);
+	if (given['k'])
+		return ctl_config_keys(ctl, given['r']);
 	return ctl_config(ctl, argc ? argv[0] : CONF_FILE_DEFAULT);
 }
 
-/* Which of the options a command knows. */
-static bool option_fits(const char *command, int option)
-{
-	switch (option) {
-	case OPT_JSON: return strcmp(command, "status") == 0 || strcmp(command, "facts") == 0;
-	case OPT_ENV: return strcmp(command, "facts") == 0;
-	case OPT_WATCH:
-	case 'v': return strcmp(command, "status") == 0;
-	case OPT_FOR:
-	case OPT_TIMEOUT: return strcmp(command, "wait") == 0;
-	case OPT_KEYS:
-	case OPT_ROFF: return strcmp(command, "config") == 0;
-	case OPT_APPLY: return strcmp(command, "load") == 0;
-	default: return true;
-	}
-}
-
-static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, OPT_SOCKET },
-	{ "run", required_argument, NULL, OPT_RUN },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "env", no_argument, NULL, OPT_ENV },
-	{ "watch", no_argument, NULL, OPT_WATCH },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "for", required_argument, NULL, OPT_FOR },
-	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
-	{ "keys", no_argument, NULL, OPT_KEYS },
-	{ "roff", no_argument, NULL, OPT_ROFF },
-	{ "apply", no_argument, NULL, OPT_APPLY },
-	{ NULL, 0, NULL, 0 },
+static const struct command {
+	const char *name;
+	const char *options; /* the letters of those that belong to it */
+	int (*run)(struct ctl *ctl, const char *const *given, int argc, char **argv);
+} commands[] = {
+	{ "status", "jwv", run_status }, { "facts", "je", run_facts },   { "wait", "ft", run_wait },
+	{ "check", "", run_check },      { "config", "kr", run_config }, { "load", "a", run_load },
 };
 
-static int dispatch(struct ctl *ctl, const struct options *options, const char *command, int argc,
-                    char **argv)
-{
-	if (strcmp(command, "status") == 0)
-		return run_status(ctl, options, argc);
-	if (strcmp(command, "facts") == 0)
-		return run_facts(ctl, options, argc, argv);
-	if (strcmp(command, "wait") == 0)
-		return run_wait(ctl, options, argc);
-	if (strcmp(command, "load") == 0)
-		return run_load(ctl, options, argc, argv);
-	if (strcmp(command, "check") == 0)
-		return run_check(ctl, argc, argv);
-	if (strcmp(command, "config") == 0)
-		return run_config(ctl, options, argc, argv);
-	return usage("unknown command ", command);
-}
+/* Of these letters only v and h can be typed. */
+static const struct option long_options[] = {
+	{ "socket", required_argument, NULL, 'S' }, { "run", required_argument, NULL, 'R' },
+	{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'V' },
+	{ "json", no_argument, NULL, 'j' },         { "env", no_argument, NULL, 'e' },
+	{ "watch", no_argument, NULL, 'w' },        { "verbose", no_argument, NULL, 'v' },
+	{ "for", required_argument, NULL, 'f' },    { "timeout", required_argument, NULL, 't' },
+	{ "keys", no_argument, NULL, 'k' },         { "roff", no_argument, NULL, 'r' },
+	{ "apply", no_argument, NULL, 'a' },        { NULL, 0, NULL, 0 },
+};
 
-static void take_option(struct options *options, int option, const char *value)
+static int dispatch(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
-	if (option == OPT_JSON)
-		options->json = true;
-	else if (option == OPT_ENV)
-		options->env = true;
-	else if (option == OPT_WATCH)
-		options->watch = true;
-	else if (option == 'v')
-		options->verbose = true;
-	else if (option == OPT_KEYS)
-		options->keys = true;
-	else if (option == OPT_ROFF)
-		options->roff = true;
-	else if (option == OPT_APPLY)
-		options->apply = true;
-	else if (option == OPT_FOR)
-		options->goal = value;
-	else if (option == OPT_TIMEOUT)
-		options->timeout = value;
+	const struct command *command = NULL;
+
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (strcmp(commands[i].name, argv[0]) == 0)
+			command = &commands[i];
+	if (!command)
+		return usage("unknown command ", argv[0]);
+	for (int letter = 'a'; letter <= 'z'; letter++)
+		if (given[letter] && !strchr(command->options, letter))
+			return usage("an option does not belong to ", argv[0]);
+	return command->run(ctl, given, argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)
 {
-	struct options options = { .json = false };
-	bool seen[OPT_MAX] = { false };
-	const char *socket = NULL;
+	const char *given[128] = { NULL };
 	static char path[512];
 	struct ctl ctl;
 	int option, ret;
@@ -242,26 +178,19 @@ int main(int argc, char **argv)
 	ctl_init(&ctl);
 	while ((option = getopt_long(argc, argv, "vh", long_options, NULL)) != -1) {
 		switch (option) {
-		case OPT_HELP:
 		case 'h': fputs(help, stdout); return CTL_OK;
-		case OPT_VERSION: puts("wnactl " WNA_VERSION); return CTL_OK;
-		case OPT_SOCKET: socket = optarg; break;
-		case OPT_RUN: ctl.run_dir = optarg; break;
+		case 'V': puts("wnactl " WNA_VERSION); return CTL_OK;
 		case '?': fputs("Try: wnactl --help\n", stderr); return CTL_USAGE;
-		default:
-			seen[option] = true;
-			take_option(&options, option, optarg);
-			break;
+		default: given[option] = optarg ? optarg : ""; break;
 		}
 	}
 	if (optind == argc)
 		return usage("a command is needed", "");
-	for (int i = 0; i < OPT_MAX; i++)
-		if (seen[i] && !option_fits(argv[optind], i))
-			return usage("an option does not belong to ", argv[optind]);
+	if (given['R'])
+		ctl.run_dir = given['R'];
 	snprintf(path, sizeof path, "%s/hub", ctl.run_dir);
-	ctl.socket = socket != NULL ? socket : path;
-	ret = dispatch(&ctl, &options, argv[optind], argc - optind - 1, argv + optind + 1);
+	ctl.socket = given['S'] ? given['S'] : path;
+	ret = dispatch(&ctl, given, argc - optind, argv + optind);
 	/* A full disk or a closed pipe must not look like an answer. */
 	if (fflush(stdout) != 0 && ret == CTL_OK) {
 		perror("wnactl: standard output");

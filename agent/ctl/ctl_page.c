@@ -1,12 +1,10 @@
 /*
  * Run by wnactl. Blocks on what it writes to. Owns nothing.
  */
-#include "ctl_page.h"
+#include "ctl.h"
 
 #include <stdarg.h>
 #include <string.h>
-
-#include "ctl_text.h"
 
 enum { WRAP_LEAST = 12 }; /* columns below which a hanging indent is given up */
 

@@ -1,7 +1,7 @@
 /*
  * Run by wnactl. Blocks on what it writes to. Owns nothing.
  */
-#include "ctl_screen.h"
+#include "ctl.h"
 
 #include <inttypes.h>
 #include <string.h>

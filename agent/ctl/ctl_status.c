@@ -2,16 +2,11 @@
  * Run by wnactl. Waits for the agent's answer (ctl->answer_ms). Owns nothing
  * beyond a call.
  */
-#include "ctl_status.h"
+#include "ctl.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "ctl_page.h"
-#include "ctl_screen.h"
-#include "ctl_talk.h"
-#include "ctl_text.h"
 
 int status_ask(const struct ctl *ctl, struct view *ret, char *why, size_t why_size, char **ret_text)
 {

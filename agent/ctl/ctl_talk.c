@@ -2,7 +2,7 @@
  * Run by wnactl. Waits for the agent, never longer than it is told to. Owns
  * the connection.
  */
-#include "ctl_talk.h"
+#include "ctl.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /*
  * Run by wnactl. Blocks on what it writes to. Owns nothing.
  */
-#include "ctl_text.h"
+#include "ctl.h"
 
 #include <string.h>
 #include <wchar.h>

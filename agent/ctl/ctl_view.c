@@ -1,7 +1,7 @@
 /*
  * Run by wnactl. Blocks on nothing. Owns the JSON tree while it reads it.
  */
-#include "ctl_view.h"
+#include "ctl.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>

@@ -1,15 +1,13 @@
 /*
  * Run by wnactl wait. Waits for the agent and the clock. Owns nothing.
  */
-#include "ctl_wait.h"
+#include "ctl.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 
 #include "clock.h"
-#include "ctl_page.h"
-#include "ctl_status.h"
 #include "str.h"
 
 static const struct {
@@ -30,11 +28,6 @@ enum {
 	REPEAT_MS = 10 * 1000,
 	LEAST_MS = 100, /* one look takes as long as that, though no time is left */
 };
-
-const char *wait_goal_name(enum wait_goal goal)
-{
-	return goal < WAIT_GOAL_MAX ? goals[goal].name : "?";
-}
 
 enum wait_goal wait_goal_of(const char *name)
 {
@@ -142,7 +135,7 @@ static void waiting_show(struct waiting *w, int64_t now)
 		w->line = true;
 	} else {
 		/* A log is no terminal: the line is not cut to its width. */
-		fprintf(err, "wnactl: waiting for %s: %s\n", wait_goal_name(w->goal), w->why);
+		fprintf(err, "wnactl: waiting for %s: %s\n", goals[w->goal].name, w->why);
 		str_copy(w->shown, sizeof w->shown, w->why);
 		w->shown_ms = now;
 	}
@@ -216,7 +209,7 @@ static bool waiting_look(struct waiting *w, enum ctl_exit *ret)
 	case WAIT_NOT_YET: return false;
 	}
 	waiting_clear(w);
-	fprintf(w->ctl->err, "wnactl: cannot wait for %s: %s\n", wait_goal_name(w->goal), w->why);
+	fprintf(w->ctl->err, "wnactl: cannot wait for %s: %s\n", goals[w->goal].name, w->why);
 	return true;
 }
 
@@ -238,8 +231,8 @@ enum ctl_exit wait_for(const struct ctl *ctl, enum wait_goal goal, int64_t timeo
 		if (left <= 0) {
 			waiting_clear(&w);
 			fprintf(ctl->err, "wnactl: gave up waiting for %s after %s: %s\n",
-			        wait_goal_name(goal),
-			        clock_span(now - w.start_ms, took, sizeof took), w.why);
+			        goals[goal].name, clock_span(now - w.start_ms, took, sizeof took),
+			        w.why);
 			return CTL_TIMEOUT;
 		}
 		waiting_show(&w, now);

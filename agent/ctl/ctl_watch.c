@@ -10,9 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "ctl_page.h"
-#include "ctl_screen.h"
-#include "ctl_status.h"
+#include "ctl.h"
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH };
 

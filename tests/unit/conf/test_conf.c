@@ -204,7 +204,7 @@ static void bad_files(void **state)
 		enum conf_error error;
 		const char *why;
 	} table[] = {
-		{ "[health]\nlisten = 8099\n", CONF_VALUE,
+		{ "[health]\nlisten = 8099\n", CONF_RANGE,
 		  ":2: health.listen: expected ADDRESS:PORT" },
 		{ "[health]\n\n# c\nlisen = 1.2.3.4:1\n", CONF_UNKNOWN,
 		  ":4: health.lisen: unknown key" },
@@ -221,43 +221,43 @@ static void bad_files(void **state)
 		  ":3: health.listen: duplicate key, first given at line 2" },
 		{ "[check a]\ntype = tcp\n[check a]\ntype = tcp\n", CONF_SYNTAX,
 		  ":3: [check a]: duplicate section" },
-		{ "[health]\nmax_connections = 0\n", CONF_VALUE, "a whole number from 16 to 4096" },
-		{ "[health]\nmax_connections = 20x\n", CONF_VALUE, "got \"20x\"" },
-		{ "[imds]\ntimeout = 5 parsecs\n", CONF_VALUE, "a duration such as" },
-		{ "[imds]\ntimeout = 1d\n", CONF_VALUE, "imds.timeout: expected a duration" },
-		{ "[imds]\ntoken_ttl = 21601\n", CONF_VALUE, "1 to 21600" },
-		{ "[imds]\nendpoint = 169.254.169.254\n", CONF_VALUE, ":2: imds.endpoint" },
-		{ "[imds]\nendpoint = http://\n", CONF_VALUE, ":2: imds.endpoint" },
-		{ "[imds]\nendpoint = http://user:pw@169.254.169.254/\n", CONF_VALUE,
+		{ "[health]\nmax_connections = 0\n", CONF_RANGE, "a whole number from 16 to 4096" },
+		{ "[health]\nmax_connections = 20x\n", CONF_RANGE, "got \"20x\"" },
+		{ "[imds]\ntimeout = 5 parsecs\n", CONF_RANGE, "a duration such as" },
+		{ "[imds]\ntimeout = 1d\n", CONF_RANGE, "imds.timeout: expected a duration" },
+		{ "[imds]\ntoken_ttl = 21601\n", CONF_RANGE, "1 to 21600" },
+		{ "[imds]\nendpoint = 169.254.169.254\n", CONF_RANGE, ":2: imds.endpoint" },
+		{ "[imds]\nendpoint = http://\n", CONF_RANGE, ":2: imds.endpoint" },
+		{ "[imds]\nendpoint = http://user:pw@169.254.169.254/\n", CONF_RANGE,
 		  ":2: imds.endpoint" },
-		{ "[imds]\nendpoint = http://[::1\n", CONF_VALUE, ":2: imds.endpoint" },
-		{ "[imds]\nendpoint = http://host/?x\n", CONF_VALUE, ":2: imds.endpoint" },
-		{ "[imds]\nauto_scaling_group = :web\n", CONF_VALUE,
+		{ "[imds]\nendpoint = http://[::1\n", CONF_RANGE, ":2: imds.endpoint" },
+		{ "[imds]\nendpoint = http://host/?x\n", CONF_RANGE, ":2: imds.endpoint" },
+		{ "[imds]\nauto_scaling_group = :web\n", CONF_RANGE,
 		  ":2: imds.auto_scaling_group" },
-		{ "[metrics]\nregion = Seoul\n", CONF_VALUE,
+		{ "[metrics]\nregion = Seoul\n", CONF_RANGE,
 		  ":2: metrics.region: expected a region such as" },
-		{ "[agent]\nlog_level = loud\n", CONF_VALUE, "one of error, warning, info, debug" },
-		{ "[mount]\npath = var/www\n", CONF_VALUE, "an absolute path" },
-		{ "[mount]\npath = /var/../etc\n", CONF_VALUE, "an absolute path" },
-		{ "[mount]\npath = /var/www/\n", CONF_VALUE, "an absolute path" },
-		{ "[mount]\nenabled = maybe\n", CONF_VALUE, "yes or no" },
+		{ "[agent]\nlog_level = loud\n", CONF_RANGE, "one of error, warning, info, debug" },
+		{ "[mount]\npath = var/www\n", CONF_RANGE, "an absolute path" },
+		{ "[mount]\npath = /var/../etc\n", CONF_RANGE, "an absolute path" },
+		{ "[mount]\npath = /var/www/\n", CONF_RANGE, "an absolute path" },
+		{ "[mount]\nenabled = maybe\n", CONF_RANGE, "yes or no" },
 		{ "[mount]\nenabled = yes\n", CONF_MISSING, "mount.file_system: expected fs-" },
-		{ "[mount]\nenabled = yes\nfile_system = fs-zz\n", CONF_VALUE,
+		{ "[mount]\nenabled = yes\nfile_system = fs-zz\n", CONF_RANGE,
 		  ":3: mount.file_system" },
 		{ "[mount]\nenabled = yes\ntype = tmpfs\n", CONF_MISSING, "mount.source" },
 		{ "[mount]\nenabled = yes\nfile_system = fs-01234567\niam = yes\ntls = no\n",
 		  CONF_MISSING, ":5: mount.tls" },
-		{ "[check w]\ntype = http\nurl =\n", CONF_VALUE,
+		{ "[check w]\ntype = http\nurl =\n", CONF_RANGE,
 		  ":3: check w.url: expected http://" },
-		{ "[check w]\nurl = https://127.0.0.1/\n", CONF_VALUE,
+		{ "[check w]\nurl = https://127.0.0.1/\n", CONF_RANGE,
 		  ":2: check w.url: expected http://ADDRESS[:PORT]/PATH: not an absolute http:// "
 		  "URL" },
-		{ "[check w]\nurl = http://web.local/h\n", CONF_VALUE,
+		{ "[check w]\nurl = http://web.local/h\n", CONF_RANGE,
 		  ":2: check w.url: expected http://ADDRESS[:PORT]/PATH: the host must be" },
-		{ "[check w]\nurl = http://127.0.0.1:99999/\n", CONF_VALUE, ":2: check w.url" },
-		{ "[check w]\nurl = http://[::1/\n", CONF_VALUE, ":2: check w.url" },
-		{ "[check w]\nurl = http://localhost:0/\n", CONF_VALUE, ":2: check w.url" },
-		{ "[check w]\nurl = http://127.1/\n", CONF_VALUE, ":2: check w.url" },
+		{ "[check w]\nurl = http://127.0.0.1:99999/\n", CONF_RANGE, ":2: check w.url" },
+		{ "[check w]\nurl = http://[::1/\n", CONF_RANGE, ":2: check w.url" },
+		{ "[check w]\nurl = http://localhost:0/\n", CONF_RANGE, ":2: check w.url" },
+		{ "[check w]\nurl = http://127.1/\n", CONF_RANGE, ":2: check w.url" },
 		{ "[check w]\ntype = tcp\n", CONF_MISSING, "check w.address" },
 		{ "[check w]\ntype = file\npath = /a\nmax_age = 1s\n", CONF_MISSING,
 		  ":4: check w.max_age: expected at least" },
@@ -272,7 +272,7 @@ static void bad_files(void **state)
 		{ DATABASE "interval = 2s\ndns_timeout = 1s\ntimeout = 2s\nmax_age = 5449ms\n",
 		  CONF_MISSING, ":9: database.max_age: expected at least 5450ms" },
 		/* is told every 10 s */
-		{ "[imds]\nmax_age = 10s\n", CONF_VALUE, ":2: imds.max_age: " },
+		{ "[imds]\nmax_age = 10s\n", CONF_RANGE, ":2: imds.max_age: " },
 		{ "[mount]\nenabled = yes\nfile_system = fs-01234567\n"
 		  "[check d]\ntype = disk\npath = /var/www/html/efs/x\n",
 		  CONF_MISSING,
@@ -280,18 +280,18 @@ static void bad_files(void **state)
 		{ "[database]\nenabled = yes\n", CONF_MISSING, "database.endpoint" },
 		{ "[database]\nenabled = yes\nendpoint = db\n", CONF_MISSING,
 		  "database.password_file" },
-		{ "[database]\nenabled = yes\nendpoint = db:3306\n", CONF_VALUE,
+		{ "[database]\nenabled = yes\nendpoint = db:3306\n", CONF_RANGE,
 		  ":3: database.endpoint: expected a DNS name without port" },
-		{ "[metrics]\npush_interval = 20s\n", CONF_VALUE, ":2: metrics.push_interval" },
-		{ "[metrics]\nnamespace = AWS/EC2\n", CONF_VALUE, ":2: metrics.namespace" },
-		{ "[metrics]\nresolution = 30\n", CONF_VALUE, "1 or 60" },
-		{ "[metrics]\nendpoint = https://cw.example/path\n", CONF_VALUE,
+		{ "[metrics]\npush_interval = 20s\n", CONF_RANGE, ":2: metrics.push_interval" },
+		{ "[metrics]\nnamespace = AWS/EC2\n", CONF_RANGE, ":2: metrics.namespace" },
+		{ "[metrics]\nresolution = 30\n", CONF_RANGE, "1 or 60" },
+		{ "[metrics]\nendpoint = https://cw.example/path\n", CONF_RANGE,
 		  ":2: metrics.endpoint: expected https://HOST[:PORT]" },
-		{ "[metrics]\nendpoint = http://cw.example\n", CONF_VALUE,
+		{ "[metrics]\nendpoint = http://cw.example\n", CONF_RANGE,
 		  ":2: metrics.endpoint: expected https://, since plain" },
 		{ "[metrics]\nendpoint = https://cw.example\nfips = yes\n", CONF_MISSING,
 		  ":2: metrics.endpoint: expected nothing" },
-		{ "[check w]\ntype = http\nurl = http://127.0.0.1/\nstatus = 300-200\n", CONF_VALUE,
+		{ "[check w]\ntype = http\nurl = http://127.0.0.1/\nstatus = 300-200\n", CONF_RANGE,
 		  ":4: check w.status" },
 		{ "[agent] log_level = nonsense\n", CONF_SYNTAX,
 		  ":1: expected nothing after [agent] but a comment, got \"log_level = "
@@ -391,7 +391,7 @@ static void long_lines(void **state)
 		const char *why;
 	} table[] = {
 		{ "[imds]\nendpoint = http://h/", 400, CONF_OK, "" },
-		{ "[imds]\nendpoint = http://h/", 600, CONF_VALUE, ":2: imds.endpoint" },
+		{ "[imds]\nendpoint = http://h/", 600, CONF_RANGE, ":2: imds.endpoint" },
 		{ "[imds]\nendpoint = http://h/", 1500, CONF_SYNTAX, ":2: line longer than 1022" },
 	};
 	struct conf conf;
@@ -468,7 +468,7 @@ static void too_many_checks(void **state)
 	for (int i = 0; i < LIMIT_CHECKS + 1; i++)
 		sprintf(text + strlen(text), "[check c%d]\ntype = tcp\naddress = 127.0.0.1:%d\n", i,
 		        i + 1);
-	assert_int_equal(load(text, &conf, why, sizeof why), CONF_VALUE);
+	assert_int_equal(load(text, &conf, why, sizeof why), CONF_RANGE);
 	*strstr(text, "[check c16]") = '\0';
 	assert_int_equal(load(text, &conf, why, sizeof why), CONF_OK);
 	assert_int_equal(conf.checks.count, LIMIT_CHECKS);
@@ -488,7 +488,7 @@ static void drop_ins_come_later_and_replace(void **state)
 	assert_int_equal(conf.health.max_connections, 200);
 	assert_int_equal(conf.imds.timeout_ms, 2000);
 	put("agent.conf.d/20-b.conf", "[health]\nmax_connections = x\n", 29);
-	assert_int_equal(load("", &conf, why, sizeof why), CONF_VALUE);
+	assert_int_equal(load("", &conf, why, sizeof why), CONF_RANGE);
 	assert_non_null(strstr(why, "agent.conf.d/20-b.conf:2: health.max_connections"));
 	assert_int_equal(system("rm -f /tmp/wna-conf-*/agent.conf.d/*"), 0);
 }

@@ -185,12 +185,12 @@ static void checks_must_be_local(void **state)
 {
 	(void)state;
 	put_mounts("27 26 0:9 / /data rw - nfs4 s:/ rw\n");
-	assert_int_equal(look(DISK("/data/x")), CONF_VALUE);
+	assert_int_equal(look(DISK("/data/x")), CONF_RANGE);
 	says(3, "check d.path: expected a path on a local file system, got /data/x: not touched");
 	assert_int_equal(look(DISK("/database")), CONF_OK);
 	/* By a link, which is a local thing itself. */
 	assert_int_equal(symlink("/data", in_dir("@/data")), 0);
-	assert_int_equal(look(DISK("@/data/x")), CONF_VALUE);
+	assert_int_equal(look(DISK("@/data/x")), CONF_RANGE);
 	says(3, "/data is on a network file system (nfs4)");
 	assert_int_equal(look("[check d]\ntype = process\nprocess = x\npath = @/data/x\n"),
 	                 CONF_OK);
@@ -199,7 +199,7 @@ static void checks_must_be_local(void **state)
 	assert_int_equal(look(DISK("@/shared/x")), CONF_OK);
 	assert_int_equal(look(DISK("@/shared/x") "[mount]\nenabled = yes\npath = /srv/shared\n"
 	                                         "type = tmpfs\nsource = none\n"),
-	                 CONF_VALUE);
+	                 CONF_RANGE);
 	says(3, "/srv/shared is on the shared file system");
 	/* What is not there may come. */
 	assert_int_equal(look(DISK("@/not/yet")), CONF_OK);
@@ -213,7 +213,7 @@ static void the_origin_is_the_last_file(void **state)
 	(void)state;
 	put_text("agent.conf.d/10-a.conf", "\n[check d]\n\npath = /data\n");
 	put_mounts("27 26 0:9 / /data rw - nfs4 s:/ rw\n");
-	assert_int_equal(look(DISK("/")), CONF_VALUE);
+	assert_int_equal(look(DISK("/")), CONF_RANGE);
 	assert_non_null(strstr(problem.text, "/agent.conf.d/10-a.conf:4: check d.path: "));
 	assert_int_equal(unlink(in_dir("@/agent.conf.d/10-a.conf")), 0);
 	put_mounts("");
@@ -234,7 +234,7 @@ static void the_way_to_the_mount_is_roots(void **state)
 	assert_int_equal(look(MOUNT "path = @/www/html/efs\n"), CONF_OK);
 	assert_int_equal(chmod(path, 02775), 0);
 	assert_int_equal(chown(path, 0, 1), 0);
-	assert_int_equal(look(MOUNT "path = @/www/html/efs\n"), CONF_VALUE);
+	assert_int_equal(look(MOUNT "path = @/www/html/efs\n"), CONF_RANGE);
 	says(6, "/www is of user root, group daemon, mode 2775: it must be root's and writable by "
 	        "nobody else");
 	assert_int_equal(look(MOUNT "path = @/www\n"), CONF_OK);
@@ -245,11 +245,11 @@ static void the_way_to_the_mount_is_roots(void **state)
 	assert_int_equal(look("[mount]\nenabled = no\npath = @/www/html/efs\n"), CONF_OK);
 	assert_int_equal(chown(path, 65534, 65534), 0);
 	assert_int_equal(chmod(path, 0755), 0);
-	assert_int_equal(look(MOUNT "path = @/www/html/efs\n"), CONF_VALUE);
+	assert_int_equal(look(MOUNT "path = @/www/html/efs\n"), CONF_RANGE);
 	assert_int_equal(chown(path, 0, 0), 0);
 	snprintf(link, sizeof link, "%s/site", dir);
 	assert_int_equal(symlink("www", link), 0);
-	assert_int_equal(look(MOUNT "path = @/site/efs\n"), CONF_VALUE);
+	assert_int_equal(look(MOUNT "path = @/site/efs\n"), CONF_RANGE);
 	says(6, "/site is or is below a symbolic link");
 	assert_int_equal(unlink(link), 0);
 	assert_int_equal(rmdir(path), 0);
@@ -258,7 +258,7 @@ static void the_way_to_the_mount_is_roots(void **state)
 static void hooks_need_their_user(void **state)
 {
 	(void)state;
-	assert_int_equal(look("[hooks]\nenabled = yes\nuser = no-such-user\n"), CONF_VALUE);
+	assert_int_equal(look("[hooks]\nenabled = yes\nuser = no-such-user\n"), CONF_RANGE);
 	says(3, "hooks.user: expected a user of this machine, got no-such-user: it does not exist");
 	assert_int_equal(look("[hooks]\nenabled = no\nuser = no-such-user\n"), CONF_OK);
 	assert_int_equal(look("[hooks]\nenabled = yes\nuser = root\n"), CONF_OK);

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "conf_load.h"
-#include "ctl_conf.h"
 #include "fake.h"
 
 static struct fake fake;
@@ -102,8 +101,8 @@ static void the_first_problem_is_the_exit_code(void **state)
 	assert_int_equal(run(ctl_check, unknown_first, &out, &err), CONF_UNKNOWN);
 	assert_string_equal(out, "");
 	assert_non_null(strstr(strstr(err, ":2: agent.x: "), ":3: agent.log_level: expected"));
-	assert_int_equal(run(ctl_check, value_first, &out, &err), CONF_VALUE);
-	assert_int_equal(run(ctl_config, value_first, &out, &err), CONF_VALUE);
+	assert_int_equal(run(ctl_check, value_first, &out, &err), CONF_RANGE);
+	assert_int_equal(run(ctl_config, value_first, &out, &err), CONF_RANGE);
 	assert_string_equal(out, "");
 	assert_non_null(strstr(err, ":3: agent.x: "));
 }

@@ -5,7 +5,6 @@
 
 #include <cmocka.h>
 
-#include "ctl_factsfile.h"
 #include "fake.h"
 
 static struct fake fake;

@@ -6,8 +6,6 @@
 
 #include <cmocka.h>
 
-#include "ctl_screen.h"
-#include "ctl_text.h"
 #include "fake.h"
 
 static struct view view;
@@ -171,7 +169,7 @@ static void never_wider_than_the_terminal(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		load(files[i]);
 		for (int width = 20; width <= 200; width++) {
-			for (int detail = 0; detail < SCREEN_DETAIL_MAX; detail++) {
+			for (int detail = 0; detail < SCREEN_VERBOSE + 1; detail++) {
 				char *screen = show_detail(width, false, width % 2 == 0,
 				                           (enum screen_detail)detail);
 

@@ -6,8 +6,6 @@
 
 #include <cmocka.h>
 
-#include "ctl_status.h"
-#include "ctl_talk.h"
 #include "fake.h"
 
 static struct fake fake;

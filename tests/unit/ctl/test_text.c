@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-#include "ctl_page.h"
-#include "ctl_text.h"
+#include "ctl.h"
 
 static char *written(const char *text, bool utf8)
 {

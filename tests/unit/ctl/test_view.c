@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include "ctl_view.h"
 #include "fake.h"
 
 static struct view view;

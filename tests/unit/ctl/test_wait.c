@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include "clock.h"
-#include "ctl_wait.h"
 #include "fake.h"
 
 static struct fake fake;
@@ -45,10 +44,9 @@ static enum wait_answer judge(const char *text, enum wait_goal goal)
 static void names(void **state)
 {
 	(void)state;
-	for (int goal = 0; goal < WAIT_GOAL_MAX; goal++)
-		assert_int_equal(wait_goal_of(wait_goal_name((enum wait_goal)goal)), goal);
+	assert_int_equal(wait_goal_of("ready"), WAIT_READY);
+	assert_int_equal(wait_goal_of("identity"), WAIT_IDENTITY);
 	assert_int_equal(wait_goal_of("mount"), WAIT_GOAL_MAX);
-	assert_string_equal(wait_goal_name(WAIT_GOAL_MAX), "?");
 }
 
 static void judges(void **state)
