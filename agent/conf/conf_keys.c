@@ -1,7 +1,7 @@
 /* For wnactl; never blocks. The table of keys, and the search in it. */
 #include <string.h>
 
-#include "conf_table.h"
+#include "conf_load.h"
 #include "log.h"
 #include "str.h"
 

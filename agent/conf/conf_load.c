@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf_table.h"
+#include "conf_load.h"
 #include "str.h"
 
 enum { FILE_MAX_BYTES = 256 * 1024, LINE_MAX_BYTES = LIMIT_CONF_LINE - 2 };

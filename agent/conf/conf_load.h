@@ -1,10 +1,20 @@
 /*
  * Reading and judging the configuration files, for wnactl and tests. All
  * other processes receive the finished struct conf.
+ *
+ *	conf_keys.c      the table of keys, which everything below uses, and agent.conf(5)
+ *	conf_value.c     single values: text to struct and back
+ *	conf_load.c      the files, line by line
+ *	conf_problem.c   problems, and the lines that they are blamed on
+ *	conf_check.c     what values say of each other; what is allowed, and hardly meant
+ *	conf_machine.c   what this machine says of them
+ *	conf_print.c     wnactl config
  */
 #ifndef CONF_LOAD_H
 #define CONF_LOAD_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "conf.h"
@@ -86,17 +96,12 @@ void conf_draft_free(struct conf_draft *draft);
  * by the worker that reads them), and that neither these nor check paths are
  * on, or lead by a link onto, a network file system or below mount.path
  * (mountinfo at `mountinfo_path`, normally /proc/self/mountinfo): what lies
- * there is not touched. `certs_fault` parses a file of certificates, and says what is
+ * there is not touched. Last of all whether the user of the hooks exists, for which the
+ * name service may have to wait for a directory server. `certs_fault` parses a file of certificates, and says what is
  * wrong with it and what is to be remarked; NULL: they are not parsed.
  */
 void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
                         const char *(*certs_fault)(const char *path, const char **ret_remark));
-
-/*
- * Whether the user of the hooks exists. Apart from the others because it asks the
- * name service, and may have to wait for a directory server.
- */
-void conf_check_users(struct conf_draft *draft);
 
 /* Adds to the remarks what is allowed, and hardly meant. */
 void conf_check_meaning(struct conf_draft *draft);
@@ -110,5 +115,90 @@ int conf_print(struct conf_draft *draft, FILE *to);
 
 /* The table of keys as the man page's list (roff), or as text. */
 int conf_print_keys(FILE *to, bool roff);
+
+/* -- Between the files of this room -- */
+
+enum { CONF_TITLE = LIMIT_NAME + 8 }; /* size for conf_title */
+
+enum conf_type {
+	CONF_TYPE_BOOL,     /* bool; yes/no */
+	CONF_TYPE_INT,      /* int32_t, min..max */
+	CONF_TYPE_COUNT,    /* int64_t, min..max */
+	CONF_TYPE_DURATION, /* int64_t milliseconds, min..max */
+	CONF_TYPE_BYTES,    /* int64_t, min..max */
+	CONF_TYPE_TEXT,     /* char[max]; printable, no control characters */
+	CONF_TYPE_NAME,     /* char[max]; [A-Za-z0-9._:@/+=-], may be empty */
+	CONF_TYPE_PATH,     /* char[max]; absolute, no "." or ".." parts, may be empty */
+	CONF_TYPE_ENUM,     /* int32_t index into `names` */
+	CONF_TYPE_ENDPOINT, /* struct net_endpoint, may be empty if the default is */
+	CONF_TYPE_NETS,     /* struct net_list */
+	CONF_TYPE_STATUS,   /* two int32_t: "200" or "200-299" */
+};
+
+struct conf_key {
+	const char *section; /* "check" stands for every [check NAME] */
+	const char *name;
+	enum conf_type type;
+	int uses;      /* types of checks that use the key, as 1 << CHECK_HTTP; 0: all */
+	size_t offset; /* in struct conf; for "check" in struct conf_check */
+	const char *initial;
+	int64_t min, max; /* durations in ms; for texts max is the buffer's size */
+	const char *const *names;
+	const char *help;
+};
+
+/* The keys of a section stand together. */
+extern const struct conf_key conf_keys[];
+extern const size_t conf_keys_count;
+
+/* The sections in the order of conf_keys; NULL behind the last. */
+extern const char *const conf_sections[];
+
+/* NULL if there is no such section or key. */
+const struct conf_key *conf_key_find(const char *section, const char *name);
+/* The index in conf_sections, or -1. */
+int conf_section_find(const char *section);
+
+/* The key of `section` (NULL: the section) that `word` is a misspelling of, or NULL. */
+const char *conf_nearest(const char *section, const char *word);
+
+/*
+ * Sets one value in *base (struct conf, or struct conf_check). False with what
+ * was expected in `expected` if the text is not a value of that kind.
+ */
+bool conf_key_set(const struct conf_key *key, void *base, const char *text, char *expected,
+                  size_t size);
+
+/* Sets all keys of a check, or all others, to their defaults. */
+void conf_reset(bool check, void *base);
+
+/* The value as conf_key_set would read it. Returns `ret`. */
+char *conf_key_text(const struct conf_key *key, const void *base, char *ret, size_t size);
+
+/* Adds to the problems what values say of each other. */
+void conf_check_values(struct conf_draft *draft);
+
+/* In the following, `slot` is the index in conf.checks for keys of checks, else -1. */
+
+/* What conf_key_set and conf_key_text need. */
+void *conf_base(struct conf_draft *draft, int slot);
+/* "mount", "check NAME". Returns `ret`. */
+char *conf_title(const struct conf_draft *draft, const char *section, int slot, char *ret,
+                 size_t size);
+/* Where the key's line is noted. */
+struct conf_origin *conf_origin_of(struct conf_draft *draft, const struct conf_key *key, int slot);
+
+/* Adds "FILE:LINE: text" to the problems; for CONF_OK "FILE:LINE: warning: text" to the
+ * remarks. */
+void conf_problem_put(struct conf_draft *draft, enum conf_error error, struct conf_origin at,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * The same with "SECTION.KEY: " before the text, at the line that gave the key, or
+ * that opened the section, or at the main file. Does nothing if the key's line has a
+ * problem already: its value is then not what the operator meant.
+ */
+void conf_blame(struct conf_draft *draft, enum conf_error error, const char *section, int slot,
+                const char *key, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 #endif

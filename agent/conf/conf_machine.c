@@ -1,7 +1,7 @@
 /*
  * For wnactl. What the machine says of a configuration. Looks at local files, at
  * mountinfo and at /etc/passwd, and touches nothing before it is known not to
- * lie on a network file system; only conf_check_users asks the name service.
+ * lie on a network file system; for the user of the hooks it asks the name service.
  */
 #include <errno.h>
 #include <linux/limits.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf_table.h"
+#include "conf_load.h"
 #include "localpath.h"
 #include "str.h"
 #include "trust.h"
@@ -169,6 +169,22 @@ static void check_mount(struct look *look)
 		           path, wrong, trust_explain_dir(wrong, rc, how, sizeof how));
 }
 
+static void check_user(struct conf_draft *draft)
+{
+	const struct conf_hooks *hooks = &draft->conf.hooks;
+	struct passwd entry, *found = NULL;
+	char buf[4096], word[128];
+	int rc;
+
+	if (!hooks->enabled || !*hooks->user)
+		return;
+	rc = getpwnam_r(hooks->user, &entry, buf, sizeof buf, &found);
+	if (!found)
+		conf_blame(draft, CONF_RANGE, "hooks", -1, "user",
+		           "expected a user of this machine, got %s: %s", hooks->user,
+		           rc ? str_errno(rc, word, sizeof word) : "it does not exist");
+}
+
 void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
                         const char *(*certs_fault)(const char *path, const char **ret_remark))
 {
@@ -193,20 +209,5 @@ void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
 		check_mount(&look);
 	for (int i = 0; i < draft->conf.checks.count; i++)
 		check_local(&look, i);
-}
-
-void conf_check_users(struct conf_draft *draft)
-{
-	const struct conf_hooks *hooks = &draft->conf.hooks;
-	struct passwd entry, *found = NULL;
-	char buf[4096], word[128];
-	int rc;
-
-	if (!hooks->enabled || !*hooks->user)
-		return;
-	rc = getpwnam_r(hooks->user, &entry, buf, sizeof buf, &found);
-	if (!found)
-		conf_blame(draft, CONF_RANGE, "hooks", -1, "user",
-		           "expected a user of this machine, got %s: %s", hooks->user,
-		           rc ? str_errno(rc, word, sizeof word) : "it does not exist");
+	check_user(draft);
 }

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "conf_table.h"
+#include "conf_load.h"
 #include "str.h"
 
 static void print_section(struct conf_draft *draft, const char *section, int slot, FILE *to)

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "conf_table.h"
+#include "conf_load.h"
 #include "str.h"
 
 void *conf_base(struct conf_draft *draft, int slot)

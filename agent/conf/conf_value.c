@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf_table.h"
+#include "conf_load.h"
 #include "str.h"
 
 static bool parse_bool(const char *text, bool *ret)
@@ -35,15 +35,6 @@ static bool path_plain(const char *text)
 		    (len == 2 && text[1] == '.' && text[2] == '.'))
 			return false;
 		text += 1 + len;
-	}
-	return true;
-}
-
-static bool text_printable(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return false;
 	}
 	return true;
 }
@@ -121,8 +112,8 @@ static bool words(const struct conf_key *key, const char *text, char *to, struct
 		sb_put(expected, "only letters, digits and . _ : @ / + = - [ ]");
 		return false;
 	}
-	if (!text_printable(text)) {
-		sb_put(expected, "no control characters");
+	if (!str_is_clean(text, strlen(text))) {
+		sb_put(expected, "UTF-8 without control characters");
 		return false;
 	}
 	memset(to, 0, size);

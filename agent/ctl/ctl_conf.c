@@ -81,7 +81,6 @@ int ctl_check(const struct ctl *ctl, const char *file)
 	if (!draft)
 		return CTL_NO;
 	conf_check_machine(draft, "/proc/self/mountinfo", ctl_certs_fault);
-	conf_check_users(draft);
 	conf_check_meaning(draft);
 	ctl_tell_problems(ctl, draft);
 	code = (int)draft->problems.item[0].error;
