@@ -1,48 +1,7 @@
 /* The hub of a real wna-core: which peer may say what, and what each hears. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "fixture.h"
 
-#include <cmocka.h>
-
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "clock.h"
-#include "conf_load.h"
-#include "harness.h"
-#include "verdict.h"
-
-enum { PATIENCE_MS = 10000, NOBODY = 65534 };
-
-static struct harness harness;
-static struct conf conf;
-static char reply[256 * 1024];
-
-static int setup(void **state)
-{
-	(void)state;
-	conf_defaults(&conf);
-	conf.metrics.enabled = false;
-	conf.health.max_connections = 32;
-	harness_open(&harness, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	harness_stop(&harness);
-	harness_close(&harness);
-	return 0;
-}
+enum { NOBODY = 65534 };
 
 /* The core ends this connection, having said nothing on it. */
 static bool is_ended(int fd)

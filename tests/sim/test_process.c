@@ -2,52 +2,9 @@
  * What only the whole wna-core shows: the filter, the hub with real credentials, and
  * that starts and ends lose no answer.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "clock.h"
-#include "conf_load.h"
-#include "harness.h"
-#include "snapshot.h"
-#include "verdict.h"
+#include "fixture.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-
-enum { PATIENCE_MS = 10000 };
-
-static struct harness harness;
-static struct conf conf;
-static char reply[256 * 1024];
-
-static int setup(void **state)
-{
-	(void)state;
-	conf_defaults(&conf);
-	conf.metrics.enabled = false;
-	conf.health.max_connections = 32;
-	harness_open(&harness, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	harness_close(&harness);
-	return 0;
-}
 
 /* Sends, then reads to the end. False if there was none in time. */
 static bool ask(int fd, const char *text)
@@ -149,6 +106,7 @@ static void the_filter_is_on(void **state)
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGSYS);
 	close(harness.log);
+	harness.log = -1;
 }
 
 /* A malformed message costs the connection, and nothing else. */
@@ -230,18 +188,6 @@ static void leaves_in_time_with_clients_that_do_not(void **state)
 	close(half);
 }
 
-static void sigterm_is_a_planned_end(void **state)
-{
-	int status;
-
-	(void)state;
-	harness_start(&harness, CORE_EXE, &conf);
-	expect_answer(GET("/livez"), "HTTP/1.1 200 OK\r\n");
-	kill(harness.pid, SIGTERM);
-	status = harness_stop(&harness);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 static void a_reload_is_a_planned_end(void **state)
 {
 	int status;
@@ -253,6 +199,7 @@ static void a_reload_is_a_planned_end(void **state)
 	assert_int_equal(waitpid(harness.pid, &status, 0), harness.pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	close(harness.log);
+	harness.log = -1;
 }
 
 /* Without a valid configuration it answers all the same, and says why. */
@@ -302,7 +249,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_restart_refuses_no_connect, setup, teardown),
 		cmocka_unit_test_setup_teardown(leaves_in_time_with_clients_that_do_not, setup,
 		                                teardown),
-		cmocka_unit_test_setup_teardown(sigterm_is_a_planned_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reload_is_a_planned_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_valid_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_idle_clients, setup, teardown),
