@@ -1,5 +1,5 @@
-/* For wnactl; looks for one local file. What values say of each other, and what is allowed, and
- * hardly meant. */
+/* For wnactl; looks for one local file. What values say of each other, and what is allowed but
+ * probably not meant. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,9 +27,9 @@ static bool below(const char *path, const char *folder)
 }
 
 /*
- * A good result must not become too old before the next one: between their ends lies a
- * period, which jitter makes a tenth longer, what the second one may take beyond the
- * first, and the way through two sockets.
+ * A good result must not become too old before the next one. The longest time between the two
+ * is a period, a tenth of it for jitter, the time-out of the second question, and the way
+ * through two sockets.
  */
 static void check_age(struct conf_draft *draft, const char *section, int slot, int64_t max_age_ms,
                       int64_t period_ms, int64_t takes_ms, const char *sum)

@@ -21,7 +21,7 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 #define SIZE(member)       ((int64_t)sizeof(((struct conf *)0)->member))
 #define CHECK_SIZE(member) ((int64_t)sizeof(((struct conf_check *)0)->member))
 
-/* Which the versions of clang-format see differently. */
+/* Versions of clang-format disagree about this macro. */
 /* clang-format off */
 #define KEY(sec, key, type, at, text, lo, hi, list, help, uses)                                    \
 	{                                                                                          \
@@ -74,7 +74,7 @@ const struct conf_key conf_keys[] = {
 	      "Lifetime asked for the session token, in seconds."),
 	WORDS("imds", "auto_scaling_group", CONF_TYPE_TEXT, imds.asg, "",
 	      "Name of the Auto Scaling group; empty: from the instance's tags."),
-	/* What is known is told every 10 s, however seldom it is asked (cloud_identity.c). */
+	/* wna-cloud reports it every 10 s, however long the refresh is (cloud_identity.c). */
 	SPAN("imds", "max_age", imds.max_age_ms, "5m", 15 * SECOND, DAY,
 	     "When the answers of the metadata service count as unknown."),
 
@@ -187,7 +187,7 @@ const struct conf_key conf_keys[] = {
 	WORDS("database", "resolv_conf", CONF_TYPE_PATH, rds.resolv_conf, "/etc/resolv.conf",
 	      "Where the name servers are listed."),
 	SPAN("database", "max_age", rds.max_age_ms, "20s", SECOND, DAY,
-	     "When the last word of the database counts as unknown."),
+	     "When the last report on the database counts as unknown."),
 
 	BOOL("hooks", "enabled", hooks.enabled, "no", "Whether hook scripts are run."),
 	WORDS("hooks", "directory", CONF_TYPE_PATH, hooks.directory, "/etc/web-node-agent/hooks.d",
@@ -221,14 +221,14 @@ const struct conf_key conf_keys[] = {
 	WORDS("metrics", "profile", CONF_TYPE_NAME, metrics.profile, "",
 	      "Profile that must be in that file; empty: AWS_PROFILE, or default if there."),
 	COUNT("metrics", "queue_max", metrics.queue_max, "20000", 10, 1000000,
-	      "Data kept on disk while CloudWatch does not take them."),
+	      "Data kept on disk while CloudWatch does not accept them."),
 	SPAN("metrics", "queue_age", metrics.queue_age_ms, "13d", MINUTE, 13 * DAY,
-	     "Older data is dropped; CloudWatch takes two weeks."),
+	     "Older data is dropped; CloudWatch accepts two weeks."),
 	SPAN("metrics", "timeout", metrics.timeout_ms, "10s", SECOND, MINUTE, "One push."),
 	SPAN("metrics", "retry_max", metrics.retry_max_ms, "60s", SECOND, HOUR,
 	     "Longest wait between tries."),
 	SPAN("metrics", "max_age", metrics.max_age_ms, "2m", 10 * SECOND, HOUR,
-	     "When the last word of the pusher counts as unknown, or its start as too long."),
+	     "When the last report on the pushes counts as unknown, or their start as too long."),
 };
 
 const size_t conf_keys_count = sizeof conf_keys / sizeof conf_keys[0];
@@ -266,8 +266,8 @@ void conf_reset(bool check, void *base)
 	}
 }
 
-/* How many letters are missing, superfluous, wrong or swapped with the next; both texts
- * are shorter than LIMIT_NAME. */
+/* The number of letters that are missing, superfluous, wrong or swapped with the next; both
+ * texts are shorter than LIMIT_NAME. */
 static int distance(const char *a, const char *b)
 {
 	int d[LIMIT_NAME][LIMIT_NAME];

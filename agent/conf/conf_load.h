@@ -6,7 +6,7 @@
  *	conf_value.c     single values: text to struct and back
  *	conf_load.c      the files, line by line
  *	conf_problem.c   problems, and the lines that they are blamed on
- *	conf_check.c     what values say of each other; what is allowed, and hardly meant
+ *	conf_check.c     what values say of each other; what is allowed but probably not meant
  *	conf_machine.c   what this machine says of them
  *	conf_print.c     wnactl config
  */
@@ -63,7 +63,7 @@ struct conf_problems {
 struct conf_draft {
 	struct conf conf;
 	struct conf_problems problems;
-	struct conf_problems remarks; /* allowed, and hardly meant */
+	struct conf_problems remarks; /* allowed, but probably not meant */
 
 	/* Where each value was given; private to this room. */
 	char *files[LIMIT_CONF_FILES + 2]; /* from 1, the main file; owned */
@@ -98,12 +98,12 @@ void conf_draft_free(struct conf_draft *draft);
  * (mountinfo at `mountinfo_path`, normally /proc/self/mountinfo): what lies
  * there is not touched. Last of all whether the user of the hooks exists, for which the
  * name service may have to wait for a directory server. `certs_fault` parses a file of certificates, and says what is
- * wrong with it and what is to be remarked; NULL: they are not parsed.
+ * wrong with it, or worth a remark; NULL: they are not parsed.
  */
 void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
                         const char *(*certs_fault)(const char *path, const char **ret_remark));
 
-/* Adds to the remarks what is allowed, and hardly meant. */
+/* Adds to the remarks what is allowed but probably not meant. */
 void conf_check_meaning(struct conf_draft *draft);
 
 /*

@@ -43,7 +43,7 @@ static const char *reason(const struct look *look, const char *path)
 	return look->why;
 }
 
-/* Root's, and the one group's to read in which only the user of its reader is. */
+/* Owned by root, and readable by the group of its reader's user alone. */
 static void check_secret(struct look *look, const char *section, const char *key, const char *path,
                          const char *reader)
 {
@@ -145,8 +145,8 @@ static void check_local(struct look *look, int slot)
 	           check->path, look->why);
 }
 
-/* A user who may write a directory above the mount point can put a link there while it is
- * mounted, and root would mount the shared files on any directory of the machine. */
+/* If a user may write a directory above the mount point, a link there would make root mount the
+ * shared files on any directory of the machine. */
 static void check_mount(struct look *look)
 {
 	const char *path = look->draft->conf.mount.path;

@@ -48,8 +48,8 @@ int conf_print(struct conf_draft *draft, FILE *to)
 	return fflush(to) == 0 ? 0 : -errno;
 }
 
-/* In lines of at most 79 bytes, as mandoc wants them; none begins with a dot or an
- * apostrophe, which would make a request of it. */
+/* In lines of at most 79 bytes, as mandoc wants them. A dot or an apostrophe at the start of a line
+ * would make it a request. */
 static void print_wrapped(const char *text, FILE *to)
 {
 	enum { WIDTH = 79 };

@@ -59,8 +59,8 @@ void conf_problem_put(struct conf_draft *draft, enum conf_error error, struct co
 	str_clean(problem->text, sizeof problem->text, text, strlen(text));
 }
 
-/* The line that gave the key. If none did: false, with the line that opened its section,
- * or the main file. */
+/* The line that gave the key. False if it is not given: the line that opened its section, or the
+ * main file. */
 static bool locate(struct conf_draft *draft, const char *section, int slot, const char *name,
                    struct conf_origin *ret_at)
 {

@@ -61,7 +61,7 @@ const struct fact *facts_get(const struct facts *facts, enum fact_id id, unsigne
 	return id == FACT_CHECK ? &facts->check[slot] : &facts->single[id];
 }
 
-/* An instant that the finder gave; `now_ms` if it gave none, or one that lies ahead. */
+/* The instant that the finder gave; `now_ms` if it gave no instant, or a later one. */
 static int64_t at_most(int64_t at_ms, int64_t now_ms)
 {
 	return at_ms > 0 && at_ms < now_ms ? at_ms : now_ms;
@@ -133,7 +133,7 @@ static unsigned bit(enum role role)
 	return 1u << role;
 }
 
-/* The roles whose job is on, and that can turn an answer once they have spoken. */
+/* The roles whose job is on, and whose facts can change an answer. */
 static unsigned jobs_on(const struct conf *conf)
 {
 	static const enum role roles[] = { ROLE_CLOUD, ROLE_MOUNT, ROLE_CHECK, ROLE_RDS };

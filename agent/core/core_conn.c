@@ -92,7 +92,7 @@ static void finish(struct conn *conn)
 	conn->first_ms = 0;
 }
 
-/* How much the socket took, or -1 if the connection is dead. */
+/* The number of bytes sent, or -1 if the connection is dead. */
 static ssize_t send_some(const struct conn *conn, const char *data, size_t len)
 {
 	ssize_t n;
@@ -105,8 +105,8 @@ static ssize_t send_some(const struct conn *conn, const char *data, size_t len)
 	return n;
 }
 
-/* Sends an answer; what the socket does not take waits in conn->out. False if the
- * connection is closed: it is dead, or all places for slow readers are taken. */
+/* Sends an answer; the rest of it waits in conn->out for room in the socket. False if the
+ * connection is closed: it is dead, or no place for a slow reader is free. */
 static bool reply(struct conn *conn, const char *data, size_t len)
 {
 	ssize_t n = send_some(conn, data, len);

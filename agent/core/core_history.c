@@ -106,7 +106,7 @@ static void journal_flip(const char *what, enum verdict_level from, enum verdict
 		dropped++;
 }
 
-/* One entry and one line of the timeline when a level changes; none while it stays. */
+/* When a level changes: one entry of the journal, and one line of the timeline. */
 static bool note_level(struct core *core, struct core_since *since, const char *kind,
                        const char *name, enum verdict_level level, const char *why, int64_t now_ms,
                        int64_t wall_ms)
@@ -163,7 +163,7 @@ static void note_guard(char *text, size_t size, const struct fact *before, const
 	         after->value ? "guarded" : "not guarded", after->why[0] ? ": " : "", after->why);
 }
 
-/* Which of the keeper's children survived SIGKILL; NULL: none. */
+/* The keeper's child that survived SIGKILL; NULL if there is no such child. */
 static const char *stuck_child(const struct fact *mount)
 {
 	switch (mount->more[MOUNT_DOING]) {

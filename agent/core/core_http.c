@@ -41,8 +41,8 @@ static struct conn *oldest(struct http *http)
 
 /*
  * Closes the connection that has been without a complete request for the longest time.
- * A request of it may have arrived unread: then that is answered, and the next oldest
- * closed. False if no place can be freed.
+ * If a request of that connection has arrived unread, it is answered, and the next oldest
+ * connection is closed. False if no place can be freed.
  */
 static bool evict(struct http *http, int64_t now_ms)
 {
@@ -127,7 +127,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 		young_ms = conf->request_timeout_ms;
 	if (HTTP_LINGER_MS < young_ms)
 		young_ms = HTTP_LINGER_MS;
-	/* By age: nothing newer than the first young one can have expired. */
+	/* By age: what is newer than the first young connection cannot have expired. */
 	for (conn = TAILQ_FIRST(&http->held); conn && now_ms - conn->since_ms > young_ms;
 	     conn = newer) {
 		newer = TAILQ_NEXT(conn, entry);
@@ -158,7 +158,7 @@ int http_init(struct http *http, struct event_base *base, int listen_fd, struct 
 	http->outs = calloc(HTTP_OUTS, sizeof *http->outs);
 	if (!http->conn || !http->input || !http->outs)
 		return -ENOMEM;
-	/* Inherited by what is accepted; of no use, and no harm, on other sockets. */
+	/* Accepted sockets inherit it; on a Unix socket (tests) it fails, which does no harm. */
 	setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	event_assign(&http->accept_event, base, listen_fd, EV_READ | EV_PERSIST, on_accept, http);
 	event_assign(&http->sweep_event, base, -1, EV_PERSIST, on_sweep, http);

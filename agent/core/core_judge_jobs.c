@@ -23,8 +23,9 @@ static void find_silent(struct finding *ret, enum role role, int64_t max_age_ms)
 {
 	char span[32];
 
-	judge_find(ret, LEVEL_DEGRADED, REACH_READY, "unknown: no word from %s for more than %s",
-	           role_of(role)->exe, clock_span(max_age_ms, span, sizeof span));
+	judge_find(ret, LEVEL_DEGRADED, REACH_READY,
+	           "unknown: no report from wna-%s for more than %s", role_name(role),
+	           clock_span(max_age_ms, span, sizeof span));
 }
 
 /* "i-0abc in ap-northeast-2a, group web"; only what is known. */

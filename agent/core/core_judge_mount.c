@@ -156,7 +156,7 @@ void judge_mount(struct judge *judge, struct finding *ret)
 		           judge_why(mount, mount->text));
 	else if (!judge_fresh(judge, FACT_MOUNT, 0))
 		judge_find(ret, LEVEL_DEGRADED, REACH_READY,
-		           "unknown: no word from wna-mount for more than %s",
+		           "unknown: no report from wna-mount for more than %s",
 		           clock_span(judge->conf->mount.max_age_ms, span, sizeof span));
 	else
 		judge_present(judge, ret);

@@ -53,7 +53,7 @@ static void arm(int64_t at_ms, int64_t now_ms)
 	event_add(&self.timer, &left);
 }
 
-/* After anything that may have moved the core. The timer is only set to fire earlier. */
+/* After anything that may have changed what is due next. The timer is only set to fire earlier. */
 static void settle(int64_t now_ms)
 {
 	int64_t next_ms = core_next_ms(&self.core);

@@ -162,7 +162,7 @@ static void take_connection(struct request *request, struct text value)
 	}
 }
 
-/* A body is never read, so its length matters only as none or some. */
+/* A body is never read: it matters only whether there is one. */
 static bool take_length(struct request *request, struct text value)
 {
 	bool zero = true;

@@ -51,7 +51,7 @@ void sandbox_prepare(void)
 {
 	struct rlimit limit;
 
-	/* A huge page under one touched connection would be 2 MB of it. */
+	/* With huge pages, the first use of one connection would cost 2 MB. */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
@@ -69,7 +69,7 @@ static int allow_all(scmp_filter_ctx filter)
 		if (rc == -EDOM)
 			rc = 0;
 	}
-	/* Memory, but none that can be executed. */
+	/* Memory, but not memory that can be executed. */
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 		                      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));

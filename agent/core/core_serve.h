@@ -100,7 +100,7 @@ enum page_id request_page(const struct request *request, enum request_state stat
 /* -- HTTP connections: core_http.c, and core_conn.c for one of them -- */
 
 enum {
-	HTTP_ACCEPTS = 32, /* accepted per turn of the loop, hence answers come between */
+	HTTP_ACCEPTS = 32, /* accepted per turn of the loop; answers are sent in between */
 	HTTP_SWEEP_MS = 500,
 	HTTP_LINGER_MS = 2000, /* how long a refused sender may go on sending */
 	HTTP_OUTS = 8,         /* answers waiting for a full socket buffer, all clients together */
@@ -110,7 +110,7 @@ enum {
 
 struct http;
 
-/* The rest of an answer that the socket has not taken yet. */
+/* The rest of an answer, for which the socket has no room yet. */
 struct out {
 	bool used;
 	size_t from, to;
@@ -173,7 +173,7 @@ void http_accept(struct http *http);
 /*
  * Accepts no more; every answer from now on ends its connection. A kept-alive
  * connection between two requests is closed at once, which every client expects;
- * one that has had no answer yet is not, for as long as its own time lasts.
+ * a connection without an answer yet stays open, for at most its own time.
  */
 void http_drain(struct http *http);
 
@@ -203,7 +203,7 @@ void hub_users_find(const struct conf *conf, struct hub_users *ret);
 
 /* Serves the hub in a fixed table; a peer that does not read, says too much or is of another
  * build is disconnected, and connects again. `listen_fd`: a listening SOCK_SEQPACKET socket,
- * non-blocking; -1: none. `moved` is called after anything that may have moved the core.
+ * non-blocking; -1: none. `moved` is called after anything that may have changed what the core does next.
  * 0 or -errno. */
 int hub_init(struct event_base *base, int listen_fd, const struct hub_users *users,
              struct core *core, void (*moved)(void));

@@ -67,7 +67,7 @@ char *ctl_phrase(const struct ctl *ctl, int error, const char *why, char *ret, s
 	switch (-error) {
 	case ENOENT:
 	case ECONNREFUSED:
-		snprintf(ret, size, "the agent does not run (nobody listens at %s)", ctl->socket);
+		snprintf(ret, size, "the agent does not run (nothing listens at %s)", ctl->socket);
 		break;
 	case EACCES:
 	case EPERM:

@@ -70,7 +70,7 @@ static enum ctl_exit facts_read(const struct ctl *ctl, const char *file, char **
 
 static void facts_write(const struct ctl *ctl, const char *text, size_t len)
 {
-	/* A script gets the very bytes, a terminal those that are safe. */
+	/* A script gets the bytes as they are, a terminal only those that are safe. */
 	if (ctl->out_tty)
 		text_write(ctl->out, text, len, ctl->utf8);
 	else
@@ -90,7 +90,8 @@ enum ctl_exit facts_json(const struct ctl *ctl)
 	return ret;
 }
 
-/* "WNA_REGION=ap-northeast-2": nothing that a shell could take for more. Ends the line. */
+/* Whether the line is like "WNA_REGION=ap-northeast-2", without a character that means more to a
+ * shell. Cuts the line at its "=". */
 static bool assignment(char *line)
 {
 	char *value = strchr(line, '=');
@@ -101,7 +102,7 @@ static bool assignment(char *line)
 	return str_only(line, "_") && str_only(value + 1, "._:/-");
 }
 
-/* All lines, or none. A NUL ends a text, but not what would be printed. */
+/* Whether every line is an assignment. A NUL would hide the rest of its line from the check. */
 static bool assignments(const char *text, size_t len)
 {
 	char line[LINE_MAX_BYTES];
@@ -127,8 +128,8 @@ enum ctl_exit facts_env(const struct ctl *ctl)
 	ret = facts_read(ctl, "facts.env", &text, &len);
 	if (ret == CTL_OK && !assignments(text, len)) {
 		fprintf(ctl->err,
-		        "wnactl: %s/facts.env: a line is no assignment of the agent's; nothing "
-		        "is printed\n",
+		        "wnactl: %s/facts.env: a line is not an assignment that the agent "
+		        "makes; nothing is printed\n",
 		        ctl->run_dir);
 		ret = CTL_BAD;
 	}
@@ -212,7 +213,7 @@ enum ctl_exit facts_table(const struct ctl *ctl)
 	return CTL_OK;
 }
 
-/* Is it a name that the file may have, though it does not now? */
+/* Whether the file may have a fact of this name, though it has none now. */
 static bool facts_known(const char *key)
 {
 	if (strncmp(key, "tags.", 5) == 0)

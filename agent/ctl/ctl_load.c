@@ -91,8 +91,8 @@ static int systemctl(const char *verb, const char *units)
 	return system(command) == 0 ? 0 : -EIO;
 }
 
-/* Restarts the services whose configuration is another. The rest read it, and try again now
- * what waits for a back-off; a service that is off starts. */
+/* Restarts the services whose part of the configuration changed. The others are reloaded: they
+ * read the rest, and try again now what waits for a back-off; a service that is off starts. */
 static int apply_units(const struct snapshot *old, const struct snapshot *now)
 {
 	char others[256], sames[256];

@@ -63,7 +63,7 @@ static enum ctl_exit usage(const char *what, const char *detail)
 	return CTL_USAGE;
 }
 
-/* In the following, `given` has by each option's letter its value, "" if it takes none, or
+/* In the following, `given` has by each option's letter its value, "" if it has no value, or
  * NULL if it was not given. */
 
 static int run_status(struct ctl *ctl, const char *const *given, int argc, char **argv)

@@ -134,7 +134,7 @@ static size_t page_break(const struct page *page, const char *text, int room, bo
 
 void page_wrap(struct page *page, int indent, enum page_style style, const char *text)
 {
-	/* A character two columns wide needs two; a page of one column is not asked for. */
+	/* Two columns are the least: some characters are two columns wide. */
 	if (page->width - indent < WRAP_LEAST)
 		indent = page->width > 2 * WRAP_LEAST ? 2 : 0;
 	if (page->width - page->column < 2)

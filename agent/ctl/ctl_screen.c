@@ -16,8 +16,8 @@ enum {
 	COL_SINCE = 39, /* "23 h 59 min", */
 	COL_WHAT = 53,  /* "11-23 08:15Z" */
 	COL_EVENT = 30,
-	NARROW = 90,   /* below: no column for the clock time, ... */
-	NARROWER = 70, /* ... what there is to say on lines of its own */
+	NARROW = 90,   /* below: no column for the clock time */
+	NARROWER = 70, /* below: what and why on lines of their own */
 	EVENTS = 8,
 };
 
@@ -205,7 +205,7 @@ static void screen_checks(struct page *page, const struct layout *layout, const 
 		enum page_style style = page_level_style(check->level);
 		char text[96];
 
-		/* The job has counted them. */
+		/* The job's own line has their number. */
 		if (layout->dense && screen_is_well(check->level))
 			continue;
 		if (!headed)

@@ -20,13 +20,13 @@ static const struct {
 	[WAIT_MOUNTED] = { "mounted", "mount", "mounted" },
 	[WAIT_DATABASE] = { "database", "database", "the database answers" },
 	[WAIT_METRICS] = { "metrics", "metrics", "metrics are accepted" },
-	[WAIT_IDENTITY] = { "identity", "identity", "the node knows who it is" },
+	[WAIT_IDENTITY] = { "identity", "identity", "the node's identity is known" },
 };
 
-/* A reason that counts ("silent for 12 s") is written again this often. */
+/* How often a reason with a number that grows ("silent for 12 s") is written again. */
 enum {
 	REPEAT_MS = 10 * 1000,
-	LEAST_MS = 100, /* one look takes as long as that, though no time is left */
+	LEAST_MS = 100, /* for one question, though no time is left */
 };
 
 enum wait_goal wait_goal_of(const char *name)
@@ -142,7 +142,7 @@ static void waiting_show(struct waiting *w, int64_t now)
 	fflush(err);
 }
 
-/* Takes the progress line away; what is said next stays. */
+/* Removes the progress line from the terminal. */
 static void waiting_clear(struct waiting *w)
 {
 	if (w->line)
@@ -156,8 +156,8 @@ static bool waiting_is_refusal(int r)
 }
 
 /*
- * While the agent is restarted, its socket is root's alone for an instant, and an
- * answer may end in the middle. So one refusal is none yet. True if it has lasted.
+ * While systemd makes the socket, it is root's alone for an instant. Hence one refusal does
+ * not end the wait. True if the refusal has lasted.
  */
 static bool waiting_refused(struct waiting *w, int r, const char *why)
 {

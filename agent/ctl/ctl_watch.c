@@ -1,5 +1,5 @@
 /*
- * Run by wnactl status --watch, for as long as somebody looks. Waits for the
+ * Run by wnactl status --watch, until a signal ends it. Waits for the
  * agent and the clock. Owns the terminal's cursor and gives it back.
  */
 #include <errno.h>
@@ -20,12 +20,12 @@ static void on_signal(int number)
 {
 	if (number == SIGTSTP)
 		stopped = 1;
-	else if (number != SIGWINCH) /* that one merely ends the wait: a new page is drawn */
+	else if (number != SIGWINCH) /* SIGWINCH only ends the wait: a new page is drawn */
 		ended = 1;
 }
 
-/* Signals are let in only while waiting, so that none falls between a look at
- * the flags and the wait. */
+/* Signals are unblocked only while waiting: a signal between a look at the flags and the wait
+ * would be missed. */
 static void watch_signals(sigset_t *ret_waiting)
 {
 	struct sigaction action = { .sa_handler = on_signal };
@@ -117,7 +117,7 @@ static int watch_page(const struct watch *watch, char **ret_text)
 	return watch_render(watch, SCREEN_SHORT, ret_text, &len);
 }
 
-/* Over the page before, line by line, and no further than the last row. */
+/* Draws over the previous page, line by line, down to the last row. */
 static void watch_draw(const struct watch *watch, const char *text)
 {
 	FILE *out = watch->ctl->out;
@@ -196,10 +196,10 @@ enum ctl_exit status_watch(const struct ctl *ctl, bool verbose)
 		watch_ask(&watch);
 		watch_show(&watch);
 		if (ferror(ctl->out))
-			break; /* nobody looks any more */
+			break; /* the reader is gone */
 		ppoll(NULL, 0, &period, &waiting);
 		if (stopped) {
-			/* Ctrl-Z: the shell gets its cursor, and back we come. */
+			/* Ctrl-Z: the shell gets its cursor; after fg the page is drawn again. */
 			stopped = 0;
 			watch_end(ctl);
 			raise(SIGSTOP);

@@ -114,7 +114,7 @@ def test_each_state_of_a_process_is_on_the_page() -> None:
 
 
 @pytest.mark.parametrize("quote", [
-    "unknown: no word from", "the mount operation is stuck", "mounted again, not yet probed",
+    "unknown: no report from", "the mount operation is stuck", "mounted again, not yet probed",
     "directory not guarded", "mounted, not yet probed", "no credentials", "no good result yet",
     "the group's series is not pushed"])
 def test_a_row_that_is_missing_is_missed(quote: str) -> None:

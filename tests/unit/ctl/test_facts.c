@@ -135,7 +135,7 @@ static void env_is_assignments(void **state)
 	}
 	fake_words(&fake);
 	assert_string_equal(fake.out, "");
-	assert_non_null(strstr(fake.err, "facts.env: a line is no assignment of the agent's"));
+	assert_non_null(strstr(fake.err, "facts.env: a line is not an assignment"));
 	write_bytes("facts.env", good, strlen(good));
 	assert_int_equal(facts_env(&fake.ctl), CTL_OK);
 	fake_words(&fake);

@@ -134,7 +134,7 @@ static void exit_codes(void **state)
 	assert_int_equal(ctl_complain(&fake.ctl, -EAGAIN, ""), CTL_UNREACHABLE);
 	fake_words(&fake);
 	assert_non_null(strstr(fake.err, "is for root and group wna"));
-	assert_non_null(strstr(fake.err, "nobody listens at"));
+	assert_non_null(strstr(fake.err, "nothing listens at"));
 }
 
 int main(void)
