@@ -150,20 +150,6 @@ static void on_changed(void)
 	hub_tell_verdict();
 }
 
-static struct event_base *make_base(void)
-{
-	struct event_config *config = event_config_new();
-	struct event_base *base = NULL;
-
-	if (!config)
-		return NULL;
-	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
-	    event_config_require_features(config, EV_FEATURE_O1) == 0)
-		base = event_base_new_with_config(config);
-	event_config_free(config);
-	return base;
-}
-
 static int add_events(int64_t now_ms)
 {
 	struct timeval alive = { .tv_sec = ALIVE_MS / 1000, .tv_usec = ALIVE_MS % 1000 * 1000 };
@@ -202,7 +188,7 @@ static int start(void)
 	journal_init();
 	hub_users_find(self.worker.conf, &users);
 	users.by_name = self.roles_by_name;
-	self.base = make_base();
+	self.base = event_base_new();
 	if (!self.base)
 		return -ENOMEM;
 	/* Its first conversion of a time makes glibc read /etc/localtime. */

@@ -161,9 +161,6 @@ int view_parse(const char *text, size_t len, struct view *ret, char *why, size_t
 /* NULL if there is no job of this name. */
 const struct view_job *view_job(const struct view *view, const char *name);
 
-/* "2026-11-23T08:15:30Z" as Unix ms; false if it is anything else. */
-bool view_time(const char *text, int64_t *ret_ms);
-
 /* -- Text from outside on its way to a terminal: ctl_text.c -- */
 
 /*

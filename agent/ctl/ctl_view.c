@@ -86,16 +86,8 @@ static void take_level(struct reader *reader, const cJSON *object, enum verdict_
 	complain(reader, "level", "off, waiting, ok, degraded or fail");
 }
 
-static void take_time(struct reader *reader, const cJSON *object, const char *key, int64_t *ret)
-{
-	char text[32] = "";
-
-	take_text(reader, object, key, false, text, sizeof text);
-	if (text[0] != '\0' && !view_time(text, ret))
-		complain(reader, key, "a time like 2026-11-23T08:15:30Z");
-}
-
-bool view_time(const char *text, int64_t *ret_ms)
+/* "2026-11-23T08:15:30Z" as Unix ms; false if it is anything else. */
+static bool parse_time(const char *text, int64_t *ret_ms)
 {
 	struct tm tm = { .tm_sec = 0 };
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
@@ -108,6 +100,15 @@ bool view_time(const char *text, int64_t *ret_ms)
 		return false;
 	*ret_ms = (int64_t)t * 1000;
 	return true;
+}
+
+static void take_time(struct reader *reader, const cJSON *object, const char *key, int64_t *ret)
+{
+	char text[32] = "";
+
+	take_text(reader, object, key, false, text, sizeof text);
+	if (text[0] != '\0' && !parse_time(text, ret))
+		complain(reader, key, "a time like 2026-11-23T08:15:30Z");
 }
 
 static void take_page(struct reader *reader, const cJSON *root, const char *key,
