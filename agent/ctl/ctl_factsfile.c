@@ -21,17 +21,17 @@ enum { FACTS_MAX = 1024 * 1024, LINE_MAX_BYTES = 1024 };
  * a malloc'd text, or -errno. */
 static int facts_slurp(const char *path, char **ret_text, size_t *ret_len)
 {
-	char *text = malloc(FACTS_MAX + 1);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = -EINVAL;
+	char *text = NULL;
 	struct stat st;
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	int r = 0;
+	FILE *file;
 
-	if (!file || !text || fstat(fd, &st) < 0)
-		r = -errno;
-	else if (!S_ISREG(st.st_mode))
-		r = -EINVAL;
-	if (r == 0) {
+	if (fd < 0)
+		return -errno;
+	file = fdopen(fd, "r");
+	if (file && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		text = malloc(FACTS_MAX + 1);
+	if (text) {
 		*ret_len = fread(text, 1, FACTS_MAX + 1, file);
 		r = ferror(file) ? -EIO : *ret_len > FACTS_MAX ? -EFBIG : 0;
 	}
