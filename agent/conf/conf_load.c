@@ -172,7 +172,7 @@ static void read_key(struct loader *l, char *text)
 		return;
 	}
 	BLAME(l, CONF_UNKNOWN, "%s.%.80s: unknown key; did you mean %s?", title, text, near);
-	/* The key that was meant is given here, and not missing. */
+	/* It counts as given: it is not reported as missing too. */
 	*conf_origin_of(l->draft, conf_key_find(l->section, near), l->slot) = l->at;
 }
 

@@ -33,7 +33,7 @@ static int resolve(struct look *look, const char *path)
 	                         look->place, sizeof look->place, look->why, sizeof look->why);
 }
 
-/* look->why without the path, where it begins with it: our messages have it. */
+/* look->why without the path at its start, since our messages name the path. */
 static const char *reason(const struct look *look, const char *path)
 {
 	size_t len = strlen(path);
@@ -156,7 +156,7 @@ static void check_mount(struct look *look)
 	str_copy(dir, sizeof dir, path);
 	dir[strrchr(path, '/') > path ? strrchr(path, '/') - path : 1] = '\0';
 	rc = resolve(look, dir);
-	/* What is not there is made, and what lies on another machine is not waited for. */
+	/* A missing directory will be made; a network file system is not touched: it may hang. */
 	if (rc < 0 && rc != -ENOENT)
 		return;
 	rc = trust_open_dir(dir, 0, &fd, wrong);

@@ -174,7 +174,7 @@ void core_init(struct core *core, const struct snapshot *snapshot, void (*change
 	timeline_add(&core->timeline, wall_ms, "core: started");
 }
 
-/* When requests are answered, whatever has been said until then. */
+/* From when on requests are answered, even if a finder has not spoken by then. */
 static int64_t accept_ms(const struct core *core)
 {
 	if (core->silent == 0)

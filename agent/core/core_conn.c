@@ -175,7 +175,7 @@ static bool answer(struct conn *conn, enum request_state state)
 	return reply(conn, page->text, conn->request.head ? page->head_len : page->len);
 }
 
-/* Keeps what is not answered yet: a part of a request, or what waits behind conn->out. */
+/* Keeps what is not answered yet: a part of a request, or requests behind conn->out. */
 static void keep_rest(struct conn *conn, const char *from, size_t len, int64_t now_ms)
 {
 	if (len > 0)

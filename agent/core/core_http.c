@@ -102,7 +102,7 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 		starved = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 		if (starved && evict(http, now_ms))
 			continue;
-		/* Until the next sweep, since the loop must not spin: connects wait for a
+		/* Not before the next sweep, since the loop must not spin: connects wait for a
 		 * descriptor, or the listener was shut down. */
 		if (starved || errno == EINVAL) {
 			event_del(&http->accept_event);
@@ -152,7 +152,7 @@ int http_init(struct http *http, struct event_base *base, int listen_fd, struct 
 	http->core = core;
 	TAILQ_INIT(&http->held);
 	TAILQ_INIT(&http->spare);
-	/* As large as these are, calloc maps pages, which are touched only when used. */
+	/* For tables of this size calloc maps pages, which use no memory until they are touched. */
 	http->conn = calloc(places, sizeof *http->conn);
 	http->input = calloc(places, sizeof *http->input);
 	http->outs = calloc(HTTP_OUTS, sizeof *http->outs);

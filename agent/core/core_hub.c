@@ -176,7 +176,7 @@ static void take_hello(struct peer_of_hub *peer, const struct msg *msg)
 		return;
 	}
 	for (int i = 0; i < PEERS; i++) {
-		/* The finder was restarted: its old connection has ended, seen here or not. */
+		/* The finder was restarted; its old connection is dead, even if its end is not read yet. */
 		if (msg->id != ROLE_CTL && hub.peer[i].fd >= 0 && hub.peer[i].role == msg->id)
 			end(&hub.peer[i], NULL);
 	}
@@ -264,8 +264,8 @@ static bool has_role(const struct peer_of_hub *peer)
 	return peer->role < ROLE_CTL;
 }
 
-/* A free place. A user that holds as many as it may loses its oldest connection, a finder's
- * last; hence no user can hold all of them. */
+/* A free place. A user with as many connections as it may hold loses the oldest of them, those of
+ * finders last; hence no user can hold all places. */
 static struct peer_of_hub *place_for(uid_t uid)
 {
 	struct peer_of_hub *spare = NULL, *oldest = NULL;

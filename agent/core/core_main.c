@@ -108,7 +108,7 @@ static void on_alive(evutil_socket_t fd, short what, void *arg)
 }
 
 /* wnactl sends it only when the configuration of this process changed, which this process
- * cannot read: a new one does. Connects wait in systemd's listener meanwhile. */
+ * cannot read: a new process reads it. Connects wait in systemd's listener meanwhile. */
 static void on_reload(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;

@@ -44,7 +44,7 @@ const char *ctl_certs_fault(const char *path, const char **ret_remark)
 
 	*ret_remark = NULL;
 	if (!file)
-		return NULL; /* closed to this user, and not to the worker's */
+		return NULL; /* this user may not read it; the worker's user may */
 	ERR_clear_error();
 	while ((cert = PEM_read_X509(file, NULL, NULL, no_password)) != NULL) {
 		count++;

@@ -29,7 +29,7 @@ static void ask_systemd(struct units *ret)
 	while (answer && fgets(line, sizeof line, answer)) {
 		if (strncmp(line, "Listen=", 7) == 0)
 			str_copy(ret->listen, sizeof ret->listen, str_trim(line + 7));
-		/* Both units have one; the second is that of the hooks. */
+		/* Both units have this property; that of the hooks comes last. */
 		if (strncmp(line, "User=", 5) == 0)
 			str_copy(ret->user, sizeof ret->user, str_trim(line + 5));
 	}

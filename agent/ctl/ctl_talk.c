@@ -42,7 +42,7 @@ static int talk_connect(const char *path, int *ret_fd)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	/* Does not wait on Unix sockets: done, refused, or -EAGAIN when the
+	/* connect(2) does not wait on a Unix socket: done, refused, or -EAGAIN when the
 	 * listener's queue is full. */
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
 		int error = errno;

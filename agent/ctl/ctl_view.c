@@ -12,7 +12,7 @@
 
 #include "str.h"
 
-/* Where in the tree the reader is; the first complaint stays. */
+/* The place in the tree that is read, and the first complaint. */
 struct reader {
 	char *why;
 	size_t why_size;

@@ -86,7 +86,7 @@ struct waiting {
 	char why[768];   /* now */
 	char shown[768]; /* last written, where there is no terminal, ... */
 	int64_t shown_ms;
-	/* What waiting does not help against (-errno, reason), and since when; 0: nothing. */
+	/* A refusal, which waiting may not change: -errno and reason, and since when; 0: none. */
 	int refusal;
 	char refusal_why[512];
 	int64_t refused_ms;
