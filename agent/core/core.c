@@ -82,8 +82,8 @@ int facts_take(struct facts *facts, const struct conf *conf, enum role role, con
 	fact = (struct fact *)facts_get(facts, (enum fact_id)msg->id, slot);
 	*ret_slot = slot;
 	/* A wna-check that has just started knows less than its predecessor did. */
-	if (msg->id == FACT_CHECK && msg->value == CHECK_UNDECIDED &&
-	    facts_fresh(facts, conf, FACT_CHECK, slot, now_ms))
+	if (msg->id == FACT_CHECK && msg->value == CHECK_UNDECIDED && fact->seen &&
+	    now_ms < facts_expiry_ms(facts, conf, FACT_CHECK, slot))
 		return 0;
 	fact->at_ms = at_most(msg->found_ms, now_ms);
 	fact->since_ms = at_most(msg->since_ms, fact->at_ms);
@@ -109,12 +109,6 @@ static int64_t max_age_ms(const struct conf *conf, enum fact_id id, unsigned slo
 	case FACT_CHECK: return conf->checks.item[slot].max_age_ms;
 	default: return INT64_MAX;
 	}
-}
-
-bool facts_fresh(const struct facts *facts, const struct conf *conf, enum fact_id id, unsigned slot,
-                 int64_t now_ms)
-{
-	return facts_get(facts, id, slot)->seen && now_ms < facts_expiry_ms(facts, conf, id, slot);
 }
 
 int64_t facts_expiry_ms(const struct facts *facts, const struct conf *conf, enum fact_id id,

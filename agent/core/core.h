@@ -55,10 +55,6 @@ int facts_take(struct facts *facts, const struct conf *conf, enum role role, con
 /* The last report, or one with seen == false. The slot must be in the fact's range. */
 const struct fact *facts_get(const struct facts *facts, enum fact_id id, unsigned slot);
 
-/* Whether it has been seen and is not older than its maximum age. */
-bool facts_fresh(const struct facts *facts, const struct conf *conf, enum fact_id id, unsigned slot,
-                 int64_t now_ms);
-
 /* The first instant at which a fresh fact is unknown by age alone; INT64_MAX if never: it
  * has not been seen, or the verdict does not depend on its age. */
 int64_t facts_expiry_ms(const struct facts *facts, const struct conf *conf, enum fact_id id,
@@ -139,7 +135,8 @@ enum reach {
 __attribute__((format(printf, 4, 5))) void judge_find(struct finding *ret, enum verdict_level level,
                                                       enum reach reach, const char *why, ...);
 
-/* facts_fresh; the verdict may change when its answer does. */
+/* Whether it has been seen and is not older than its maximum age. If so, the verdict may change
+ * when it is. */
 bool judge_fresh(struct judge *judge, enum fact_id id, unsigned slot);
 
 /* Whether `at_ms` lies ahead; if it does, the verdict may change then. */

@@ -87,10 +87,13 @@ def test_web_server_stops(node: Node, agent: Agent) -> None:
 def test_web_server_hangs(node: Node, agent: Agent) -> None:
     agent.start()
     agent.wait_page("/healthz", 200)
-    for pid in node.host.ps("apache2"):
-        node.host.kill(pid, signal.SIGSTOP)
+    stopped: set[int] = set()
+    while new := set(node.host.ps("apache2")) - stopped:  # it may fork while it is being stopped
+        for pid in new:
+            node.host.kill(pid, signal.SIGSTOP)
+        stopped |= new
     agent.wait_page("/healthz", 503, timeout=8)
-    for pid in node.host.ps("apache2"):
+    for pid in stopped:
         node.host.kill(pid, signal.SIGCONT)
     agent.wait_page("/healthz", 200, timeout=10)
 
