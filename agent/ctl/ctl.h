@@ -4,12 +4,11 @@
  *
  *	ctl_main.c       the command line
  *	ctl.c            terminal, exit codes, words for what went wrong
- *	ctl_talk.c       one question to the hub and its answer
  *	ctl_view.c       that answer as a struct
  *	ctl_text.c       text from outside, made safe for a terminal
  *	ctl_page.c       columns, paragraphs and colours
  *	ctl_screen.c     the screen of wnactl status
- *	ctl_status.c     wnactl status
+ *	ctl_status.c     one question to the hub and its answer; wnactl status
  *	ctl_watch.c      wnactl status --watch
  *	ctl_wait.c       wnactl wait
  *	ctl_factsfile.c  wnactl facts
@@ -76,7 +75,7 @@ enum ctl_exit ctl_complain(const struct ctl *ctl, int error, const char *why);
 /* The same as one phrase, for progress lines. Returns `ret`. */
 char *ctl_phrase(const struct ctl *ctl, int error, const char *why, char *ret, size_t size);
 
-/* -- ctl_talk.c -- */
+/* -- ctl_status.c -- */
 
 enum { TALK_MAX = 256 * 1024 }; /* bytes of an answer; the agent's are below 128 KiB */
 

@@ -1,12 +1,97 @@
 /*
- * Run by wnactl. Waits for the agent's answer (ctl->answer_ms). Owns nothing
- * beyond a call.
+ * Run by wnactl. Waits for the agent's answer, at most ctl->answer_ms. Owns the connection.
  */
 #include "ctl.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+static int talk_wait(int fd, short events, int64_t deadline_ms)
+{
+	for (;;) {
+		int64_t left = deadline_ms - clock_ms();
+		struct pollfd pollfd = { .fd = fd, .events = events };
+		int n;
+
+		if (left <= 0)
+			return -ETIMEDOUT;
+		n = poll(&pollfd, 1, left > 60000 ? 60000 : (int)left);
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+static int talk_connect(const char *path, int *ret_fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* connect(2) does not wait on a Unix socket: done, refused, or -EAGAIN when the
+	 * listener's queue is full. */
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+		int error = errno;
+
+		close(fd);
+		return -error;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* One datagram is the whole answer. */
+static int talk_receive(int fd, int64_t deadline_ms, char **ret_text, size_t *ret_len)
+{
+	char *text;
+	ssize_t len;
+	int r = talk_wait(fd, POLLIN, deadline_ms);
+
+	if (r < 0)
+		return r;
+	text = malloc(TALK_MAX);
+	if (!text)
+		return -ENOMEM;
+	len = recv(fd, text, TALK_MAX - 1, MSG_TRUNC);
+	if (len > 0 && len < TALK_MAX) {
+		text[len] = '\0';
+		*ret_text = text;
+		*ret_len = (size_t)len;
+		return 0;
+	}
+	r = len == 0 ? -ECONNRESET : len > 0 ? -EMSGSIZE : -errno;
+	free(text);
+	return r;
+}
+
+int talk(const char *path, enum hub_ask ask, int64_t timeout_ms, char **ret_text, size_t *ret_len)
+{
+	const struct msg request = { .type = HUB_ASK, .id = (uint16_t)ask };
+	int64_t deadline_ms = clock_ms() + timeout_ms;
+	int fd = -1, r;
+
+	r = talk_connect(path, &fd);
+	if (r < 0)
+		return r;
+	r = hub_send(fd, &request);
+	if (r == 0)
+		r = talk_receive(fd, deadline_ms, ret_text, ret_len);
+	close(fd);
+	return r == -EPIPE ? -ECONNRESET : r;
+}
 
 int status_ask(const struct ctl *ctl, struct view *ret, char *why, size_t why_size, char **ret_text)
 {
