@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "core.h"
+#include "str.h"
 
 /* A finder that has not been heard since this core started. */
 static void find_unheard(struct judge *judge, struct finding *ret, enum role role)
@@ -117,14 +118,13 @@ static void tell_metrics(struct judge *judge, struct finding *ret)
 	const struct fact *lost = facts_get(facts, FACT_PUSH_LOST, 0);
 	const struct fact *cpu = facts_get(facts, FACT_CPU, 0);
 	char span[32];
-	int n;
+	struct sb what;
 
-	n = snprintf(ret->what, sizeof ret->what,
-	             "%s%s%" PRId64 " sent, %" PRId64 " queued, %" PRId64 " lost", push->text,
-	             push->text[0] ? ", " : "", sent->value, queued->value, lost->value);
-	if (cpu->seen && n > 0 && (size_t)n < sizeof ret->what)
-		snprintf(ret->what + n, sizeof ret->what - (size_t)n, ", cpu %.1f %%",
-		         (double)cpu->value / 10.0);
+	sb_init(&what, ret->what, sizeof ret->what);
+	sb_printf(&what, "%s%s%" PRId64 " sent, %" PRId64 " queued, %" PRId64 " lost", push->text,
+	          push->text[0] ? ", " : "", sent->value, queued->value, lost->value);
+	if (cpu->seen)
+		sb_printf(&what, ", cpu %.1f %%", (double)cpu->value / 10.0);
 	snprintf(ret->next, sizeof ret->next,
 	         push->value == PUSH_HELD       ? "pushes when in service"
 	         : push->value == PUSH_STARTING ? "pushes as soon as it is known what"

@@ -7,10 +7,10 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "clock.h"
 #include "core.h"
+#include "str.h"
 
 static const struct fact *report(const struct judge *judge)
 {
@@ -97,23 +97,20 @@ static void tell_what(struct judge *judge, struct finding *ret)
 	const struct fact *mount = report(judge);
 	const struct fact *guard = facts_get(judge->facts, FACT_MOUNT_GUARD, 0);
 	int64_t sign = mount->more[MOUNT_SIGN];
-	size_t len;
+	struct sb what;
 
-	snprintf(ret->what, sizeof ret->what, "%.*s%s%s", 120, judge->conf->mount.path,
-	         mount->text[0] ? ": " : "", mount->text);
-	len = strlen(ret->what);
+	sb_init(&what, ret->what, sizeof ret->what);
+	sb_printf(&what, "%.*s%s%s", 120, judge->conf->mount.path, mount->text[0] ? ": " : "",
+	          mount->text);
 	if (mount->seen && sign >= 0 && ret->level != LEVEL_DEGRADED && ret->level != LEVEL_FAIL)
-		snprintf(ret->what + len, sizeof ret->what - len, ", answers in %.1f ms",
-		         (double)sign / 1000.0);
-	len = strlen(ret->what);
+		sb_printf(&what, ", answers in %.1f ms", (double)sign / 1000.0);
 	if (mount->value == MOUNT_RIGHT && mount->why[0] && sign >= 0)
-		snprintf(ret->what + len, sizeof ret->what - len, ", %s", mount->why);
-	len = strlen(ret->what);
+		sb_printf(&what, ", %s", mount->why);
 	if (guard->seen && guard->value == 0 && judge->conf->mount.guard)
-		snprintf(ret->what + len, sizeof ret->what - len, ", directory not guarded: %s",
-		         judge_why(guard, "no reason given"));
+		sb_printf(&what, ", directory not guarded: %s",
+		          judge_why(guard, "no reason given"));
 	else if (guard->seen && guard->value == 1 && guard->why[0])
-		snprintf(ret->what + len, sizeof ret->what - len, ", %s", guard->why);
+		sb_printf(&what, ", %s", guard->why);
 }
 
 static void tell_next(struct judge *judge, struct finding *ret)

@@ -14,7 +14,7 @@ PAGE = ROOT / "packaging" / "doc" / "operations.md"
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 DIRECTIVE = re.compile(r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t)?[a-zA-Z%]")
 # Where a state and its reason are put: finding.why by judge_find, finding.what by hand.
-SAYS = re.compile(r"\b(?:judge_find|snprintf)\(")
+SAYS = re.compile(r"\b(?:judge_find|snprintf|sb_printf)\(")
 # No trouble, or a trouble for which the verdict has words of its own.
 WELL = {"imds": {"ok", "starting"}, "rds": {"writable", "starting"},
         "push": {"ok", "starting", "off", "held"}}
@@ -50,7 +50,7 @@ def literals() -> Iterator[tuple[str, str]]:
     for name, text in sources().items():
         for match in SAYS.finditer(text):
             said = call(text, match.end())
-            if match[0].startswith("snprintf") and not said.startswith(("ret->what", "job->what")):
+            if match[0] != "judge_find(" and not said.startswith(("ret->what", "job->what", "&what")):
                 continue
             for literal in STRING.findall(said):
                 if words(literal):
