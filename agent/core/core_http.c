@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +15,14 @@
 enum { EVICT_TRIES = 8 };
 
 static const struct timeval sweep_period = { .tv_usec = HTTP_SWEEP_MS * 1000 };
+
+/* Zeroed, and without memory behind its pages until they are used: calloc does not promise it. */
+static void *table(size_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
 
 static struct conn *take_place(struct http *http)
 {
@@ -152,10 +160,9 @@ int http_init(struct http *http, struct event_base *base, int listen_fd, struct 
 	http->core = core;
 	TAILQ_INIT(&http->held);
 	TAILQ_INIT(&http->spare);
-	/* For tables of this size calloc maps pages, which use no memory until they are touched. */
-	http->conn = calloc(places, sizeof *http->conn);
-	http->input = calloc(places, sizeof *http->input);
-	http->outs = calloc(HTTP_OUTS, sizeof *http->outs);
+	http->conn = table(places * sizeof *http->conn);
+	http->input = table(places * sizeof *http->input);
+	http->outs = table(HTTP_OUTS * sizeof *http->outs);
 	if (!http->conn || !http->input || !http->outs)
 		return -ENOMEM;
 	/* Accepted sockets inherit it; on a Unix socket (tests) it fails, which does no harm. */

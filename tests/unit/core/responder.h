@@ -71,9 +71,6 @@ static int group_teardown(void **state)
 {
 	(void)state;
 	event_base_free(base);
-	free(http.conn);
-	free(http.input);
-	free(http.outs);
 	close(listener);
 	return 0;
 }
