@@ -139,7 +139,7 @@ struct view {
 	char version[32];
 	int64_t started_ms, now_ms;
 	int64_t loaded_ms;     /* of the configuration, Unix time */
-	char error[VIEW_TEXT]; /* of the last attempt to load it */
+	char error[VIEW_TEXT]; /* not empty: no valid one has been loaded since the boot */
 	struct view_page healthz, readyz;
 	int64_t push_sent; /* fact push-sent: data CloudWatch took; -1 = not known */
 	int jobs, checks, processes, events, counters;

@@ -159,8 +159,7 @@ static void screen_head(struct page *page, const struct layout *layout, const st
 	if (view->error[0] != '\0') {
 		page_put(page, PAGE_BAD, "configuration");
 		page_put(page, PAGE_PLAIN, " ");
-		page_wrap(page, 2, PAGE_PLAIN,
-		          "the new one was refused, the old one stays in force:");
+		page_wrap(page, 2, PAGE_PLAIN, "no valid one has been loaded since the boot:");
 		page_to(page, 2);
 		page_wrap(page, 2, PAGE_BAD, view->error);
 	}
@@ -218,11 +217,6 @@ static void screen_checks(struct page *page, const struct layout *layout, const 
 	}
 }
 
-static bool screen_is_normal(const struct view_process *process)
-{
-	return strcmp(process->state, "running") == 0 || strcmp(process->state, "off") == 0;
-}
-
 static void screen_processes(struct page *page, const struct layout *layout,
                              const struct view *view, bool verbose)
 {
@@ -230,7 +224,7 @@ static void screen_processes(struct page *page, const struct layout *layout,
 
 	for (int i = 0; i < view->processes; i++) {
 		const struct view_process *process = &view->process[i];
-		bool normal = screen_is_normal(process);
+		bool normal = strcmp(process->state, "running") == 0 && process->why[0] == '\0';
 
 		if (normal && !verbose)
 			continue;

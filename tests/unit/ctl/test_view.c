@@ -36,7 +36,7 @@ static void takes_what_the_agent_says(void **state)
 	assert_int_equal(view.checks, 3);
 	assert_int_equal(view.check[0].last_us, 812);
 	assert_int_equal(view.processes, 6);
-	assert_string_equal(view.process[3].state, "back-off");
+	assert_string_equal(view.process[3].state, "not connected");
 	assert_int_equal(view.events, 4);
 	assert_int_equal(view.push_sent, 1153);
 	assert_true(view.loaded_ms > 0);
