@@ -3,6 +3,7 @@
  */
 #include "ctl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -103,6 +104,7 @@ int status_ask(const struct ctl *ctl, struct view *ret, char *why, size_t why_si
 	r = talk(ctl->socket, ASK_STATUS, ctl->answer_ms, &text, &len);
 	if (r < 0)
 		return r;
+	assert(text);
 	r = view_parse(text, len, ret, why, why_size);
 	if (ret_text != NULL)
 		*ret_text = text;
