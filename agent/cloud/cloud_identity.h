@@ -215,6 +215,7 @@ struct identity_job {
 	struct facts facts;
 	struct tagwalk walk;
 	bool unsaved;
+	bool tried;       /* the files were written once, or could not be */
 	bool save_failed; /* logged already */
 	int64_t report_ms;
 	int64_t sent_state; /* of the last FACT_IMDS */
@@ -236,12 +237,15 @@ const struct identity *identity_get(const struct identity_job *job);
 /* Sends all facts of this job again. */
 void identity_refresh(struct identity_job *job);
 
-/* cloud_identity_report.c, too: sends one text fact, the tags, FACT_IMDS, unless unknown. */
+/* cloud_identity_report.c, too: sends one text fact, the tags, FACT_IMDS, unless unknown. The instance
+ * id, by which the core takes the node for identified, is sent when facts.env is there: a script
+ * that waited for the identity reads that file next. */
 void identity_send_text(const struct identity_job *job, enum fact_id id);
 void identity_send_tags(const struct identity_job *job);
 void identity_send_state(struct identity_job *job, bool again); /* else only if it changed */
 
-/* Writes both files, each replaced atomically; a problem is logged once. */
+/* Writes both files, each replaced atomically; a problem is logged once. After the first attempt it
+ * sends the instance id. */
 void identity_save(struct identity_job *job);
 
 #endif

@@ -61,6 +61,8 @@ void identity_send_text(const struct identity_job *job, enum fact_id id)
 	const struct facts_item *item = FACTS_AT(&job->facts, id);
 	const char *why = "";
 
+	if (id == FACT_INSTANCE_ID && !job->tried)
+		return;
 	if (id == FACT_ASG && job->conf->asg[0] && strcmp(item->text, job->conf->asg) == 0)
 		why = "configured";
 	else if (id == FACT_ASG && item->absences > 0 && item->have == FACTS_PRESENT)
@@ -146,4 +148,8 @@ void identity_save(struct identity_job *job)
 		log_warning("imds: facts not written to %s: %s", job->worker->run_dir,
 		            strerror(-r));
 	job->save_failed = r < 0;
+	if (!job->tried) {
+		job->tried = true;
+		identity_send_text(job, FACT_INSTANCE_ID);
+	}
 }

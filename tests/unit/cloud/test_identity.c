@@ -101,6 +101,14 @@ static void world_free(struct world *world)
 	rmdir(world->dir);
 }
 
+static bool has_file(struct world *world, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", world->dir, name);
+	return access(path, F_OK) == 0;
+}
+
 /* Lets time pass. A loop that does not move time is a bug, and found here. */
 static void pass(struct world *world, int64_t span_ms)
 {
@@ -110,6 +118,9 @@ static void pass(struct world *world, int64_t span_ms)
 	for (;;) {
 		next = identity_turn(world->job, world->now);
 		fake_worker_take(&world->worker);
+		/* A script that waited for the identity finds it in the file. */
+		assert_true(world->worker.count[FACT_INSTANCE_ID] == 0 ||
+		            has_file(world, "facts.env"));
 		if (fake_deliver(world->now))
 			continue;
 		still = next > world->now ? 0 : still + 1;

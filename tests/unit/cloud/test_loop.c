@@ -190,6 +190,7 @@ static void test_life(void **state)
 	await(&child, FACT_TAGS, 2);
 	await(&child, FACT_TARGET_STATE, 1);
 	await(&child, FACT_CREDENTIALS, CRED_OK);
+	await(&child, FACT_INSTANCE_ID, 1);
 	assert_string_equal(child.last[FACT_CREDENTIALS].text, "instance role web-node");
 	assert_string_equal(child.last[FACT_TARGET_STATE].text, "InService");
 	assert_string_equal(child.last[FACT_INSTANCE_ID].text, "i-0123456789abcdef0");
