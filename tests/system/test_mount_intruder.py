@@ -33,9 +33,13 @@ def open_the_way(node: Node) -> None:
     node.host.sh("chgrp www-data /var/www; chmod 2775 /var/www")
 
 
-def on_target(node: Node) -> list[str]:
+def mounted_on(node: Node, start: str) -> list[str]:
     lines = node.host.path("/proc/1/mountinfo").read_text().splitlines()
-    return [line for line in lines if line.split()[4] == TARGET]
+    return [line for line in lines if line.split()[4].startswith(start)]
+
+
+def on_target(node: Node) -> list[str]:
+    return mounted_on(node, TARGET)
 
 
 def test_refused_by_the_check(node: Node, agent: Agent) -> None:
@@ -45,6 +49,11 @@ def test_refused_by_the_check(node: Node, agent: Agent) -> None:
     assert done.returncode == VALUE
     said = "/var/www is of user root, group www-data, mode 2775: it must be root's"
     assert said in done.stdout + done.stderr
+
+
+def unmounted(node: Node) -> bool:
+    node.host.sh(f"umount -l {MOUNT_POINT} || umount -l /var/www/was/efs", check=False)
+    return not mounted_on(node, "/var/www/")
 
 
 def test_refused_before_each_attempt(node: Node, agent: Agent) -> None:
@@ -57,7 +66,7 @@ def test_refused_before_each_attempt(node: Node, agent: Agent) -> None:
                                "bash", "-c", SWAP, log="intruder")
     try:
         wait_until(lambda: node.host.path("/tmp/swaps").exists(), "the intruder is at it")
-        node.host.sh(f"umount -l {MOUNT_POINT} || umount -l /var/www/was/efs", check=False)
+        wait_until(lambda: unmounted(node), "it is unmounted, under whatever name it is then")
         why = "/var/www is of user root, group www-data, mode 2775: it must be root's"
         wait_until(lambda: why in agent.job("mount")["why"], "it says why it does not mount")
         hold_true(lambda: not on_target(node), "nothing is mounted elsewhere", 3)
