@@ -31,7 +31,7 @@ refuse() {
 	if "$@"; then die "$what"; fi
 }
 
-# nap: a fifth of a second without a process, which is dear in an emulated machine.
+# nap: a fifth of a second without a process, which is dear in User-mode Linux.
 exec {NAP}<> <(:)
 nap() { read -r -t 0.2 -u "$NAP" || true; }
 
@@ -119,21 +119,17 @@ servers_start() {
 }
 
 # silence [CLIENT...]: drops all that reaches the server, or all from these
-# addresses: nobody says so, the client just waits.
+# addresses: nobody says so, the client just waits. (The kernel has no nftables of IP.)
 silence() {
-	local from=
-	if [ $# -gt 0 ]; then from="ip saddr { $(IFS=,; echo "$*") }"; fi
+	local from=()
+	if [ $# -gt 0 ]; then from=(-s "$(IFS=,; echo "$*")"); fi
+	ip netns exec srv iptables-legacy -A INPUT -i eth0 "${from[@]}" -j DROP
 	: > /run/silenced
-	ip netns exec srv nft -f - << END
-table inet silence {
-	chain input { type filter hook input priority 0; iifname eth0 $from drop; }
-}
-END
 }
 
 unsilence() {
 	if [ -e /run/silenced ]; then
-		ip netns exec srv nft delete table inet silence
+		ip netns exec srv iptables-legacy -F INPUT
 		rm /run/silenced
 	fi
 }

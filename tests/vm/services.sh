@@ -62,7 +62,7 @@ CGROUP=/sys/fs/cgroup/agent
 declare -A LOOPS
 
 # services_find [ROLE]: sets PIDS to those that live, loops included. In the shell alone,
-# since a process is dear in an emulated machine.
+# since a process is dear in User-mode Linux.
 services_find() {
 	local pid name own
 	read -r own < /proc/$$/comm
