@@ -177,14 +177,14 @@ keeper() {
 	agent_start core mount
 }
 
-# get PATH: sets CODE and BODY. By the shell alone: /readyz has to be asked often.
+# get PATH [SECONDS]: sets CODE and BODY; an answer has two seconds, or so many. By the shell alone: /readyz has to be asked often.
 get() {
 	local answer
 	CODE=none BODY=
 	{ exec {HTTP}<> /dev/tcp/127.0.0.1/8099; } 2> /dev/null || return 1
 	printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&"$HTTP"
 	# Up to a number of characters it is read in pieces, else in single bytes.
-	IFS= read -r -t 2 -N 262144 -u "$HTTP" answer
+	IFS= read -r -t "${2:-2}" -N 262144 -u "$HTTP" answer
 	exec {HTTP}>&-
 	if [[ $answer == HTTP/* ]]; then
 		CODE=${answer:9:3}
