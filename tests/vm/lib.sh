@@ -46,10 +46,10 @@ within() {
 }
 
 # scenario NAME: runs the function of that name, dashes for underscores, in a
-# subshell, and writes its line. With names on the command line only those.
+# subshell, and writes its line, if it is one of those that this machine is to run.
 scenario() {
 	local name=$1 start=${EPOCHREALTIME/./} rc
-	case ,$wna_only, in ,, | *,"$name",*) ;; *) return ;; esac
+	case ,$wna_only, in *,"$name",*) ;; *) return ;; esac
 	echo "=== $name"
 	rm -f /run/why
 	("${name//-/_}")
