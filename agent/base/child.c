@@ -17,7 +17,7 @@ int child_begin(pid_t parent, const int fds[], int count)
 	/* The parent may have ended before that call. */
 	if (getppid() != parent)
 		return -ESRCH;
-	/* To high numbers first: a descriptor may have the number that another one is to get. */
+	/* First to numbers from CHILD_FDS on: dup2() must not close one that is still needed. */
 	for (int i = 0; i < count; i++) {
 		moved[i] = fcntl(fds[i] < 0 ? null : fds[i], F_DUPFD_CLOEXEC, CHILD_FDS);
 		if (moved[i] < 0)

@@ -148,8 +148,8 @@ static bool lies_below(const char *path, const char *mount, size_t mount_len)
 	return mount_len == 1 || path[mount_len] == '\0' || path[mount_len] == '/';
 }
 
-/* Whether a line that cannot be read may be about a mount that `path` lies on. It is not if its
- * mount point can be read and is another one, or if that is longer than a path can be. */
+/* Whether a line that cannot be parsed may be about a mount that `path` lies on. It is not if the
+ * path does not lie below the line's mount point, or if the mount point is longer than any path. */
 static bool may_concern(const char *line, size_t len, const char *path)
 {
 	char skipped[2], mount[sizeof((struct mountinfo *)0)->path];
@@ -244,7 +244,7 @@ int mountinfo_holding(const char *text, size_t len, const char *path, struct mou
 	return -EBADMSG;
 }
 
-/* Of the mounts on the path, all of which are hidden: one that has no other on top of it. */
+/* All mounts on the path are hidden. Finds the one that has no other mount on top of it. */
 static int find_hidden(const char *text, size_t len, const char *path, struct mountinfo *ret)
 {
 	struct mountinfo mi, upon;

@@ -17,8 +17,8 @@
 enum {
 	LASTED_MS = 1000, /* a connection that ends earlier was refused */
 	RETRY_MIN_MS = 50,
-	/* Far below CORE_ACCEPT_MS: also a core that is killed again and again has heard every
-	 * finder before it answers. */
+	/* Far below CORE_ACCEPT_MS: each finder is connected again before a restarted core
+	 * answers, also after many restarts in a row. */
 	RETRY_MAX_MS = 200,
 };
 

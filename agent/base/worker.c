@@ -137,8 +137,8 @@ void worker_init(struct worker *ret, enum role role, int64_t wants, int argc, ch
 		                .state_dir = self.state_dir };
 	read_options(ret, argc, argv, extra);
 	log_init(exe, LOG_LEVEL_INFO);
-	/* The stream to the journal belongs to this service alone. If it stalls, lines are lost, and
-	 * no time. A terminal is waited for. */
+	/* Only this service uses its stream to the journal. If journald stalls, log lines are lost,
+	 * but the service does not wait. Writing to a terminal may wait. */
 	if (getenv("JOURNAL_STREAM"))
 		log_nonblocking();
 	signal(SIGPIPE, SIG_IGN);

@@ -73,7 +73,7 @@ static void http_on_connect(struct bufferevent *bev, short what, void *arg)
 
 	if (what & BEV_EVENT_ERROR)
 		run->http_errno = errno;
-	/* Removed before evhttp's callback is called, which may set others. */
+	/* This callback removes itself first: evhttp's, called next, may set another one. */
 	bufferevent_setcb(bev, NULL, NULL, next, run->http);
 	next(bev, what, run->http);
 }

@@ -77,7 +77,7 @@ static void on_done(struct check_run *run, const struct check_result *result, vo
 	bool remote = run->conf->type == CHECK_HTTP || run->conf->type == CHECK_TCP;
 	int64_t now_ms = clock_ms();
 
-	/* A disk is bad when it is slow. What waits in the loop is not: this process was late. */
+	/* A slow disk is a bad result. A late answer of a server is none: this process was late. */
 	if (remote && check_sched_late(&loop->sched, i, now_ms)) {
 		check_sched_void(&loop->sched, i, now_ms);
 		log_debug("check %s: runs again, since this process was late", run->conf->name);

@@ -1,4 +1,4 @@
-/* KEY=value files, as their owner may have left them. */
+/* KEY=value files, valid and invalid. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

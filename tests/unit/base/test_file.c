@@ -1,4 +1,4 @@
-/* Small files, as their owner may have left them. */
+/* Small files, valid and hostile. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -88,7 +88,7 @@ static void a_failed_write_changes_nothing(void **state)
 	assert_int_equal(file_write("/nowhere", "file", "new", 3), -ENOENT);
 }
 
-/* A link in the place of the temporary file leads nowhere. */
+/* A symbolic link in place of the temporary file is not followed. */
 static void a_planted_link_is_not_written_through(void **state)
 {
 	char temporary[96];

@@ -59,7 +59,7 @@ static void the_topmost_of_a_stack(void **state)
 	(void)state;
 	assert_int_equal(mi.id, 41);
 	assert_string_equal(mi.type, "tmpfs");
-	/* mounted beneath: listed later, but the parent of the other */
+	/* 71 is on top of 70, its parent, although 70 is listed later */
 	mi = topmost("26 1 8:1 / / rw - ext4 a rw\n"
 	             "71 70 0:2 / /x rw - nfs4 a:/ rw\n"
 	             "70 26 0:1 / /x rw - tmpfs b rw\n",
@@ -71,7 +71,8 @@ static void the_topmost_of_a_stack(void **state)
 	topmost("garbage\nmore garbage", "/", -EBADMSG);
 }
 
-/* What the kernel wrote after a stack was moved onto a stack: in no order of use. */
+/* What the kernel wrote after one stack of mounts was moved onto another: the order of the lines
+ * is not that of the stack. */
 static void the_topmost_by_parent(void **state)
 {
 	static const char moved[] = "115 117 0:47 / /mp rw - tmpfs X rw\n"
@@ -87,7 +88,7 @@ static void the_topmost_by_parent(void **state)
 	assert_string_equal(mi.source, "X");
 	mi = topmost(rootless, "/mp", 1);
 	assert_string_equal(mi.source, "B");
-	/* Parents in a ring are no mountinfo, and no endless walk. */
+	/* Parents in a ring are refused, and do not cause an endless loop. */
 	topmost("7 8 0:1 / /mp rw - tmpfs A rw\n8 7 0:2 / /mp rw - tmpfs B rw\n", "/mp", -EBADMSG);
 }
 
@@ -105,7 +106,7 @@ static void hidden_mounts_hold_nothing(void **state)
 	assert_int_equal(mi.id, 60);
 	assert_int_equal(mountinfo_holding(text, strlen(text), "/x/www/html", &mi), 1);
 	assert_int_equal(mi.id, 50);
-	/* It is hidden, and nothing is in its place; reported, since another must not be mounted. */
+	/* A hidden mount without another in its place is found: nothing may be mounted there. */
 	mi = topmost(text, "/x/www", 1);
 	assert_int_equal(mi.id, 40);
 	assert_int_equal(mountinfo_holding(text, strlen(text), "/x/www", &mi), 1);
@@ -168,7 +169,7 @@ static void long_types_do_not_hide_a_mount(void **state)
 	assert_memory_equal(mi.type, "fuse.sss", 8);
 }
 
-/* A line that cannot be read is not taken for no mount. */
+/* A line that cannot be read is an error: it may be about a mount on the path. */
 static void unreadable_lines(void **state)
 {
 	static const char root[] = "26 1 8:1 / / rw - ext4 a rw\n";

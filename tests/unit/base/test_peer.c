@@ -148,8 +148,8 @@ static void the_hello_comes_first(void **state)
 	close(fd);
 }
 
-/* Whatever was said while no hub was there, or before it was restarted, is said once
- * more, as old as it was. */
+/* Facts that were sent without a hub, or before its restart, are sent again, with their first
+ * times. */
 static void all_is_said_again_after_a_reconnect(void **state)
 {
 	struct msg first, msg;
@@ -225,8 +225,8 @@ static void a_refusing_hub_is_not_besieged(void **state)
 	assert_in_range(tries, 2, 12);
 }
 
-/* A hub that is stopped: the peer drops the connection rather than wait, and the whole
- * truth of now comes with the next one. */
+/* A stopped hub: the peer does not wait but drops the connection, and sends the present state
+ * of all facts with the next one. */
 static void a_hub_that_does_not_read_stops_no_finder(void **state)
 {
 	int fd, other;

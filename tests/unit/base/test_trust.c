@@ -1,4 +1,4 @@
-/* Whose directories are trusted. */
+/* Which directories are trusted, by owner and mode. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,7 +78,7 @@ static void writable_directory(void **state)
 	assert_string_equal(wrong, event);
 	assert_int_equal(chmod(event, 0757), 0);
 	assert_int_equal(open_dir(event), -EPERM);
-	/* sticky helps a parent, not the directory that holds the scripts */
+	/* A sticky parent may be writable, but not the directory that has the scripts. */
 	assert_int_equal(chmod(event, 01777), 0);
 	assert_int_equal(open_dir(event), -EPERM);
 	assert_int_equal(chmod(event, 0755), 0);
@@ -124,7 +124,7 @@ static void missing_ones_are_made(void **state)
 	assert_int_equal(st.st_mode & 07777, 0755);
 	close(fd);
 	assert_int_equal(open_dir(path), 0);
-	/* Nothing is made in what others may write. */
+	/* No directory is made in one that others may write. */
 	assert_int_equal(chmod(event, 02775), 0);
 	snprintf(path, sizeof path, "%s/c/d", event);
 	assert_int_equal(trust_make_dir(path, getuid(), &fd, wrong), -EPERM);

@@ -129,7 +129,7 @@ static void a_job_that_is_off_ends_well(void **state)
 		_exit(97);
 	}
 	assert_int_equal(end_of(pid), WORKER_EXIT_OFF);
-	/* Or systemd would take it for a failure. */
+	/* Without READY=1 systemd would regard the exit as a failure. */
 	hear("READY=1\nSTATUS=not configured");
 }
 

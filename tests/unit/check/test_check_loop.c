@@ -99,7 +99,7 @@ static void each_reports(void **state)
 	assert_string_equal(said[HTTP].why, "");
 	assert_true(said[HTTP].more[CHECK_LAST] >= 0);
 	assert_int_equal(said[TCP].value, CHECK_GOOD);
-	/* After one failure of two the state of the process before this one is kept. */
+	/* `fall` is 2: after one failure the core keeps what an earlier process has reported. */
 	assert_int_equal(said[FILE_].value, CHECK_UNDECIDED);
 	/* The failed one comes again within half a second, the good ones do not. */
 	turn_until(FILE_, 2);
@@ -112,7 +112,7 @@ static void each_reports(void **state)
 	assert_int_equal(reports[TCP], 1);
 }
 
-/* Within its window a check stays good; the reason is there all the same. */
+/* Before `fall` failures a check stays good, but the reason is reported. */
 static void one_failure_is_within_the_window(void **state)
 {
 	struct check_result bad;
@@ -139,7 +139,7 @@ static void a_late_end_is_not_a_result(void **state)
 	on_done(&loop.slot[HTTP].run, &bad, &loop);
 	assert_int_equal(reports[HTTP], 0);
 	assert_true(check_sched_due(&loop.sched, clock_ms()) >= 0);
-	/* The twin: late, but not as late as that. */
+	/* In contrast: a result that is late by less. */
 	check_sched_start(&loop.sched, TCP, now - 20000);
 	on_done(&loop.slot[TCP].run, &bad, &loop);
 	assert_int_equal(reports[TCP], 1);
@@ -160,7 +160,7 @@ static void a_stall_voids_those_who_waited(void **state)
 	assert_false(check_run_waits(&loop.slot[HTTP].run));
 	assert_int_equal(reports[HTTP], 0);
 	assert_int_equal(reports[TCP], 1);
-	/* It is asked again at once, and this time heard. */
+	/* The check is repeated at once, and this result counts. */
 	server.way = SERVER_ANSWER;
 	turn_until(HTTP, 1);
 	assert_int_equal(said[HTTP].value, CHECK_GOOD);

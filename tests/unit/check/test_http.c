@@ -40,7 +40,7 @@ static void http_good_forms(void **state)
 		  "status 200", SERVER_KEEP },
 		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 		  "status 200", SERVER_KEEP },
-		/* Not followed: where it leads to is not looked at. */
+		/* A redirect is good, and is not followed. */
 		{ "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n",
 		  "status 302", SERVER_KEEP },
 	};

@@ -30,7 +30,7 @@ static void file_good(void **state)
 	check_file(&tree->env, &conf, clock_wall_ms(), &result);
 	assert_true(result.value >= 0);
 	assert_non_null(strstr(result.text, "5 bytes"));
-	/* Any age, also from before and after our time. */
+	/* Without file_max_age_ms any age is good; a file from the future is always young. */
 	check_file(&tree->env, &conf, clock_wall_ms() + 86400000, &result);
 	assert_true(result.value >= 0);
 	conf.file_max_age_ms = 1000;
@@ -209,7 +209,7 @@ static void process_memo(void **state)
 	add_process(tree, 900, "httpd", "", 0, 'S');
 	check_process(&tree->env, &conf, &memo, &result);
 	assert_true(result.value >= 0);
-	/* What is remembered is looked at first: without the directory it is enough. */
+	/* The processes in the memo come first; there are enough, and /proc is not read. */
 	assert_int_equal(memo.count, 2);
 	check_process(&tree->env, &conf, &memo, &result);
 	assert_true(result.value >= 0);

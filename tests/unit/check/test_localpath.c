@@ -69,7 +69,7 @@ static void network_is_refused(void **state)
 	tree_dir(tree, "efs");
 	tree_dir(tree, "local");
 	tree_link(tree, "local/hidden", "../efs/x");
-	/* Nothing there would answer: it is not even looked for. */
+	/* A silent file server would block each look: none may happen. */
 	tree_mounts(tree, "30 21 0:40 / @/efs rw - nfs4 127.0.0.1:/ rw\n"
 	                  "31 21 0:41 / @/net rw - autofs auto rw\n"
 	                  "32 21 0:42 / @/tmp rw - tmpfs tmpfs rw\n");
@@ -79,7 +79,7 @@ static void network_is_refused(void **state)
 	assert_int_equal(resolve(tree, "local/hidden"), -EREMOTE);
 	assert_int_equal(resolve(tree, "net/host"), -EREMOTE);
 	assert_int_equal(resolve(tree, "local/../efs/../local"), -EREMOTE);
-	/* The twins: the same names beside it and on a local mount. */
+	/* In contrast: directories beside those mounts, and a local mount. */
 	assert_int_equal(resolve(tree, "local"), 0);
 	tree_dir(tree, "efs2");
 	assert_int_equal(resolve(tree, "efs2"), 0);

@@ -77,7 +77,7 @@ static void fast_until_first_success(void **state)
 	assert_in_range(runs, 110, 134); /* every 500 ms, a tenth either way */
 	runs = runs_in(&sched, &now, 3600000, true);
 	assert_in_range(runs, 330, 400); /* every 10 s */
-	/* Once well, failures keep the configured interval. */
+	/* After the first success failures do not change the interval. */
 	runs = runs_in(&sched, &now, 3600000, false);
 	assert_in_range(runs, 330, 400);
 }
@@ -154,7 +154,7 @@ static void late_means_that_we_slept(void **state)
 	assert_false(check_sched_late(&sched, 0, T0 + 1000));
 	assert_false(check_sched_late(&sched, 0, T0 + 1000 + CHECK_LATE_MS));
 	assert_true(check_sched_late(&sched, 0, T0 + 1001 + CHECK_LATE_MS));
-	/* Void: no success, no failure, again now. */
+	/* A void run is neither success nor failure, and is due again now. */
 	check_sched_void(&sched, 0, T0 + 9000);
 	assert_int_equal(check_sched_due(&sched, T0 + 9000), 0);
 	assert_false(sched.item[0].succeeded);

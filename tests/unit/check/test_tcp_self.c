@@ -1,4 +1,4 @@
-/* A connection that met itself is not a server that answers. */
+/* A socket that is connected to itself is not a server that answers. */
 #include "check_tcp.c"
 
 #include <arpa/inet.h>
@@ -29,7 +29,7 @@ static void itself_and_another(void **state)
 	int listener, client;
 
 	(void)state;
-	/* What the kernel does by chance when it picks the port that is asked for. */
+	/* This happens by chance if the kernel picks the destination's port as the source port. */
 	assert_int_equal(connect(self, (struct sockaddr *)&address, sizeof address), 0);
 	assert_true(tcp_self(self));
 	close(self);
