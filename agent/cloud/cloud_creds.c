@@ -238,7 +238,7 @@ int64_t creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms)
 		fetch(store, now_ms);
 	state = state_now(store, wall_ms);
 	if (state == CRED_STALE && store->state != CRED_STALE)
-		log_warning("credentials: the keys from %s are past their end and still in use",
+		log_warning("credentials: the keys from %s have expired and are still in use",
 		            store->source);
 	if (state != store->state)
 		log_debug("credentials: %s", cred_state_name(state));

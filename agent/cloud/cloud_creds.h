@@ -15,7 +15,7 @@ struct creds {
 	int64_t expires_wall_ms; /* 0 = never */
 };
 
-/* cloud_creds.c: the chain, and the life of what it has found. */
+/* cloud_creds.c: the chain, and the credentials from their fetch to their end. */
 struct creds_store;
 
 /*

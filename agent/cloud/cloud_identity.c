@@ -14,7 +14,7 @@
 
 enum {
 	REPORT_MS = 10 * 1000, /* all facts again */
-	GIVE_UP = 3,           /* failures of an item until the others do not wait for it */
+	GIVE_UP = 3,           /* failures of an item; then others do not wait for it */
 };
 
 static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t len,
@@ -218,7 +218,7 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 	case IMDS_REPLY_ABSENT: take_answer(job, NULL, 0, now_ms); break;
 	case IMDS_REPLY_VALUE: take_answer(job, body, len, now_ms); break;
 	case IMDS_REPLY_BAD: bad(job, body, now_ms); break;
-	/* An outage of the service is reported once and not of each item. */
+	/* An outage of the service is reported once, not for each item. */
 	case IMDS_REPLY_FAILED: FACTS_AT(&job->facts, job->asked)->due_ms = now_ms; break;
 	}
 	update(job);

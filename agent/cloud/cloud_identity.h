@@ -202,7 +202,8 @@ struct identity {
 	 * for a few times in vain. */
 	bool known;
 	const char *instance_id, *region, *domain;
-	const char *asg; /* configured, or the tag, also after it went if there is a target state */
+	/* Configured, or the tag; a removed tag counts while there is a target state. */
+	const char *asg;
 	const char *target_state; /* "InService" ... */
 };
 
@@ -237,9 +238,9 @@ const struct identity *identity_get(const struct identity_job *job);
 /* Sends all facts of this job again. */
 void identity_refresh(struct identity_job *job);
 
-/* cloud_identity_report.c, too: sends one text fact, the tags, FACT_IMDS, unless unknown. The instance
- * id, by which the core takes the node for identified, is sent when facts.env is there: a script
- * that waited for the identity reads that file next. */
+/* cloud_identity_report.c, too: each sends facts, unless they are unknown. For the core the node is
+ * identified when it has the instance id, which is sent after facts.env has been written: a script
+ * that waited for the identity reads this file next. */
 void identity_send_text(const struct identity_job *job, enum fact_id id);
 void identity_send_tags(const struct identity_job *job);
 void identity_send_state(struct identity_job *job, bool again); /* else only if it changed */

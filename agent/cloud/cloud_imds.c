@@ -94,7 +94,7 @@ void imds_withdraw(struct imds *imds, struct imds_ask *ask)
 		return;
 	while (*at != ask)
 		at = &(*at)->next;
-	/* The request under way is the first ask's. */
+	/* The request under way is for the first of `asks`. */
 	if (at == &imds->asks && imds->call) {
 		http_cancel(imds->http, imds->call);
 		imds->call = NULL;
@@ -156,7 +156,7 @@ static bool is_token(const char *body, size_t len)
 
 static void token_take(struct imds *imds, const struct http_result *result)
 {
-	int64_t ttl_s = imds->settings.token_ttl_s; /* if it grants less: 401 */
+	int64_t ttl_s = imds->settings.token_ttl_s; /* if it ends earlier, a request gets 401 */
 
 	token_drop(imds);
 	memcpy(imds->token, result->body, result->body_len);

@@ -65,7 +65,7 @@ static enum imds_state judge_lost(bool put, const struct http_result *result, co
                                   char *ret_why, size_t size)
 {
 	if (result->outcome == HTTP_UNREACHED)
-		snprintf(ret_why, size, "no way to %.60s: %.80s", base, result->why);
+		snprintf(ret_why, size, "cannot connect to %.60s: %.80s", base, result->why);
 	else if (result->outcome != HTTP_TIMED_OUT)
 		snprintf(ret_why, size, "%.60s: %.80s", base, result->why);
 	else if (put)

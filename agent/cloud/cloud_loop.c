@@ -28,7 +28,7 @@ struct loop {
 	bool end;
 };
 
-/* Before any thread is made, which inherits the mask. */
+/* Before any thread is made: threads inherit the mask. */
 static int signals_new(void)
 {
 	sigset_t set;
@@ -92,8 +92,8 @@ static void take_messages(struct loop *loop)
 	while (worker_recv(loop->worker, &msg)) {
 		if (msg.type == HUB_VERDICT && msg.more[1] == 1)
 			push_healthy(loop->push);
-		/* A new process tries again at once, and the queue is on the disk. Without a
-		 * failure there is no reason for one. */
+		/* After a failure a new process tries again at once, and loses nothing: the queue
+		 * is on the disk. Without a failure no restart is necessary. */
 		if (msg.type == WORKER_RELOAD && (msg.value || is_in_trouble(loop)))
 			loop->end = true;
 	}
@@ -131,7 +131,7 @@ int loop_run(const struct worker *worker)
 	struct loop loop = { .worker = worker, .signal_fd = signals_new() };
 
 	if (loop.signal_fd < 0 || !jobs_new(&loop, clock_ms())) {
-		log_error("cloud: no start: %s", strerror(errno));
+		log_error("cloud: cannot start: %s", strerror(errno));
 		code = 1;
 		goto out;
 	}

@@ -10,7 +10,7 @@ int main(int argc, char **argv)
 {
 	struct worker worker;
 
-	/* A resolver thread would otherwise bring a heap of its own, for life. */
+	/* Otherwise malloc would make a heap (arena) for resolver threads and keep it. */
 	mallopt(M_ARENA_MAX, 1);
 	worker_init(&worker, ROLE_CLOUD, HUB_WANTS_VERDICT, argc, argv, NULL);
 	return loop_run(&worker);

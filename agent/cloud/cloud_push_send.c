@@ -170,7 +170,7 @@ static void act(struct push *push, int64_t now_ms, int64_t wall_ms, bool correct
 	case CWATCH_DENIED: deny(push, now_ms); break;
 	case CWATCH_UNKNOWN:
 		/* Nothing is dropped for an unknown reason. If one datum is the cause, a smaller
-		 * request brings the newer ones past it. */
+		 * request has only newer data, and can be accepted. */
 		send->limit = send->count > 1 ? send->count / 2 : 1;
 		back_off(push, now_ms, PUSH_DENIED, send->answer.why);
 		break;

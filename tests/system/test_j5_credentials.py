@@ -62,7 +62,7 @@ def test_stale_credentials_are_used_while_renewal_fails(world: World, node: Node
     start = world.cloudwatch.mark()
     wait_until(lambda: own(world, node, start), "pushed all the same", 30)
     assert agent.fact("credentials")["value"] == STALE
-    assert "past their end" in agent.log()
+    assert "have expired" in agent.log()
 
 
 def test_a_file_open_to_others_costs_only_the_credentials(world: World, node: Node) -> None:

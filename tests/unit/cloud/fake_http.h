@@ -1,7 +1,7 @@
 /*
  * cloud_http.h without a network, for tests in virtual time: http_start keeps one
  * request, fake_deliver answers it from what the test has laid out. It speaks
- * IMDSv2 like the service does, tokens included, and can be made ill.
+ * IMDSv2 like the service does, tokens included, and can fail in many ways.
  */
 #ifndef TEST_CLOUD_FAKE_HTTP_H
 #define TEST_CLOUD_FAKE_HTTP_H
@@ -25,7 +25,7 @@ static struct {
 	struct http_call *call; /* under way */
 	int puts, gets;
 	char last[1024]; /* URL of the last GET */
-	/* the world */
+	/* the metadata service */
 	const char *base; /* "http://169.254.169.254" */
 	int token;        /* number of the token that is good */
 	struct {
@@ -39,7 +39,7 @@ static struct {
 	/* what is wrong; 0 = nothing */
 	enum http_outcome put_outcome, get_outcome;
 	long put_status, get_status;
-	int ill_for; /* so many requests; 0 = until it is set right */
+	int ill_for; /* requests that fail; 0 = all, until the test ends it */
 	const char *token_body;
 	const char *page; /* body of all errors */
 } fake;
@@ -86,7 +86,7 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 
 	(void)http;
 	if (fake.call != NULL || call == NULL)
-		abort(); /* one at a time is the rule of both users */
+		abort(); /* its users send one request at a time */
 	snprintf(call->method, sizeof(call->method), "%s", request->method);
 	snprintf(call->url, sizeof(call->url), "%s", request->url);
 	for (size_t i = 0; i < request->header_count; i++)

@@ -211,7 +211,7 @@ void worker_fact(const struct worker *worker, enum fact_id id, int64_t value, co
 	w.fact_count[id]++;
 	snprintf(w.fact_text[id], LIMIT_FACT_TEXT, "%s", text != NULL ? text : "");
 	snprintf(w.fact_why[id], LIMIT_FACT_WHY, "%s", why != NULL ? why : "");
-	/* What AWS quotes back of a signed request never gets this far. */
+	/* AWS's error messages may quote the signed request with its token: no fact has it. */
 	assert_null(strstr(w.fact_why[id], "SECRETTOKEN"));
 }
 

@@ -102,8 +102,7 @@ static int64_t wall(void)
 	return w.true_ms + w.error_ms;
 }
 
-/* Jitter and eras are drawn from here, so that a run can be had again:
- * WNA_TEST_SEED=n. */
+/* The random numbers of jitter and eras; WNA_TEST_SEED=n repeats a run. */
 ssize_t getrandom(void *ret, size_t size, unsigned flags)
 {
 	uint8_t *byte = ret;

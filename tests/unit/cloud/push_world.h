@@ -97,7 +97,7 @@ UNUSED static void settle(void)
 	assert_int_equal(w.fact_value[FACT_PUSH_QUEUED], 0);
 }
 
-/* A node of a group, in service, with everything well; not healthy yet. */
+/* A node of a group, in service, without any failure; not healthy yet. */
 static int set_up(void **state)
 {
 	(void)state;
@@ -158,7 +158,7 @@ static int tear_down(void **state)
 	return system(command);
 }
 
-/* What the tests ask of what CloudWatch has. */
+/* Questions about the data that CloudWatch has accepted. */
 
 UNUSED static double samples_of(bool group)
 {
@@ -178,8 +178,8 @@ UNUSED static size_t data_of(bool group)
 	return count;
 }
 
-/* Every window between the two true times (ms) has data of the group, with about
- * the seconds it has. `gaps` windows may lack. */
+/* Every window between the two true times (ms) has data of the group, with about as many
+ * samples as it has seconds. `gaps` windows may be without. */
 UNUSED static void assert_windows(int64_t from_ms, int64_t to_ms, unsigned gaps)
 {
 	int64_t push_s = w.conf.metrics.push_ms / 1000;

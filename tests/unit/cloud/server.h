@@ -1,6 +1,6 @@
 /*
- * A scripted HTTP server on loopback, in a thread of the test: one function of
- * the test's writes what a request is answered with, byte by byte if it likes.
+ * A scripted HTTP server on loopback, in a thread of the test: a function of the
+ * test writes the answer to each request, byte by byte if necessary.
  */
 #ifndef TEST_CLOUD_SERVER_H
 #define TEST_CLOUD_SERVER_H

@@ -80,9 +80,9 @@ static void test_busy(void **state)
 static void test_backwards(void **state)
 {
 	(void)state;
-	/* iowait shrinks, as it does, but idle makes up for it. */
+	/* iowait alone may run backwards; the sum with idle grows. */
 	assert_int_equal(busy("cpu  0 0 0 100 50 0 0 0\n", "cpu  25 0 0 190 35 0 0 0\n"), 250);
-	/* Nothing can be said of these. */
+	/* These give no information. */
 	assert_int_equal(busy("cpu  0 0 0 100 50 0 0 0\n", "cpu  25 0 0 100 35 0 0 0\n"), -1);
 	assert_int_equal(busy("cpu  9 0 0 0 0 0 0 0\n", "cpu  8 0 0 100 0 0 0 0\n"), -1);
 	assert_int_equal(busy("cpu  0 0 0 0 0 0 0 9\n", "cpu  5 0 0 100 0 0 0 0\n"), -1);
@@ -136,7 +136,7 @@ static void test_schedule(void **state)
 		assert_int_equal(cpu_sample(&cpu, now, &sample), 0);
 		assert_int_equal(sample.permille, 300);
 	}
-	/* Late by nearly a second: the next is not a few ticks later. */
+	/* Late by nearly a second: the next sample is not due after a few ticks only. */
 	now = cpu_deadline(&cpu) + 900;
 	put(601 * 30, 601 * 70);
 	assert_int_equal(cpu_sample(&cpu, now, &sample), 0);

@@ -258,7 +258,7 @@ static void test_chain(void **state)
 	assert_string_equal(creds_get(world.store)->access_key, "AKIAFILEFILEFILE0000");
 	assert_int_equal(fake.puts, 0);
 	stop(&world);
-	/* ... and a file without the profile "default" leads on to the role ... */
+	/* ... the role, if the file does not have the profile "default" ... */
 	world_with_file(&world, path);
 	start(&world);
 	pass(&world, MINUTE);
@@ -282,7 +282,7 @@ static void test_chain(void **state)
 	unlink(path);
 }
 
-/* What stands at the path now is used; keys that work are kept until it can be. */
+/* A new file at the path is used; until it is valid, the keys in use are kept. */
 static void test_file_replaced(void **state)
 {
 	char path[] = "/tmp/wna-chain-XXXXXX";
@@ -343,7 +343,7 @@ static void test_refusal(void **state)
 	fake_set(ROLES "web-node", 200, role_json("ASIASECONDSECOND0000", wall_start + 6 * HOUR));
 	pass(&world, 2 * MINUTE);
 	assert_state(&world, CRED_OK, "instance role web-node", "");
-	/* The same ones that AWS takes again. */
+	/* AWS refuses the keys, and then accepts the same keys again. */
 	creds_refused(world.store, world.now, "InvalidClientTokenId");
 	pass(&world, 1000);
 	assert_state(&world, CRED_REFUSED, "instance role web-node", "InvalidClientTokenId");

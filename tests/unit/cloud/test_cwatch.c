@@ -46,7 +46,7 @@ static void test_body(void **state)
 	assert_int_equal(body.sb.len, strlen(text));
 }
 
-/* As many as it takes, each as large as it can be, names that must be escaped. */
+/* A full request: data of the largest size, with names that must be escaped. */
 static void test_body_limits(void **state)
 {
 	struct cwatch_body body = { 0 };
@@ -157,7 +157,7 @@ static void test_answers(void **state)
 		{ 503, "", "{\"__type\":\"BrandNewException\"}", CWATCH_RETRY, "BrandNew" },
 		/* An error in a success. */
 		{ 200, "", "{\"__type\":\"InternalFailure\"}", CWATCH_RETRY, "InternalFailure" },
-		/* No code: the status, and doubt. */
+		/* Without a code the status decides, or the answer is unknown. */
 		{ 500, "", "", CWATCH_RETRY, "" },
 		{ 502, "", "<html>bad gateway</html>", CWATCH_RETRY, "" },
 		{ 503, "", "{}", CWATCH_RETRY, "" },
@@ -173,7 +173,7 @@ static void test_answers(void **state)
 		{ 404, "", "<html>not here</html>", CWATCH_UNKNOWN, "" },
 		{ 403, "", "{\"__type\":12}", CWATCH_UNKNOWN, "" },
 		{ 403, "", "[1,2]", CWATCH_UNKNOWN, "" },
-		/* Codes that are none. */
+		/* Texts that are not codes. */
 		{ 400, "<script>", "{\"__type\":\"\"}", CWATCH_UNKNOWN, "" },
 		{ 400, "", "{\"__type\":\"Thrott ling; x\"}", CWATCH_UNKNOWN, "Thrott" },
 		{ 400, "Exception", "", CWATCH_UNKNOWN, "Exception" },
@@ -204,7 +204,7 @@ static void test_why(void **state)
 	               "{\"__type\":\"SignatureDoesNotMatch\",\"message\":"
 	               "\"x-amz-security-token:SECRET\"}");
 	assert_string_equal(answer.why, "SignatureDoesNotMatch (HTTP 403)");
-	/* Long ones keep their end, where the missing right stands. */
+	/* A long message keeps its end, which names the missing right. */
 	answer = judge(403, "",
 	               "{\"__type\":\"AccessDeniedException\",\"Message\":\"User: "
 	               "arn:aws:sts::123456789012:assumed-role/practice-WebRole-1ABCDEFGHIJKL/"
@@ -213,7 +213,7 @@ static void test_why(void **state)
 	assert_non_null(strstr(answer.why, "AccessDenied: User: arn:aws:sts"));
 	assert_non_null(strstr(answer.why, "..."));
 	assert_non_null(strstr(answer.why, "perform: cloudwatch:PutMetricData"));
-	/* And are never over the end. */
+	/* No message is longer than its buffer. */
 	snprintf(body, sizeof(body), "{\"__type\":\"Throttling\",\"message\":\"%03000d\"}", 7);
 	answer = judge(400, "", body);
 	assert_true(strlen(answer.why) < sizeof(answer.why));

@@ -158,7 +158,7 @@ static void test_url_order(void **state)
 	assert_string_equal(found.host, "monitoring.ap-northeast-2.amazonaws.com");
 }
 
-/* As curl writes the Host header, and so as it must be signed. */
+/* The host is signed: it must be as curl writes the Host header. */
 static void test_host(void **state)
 {
 	static const struct {
@@ -172,7 +172,7 @@ static void test_host(void **state)
 		{ "http://localhost:5000/", "localhost:5000", "http://localhost:5000/" },
 		{ "http://[::1]:5000", "[::1]:5000", "http://[::1]:5000/" },
 		{ "https://[2001:DB8::1]", "[2001:db8::1]", "https://[2001:db8::1]/" },
-		/* As curl writes them, however they are given. */
+		/* Other forms of an address become the form that curl writes. */
 		{ "http://[0:0:0:0:0:0:0:1]:9999", "[::1]:9999", "http://[::1]:9999/" },
 		{ "https://[2001:0db8:0:0::0001]", "[2001:db8::1]", "https://[2001:db8::1]/" },
 		{ "http://[::ffff:7f00:1]:70", "[::ffff:127.0.0.1]:70",
@@ -290,7 +290,7 @@ static void test_env_switches(void **state)
 	env.ignore_urls = "True";
 	assert_int_equal(find(), 0);
 	assert_string_equal(found.host, "monitoring.ap-northeast-2.amazonaws.com");
-	/* What is configured for this agent is not what the variable means. */
+	/* AWS_IGNORE_CONFIGURED_ENDPOINT_URLS does not concern the agent's own configuration. */
 	strcpy(conf.endpoint, "https://conf.example");
 	assert_int_equal(find(), 0);
 	assert_string_equal(found.host, "conf.example");

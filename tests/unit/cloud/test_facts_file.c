@@ -142,7 +142,7 @@ static void test_tags(void **state)
 	assert_int_equal(tags.left_out, 5);
 	assert_string_equal(tags.json, "\n    \"Name\": \"web  1\",\n    \"empty\": \"\","
 	                               "\n    \"city\": \"\xec\x84\x9c\xec\x9a\xb8\"");
-	/* Neither their number nor their bytes grow past the table. */
+	/* Neither the number of tags nor their bytes exceed the table. */
 	memset(&tags, 0, sizeof(tags));
 	value[TAG_VALUE_MAX] = '\0';
 	for (int i = 0; i < 200; i++) {

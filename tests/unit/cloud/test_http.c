@@ -99,7 +99,7 @@ static void test_answer_and_headers(void **state)
 	assert_null(strcasestr(server->last, "Content-Type"));
 	assert_null(strcasestr(server->last, "X-Forwarded"));
 
-	/* What an error carries is kept; absent headers are absent again. */
+	/* The body of an error is kept; headers of the answer before it are not. */
 	server->arg = "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone";
 	run(http, &request, &got);
 	assert_int_equal(got.result.status, 404);
@@ -202,7 +202,7 @@ static void test_silence(void **state)
 	run(http, &request, &got);
 	assert_int_equal(got.result.outcome, HTTP_TIMED_OUT);
 	assert_true(got.result.took_ms >= 50 && got.result.took_ms < 1000);
-	/* One that begins and never ends is as late. */
+	/* An answer that begins and does not end is late as well. */
 	server->arg = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
 	run(http, &request, &got);
 	assert_int_equal(got.result.outcome, HTTP_TIMED_OUT);
@@ -223,7 +223,7 @@ static void test_refused(void **state)
 	server_free(server);
 	run(http, &request, &got);
 	assert_int_equal(got.result.outcome, HTTP_UNREACHED);
-	/* A label of 64 characters is no name: the resolver says so by itself. */
+	/* A label of 64 characters is not valid: the resolver refuses it without a question. */
 	request.url = "http://0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.x/";
 	run(http, &request, &got);
 	assert_int_equal(got.result.outcome, HTTP_UNREACHED);
@@ -309,7 +309,7 @@ static void test_header_injection(void **state)
 	http_free(http);
 }
 
-/* A call that is over cancels another; a cancelled one is never heard of. */
+/* A callback cancels another call, and the other's callback is never called. */
 struct pair {
 	struct http *http;
 	struct http_call *other;

@@ -1,7 +1,7 @@
 /*
- * A DNS server that takes every question and answers none, in a network and
- * mount namespace of the test's own: the loop must not notice. (With a libcurl
- * before 7.87 it does, and must come back long before the watchdog calls it silent.)
+ * A DNS server that answers no question, in a network and mount namespace of the
+ * test's own: the loop must not wait for it. (With a libcurl before 7.87 the loop
+ * does wait, but must run again long before the watchdog ends the process.)
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,8 +19,8 @@
 #include "cloud_http.h"
 #include "server.h"
 
-/* Half of what the metric's sampling could bear; before libcurl 7.87 a resolver thread
- * is waited for, as long as cloud_http.c lets it. */
+/* Half of the longest stall that sampling tolerates. libcurl before 7.87 waits for a resolver
+ * thread, for as long as the limits in cloud_http.c allow. */
 enum { STALL_MAX_US = LIBCURL_VERSION_NUM >= 0x075700 ? 250 * 1000 : 8000 * 1000 };
 
 static int black_hole = -1;
@@ -67,7 +67,7 @@ static void on_done(void *arg, const struct http_result *result)
 	got->outcome = result->outcome;
 }
 
-/* Turns the loop until `calls`, with a turn due every 10 ms; the longest one. */
+/* Runs the loop until `calls` are done. Each turn should last 10 ms; returns the longest one. */
 static int64_t longest_turn_us(struct http *http, const struct got *got, int calls)
 {
 	int64_t longest = 0, end = clock_us() + 20 * 1000000, now = clock_us();
@@ -105,7 +105,7 @@ static void test_late_name(void **state)
 		assert_in_range(longest_turn_us(http, &got, i), 0, STALL_MAX_US);
 		assert_int_equal(got.outcome, HTTP_UNREACHED);
 	}
-	/* It was the server that was asked, and kept silent. */
+	/* The silent server was asked. */
 	assert_true(recv(black_hole, question, sizeof(question), 0) > 12);
 	int64_t before = clock_us();
 
@@ -129,7 +129,7 @@ static void test_given_up(void **state)
 	before = clock_us();
 	http_cancel(http, call);
 	assert_in_range(clock_us() - before, 0, STALL_MAX_US);
-	/* And one that is under way when all ends. */
+	/* The same with a request that is under way at the end. */
 	assert_non_null(http_start(http, &lost, on_done, &got));
 	http_wait(http, NULL, 0, 10);
 	http_wait(http, NULL, 0, 10);
@@ -164,7 +164,7 @@ static void test_threads_end(void **state)
 	http_free(http);
 }
 
-/* The twin: while that goes on, what needs no DNS server is answered. */
+/* In contrast: meanwhile a request that needs no DNS server is answered. */
 static void test_beside_it(void **state)
 {
 	struct http *http = http_new();

@@ -109,7 +109,7 @@ static bool has_file(struct world *world, const char *name)
 	return access(path, F_OK) == 0;
 }
 
-/* Lets time pass. A loop that does not move time is a bug, and found here. */
+/* Lets time pass. Fails if the job asks for turn after turn without a wait. */
 static void pass(struct world *world, int64_t span_ms)
 {
 	int64_t end = world->now + span_ms, next;
@@ -188,7 +188,7 @@ static void test_first_round(void **state)
 	world_free(&world);
 }
 
-/* What it does need is waited for, but not for ever; then it says so itself. */
+/* The metric waits for the facts that it needs, but not for ever: then it reports the gap. */
 static void test_one_bad_need(void **state)
 {
 	static const char *const needs[] = { META "placement/region", STATE, GROUP };
@@ -210,7 +210,7 @@ static void test_one_bad_need(void **state)
 	}
 }
 
-/* Ten minutes of a healthy node: how often, and that all is told again. */
+/* Ten minutes of a healthy node: how often it asks, and that all facts are sent again. */
 static void test_pace(void **state)
 {
 	struct world world;
@@ -304,7 +304,7 @@ static void test_outage_keeps_what_is_known(void **state)
 	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_SILENT);
 	assert_fact(&world, FACT_ASG, "web");
 	assert_string_equal(identity_get(world.job)->target_state, "InService");
-	/* A process that starts while it lasts knows nothing, and leaves the files alone. */
+	/* A process that starts during the outage knows nothing, and leaves the files alone. */
 	stop(&world);
 	memset(world.worker.count, 0, sizeof(world.worker.count));
 	start(&world);
@@ -322,7 +322,7 @@ static void test_outage_keeps_what_is_known(void **state)
 	world_free(&world);
 }
 
-/* A tag that goes is no group that goes: the target state tells. */
+/* If the group's tag disappears, the target state shows whether the node is still in the group. */
 static void test_tag_goes(void **state)
 {
 	struct world world;
@@ -375,7 +375,7 @@ static void test_bad_tags(void **state)
 
 	(void)state;
 	world_new(&world);
-	/* A list that is a page: no tags of it, the old ones stay, the state says so. */
+	/* A page in place of the list: the old tags stay, and the state is bad. */
 	start(&world);
 	pass(&world, 0);
 	fake_set(TAGS, 200, "<html>\n<body>what is this</body>\n");
@@ -383,7 +383,7 @@ static void test_bad_tags(void **state)
 	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_BAD);
 	assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "tags"));
 	assert_int_equal(fact(&world, FACT_TAGS)->value, 2);
-	/* Keys that are none are left out, and so is a value that vanished. */
+	/* Keys that are not valid are left out, and so is a key without a value. */
 	fake_set(TAGS, 200, "Name\n../../user-data\ngone\naws:autoscaling:groupName");
 	pass(&world, 70000);
 	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);

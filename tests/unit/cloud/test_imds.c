@@ -22,10 +22,10 @@ static char *no_env(const char *name)
 
 static const struct conf_imds conf = { .timeout_ms = 1000, .token_ttl_s = 21600 };
 
-/* One asker, and what it heard. */
+/* One asker, and the replies to it. */
 struct asker {
 	struct imds_ask ask;
-	int values, absences, failures; /* of these, `own`: its path's alone */
+	int values, absences, failures; /* `own`: of its path alone */
 	int own;
 	char body[256];
 };
@@ -104,7 +104,7 @@ static void test_token_then_question(void **state)
 	assert_int_equal(asker.values, 1);
 	assert_int_equal(fake.puts, 1);
 	assert_int_equal(state_of(imds), IMDS_OK);
-	/* The next one uses the same token; what is not there is absent. */
+	/* The next question uses the same token; 404 means absent. */
 	ask_until(imds, &asker, "/latest/meta-data/public-ipv4", &now, now);
 	assert_int_equal(asker.absences, 1);
 	assert_int_equal(fake.puts, 1);
@@ -210,7 +210,7 @@ static int outage(struct imds *imds, struct asker *asker, int64_t *now)
 	int before = fake.puts + fake.gets;
 	int64_t end = *now + 600000;
 
-	/* More than one thing, or it could be that one's own trouble. */
+	/* Two paths: a failure of one path alone is not a failure of the service. */
 	for (int i = 0; *now < end; i++)
 		ask_until(imds, asker, i % 2 == 0 ? ID_PATH : OTHER_PATH, now, end);
 	return fake.puts + fake.gets - before;
@@ -250,7 +250,7 @@ static void test_outages(void **state)
 
 		assert_int_equal(state_of(imds), ills[i].state);
 		assert_int_equal(asker.values, 0);
-		/* Never given up, and never more than backing off allows. */
+		/* It never stops asking, and asks no more than the back-off allows. */
 		assert_in_range(requests, 8, 60);
 		fake.put_outcome = fake.get_outcome = HTTP_ANSWERED;
 		fake.put_status = fake.get_status = 0;
@@ -302,7 +302,7 @@ static void test_bad_tokens(void **state)
 	}
 }
 
-/* One path that is ill among others that are well is no illness of the service. */
+/* A failure of one path, while others are good, is not a failure of the service. */
 static void test_one_bad_path(void **state)
 {
 	struct asker asker;

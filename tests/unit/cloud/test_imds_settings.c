@@ -101,7 +101,7 @@ static void test_settings_ignored(void **state)
 		assert_int_equal(settings.timeout_ms, 1000);
 		assert_int_equal(settings.attempts, 2);
 	}
-	/* By the name under which somebody set it. */
+	/* The name is that of the key or variable with the bad value. */
 	struct conf_imds own = conf;
 	struct imds_settings settings;
 

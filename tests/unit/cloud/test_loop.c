@@ -1,5 +1,5 @@
 /*
- * wna-cloud whole, as its unit starts it: a process of its own, real time, a metadata
+ * All of wna-cloud, as its unit starts it: a process of its own, real time, a metadata
  * service on loopback, and the hub where it belongs, in a /run of the test's own.
  */
 #include <setjmp.h>
@@ -79,8 +79,8 @@ static bool metadata(struct server *server, int fd, const char *head)
 	return true;
 }
 
-/* The child's half, in a fresh image: a copy of a process with threads (the server
- * is one) may have inherited a lock that nobody will give back. */
+/* The child's half, after an exec: a forked copy of a process with threads (the server
+ * is one) may have inherited a lock that no thread will release. */
 static int run_child(char *config)
 {
 	char exe[] = "wna-cloud", name[] = "--config", run[] = "--run-dir", state[] = "--state-dir";
@@ -159,7 +159,7 @@ static void configure(struct conf *conf, const struct server *server)
 		                         .state_ms = 1000,
 		                         .token_ttl_s = 60,
 		                         .max_age_ms = 300000 };
-	/* Nobody listens on port 1: pushes are refused, and that is all. */
+	/* No program listens on port 1: pushes fail, which has no further effect. */
 	conf->metrics = (struct conf_metrics){ .enabled = true,
 		                               .space = "WebNode",
 		                               .name = "CPUUtilization",
@@ -195,7 +195,7 @@ static void test_life(void **state)
 	assert_string_equal(child.last[FACT_TARGET_STATE].text, "InService");
 	assert_string_equal(child.last[FACT_INSTANCE_ID].text, "i-0123456789abcdef0");
 	assert_true(child.spoken);
-	/* A new core is told all of it again, unasked. */
+	/* All facts are sent again to a new core. */
 	close(child.hub);
 	memset(child.last, 0, sizeof(child.last));
 	child.hub = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -218,7 +218,7 @@ static void test_no_service(void **state)
 
 	(void)state;
 	configure(&conf, server);
-	/* Bound, and nobody there any more: refused at once, and told so. */
+	/* The port is closed again: a connect is refused at once, which is reported. */
 	server_free(server);
 	child_start(&child, &conf);
 	await(&child, FACT_IMDS, IMDS_SILENT);

@@ -12,7 +12,7 @@ static void test_steady(void **state)
 	settle();
 	assert_windows(start, w.true_ms - 4 * SECOND, 0);
 	assert_int_equal(data_of(false), 0);
-	/* One more than windows: the first one is closed early. */
+	/* One datum more than windows: the first window is closed early and has two. */
 	assert_in_range(data_of(true), 59, 63);
 	assert_in_range((int)samples_of(true), 590, 601);
 	for (size_t i = 0; i < w.taken_count; i++) {
@@ -131,13 +131,13 @@ static void test_no_group(void **state)
 	w.identity.asg = "";
 	w.identity.target_state = ""; /* neither has been seen */
 	begin();
-	run_for(2 * MINUTE); /* no group, so nobody's health is waited for */
+	run_for(2 * MINUTE); /* outside of a group a push does not wait for health */
 	assert_int_equal(data_of(true), 0);
 	assert_in_range(data_of(false), 11, 14);
 	assert_string_equal(w.fact_text[FACT_PUSH], "InstanceId=i-0123456789abcdef0");
 }
 
-/* A target state, and no tag: there is a group, and nothing is pushed in its place. */
+/* A target state without a tag: there is a group of unknown name, and no other series is pushed. */
 static void test_group_without_a_name(void **state)
 {
 	(void)state;
@@ -149,7 +149,7 @@ static void test_group_without_a_name(void **state)
 	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_STARTING);
 	assert_non_null(strstr(w.fact_why[FACT_PUSH], "InstanceMetadataTags"));
 	assert_non_null(strstr(w.fact_why[FACT_PUSH], "imds.auto_scaling_group"));
-	w.identity.target_state = "Detached"; /* that is nobody's mistake */
+	w.identity.target_state = "Detached"; /* held on purpose */
 	run_for(MINUTE);
 	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_HELD);
 	w.identity.target_state = "InService";
@@ -160,7 +160,7 @@ static void test_group_without_a_name(void **state)
 	assert_true(data_of(true) >= 5);
 }
 
-/* Nor while it is not known whether there is a target state. */
+/* Nothing is pushed while it is not known whether there is a target state. */
 static void test_no_tag_and_no_word(void **state)
 {
 	(void)state;

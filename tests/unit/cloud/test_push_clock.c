@@ -1,4 +1,4 @@
-/* push when the machine's clock is wrong: timestamps are true all the same. */
+/* push when the machine's clock is wrong: timestamps are true nevertheless. */
 #include "push_world.h"
 
 /* Every timestamp is true although the clock is not. */
@@ -48,7 +48,7 @@ static void test_clock_behind_at_boot(void **state)
 	wrong_at_boot(-HOUR);
 }
 
-/* The clock is set right before AWS has said a word: what waits goes along. */
+/* The clock is corrected before AWS has answered: the timestamps of queued data move with it. */
 static void set_right_first(int64_t error_ms)
 {
 	int64_t start = w.true_ms;
@@ -90,7 +90,7 @@ static void test_set_right_first_far_behind(void **state)
 	set_right_first(-20 * 24 * (int64_t)HOUR);
 }
 
-/* Set wrong before AWS has said a word, twice: its word moves all of it back. */
+/* The clock is set wrong twice before AWS has answered: the answer corrects all timestamps. */
 static void test_set_wrong_first(void **state)
 {
 	int64_t start = w.true_ms;
@@ -137,7 +137,7 @@ static void test_clock_set_back(void **state)
 	stepped_wrong(-HOUR);
 }
 
-/* A wrong clock and a full queue: only AWS's word may cost data. */
+/* A wrong clock and queued data: no data is dropped as too old before AWS's time is known. */
 static void test_wrong_clock_costs_nothing(void **state)
 {
 	int64_t start = w.true_ms;
@@ -158,7 +158,7 @@ static void test_wrong_clock_costs_nothing(void **state)
 	assert_windows(start, w.true_ms - 4 * SECOND, 4);
 }
 
-/* The right time and a signature that is refused all the same: the secret. */
+/* A small skew is not corrected; a skew of 30 s is. */
 static void test_small_skew_is_not_corrected(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
-/* push when CloudWatch, or who is between, does not take it: nothing is lost that need
- * not be, nothing is claimed that is not true, and the newest goes first. */
+/* push when CloudWatch, or a proxy before it, does not accept: no data is lost without need,
+ * the facts are true, and the newest data goes first. */
 #include "push_world.h"
 
 /* The outage of an hour: each point arrives, with its own timestamp, once. */
@@ -25,14 +25,14 @@ static void test_outage_of_an_hour(void **state)
 	assert_in_range((int)samples_of(true), 3830, 3851); /* nothing twice */
 	assert_int_equal(w.fact_value[FACT_PUSH_LOST], 0);
 	assert_int_equal(w.fact_value[FACT_PUSH_QUEUED], 0);
-	/* The first that got through was the newest. */
+	/* The first datum that was accepted was the newest. */
 	assert_true(w.taken[before].at_s * 1000 > w.true_ms - (w.now_ms - back) - 25 * SECOND ||
 	            w.taken[before].when_ms - back > 30 * SECOND);
 	for (size_t i = before + 1; i < w.taken_count; i++) {
 		if (w.taken[i].request == w.taken[i - 1].request)
 			assert_true(w.taken[i].at_s < w.taken[i - 1].at_s);
 	}
-	/* Drained in bounded requests, and the windows of these minutes in time. */
+	/* While the backlog is sent, new windows are not late. */
 	for (size_t i = before; i < w.taken_count; i++) {
 		int64_t when = w.true_ms - (w.now_ms - w.taken[i].when_ms);
 
@@ -159,7 +159,7 @@ static void test_bad_datum(void **state)
 	run_for(5 * MINUTE);
 	assert_int_equal(w.fact_value[FACT_PUSH_LOST], 1);
 	assert_non_null(strstr(w.fact_why[FACT_PUSH_LOST], "InvalidParameterValue"));
-	assert_windows(start, w.true_ms - 4 * SECOND, 1); /* it, and nothing else */
+	assert_windows(start, w.true_ms - 4 * SECOND, 1); /* only the bad datum is missing */
 	assert_true(w.refusals < 20);
 	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_OK);
 }
@@ -180,7 +180,7 @@ static void test_too_large(void **state)
 	assert_int_equal(w.fact_value[FACT_PUSH_LOST], 0);
 }
 
-/* Refused one after the other: not the data's fault, whatever AWS says. */
+/* If all data are refused, the data are not the cause, whatever AWS says. */
 static void nothing_is_good_enough(bool *cause, int64_t lost)
 {
 	int64_t start = w.true_ms;

@@ -34,7 +34,7 @@ static void test_restart_keeps_the_queue(void **state)
 	}
 	w.mode = ANSWER_OK;
 	run_for(3 * MINUTE);
-	/* A restart costs a second or two of its window, never a point before. */
+	/* A restart costs a second or two of the open window, and no earlier data. */
 	assert_windows(start, w.true_ms - 4 * SECOND, 5);
 	assert_in_range((int)samples_of(true), 1440, 1465);
 	assert_int_equal(w.fact_value[FACT_PUSH_LOST], 0);
@@ -88,8 +88,8 @@ static void limit_files(rlim_t bytes)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* The disk fills up while a backlog lies on it: the windows of now still go out in
- * time, and the backlog when there is room again. */
+/* The disk becomes full while it has a backlog: new windows are still sent in time, and the
+ * backlog when there is room again. */
 static void test_disk_full_with_backlog(void **state)
 {
 	int64_t start = w.true_ms;
@@ -118,8 +118,8 @@ static void test_disk_full_with_backlog(void **state)
 	assert_string_equal(w.fact_why[FACT_PUSH_QUEUED], "");
 }
 
-/* There is room again while a request is under way: what waited in memory is then
- * not put to the disk under another name, which the answer would not remove. */
+/* There is room again while a request is under way: data in memory does not move to the disk
+ * meanwhile, since it would get other ids, and the answer would not remove it. */
 static void test_disk_mended_during_a_request(void **state)
 {
 	int64_t start = w.true_ms;

@@ -52,7 +52,7 @@ static void test_outlives_the_process(void **state)
 	reopen();
 	assert_int_equal(queue_count(queue), 2);
 	assert_int_equal(newest(9).at_s[0], 2);
-	/* Ids never come back: what was noted about one stays true. */
+	/* Ids are never used again: an answer removes only the data that was sent. */
 	struct seen seen = newest(9);
 	queue_remove(queue, seen.id, 2);
 	reopen();
@@ -136,8 +136,8 @@ static void test_disk_full(void **state)
 	assert_int_equal(lost(), 0);
 }
 
-/* Accepted by CloudWatch, but the disk does not record it: nothing is read while that lasts,
- * so it is sent a second time and not again and again. */
+/* Accepted by CloudWatch, but the disk does not record the removal: meanwhile nothing is read,
+ * and the data is sent twice at most. */
 static void test_full_when_removing(void **state)
 {
 	struct seen seen;

@@ -82,7 +82,7 @@ static void test_not_ours(void **state)
 	assert_int_equal(lost(), 1);
 }
 
-/* One row that makes no sense goes alone. */
+/* Of several rows only the damaged one is removed. */
 static void test_damaged_row(void **state)
 {
 	static const char *const sql[] = {

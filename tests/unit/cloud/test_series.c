@@ -64,8 +64,8 @@ static void test_weight(void **state)
 	}
 }
 
-/* The longest window, each sample another value: far from 150 unique ones; and a
- * clock that hardly moves fills a window without harm. */
+/* The longest window, with a new value in each sample, has far fewer than 150 unique values.
+ * With a clock that hardly moves a window becomes full, which does no harm. */
 static void test_unique_values(void **state)
 {
 	struct series series;
@@ -105,7 +105,7 @@ static void test_step(void **state)
 	}
 	skew_learn(&skew, wall + 60000, wall, 100);
 	assert_true(skew.known);
-	/* Neither is a process that was stopped. */
+	/* A process that was stopped for an hour sees no step either. */
 	now += 3600000;
 	wall += 3600000;
 	assert_int_equal(skew_turn(&skew, now, wall), 0);
@@ -129,13 +129,13 @@ static void test_learn(void **state)
 	assert_int_equal(skew_learn(&skew, wall + 1000, wall, 100), 0); /* below 2 s */
 	assert_true(skew.known);
 	assert_int_equal(wall + skew.ms, wall);
-	/* The middle of the request, and half of Date's second. */
+	/* Measured at the middle of the request; Date is cut: half a second is added. */
 	assert_int_equal(skew_learn(&skew, wall + 3600000, wall, 400), 3600300);
 	assert_int_equal(wall + skew.ms, wall + 3600300);
-	/* Around it, no news. */
+	/* A difference within the uncertainty is no change. */
 	assert_int_equal(skew_learn(&skew, wall + 3601000, wall, 100), 0);
 	assert_int_equal(skew.ms, 3600300);
-	/* A slow answer says little: 20 s may be all of them on the way. */
+	/* A slow answer is imprecise: Date may be of any instant of the 20 s. */
 	assert_int_equal(skew_learn(&skew, wall + 3611000, wall, 20000), 0);
 	assert_int_equal(skew_learn(&skew, wall + 100, wall, 100), -3600300);
 	assert_int_equal(skew.ms, 0);

@@ -1,6 +1,6 @@
 /*
- * The signer against those of AWS's published vectors that have the form of what is
- * sent, and against botocore's signer; the files and their origin are in data/.
+ * The signer against AWS's published vectors, as far as they have the form of the agent's
+ * requests, and against botocore's signer; the files and their origin are in data/.
  */
 #include <setjmp.h>
 #include <stdarg.h>
