@@ -1,4 +1,4 @@
-/* For wnactl; looks for one local file. What values say of each other, and what is allowed but
+/* For wnactl; looks for one local file. The rules between values, and what is allowed but
  * probably not meant. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,7 +39,7 @@ static void check_age(struct conf_draft *draft, const char *section, int slot, i
 	if (max_age_ms < least_ms)
 		conf_blame(draft, CONF_MISSING, section, slot, "max_age",
 		           "expected at least %" PRId64
-		           "ms (%s and %d ms), or it ages between two results",
+		           "ms (%s and %d ms), or a good result expires before the next one",
 		           least_ms, sum, SLACK_MS);
 }
 
@@ -54,7 +54,7 @@ static void check_one(struct conf_draft *draft, int slot)
 	          "interval, a tenth of it, timeout");
 	switch ((enum check_type)check->type) {
 	case CHECK_HTTP:
-		/* By the rule of wna-check, which therefore refuses nothing later. */
+		/* With the parser of wna-check, which therefore refuses no URL later. */
 		if (url_target_parse(check->url, check->host, &target, &why) < 0)
 			conf_blame(draft, CONF_RANGE, "check", slot, "url",
 			           "expected http://ADDRESS[:PORT]/PATH: %s", why);
@@ -111,7 +111,7 @@ static void check_mount(struct conf_draft *draft)
 	if (!*m->file_system && efs)
 		EXPECT(draft, CONF_MISSING, "mount", "file_system", "fs-...");
 	else if (!*m->file_system && !*m->source)
-		EXPECT(draft, CONF_MISSING, "mount", "source", "what to mount, or file_system");
+		EXPECT(draft, CONF_MISSING, "mount", "source", "a source to mount, or file_system");
 	if ((m->iam || *m->access_point) && !m->tls && efs)
 		EXPECT(draft, CONF_MISSING, "mount", "tls", "yes, which iam and access_point need");
 	if (*m->probe_file &&

@@ -57,7 +57,7 @@ const struct conf_key conf_keys[] = {
 	NUMBER("health", "max_connections", health.max_connections, "512", 16, LIMIT_CONNECTIONS,
 	       "Connections held at a time; one more evicts the longest idle."),
 	SPAN("health", "request_timeout", health.request_timeout_ms, "5s", 100, 60 * SECOND,
-	     "From the first byte of a request to its last."),
+	     "Longest time from the first byte of a request to its last."),
 	SPAN("health", "idle_timeout", health.idle_timeout_ms, "75s", SECOND, HOUR,
 	     "How long a kept-alive connection may be silent; above the ALB's 60 s."),
 
@@ -67,7 +67,7 @@ const struct conf_key conf_keys[] = {
 	       "Which standard address: 169.254.169.254 or [fd00:ec2::254]."),
 	SPAN("imds", "timeout", imds.timeout_ms, "1s", 50, 30 * SECOND, "One request."),
 	SPAN("imds", "refresh", imds.refresh_ms, "60s", SECOND, HOUR,
-	     "How often everything is asked again."),
+	     "How often all metadata are asked for again."),
 	SPAN("imds", "state_refresh", imds.state_ms, "5s", 500, 10 * MINUTE,
 	     "How often autoscaling/target-lifecycle-state is asked."),
 	COUNT("imds", "token_ttl", imds.token_ttl_s, "21600", 1, 21600,
@@ -76,7 +76,7 @@ const struct conf_key conf_keys[] = {
 	      "Name of the Auto Scaling group; empty: from the instance's tags."),
 	/* wna-cloud reports it every 10 s, however long the refresh is (cloud_identity.c). */
 	SPAN("imds", "max_age", imds.max_age_ms, "5m", 15 * SECOND, DAY,
-	     "When the answers of the metadata service count as unknown."),
+	     "Age at which the answers of the metadata service count as unknown."),
 
 	BOOL("mount", "enabled", mount.enabled, "no", "Whether the shared file system is mounted."),
 	WORDS("mount", "path", CONF_TYPE_PATH, mount.path, "/var/www/html/efs",
@@ -103,10 +103,10 @@ const struct conf_key conf_keys[] = {
 	WORDS("mount", "options", CONF_TYPE_TEXT, mount.options, "",
 	      "Mount options added to the recommended ones (nosuid and nodev among them)."),
 	BOOL("mount", "guard", mount.guard, "yes",
-	     "Make the bare directory immutable, so that nothing is made in it while nothing is "
+	     "Make the bare directory immutable: no file is made in it while nothing is "
 	     "mounted."),
 	SPAN("mount", "timeout", mount.timeout_ms, "60s", SECOND, 10 * MINUTE,
-	     "One mount operation; then its processes are killed."),
+	     "Longest time of a mount operation; then its processes are killed."),
 	SPAN("mount", "retry_min", mount.retry_min_ms, "2s", 100, HOUR,
 	     "First wait after a failure."),
 	SPAN("mount", "retry_max", mount.retry_max_ms, "60s", 100, HOUR, "Longest wait."),
@@ -115,7 +115,7 @@ const struct conf_key conf_keys[] = {
 	SPAN("mount", "probe_timeout", mount.probe_timeout_ms, "4s", 100, 10 * MINUTE,
 	     "How long one probe may wait before it is killed."),
 	SPAN("mount", "max_age", mount.max_age_ms, "10s", 500, HOUR,
-	     "When the last sign of life counts as unknown."),
+	     "Age at which the last sign of life counts as unknown."),
 	WORDS("mount", "probe_file", CONF_TYPE_TEXT, mount.probe_file, "",
 	      "A file, relative to the path, that each probe also reads; empty: none."),
 	CHOICE("mount", "hang", mount.hang, "degraded", hangs,
@@ -128,15 +128,15 @@ const struct conf_key conf_keys[] = {
 	CHECK_KEY("interval", 0, CONF_TYPE_DURATION, interval_ms, "5s", 100, HOUR, NULL,
 	          "Between two checks; until the first success 500 ms."),
 	CHECK_KEY("timeout", 0, CONF_TYPE_DURATION, timeout_ms, "2s", 50, MINUTE, NULL,
-	          "One check."),
+	          "Longest time of one check."),
 	CHECK_KEY("rise", 0, CONF_TYPE_INT, rise, "2", 1, 32, NULL,
-	          "Good results in a row that turn it good."),
+	          "Good results in a row after which the check is good."),
 	CHECK_KEY("fall", 0, CONF_TYPE_INT, fall, "3", 1, 32, NULL,
-	          "Bad results in a row that turn it bad."),
+	          "Bad results in a row after which the check is bad."),
 	CHECK_KEY("initial", 0, CONF_TYPE_ENUM, initial, "bad", 0, 0, initials,
 	          "State before the first result."),
 	CHECK_KEY("max_age", 0, CONF_TYPE_DURATION, max_age_ms, "20s", SECOND, DAY, NULL,
-	          "When its last result counts as unknown."),
+	          "Age at which the last result counts as unknown."),
 	CHECK_KEY("url", HTTP, CONF_TYPE_TEXT, url, "http://127.0.0.1/health.html", 0,
 	          CHECK_SIZE(url), NULL,
 	          "http: what to get; a static file that is not on the shared file system."),
@@ -170,16 +170,17 @@ const struct conf_key conf_keys[] = {
 	WORDS("database", "schema", CONF_TYPE_NAME, rds.schema, "",
 	      "Schema to select; may be empty."),
 	CHOICE("database", "tls", rds.tls, "verify", tls_modes,
-	       "verify: certificate must be valid for the endpoint's name; required: encrypted, "
-	       "whatever the certificate, or no login; off."),
+	       "verify: TLS with a certificate that is valid for the endpoint's name; required: "
+	       "TLS "
+	       "with any certificate; off: TLS is not required."),
 	WORDS("database", "tls_ca", CONF_TYPE_PATH, rds.tls_ca, "",
 	      "File of CA certificates that user wna-rds can read; needed for verify."),
 	SPAN("database", "interval", rds.interval_ms, "2s", 200, HOUR,
 	     "Between two questions to the kept session."),
 	SPAN("database", "timeout", rds.timeout_ms, "3s", SECOND, MINUTE,
-	     "Connect, read and write."),
+	     "Longest time of one step: connect, read or write."),
 	SPAN("database", "dns_timeout", rds.dns_timeout_ms, "2s", 100, 30 * SECOND,
-	     "One resolution."),
+	     "Longest time of one resolution."),
 	SPAN("database", "dns_max", rds.dns_max_ms, "30s", SECOND, HOUR,
 	     "Longest time that a DNS answer is kept, whatever its TTL."),
 	SPAN("database", "dns_fast", rds.dns_fast_ms, "1s", 100, MINUTE,
@@ -187,7 +188,7 @@ const struct conf_key conf_keys[] = {
 	WORDS("database", "resolv_conf", CONF_TYPE_PATH, rds.resolv_conf, "/etc/resolv.conf",
 	      "Where the name servers are listed."),
 	SPAN("database", "max_age", rds.max_age_ms, "20s", SECOND, DAY,
-	     "When the last report on the database counts as unknown."),
+	     "Age at which the last report on the database counts as unknown."),
 
 	BOOL("hooks", "enabled", hooks.enabled, "no", "Whether hook scripts are run."),
 	WORDS("hooks", "directory", CONF_TYPE_PATH, hooks.directory, "/etc/web-node-agent/hooks.d",
@@ -195,7 +196,7 @@ const struct conf_key conf_keys[] = {
 	WORDS("hooks", "user", CONF_TYPE_NAME, hooks.user, "wna-hooks",
 	      "The scripts' user, as web-node-agent-hooks.service has it."),
 	SPAN("hooks", "timeout", hooks.timeout_ms, "30s", 100, HOUR,
-	     "All scripts of one event together."),
+	     "Longest time of all scripts of one event together."),
 
 	BOOL("metrics", "enabled", metrics.enabled, "yes", "Whether CPU metrics are pushed."),
 	WORDS("metrics", "namespace", CONF_TYPE_TEXT, metrics.space, "WebNodeAgent",
@@ -228,7 +229,8 @@ const struct conf_key conf_keys[] = {
 	SPAN("metrics", "retry_max", metrics.retry_max_ms, "60s", SECOND, HOUR,
 	     "Longest wait between tries."),
 	SPAN("metrics", "max_age", metrics.max_age_ms, "2m", 10 * SECOND, HOUR,
-	     "When the last report on the pushes counts as unknown, or their start as too long."),
+	     "Age at which the last report on the pushes counts as unknown; also the longest wait "
+	     "for the first push."),
 };
 
 const size_t conf_keys_count = sizeof conf_keys / sizeof conf_keys[0];

@@ -6,8 +6,8 @@
  *	conf_value.c     single values: text to struct and back
  *	conf_load.c      the files, line by line
  *	conf_problem.c   problems, and the lines that they are blamed on
- *	conf_check.c     what values say of each other; what is allowed but probably not meant
- *	conf_machine.c   what this machine says of them
+ *	conf_check.c     the rules between values; what is allowed but probably not meant
+ *	conf_machine.c   compares the values with this machine
  *	conf_print.c     wnactl config
  */
 #ifndef CONF_LOAD_H
@@ -57,8 +57,8 @@ struct conf_problems {
 
 /*
  * The files as far as they could be read, with all problems. `conf` may be used if
- * problems.count is 0; nothing is copied to the caller's configuration before, which
- * therefore stays as it is when new files are bad.
+ * problems.count is 0. Nothing is copied to the caller's configuration: it stays as it is
+ * when new files are bad.
  */
 struct conf_draft {
 	struct conf conf;
@@ -82,7 +82,7 @@ void conf_defaults(struct conf *ret_conf);
 /*
  * Reads `file`, then `file.d` / *.conf sorted by name (agent.conf.d beside
  * agent.conf); a later file's key replaces an earlier one's. Judges every value,
- * and what values say of each other. NULL if out of memory. The caller frees the
+ * and the rules between values. NULL if out of memory. The caller frees the
  * draft. Reads local files only.
  */
 struct conf_draft *conf_read(const char *file);
@@ -91,14 +91,14 @@ struct conf_draft *conf_read(const char *file);
 void conf_draft_free(struct conf_draft *draft);
 
 /*
- * Adds to the problems what is wrong on this machine: secret files (regular, root's,
- * no access for others, not empty), files of CA certificates (there, and readable
- * by the worker that reads them), and that neither these nor check paths are
- * on, or lead by a link onto, a network file system or below mount.path
- * (mountinfo at `mountinfo_path`, normally /proc/self/mountinfo): what lies
- * there is not touched. Last of all whether the user of the hooks exists, for which the
- * name service may have to wait for a directory server. `certs_fault` parses a file of certificates, and says what is
- * wrong with it, or worth a remark; NULL: they are not parsed.
+ * Adds to the problems what is wrong on this machine. A secret file must be regular, root's,
+ * closed to others and not empty. A file of CA certificates must exist, and its worker must be
+ * able to read it. These files and the paths of checks must not lie on a network file system or
+ * below mount.path, nor lead there by a link (mountinfo at `mountinfo_path`, normally
+ * /proc/self/mountinfo): no file there is touched. The user of the hooks must exist; this is
+ * the last question, since the name service may wait for a directory server. `certs_fault`
+ * parses a file of certificates and returns what is wrong with it, with a remark in
+ * *ret_remark; NULL: the files are not parsed.
  */
 void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
                         const char *(*certs_fault)(const char *path, const char **ret_remark));
@@ -175,7 +175,7 @@ void conf_reset(bool check, void *base);
 /* The value as conf_key_set would read it. Returns `ret`. */
 char *conf_key_text(const struct conf_key *key, const void *base, char *ret, size_t size);
 
-/* Adds to the problems what values say of each other. */
+/* Adds to the problems the values that break a rule between values. */
 void conf_check_values(struct conf_draft *draft);
 
 /* In the following, `slot` is the index in conf.checks for keys of checks, else -1. */

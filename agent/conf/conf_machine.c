@@ -1,7 +1,7 @@
 /*
- * For wnactl. What the machine says of a configuration. Looks at local files, at
- * mountinfo and at /etc/passwd, and touches nothing before it is known not to
- * lie on a network file system; for the user of the hooks it asks the name service.
+ * For wnactl. Compares a configuration with the machine. Looks at local files, at
+ * mountinfo and at /etc/passwd, and touches a file only if it does not lie on a
+ * network file system; for the user of the hooks it asks the name service.
  */
 #include <errno.h>
 #include <linux/limits.h>
@@ -97,7 +97,7 @@ static const char *unreadable(struct look *look, const struct local_user *user)
 	while ((slash = strchr(slash + 1, '/')) != NULL) {
 		*slash = '\0';
 		if (stat(place, &st) < 0 || !may(&st, S_IXOTH, user))
-			return "a folder on the way is closed to it";
+			return "the user may not enter a folder above it";
 		*slash = '/';
 	}
 	if (stat(place, &st) < 0)

@@ -111,7 +111,7 @@ static void comments_behind_a_value(void **state)
 		assert_int_equal(load(table[i], &conf, why, sizeof why), CONF_SYNTAX);
 		assert_non_null(strstr(why, "a comment needs a line of its own"));
 	}
-	/* The signs themselves are ordinary ones. */
+	/* Inside of a word "#" and ";" are ordinary characters. */
 	assert_int_equal(load("[mount]\noptions = a;b,c#d\n", &conf, why, sizeof why), CONF_OK);
 	assert_string_equal(conf.mount.options, "a;b,c#d");
 }
@@ -126,7 +126,7 @@ static void binary_files(void **state)
 		{ "[health]\nlisten\0 = 1.2.3.4:1\n", 29, ":2: line longer than 1022 bytes, or" },
 		{ "[hooks]\nuser = a\0b", 19, ":2: line longer than 1022 bytes, or" },
 		{ "[hooks]\nuser = a\x01\n", 18, ":2: hooks.user: expected" },
-		/* What is shown of the file steers no terminal. */
+		/* Control characters of the file do not reach the terminal. */
 		{ "[hooks]\nu\x1b[2J = a\n", 19, ":2: hooks.u?[2J: unknown key" },
 	};
 
@@ -173,7 +173,7 @@ static void a_missing_file(void **state)
 	conf_draft_free(draft);
 }
 
-/* Of every file, each on its line; what follows from another problem is not told. */
+/* The problems of every file, each with its line; not those that follow from another problem. */
 static void all_problems_at_once(void **state)
 {
 	static const char text[] = "[helth]\n"                  /* 1 */

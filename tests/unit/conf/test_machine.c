@@ -1,4 +1,4 @@
-/* What the machine says of a configuration: secrets, certificates, paths, users. */
+/* A configuration against the machine: secrets, certificates, paths, users. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ static enum conf_error look(const char *text)
 	return problem.error;
 }
 
-/* The problem is blamed on that line of agent.conf, and says so. */
+/* The problem's text begins with this line of agent.conf, and contains `what`. */
 static void says(int line, const char *what)
 {
 	char start[160];
@@ -114,7 +114,7 @@ static void secrets_must_be_closed(void **state)
 	assert_int_equal(look("[metrics]\nenabled = no\ncredentials_file = @/link\n"), CONF_OK);
 }
 
-/* The file is there, so only mountinfo can have kept it from being looked at. */
+/* The file exists and is good: if it is refused, mountinfo is the reason. */
 static void secrets_must_be_local(void **state)
 {
 	char password[128];
@@ -172,7 +172,7 @@ static void certificates_must_be_readable(void **state)
 	assert_int_equal(look("[metrics]\nca_file = @/ca.pem\n"), CONF_OK);
 	assert_int_equal(chmod(dir, 0700), 0);
 	assert_int_equal(look(DATABASE), CONF_UNREADABLE);
-	says(5, "a folder on the way");
+	says(5, "may not enter a folder above it");
 	assert_int_equal(chmod(dir, 0755), 0);
 	assert_int_equal(look("[metrics]\nca_file = @\n"), CONF_UNREADABLE);
 	says(2, "not a regular file");
@@ -187,7 +187,7 @@ static void checks_must_be_local(void **state)
 	assert_int_equal(look(DISK("/data/x")), CONF_RANGE);
 	says(3, "check d.path: expected a path on a local file system, got /data/x: not touched");
 	assert_int_equal(look(DISK("/database")), CONF_OK);
-	/* By a link, which is a local thing itself. */
+	/* A local link that leads to the network file system. */
 	assert_int_equal(symlink("/data", in_dir("@/data")), 0);
 	assert_int_equal(look(DISK("@/data/x")), CONF_RANGE);
 	says(3, "/data is on a network file system (nfs4)");
@@ -200,7 +200,7 @@ static void checks_must_be_local(void **state)
 	                                         "type = tmpfs\nsource = none\n"),
 	                 CONF_RANGE);
 	says(3, "/srv/shared is on the shared file system");
-	/* What is not there may come. */
+	/* A missing file is no problem: it may be made later. */
 	assert_int_equal(look(DISK("@/not/yet")), CONF_OK);
 	put_text("mountinfo", "nonsense\n");
 	assert_int_not_equal(look(DISK("@")), CONF_OK);
@@ -237,7 +237,7 @@ static void the_way_to_the_mount_is_roots(void **state)
 	says(6, "/www is of user root, group daemon, mode 2775: it must be root's and writable by "
 	        "nobody else");
 	assert_int_equal(look(MOUNT "path = @/www\n"), CONF_OK);
-	/* What lies on another machine is not looked at, nor is what is switched off. */
+	/* A network file system is not looked at, nor is the path if the mount is switched off. */
 	put_mounts(in_dir("27 26 0:9 / @/www rw - nfs4 s:/ rw\n"));
 	assert_int_equal(look(MOUNT "path = @/www/html/efs\n"), CONF_OK);
 	put_mounts("");
@@ -312,7 +312,7 @@ static void what_is_hardly_meant(void **state)
 		}
 		assert_int_equal(draft->remarks.count, n);
 		assert_int_equal(draft->problems.count, 0);
-		/* All keys are given then, and no more is remarked for that. */
+		/* A printed configuration gives all keys; this causes no further remarks. */
 		file = fopen(main_file, "w");
 		assert_int_equal(conf_print(draft, file), 0);
 		fclose(file);
@@ -324,7 +324,7 @@ static void what_is_hardly_meant(void **state)
 	}
 }
 
-/* Whether this machine has the helper or not. */
+/* The warnings depend on whether this machine has the helper. */
 static void tls_needs_the_helper(void **state)
 {
 	static const char mount[] =

@@ -1,4 +1,4 @@
-/* Values: defaults, limits, what they say of each other, and printed back. */
+/* Values: defaults, limits, the rules between them, and printed back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -136,7 +136,7 @@ static void a_printed_value_names_its_line(void **state)
 
 #define DATABASE "[database]\nenabled = yes\nendpoint = db\npassword_file = /p\ntls_ca = /ca\n"
 
-/* agent.conf(5) shows each key with its default: what is copied from there must be taken. */
+/* agent.conf(5) shows each key with its default: a file copied from there must be valid. */
 static void keys_as_the_man_page_shows_them(void **state)
 {
 	char why[600], *text, *file, *rest;
@@ -156,7 +156,7 @@ static void keys_as_the_man_page_shows_them(void **state)
 		char name[64], value[256] = "", section[64];
 
 		if (sscanf(line, ".Ss [%63[^]]]", section) == 1) {
-			/* Kinds of checks have keys of their own that must not be there otherwise. */
+			/* Left out: a check may have only the keys of its own type. */
 			check = strcmp(section, "check NAME") == 0;
 			if (!check)
 				fprintf(to, "[%s]\n", section);
@@ -256,7 +256,7 @@ static void values_that_are_taken(void **state)
 		"[metrics]\nendpoint = http://127.0.0.1:5000\n",
 		"[metrics]\nendpoint = http://cw.example\nallow_http = yes\n",
 		"[metrics]\nfips = yes\ndual_stack = yes\n",
-		/* the defaults, and the twins of what is too young */
+		/* the defaults, and the smallest max_age that is accepted */
 		"[check w]\n",
 		"[mount]\nenabled = yes\nfile_system = fs-01234567\n",
 		DATABASE,
