@@ -129,7 +129,7 @@ struct conf_hooks {
 	bool enabled;
 	char directory[LIMIT_PATH]; /* directory/EVENT/ holds the scripts, root's */
 	char user[LIMIT_NAME];
-	int64_t timeout_ms; /* one event's scripts together */
+	int64_t timeout_ms; /* for all scripts of one event */
 };
 
 /* [metrics] */

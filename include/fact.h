@@ -4,9 +4,9 @@
  *
  * A fact is integers, a text and a reason, with two times: when it was found, and since when
  * its value has been the same. A fact that is older than its maximum age is unknown; there is
- * no other way to say unknown. A finder sends a fact only after it has found it since its own
- * start, sends it again at least once per period of its job, and sends all of its facts
- * whenever it connects (hub.h).
+ * no other way to say unknown. A finder sends only facts that it has found since its own start.
+ * It sends each fact again at least once per period of its job, and all of them whenever it
+ * connects (hub.h).
  */
 #ifndef WNA_FACT_H
 #define WNA_FACT_H
@@ -137,8 +137,8 @@ enum mount_more {
 	MOUNT_DUE_MS,  /* monotonic: when the next attempt or probe is due, 0: not known; if a child
 	                * is stuck: since when */
 };
-#define MOUNT_NOT_PROBED INT64_MIN       /* not yet */
-#define MOUNT_CAME_BACK  (INT64_MIN + 1) /* not yet, after the mount before this was lost */
+#define MOUNT_NOT_PROBED INT64_MIN       /* no probe has ended yet */
+#define MOUNT_CAME_BACK  (INT64_MIN + 1) /* the same, and the mount before this was lost */
 
 enum mount_doing {
 	MOUNT_IDLE,         /* waits for the next probe */

@@ -11,7 +11,7 @@
 #include "log.h"
 #include "str.h"
 
-/* The verdict on a state without a name in this build would be a matter of luck. */
+/* The verdict has no rule for a state that this build does not know. */
 static bool value_known(enum fact_id id, int64_t value)
 {
 	int64_t max;

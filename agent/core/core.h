@@ -97,9 +97,9 @@ struct finding {
 	enum verdict_level level;
 	bool turns_health;     /* makes /healthz 503 */
 	bool turns_ready;      /* makes /readyz 503; always with turns_health */
-	char what[JUDGE_TEXT]; /* one line of substance; moves with every fact */
+	char what[JUDGE_TEXT]; /* the job's facts in one line; changes with every fact */
 	char why[JUDGE_TEXT];  /* what is wrong; empty if nothing is */
-	char next[JUDGE_TEXT]; /* what the agent does next; moves with the clock */
+	char next[JUDGE_TEXT]; /* what the agent does next; changes with the clock */
 };
 
 struct verdict {
@@ -207,10 +207,10 @@ void history_fact(struct timeline *timeline, enum fact_id id, const struct fact 
 /* -- The pages: core_page.c -- */
 
 enum page_id {
-	PAGE_LIVEZ,     /* 200: the loop turns */
-	PAGE_HEALTHZ,   /* 200 or 503: what the load balancer goes by */
-	PAGE_READYZ,    /* 200 or 503: everything */
-	PAGE_FORBIDDEN, /* 403: /status for a stranger, or through a proxy */
+	PAGE_LIVEZ,     /* 200: the loop runs */
+	PAGE_HEALTHZ,   /* 200 or 503: for the load balancer */
+	PAGE_READYZ,    /* 200 or 503: all five jobs */
+	PAGE_FORBIDDEN, /* 403: /status for another network, or through a proxy */
 	PAGE_NOT_FOUND, /* 404 */
 	PAGE_METHOD,    /* 405 */
 	PAGE_BAD,       /* 400 */
@@ -263,8 +263,8 @@ struct core {
 	void (*changed)(void);
 	int64_t started_wall_ms;
 	unsigned silent;  /* bits of the roles whose job is on and that have not spoken yet */
-	bool accepting;   /* requests may be answered: when `silent` is 0, or some time
-	                   * after the start */
+	bool accepting;   /* requests are answered: `silent` is 0, or the wait for the
+	                   * finders is over */
 	bool was_healthy; /* /healthz has been 200 since this core started */
 };
 

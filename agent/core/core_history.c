@@ -173,7 +173,7 @@ static const char *stuck_child(const struct fact *mount)
 	}
 }
 
-/* What is stuck, and what the right mount covers. The state itself is the verdict's to tell. */
+/* What is stuck, and what the right mount covers. The verdict's changes tell the state itself. */
 static void note_mount(char *text, size_t size, const struct fact *before, const struct fact *after)
 {
 	const char *was = stuck_child(before), *is = stuck_child(after);

@@ -37,7 +37,7 @@ static struct conn *take_place(struct http *http)
 	return conn;
 }
 
-/* The oldest connection, but for those that wait to write. */
+/* The oldest connection that does not wait to write. */
 static struct conn *oldest(struct http *http)
 {
 	struct conn *conn = TAILQ_FIRST(&http->held);
@@ -110,8 +110,8 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 		starved = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 		if (starved && evict(http, now_ms))
 			continue;
-		/* Not before the next sweep, since the loop must not spin: connects wait for a
-		 * descriptor, or the listener was shut down. */
+		/* No accept before the next sweep, since the loop must not spin: no descriptor is
+		 * free, or the listener was shut down. */
 		if (starved || errno == EINVAL) {
 			event_del(&http->accept_event);
 			break;

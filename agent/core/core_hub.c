@@ -251,7 +251,7 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 		} else if (rc < 0) {
 			end(peer, NULL);
 		} else if (too_fast(peer)) {
-			end(peer, "says too much");
+			end(peer, "sends too many messages");
 		} else {
 			take(peer, &msg);
 		}

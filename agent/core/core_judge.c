@@ -55,7 +55,7 @@ const char *judge_why(const struct fact *fact, const char *otherwise)
 	return fact->why[0] ? fact->why : otherwise;
 }
 
-/* Nothing decided yet: as configured, for as long as the first results may be under way. */
+/* Without a decision `initial` counts until max_age after the start: results may still come. */
 static void judge_undecided(struct judge *judge, unsigned slot, struct finding *ret)
 {
 	const struct conf_check *check = &judge->conf->checks.item[slot];
@@ -104,7 +104,7 @@ static bool worse(const struct finding *a, const struct finding *b)
 		return a->turns_health;
 	if (a->turns_ready != b->turns_ready)
 		return a->turns_ready;
-	/* Among equals, a known failure says more than what is not known yet. */
+	/* With the same effect, a known failure is worse than a state that is not known yet. */
 	return (a->level == LEVEL_WAITING) < (b->level == LEVEL_WAITING);
 }
 

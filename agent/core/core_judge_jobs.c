@@ -127,7 +127,7 @@ static void tell_metrics(struct judge *judge, struct finding *ret)
 		sb_printf(&what, ", cpu %.1f %%", (double)cpu->value / 10.0);
 	snprintf(ret->next, sizeof ret->next,
 	         push->value == PUSH_HELD       ? "pushes when in service"
-	         : push->value == PUSH_STARTING ? "pushes as soon as it is known what"
+	         : push->value == PUSH_STARTING ? "waits for identity or first window"
 	         : push->value == PUSH_RETRYING ? "tries again within %s"
 	                                        : "pushes every %s",
 	         clock_span(push->value == PUSH_RETRYING ? judge->conf->metrics.retry_max_ms
@@ -156,7 +156,7 @@ void judge_metrics(struct judge *judge, struct finding *ret)
 	switch (push->value) {
 	case PUSH_OK: judge_find(ret, LEVEL_OK, REACH_NONE, NULL); return;
 	case PUSH_HELD:
-		/* On purpose: a node in Standby is as it should be. */
+		/* No failure: a node in Standby, for example, must not push. */
 		judge_find(ret, LEVEL_OK, REACH_NONE, "%s", judge_why(push, "held"));
 		return;
 	case PUSH_STARTING:

@@ -41,7 +41,7 @@ static struct {
 	bool roles_by_name;
 	char status[160]; /* as systemd was told */
 	int64_t armed_ms; /* when the timer fires */
-	int64_t end_ms;   /* not 0: leaving, at the latest then */
+	int64_t end_ms;   /* not 0: the latest time of the end */
 } self;
 
 static void arm(int64_t at_ms, int64_t now_ms)
@@ -181,7 +181,7 @@ static int start(void)
 		return -ENOTCONN;
 	}
 	if (self.listeners.unserved > 0)
-		log_warning("core: connects to %u more sockets that were passed are not answered: "
+		log_warning("core: %u more sockets were passed and are not served: "
 		            "web-node-agent-health.socket may have one ListenStream=",
 		            self.listeners.unserved);
 	sandbox_prepare();
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
 	rc = start();
 	if (rc < 0) {
 		log_error("core: cannot start: %s", strerror(-rc));
-		/* Its unit restarts it without a delay, which is meant for a crash. */
+		/* Its unit restarts it without a delay, which is right after a crash only. */
 		poll(NULL, 0, START_AGAIN_MS);
 		return EXIT_FAILURE;
 	}

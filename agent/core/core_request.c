@@ -175,7 +175,7 @@ static bool take_length(struct request *request, struct text value)
 		if (value.at[i] != '0')
 			zero = false;
 	}
-	/* Two lengths that differ would be two readings of one request. */
+	/* Two different lengths would allow request smuggling. */
 	if (request->length && request->body == zero)
 		return false;
 	request->length = true;

@@ -76,7 +76,7 @@ static int allow_all(scmp_filter_ctx filter)
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 		                      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	/* The end of an answer. A listener, which outlives this process, does not end by it. */
+	/* Ends an answer. It does not end a listener, which must outlive this process. */
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 1,
 		                      SCMP_A1(SCMP_CMP_EQ, SHUT_WR, 0));

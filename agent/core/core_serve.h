@@ -42,16 +42,16 @@ void core_listeners_take(struct core_listeners *ret);
 int core_listeners_open(struct core_listeners *listeners, const struct net_endpoint *health,
                         const char *hub);
 
-/* -- The end of all rights but answering: core_sandbox.c -- */
+/* -- The sandbox: core_sandbox.c -- */
 
 /* Before the tables are made: no transparent huge pages, descriptors up to the
  * hard limit. Best effort. */
 void sandbox_prepare(void);
 
 /*
- * No new privileges, no core dumps, what is in memory stays there (best
- * effort: it needs RLIMIT_MEMLOCK), and from here on a system call that is not
- * on the list kills the process with SIGSYS. 0 or -errno.
+ * No new privileges, no core dumps, memory locked (best effort: it needs
+ * RLIMIT_MEMLOCK), and from here on a system call that is not on the list
+ * kills the process with SIGSYS. 0 or -errno.
  */
 int sandbox_enter(void);
 
@@ -153,7 +153,7 @@ struct http {
 	struct conn *conn;                 /* conf->max_connections of them */
 	char (*input)[LIMIT_HTTP_REQUEST]; /* same; touched only for partial requests */
 	struct conn_list held;             /* by since_ms, the oldest first */
-	/* Last in, first out, and never used ones last: few pages are ever touched. */
+	/* Last in, first out; a place that was never used comes last: few pages are touched. */
 	struct conn_list spare;
 	unsigned made; /* places of conn ever used */
 	struct out *outs;
@@ -201,7 +201,7 @@ struct hub_users {
  * may claim nothing. */
 void hub_users_find(const struct conf *conf, struct hub_users *ret);
 
-/* Serves the hub in a fixed table; a peer that does not read, says too much or is of another
+/* Serves the hub in a fixed table; a peer that does not read, sends too much or is of another
  * build is disconnected, and connects again. `listen_fd`: a listening SOCK_SEQPACKET socket,
  * non-blocking; -1: none. `moved` is called after anything that may have changed what the core does next.
  * 0 or -errno. */

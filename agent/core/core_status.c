@@ -80,7 +80,7 @@ static void put_checks(struct sb *sb, const struct core *core, const struct verd
 	sb_char(sb, ']');
 }
 
-/* The processes whose job is on. The core is left out: that it answers shows that it runs. */
+/* The processes whose job is on. The core is left out: its answer shows that it runs. */
 static void put_processes(struct sb *sb, const struct core *core)
 {
 	bool first = true;

@@ -1,4 +1,4 @@
-/* Whom the fact table believes, and for how long. */
+/* Which roles' facts the table accepts, and for how long they count. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,8 +117,8 @@ static void age_makes_unknown(void **state)
 	assert_int_equal(facts_expiry_ms(&facts, &conf, FACT_RDS_CHANGE, 0), INT64_MAX);
 }
 
-/* A fact that is said again after a reconnect is as old as it was, and never younger
- * than its arrival. */
+/* A fact that is sent again after a reconnect keeps its age. A time after the arrival is
+ * replaced by that of the arrival. */
 static void age_is_its_owners(void **state)
 {
 	const struct fact *check = facts_get(&facts, FACT_CHECK, 1);

@@ -51,8 +51,8 @@ static void pieces_of_one_byte(void **state)
 	close(fd);
 }
 
-/* Thousands of requests by a client that does not read until it has sent them
- * all: every one is answered, in order, with nothing lost at the seams. */
+/* Thousands of requests by a client that does not read until it has sent them all: every
+ * one is answered, in order, also those that are cut between two reads. */
 static void pipelined_without_reading(void **state)
 {
 	static const char pair[] = GET("/healthz") GET("/readyz");
@@ -96,7 +96,7 @@ static void pipelined_without_reading(void **state)
 	close(fd);
 }
 
-/* /status is larger than the socket's buffer. What was asked behind it comes after it. */
+/* /status is larger than the socket's buffer. The answer to the request behind it comes after it. */
 static void status_in_pieces(void **state)
 {
 	char line[TIMELINE_TEXT];
@@ -147,7 +147,7 @@ static void status_is_not_for_proxies(void **state)
 	close(fd);
 }
 
-/* The answer arrives, and then an end that is no reset. */
+/* The answer arrives, and then the connection is closed without a reset. */
 static void bodies_are_answered_not_reset(void **state)
 {
 	int fd = client();

@@ -1,7 +1,7 @@
 /* Too many clients, too slow ones, no descriptors, and the end. */
 #include "responder.h"
 
-/* A full table of silent clients: each new one is answered all the same, and
+/* A full table of silent clients: each new one is still answered, and
  * the silent ones go in the order in which they came. */
 static void silent_clients_make_room(void **state)
 {
@@ -27,7 +27,7 @@ static void silent_clients_make_room(void **state)
 		close(late[i]);
 }
 
-/* A client that asks is not the longest idle; one that drips half a request is. */
+/* A complete request resets a client's idle time; parts of a request do not. */
 static void asking_keeps_the_place_dripping_does_not(void **state)
 {
 	int fd[PLACES], late;
@@ -102,7 +102,7 @@ static void draining_answers_what_is_held(void **state)
 	http_drain(&http);
 	hear(asked, 0);
 	assert_string_equal(reply, page(PAGE_LIVEZ, 1)->text);
-	/* Only who has had an answer can know that his connection may end at any time. */
+	/* A client that has had an answer must expect the end of its connection at any time. */
 	assert_int_equal(hear(kept, 0), 0);
 	settle(3);
 	say(half, "Host: a\r\n\r\n");

@@ -69,7 +69,7 @@ static void expect(enum verdict_level health, enum verdict_level ready)
 	assert_int_equal(verdict.ready, ready);
 }
 
-/* A node that has nothing but its identity, which is well. */
+/* A node whose only job is identity, with a good report. */
 static void known_identity(int64_t at_ms)
 {
 	say(FACT_IMDS, IMDS_OK, "", at_ms);
@@ -100,7 +100,7 @@ static void nothing_but_identity(void **unused)
 	assert_int_equal(verdict.until_ms, NOW + AGE + 1);
 }
 
-/* Scope x (unheard, good, bad, aged): the whole table of one check. */
+/* Each scope with each state (no report, good, bad, expired): the whole table of one check. */
 static void every_state_of_a_check(void **unused)
 {
 	static const struct {
@@ -136,7 +136,7 @@ static void every_state_of_a_check(void **unused)
 	}
 }
 
-/* What is mounted x its sign of life x what hang means. */
+/* Each state of the mount with each sign of life and each value of mount.hang. */
 static void every_state_of_the_mount(void **unused)
 {
 	enum { NOTHING = -1 };
@@ -192,7 +192,7 @@ static void a_silent_mount(void **unused)
 	expect(LEVEL_FAIL, LEVEL_FAIL);
 }
 
-/* A silent keeper makes a right mount unknown, and an absent one no better. */
+/* Without reports of the keeper a right mount becomes unknown, and an absent mount still fails. */
 static void a_silent_keeper(void **unused)
 {
 	(void)unused;
@@ -206,7 +206,7 @@ static void a_silent_keeper(void **unused)
 	expect(LEVEL_FAIL, LEVEL_FAIL);
 }
 
-/* Nothing a database, AWS or a shared check can say turns /healthz. */
+/* No fact about database, AWS or a shared check makes /healthz 503. */
 static void shared_states_never_turn_health(void **unused)
 {
 	(void)unused;
@@ -251,7 +251,7 @@ static void identity_outlives_the_metadata_service(void **unused)
 	expect(LEVEL_DEGRADED, LEVEL_FAIL);
 }
 
-/* until_ms is the promise that one timer is enough: before it nothing changes. */
+/* Before until_ms the verdict does not change by age: one timer is enough. */
 static void nothing_changes_before_until(void **unused)
 {
 	int64_t now_ms = START;

@@ -90,7 +90,7 @@ static void a_new_date_changes_nothing_else(void **state)
 	assert_memory_not_equal(&pages, &before, sizeof pages);
 	page_date(&pages, 0);
 	assert_memory_equal(&pages, &before, sizeof pages);
-	/* Clocks that are no clocks keep the page whole. */
+	/* With an impossible time the page stays as it was. */
 	page_date(&pages, -1);
 	assert_memory_equal(&pages, &before, sizeof pages);
 	page_date(&pages, INT64_MAX);

@@ -22,7 +22,7 @@ static enum request_state parse(const char *text)
 	return request_parse(&request, text, strlen(text), LIMIT_HTTP_REQUEST, &used);
 }
 
-/* Whole, byte by byte, and in two pieces at every point: the same. */
+/* The result is the same for the whole text, byte by byte, and in any two pieces. */
 static void expect_everywhere(const char *text, enum request_state want, enum page_id page)
 {
 	size_t len = strlen(text), whole_used;

@@ -1,4 +1,4 @@
-/* /status: it is JSON, it fits whatever the workers say, and it says it. */
+/* /status: it is JSON, it has the facts, and it fits, however long they are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,7 +94,7 @@ static void render(void)
 	assert_string_equal(end, "\n");
 }
 
-/* Every fact in every slot with texts that double when escaped, and a full ring. */
+/* The longest page: every fact, with texts that double when escaped, and a full timeline. */
 static void the_worst_fits(void **state)
 {
 	(void)state;
