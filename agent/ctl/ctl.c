@@ -83,7 +83,7 @@ char *ctl_phrase(const struct ctl *ctl, int error, const char *why, char *ret, s
 	case ETIMEDOUT:
 	case EAGAIN: snprintf(ret, size, "the agent does not answer"); break;
 	case ECONNRESET:
-	case EPIPE: snprintf(ret, size, "the agent hung up without an answer"); break;
+	case EPIPE: snprintf(ret, size, "the agent closed the connection without an answer"); break;
 	default: snprintf(ret, size, "%s: %s", ctl->socket, strerror(-error)); break;
 	}
 	return ret;

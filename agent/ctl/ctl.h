@@ -212,7 +212,7 @@ void page_end(struct page *page);
 /* -- The screen: ctl_screen.c -- */
 
 enum screen_detail {
-	SCREEN_SHORT, /* what is well on one line, whatever has to be cut: for a low terminal */
+	SCREEN_SHORT, /* each good job on one line, cut if it is too long: for a low terminal */
 	SCREEN_NORMAL,
 	SCREEN_VERBOSE, /* and all processes, all remembered changes, the counters */
 };
@@ -308,9 +308,9 @@ int ctl_config_keys(const struct ctl *ctl, bool roff);
 /*
  * Run by web-node-agent.service at its start, and with `apply` at `systemctl reload`. Reads
  * `file`, tells all problems, and writes the snapshot (snapshot.h) into the run directory. Bad
- * files leave the snapshot as it is; where there is none, one of defaults is written that
- * bears the reason, with which the agent answers 503. What is wrong with the machine only
- * (a secret file, say) refuses a reload, but no first load: the process concerned looks
+ * files leave the snapshot as it is; if there is none, a snapshot of the defaults with the
+ * reason is written, and the agent answers 503. A problem of the machine alone (for example
+ * a secret file) refuses a reload, but not the first load: the process concerned looks
  * again by itself.
  *
  * `apply`: then has systemd reload, or start, the services that this configuration

@@ -10,7 +10,7 @@
 #include <openssl/x509.h>
 #include <string.h>
 
-/* An answer that could not be written must not look like one. */
+/* A failed write must not look like an answer. */
 static int written(const struct ctl *ctl, int rc)
 {
 	if (!rc && fflush(ctl->out) != 0)

@@ -26,7 +26,7 @@ static const char help[] =
         "                                  with it (" CONF_FILE_DEFAULT ")\n"
         "  config [FILE]                   the configuration with all defaults, and where each\n"
         "                                  value was given\n"
-        "  load [--apply] [FILE]           takes the configuration into force (root); run by the\n"
+        "  load [--apply] [FILE]           puts the configuration into force (root); run by the\n"
         "                                  unit. By hand: systemctl reload web-node-agent\n"
         "  config --keys [--roff]          all keys; --roff: as in the manual page\n"
         "\n"
@@ -40,9 +40,9 @@ static const char help[] =
         "  1  no: not ready, fact absent, configuration refused\n"
         "  2  usage, or no such fact\n"
         "  3  the agent does not run or does not answer\n"
-        "  4  time is up\n"
-        "  5  this user may not\n"
-        "  6  what answered is not this agent\n"
+        "  4  time-out\n"
+        "  5  this user may not ask the agent\n"
+        "  6  the answer is not from this agent\n"
         "  7  the job waited for is switched off\n"
         "\n"
         "Exit codes of check and config, by the first problem:\n"
@@ -63,8 +63,8 @@ static enum ctl_exit usage(const char *what, const char *detail)
 	return CTL_USAGE;
 }
 
-/* In the following, `given` has by each option's letter its value, "" if it has no value, or
- * NULL if it was not given. */
+/* In the following, given[LETTER] is the value of the option with this letter, "" if the option
+ * has no value, NULL if it was not given. */
 
 static int run_status(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
@@ -96,7 +96,7 @@ static int run_wait(struct ctl *ctl, const char *const *given, int argc, char **
 
 	(void)argv;
 	if (argc > 0)
-		return usage("wait takes no arguments but options", "");
+		return usage("wait takes options only", "");
 	if (!given['f'])
 		return usage("wait needs --for", "");
 	goal = wait_goal_of(given['f']);

@@ -60,7 +60,8 @@ enum wait_answer wait_judge(const struct view *view, enum wait_goal goal, char *
 		return wait_page(&view->healthz, "healthz", why, why_size);
 	job = view_job(view, goals[goal].job);
 	if (job == NULL) {
-		snprintf(why, why_size, "the agent says nothing of job %s", goals[goal].job);
+		snprintf(why, why_size, "the agent's answer does not contain job %s",
+		         goals[goal].job);
 		return WAIT_NO_JOB;
 	}
 	if (job->level == LEVEL_OFF) {

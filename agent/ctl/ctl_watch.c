@@ -62,7 +62,7 @@ struct watch {
 	bool seen;       /* view is filled */
 	int64_t lost_ms; /* wall time since which the agent does not answer, 0 = it does */
 	char lost[512];
-	uint64_t shown; /* shape last written where there is no terminal */
+	uint64_t shown; /* without a terminal: screen_shape() of the last page */
 	bool shown_lost;
 };
 
@@ -83,7 +83,7 @@ static int watch_render(const struct watch *watch, enum screen_detail detail, ch
 		         clock_iso8601(watch->lost_ms, since, sizeof since), watch->lost);
 		page_wrap(&page, 2, PAGE_BAD, line);
 		if (watch->seen) {
-			page_wrap(&page, 2, PAGE_WARN, "What follows is what it said last.");
+			page_wrap(&page, 2, PAGE_WARN, "Below is its last answer.");
 			page_end(&page);
 		}
 	}
@@ -103,7 +103,7 @@ static bool watch_is_too_high(const struct watch *watch, const char *text)
 	return rows > 0 && lines > rows;
 }
 
-/* The page; a shorter one if that is higher than the terminal and not all was asked for. */
+/* The page. If it is higher than the terminal, a shorter one, except with -v. */
 static int watch_page(const struct watch *watch, char **ret_text)
 {
 	enum screen_detail detail = watch->verbose ? SCREEN_VERBOSE : SCREEN_NORMAL;

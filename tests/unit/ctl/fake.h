@@ -50,7 +50,7 @@ static void fake_answer(struct fake *fake, int fd, const struct msg *question)
 			kill(getpid(), SIGINT);
 		answer = fake->status[i < fake->statuses ? i : fake->statuses - 1];
 	}
-	/* Room for more than an answer may be long. */
+	/* Room for more than the longest answer. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	if (answer == NULL)
 		(void)!read(fd, rest, sizeof rest); /* until the other side gives up */

@@ -83,7 +83,7 @@ static void a_good_one(void **state)
 	snprintf(wanted, sizeof wanted, "%s: good\n", conf);
 	assert_string_equal(out, wanted);
 	assert_string_equal(err, "");
-	/* What is remarked does not make it bad. */
+	/* A warning does not change the exit code. */
 	assert_int_equal(run(ctl_check, "", &out, &err), CTL_OK);
 	assert_string_equal(out, wanted);
 	assert_non_null(strstr(err, ": warning: no local check"));

@@ -1,4 +1,4 @@
-/* The status screen: what it says, how wide it gets, what it never lets through. */
+/* The status screen: its texts, its width, and no control characters from outside. */
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,7 +63,7 @@ static void all_is_well(void **state)
 	    "database    ok            3 h 12 min   05:03:20Z     writer 10.16.6.137, 1.1 ms\n");
 	has(screen, "next: asks every 2.0 s\n");
 	has(screen, "web         ok            3 h 12 min   05:03:20Z     http local, 0.8 ms\n");
-	has_not(screen, "PROCESS"); /* nothing to see there */
+	has_not(screen, "PROCESS"); /* all processes run */
 	has_not(screen, "COUNTERS");
 	has(screen, "\n05:03:24Z    3 h 12 min ago   readyz: waiting -> ok\n"
 	            "05:03:20Z    3 h 12 min ago   healthz: waiting -> ok\n"
@@ -89,7 +89,7 @@ static void what_is_wrong_is_said(void **state)
 	has(screen, "agent.conf:12: health.listen: expected ADDRESS:PORT");
 	has(screen, "rds         not connected 1.0 s        08:15:29Z     pid 814\n");
 	has(screen, "runs with another configuration\n");
-	has_not(screen, "pid 813"); /* the well ones */
+	has_not(screen, "pid 813"); /* of a process without a failure */
 	free(screen);
 	screen = show(140, false, true, true);
 	has(screen, "pid 813");
@@ -110,7 +110,7 @@ static int row_of(const char *screen, const char *what)
 	return row;
 }
 
-/* 24 rows of 80 columns: the changes are there, and whatever is wrong is said in full. */
+/* 24 rows of 80 columns have room for the changes, and for every failure in full. */
 static void a_low_terminal(void **state)
 {
 	char *screen;
@@ -190,7 +190,7 @@ static void reasons_are_whole_at_any_width(void **state)
 		char *screen = show(width, false, true, false);
 		char *to = screen;
 
-		/* The words without the breaks between them. */
+		/* The words of the page without its line breaks. */
 		for (const char *from = screen; *from != '\0'; from++)
 			if (*from != '\n' && *from != ' ')
 				*to++ = *from;

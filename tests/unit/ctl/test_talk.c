@@ -61,7 +61,7 @@ static void nobody(void **state)
 	memset(path, 'x', sizeof path - 1);
 	path[sizeof path - 1] = '\0';
 	assert_int_equal(talk(path, ASK_STATUS, 20000, &text, &len), -ENAMETOOLONG);
-	/* The file is there, its listener is not. */
+	/* The socket's file exists, but no process listens. */
 	fake_start(&fake, "");
 	shutdown(fake.listener, SHUT_RDWR);
 	pthread_join(fake.thread, NULL);

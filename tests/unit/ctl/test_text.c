@@ -1,4 +1,4 @@
-/* What may reach a terminal, and how wide it is. */
+/* Which characters may reach a terminal, and their width. */
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* wnactl wait: when it is done, and what its last words are. */
+/* wnactl wait: when it ends, and its last line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,7 +69,7 @@ static void judges(void **state)
 	assert_int_equal(judge(starting, WAIT_METRICS), WAIT_IS_OFF);
 	assert_non_null(strstr(why, "job metrics is switched off"));
 
-	/* A job that is well but has sent nothing is not what was asked for. */
+	/* The goal "metrics" needs an accepted push; the state ok is not enough. */
 	text = fake_change(healthy, "\"value\": 1153", "\"value\": 0");
 	assert_int_equal(judge(text, WAIT_METRICS), WAIT_NOT_YET);
 	assert_string_equal(why, "metrics: nothing sent yet");
@@ -99,10 +99,11 @@ static void waits_until_it_is_so(void **state)
 	/* One line for each new reason, none for the same again. */
 	assert_string_equal(fake_last(fake.err) + strlen("wnactl: ready after 0.0"), " s");
 	assert_non_null(strstr(
-	        fake.err, "wnactl: waiting for ready: /readyz is 503: mount: nothing heard yet\n"
-	                  "wnactl: waiting for ready: the agent hung up without an answer\n"
-	                  "wnactl: waiting for ready: /readyz is 503: database: 10.16.6.137 does "
-	                  "not answer"));
+	        fake.err,
+	        "wnactl: waiting for ready: /readyz is 503: mount: nothing heard yet\n"
+	        "wnactl: waiting for ready: the agent closed the connection without an answer\n"
+	        "wnactl: waiting for ready: /readyz is 503: database: 10.16.6.137 does "
+	        "not answer"));
 }
 
 static void a_counting_reason_is_not_repeated(void **state)
@@ -160,7 +161,7 @@ static void not_running_is_waited_for(void **state)
 	assert_non_null(strstr(fake_last(fake.err), "the agent does not run"));
 }
 
-/* One that is stopped, say: its answer is not waited for beyond the limit. */
+/* The agent is stopped, for example: the wait ends at the limit also without an answer. */
 static void no_answer_costs_no_more_than_the_limit(void **state)
 {
 	int64_t began = clock_ms();
@@ -180,13 +181,13 @@ static void garbage_is_not_waited_for(void **state)
 	fake_start(&fake, "HTTP/1.1 400 Bad Request\r\n\r\n");
 	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 3600000), CTL_BAD);
 	assert_true(atomic_load(&fake.asked) > 1);
-	/* Nor is its code another one because there was less time. */
+	/* Less time does not change the exit code. */
 	assert_int_equal(wait_for(&fake.ctl, WAIT_READY, 0), CTL_BAD);
 	fake_words(&fake);
 	assert_non_null(strstr(fake_last(fake.err), "the answer is not the agent's"));
 }
 
-/* Of a core that is killed while it answers, once and again. */
+/* A core that is killed twice while it answers. */
 static void an_answer_cut_short_is_no_refusal(void **state)
 {
 	char *cut = strdup(healthy);

@@ -73,7 +73,7 @@ static void a_file_gets_changes_only(void **state)
 	assert_int_equal(status_watch(&fake.ctl, false), CTL_OK);
 	fake_words(&fake);
 	assert_int_equal(count(fake.out, "web-node-agent 0.1.0"), 3);
-	assert_int_equal(count(fake.out, "trying again: the agent hung up"), 1);
+	assert_int_equal(count(fake.out, "trying again: the agent closed"), 1);
 	assert_int_equal(count(fake.out, "\033"), 0);
 }
 
