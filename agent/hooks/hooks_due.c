@@ -32,7 +32,7 @@ static void keep(struct hooks_due *due, int64_t number)
 	rc = worker_write_file(due->dir, FILE_NAME, text, strlen(text));
 	if (rc < 0)
 		log_warning(HOOKS_EVENT ": %s/" FILE_NAME ": %s; after a restart the scripts may "
-		                        "run for this change again, or not for the next one",
+		                        "run again for this change, or skip the next one",
 		            due->dir, strerror(-rc));
 	due->known = true;
 	due->last = number;

@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 	worker_init(&process.worker, ROLE_HOOKS, HUB_WANTS(FACT_RDS_CHANGE), argc, argv, NULL);
 	signal(SIGTERM, on_term);
 	if (hooks_run_init() < 0) {
-		log_error("scripts: processes that they leave behind could not be ended");
+		log_error("scripts: cannot start: processes of a script could not be ended");
 		return EXIT_FAILURE;
 	}
 	hooks_due_init(&process.due, process.worker.run_dir);

@@ -21,7 +21,7 @@
 #include "str.h"
 
 enum {
-	SCRIPT_FD = 3,   /* where the script's file is in the script's own process */
+	SCRIPT_FD = 3,   /* the descriptor of the script's file in the script's process */
 	GRACE_MS = 1000, /* at most, from TERM to KILL, and from KILL to giving up */
 	TURN_MS = 200,
 	DRAIN_MS = 200, /* for late output, if a process that was left behind holds the pipe */

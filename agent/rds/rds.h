@@ -115,7 +115,7 @@ bool session_ask(struct session *session, const struct conf_rds *conf,
 void session_close(struct session *session);
 
 /* The value of a server's read-only variable: "0" and "OFF" are false, other words
- * (MariaDB 12 has more than ON) true. The result is false if it is no such value. */
+ * (MariaDB 12 has more than ON) true. Returns false if the text is not one word. */
 bool session_read_only(const char *text, bool *ret);
 
 /*
@@ -141,11 +141,11 @@ bool deadline_stop(void);
 /* rds_memory.c */
 
 /*
- * RDS_DIR/state.env, for the next wna-rds: the last writer, with which a failover during a
- * restart is still one; an outage that is not over; the last change and its number, with
- * which listeners act on each change once; and a refused password, which the next process
- * must not try again at once. The folder is on a tmpfs: the file never outlives a boot, and
- * monotonic times in it stay valid.
+ * RDS_DIR/state.env, for the next wna-rds: the last writer, to detect a failover during a
+ * restart; an outage that is not over; the last change and its number, since listeners act
+ * once on each number; and the id of a refused password's file, since the next process must
+ * not try this password at once. The folder is on a tmpfs: the file never outlives a boot,
+ * and monotonic times in it stay valid.
  */
 struct memory {
 	char text[1024];           /* as last written */

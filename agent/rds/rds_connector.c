@@ -10,10 +10,10 @@
 #ifdef LIBMARIADB
 
 /*
- * What only 3.3 and newer can do. Login methods are limited, or a false server could ask
- * for mysql_clear_password and be sent the password. And TLS is enforced, which Connector/C
- * does only if it checks the certificate in some way: an empty fingerprint is such a check,
- * and accepts every certificate.
+ * Only 3.3 and newer have these options. Login methods are limited: otherwise a false server
+ * could ask for mysql_clear_password and get the password. TLS is enforced: Connector/C does
+ * this only if it checks the certificate. An empty fingerprint is a check that accepts every
+ * certificate.
  */
 static bool secure_more(MYSQL *mysql, const struct conf_rds *conf)
 {

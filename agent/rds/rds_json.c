@@ -120,8 +120,8 @@ void report_write_json(struct report *report)
 	}
 	sb_init(&sb, json, sizeof json);
 	len = put_json(&sb, report);
-	/* A resolver counts the TTL down, thus each answer has another one. It is no reason to
-	 * wake what watches the file (web-node-agent-database.path). */
+	/* A resolver counts the TTL down: each answer has another TTL. A new TTL alone must not
+	 * wake the unit that watches the file (web-node-agent-database.path). */
 	if (sb.cut || strncmp(json, report->json, len) == 0)
 		return;
 	rc = worker_write_file(RDS_DIR, "rds.json", json, sb.len);

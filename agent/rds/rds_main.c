@@ -169,7 +169,7 @@ int main(int argc, char **argv)
 	worker_init(&rds.worker, ROLE_RDS, 0, argc, argv, NULL);
 	rds.conf = &rds.worker.conf->rds;
 	if (deadline_init() < 0) {
-		log_error("database: no time limits: %s", strerror(errno));
+		log_error("database: time limits cannot be set: %s", strerror(errno));
 		return 1;
 	}
 	watch_init(&rds.watch, rds.conf, now);

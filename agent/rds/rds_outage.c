@@ -27,7 +27,7 @@ bool outage_good(struct outage *outage, const struct rds_sample *sample,
 		change.max_ms = sample->end_ms - outage->good_ms;
 		change.last_good_wall_ms = sample->end_wall_ms - change.max_ms;
 	}
-	/* A single bad question started before it ended: it proves no length. */
+	/* One bad question proves no length: its start (bad_last_ms) is before its end. */
 	if (was_out && outage->bad_last_ms > outage->bad_first_ms)
 		change.min_ms = outage->bad_last_ms - outage->bad_first_ms;
 	outage->writer = *peer;

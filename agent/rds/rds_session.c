@@ -178,7 +178,7 @@ bool session_open(struct session *session, const struct conf_rds *conf, int addr
 	}
 	connector_forget(mysql);
 	if (conf->tls != DB_TLS_OFF && !mysql_get_ssl_cipher(mysql)) {
-		/* Only Connector/C before 3.3 comes here. The back-off of this kind is long. */
+		/* Only with Connector/C before 3.3. The back-off of TROUBLE_CONFIG is long. */
 		complain(ret_sample, TROUBLE_CONFIG, "the connection is not encrypted");
 		goto out;
 	}

@@ -35,7 +35,7 @@ static void set_state(struct watch *watch, int64_t now, enum rds_state state, co
 		watch->rtt_us = -1;
 }
 
-/* A peer of the family whose question failed has not left. */
+/* Whether the name no longer resolves to the peer; false if the question for its family failed. */
 static bool peer_left(const struct watch *watch)
 {
 	return watch->open && watch->name_ok && watch->peer.family != watch->answer.unknown &&
@@ -108,8 +108,8 @@ static void resolve_by(struct watch *watch, int64_t at_ms)
 }
 
 /*
- * The name moved while there is no session. Addresses that have failed lately keep their
- * back-off; at another one a login is tried at once, within the budget of moves.
+ * The name moved, and there is no session. An address that has failed lately keeps its
+ * back-off; at any other address a login is tried at once, if the budget of moves allows it.
  */
 static void aim(struct watch *watch, int64_t now, uint32_t random)
 {

@@ -87,7 +87,7 @@ struct rds_change {
 	int64_t last_good_wall_ms;  /* start of the last good question; -1 unknown */
 	int64_t first_good_wall_ms; /* end of the first good one after it */
 	int64_t min_ms, max_ms;     /* the outage; max -1 unknown */
-	int64_t period_ms;          /* between two questions: the precision of all this */
+	int64_t period_ms;          /* between two questions: the precision of these times */
 };
 
 struct outage {
@@ -119,8 +119,8 @@ struct rds_answer {
 	struct net_addr addr[2 * RDS_ADDRESSES];
 	int64_t ttl_s;         /* smallest of all records used */
 	bool literal;          /* the endpoint is an address; there is no TTL */
-	uint16_t unknown;      /* AF_INET or AF_INET6: that family's question failed, thus
-	                        * addresses of it are neither present nor absent; 0 */
+	uint16_t unknown;      /* AF_INET or AF_INET6: the question for this family failed, and
+	                        * its addresses are not known; 0: neither failed */
 	char name[LIMIT_HOST]; /* where the chain of aliases ended */
 };
 
@@ -132,7 +132,7 @@ bool answer_equal(const struct rds_answer *a, const struct rds_answer *b);
 /* "10.16.5.149,10.16.6.137", cut after a whole address. Returns `ret`. */
 char *answer_text(const struct rds_answer *answer, char *ret, size_t size);
 
-/* What failures have earned: no login before connect_ms. */
+/* The back-off after failures: no login before connect_ms. */
 struct backoff {
 	enum rds_trouble trouble; /* none: the last login or question was good */
 	unsigned failures;        /* of that kind in a row */
@@ -141,8 +141,8 @@ struct backoff {
 
 enum {
 	PLACES = 8,                /* two servers with both families, and as many before them */
-	PLACES_MOVES = 4,          /* at once: a failover seen through resolvers that disagree */
-	PLACES_MOVE_MS = 60000,    /* then one per this time */
+	PLACES_MOVES = 4,          /* without a wait: enough for a failover if resolvers disagree */
+	PLACES_MOVE_MS = 60000,    /* then one move per this time */
 	PLACES_FORGET_MS = 600000, /* after the back-off was over */
 };
 

@@ -78,7 +78,7 @@ static void acts_once(void **state)
 	assert_int_equal(act(T0 + 60000), 2);
 }
 
-/* What came before hooks were on is history; the first number is only remembered. */
+/* No script runs for a change before hooks were switched on: the first number is only noted. */
 static void the_first_number_is_no_event(void **state)
 {
 	(void)state;
@@ -91,7 +91,7 @@ static void the_first_number_is_no_event(void **state)
 	assert_int_equal(act(T0), 6);
 }
 
-/* Killed between hearing and running, or while the database moved. */
+/* wna-hooks is killed after it has heard of a change and before the scripts, or during a change. */
 static void no_change_is_lost_by_a_restart(void **state)
 {
 	(void)state;
@@ -105,7 +105,7 @@ static void no_change_is_lost_by_a_restart(void **state)
 	assert_int_equal(act(T0), 3);
 }
 
-/* Killed while the scripts ran: they have run, as far as they came. */
+/* wna-hooks is killed while the scripts run: they are not run again for this change. */
 static void a_broken_run_is_not_repeated(void **state)
 {
 	struct msg msg;
@@ -134,7 +134,7 @@ static void too_soon_is_later_and_once(void **state)
 	assert_int_equal(act(T0 + 60000), 0);
 }
 
-/* wna-rds has lost its count. */
+/* wna-rds has lost its number and begins again at 0. */
 static void counting_anew(void **state)
 {
 	(void)state;
@@ -145,7 +145,7 @@ static void counting_anew(void **state)
 	assert_int_equal(act(T0), 1);
 }
 
-/* Nothing can be written: the scripts run all the same, once in this process' life. */
+/* The number cannot be written: the scripts still run, once for each change. */
 static void without_a_folder(void **state)
 {
 	(void)state;

@@ -140,7 +140,7 @@ static void output_is_bounded(void **state)
 	hooks_output_end(&output);
 	assert_int_equal(lines, HOOKS_LINES + 1);
 	assert_string_equal(said[HOOKS_LINES], "(9 more lines dropped)");
-	/* the last words are kept all the same: they are the reason of a failure */
+	/* the last line is kept even if it is not logged: it has the reason of a failure */
 	assert_string_equal(output.last, "the reason");
 }
 

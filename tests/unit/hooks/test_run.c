@@ -95,8 +95,8 @@ static void no_descriptor_leaks(void **state)
 	int leak = fcntl(STDIN_FILENO, F_DUPFD, 50); /* not close-on-exec */
 
 	(void)state;
-	/* The shell looks at its own: standard ones, the script as 3 and as its input
-	 * (10); the one it read the folder with is gone when it looks. */
+	/* The shell lists its descriptors: 0 to 2, the script as 3, and as 10 where the shell
+	 * reads it. The descriptor of the list itself is closed before the test for it. */
 	assert_int_equal(run("#!/bin/sh\nfor fd in /proc/$$/fd/*; do\n[ -e \"$fd\" ] || continue\n"
 	                     "case ${fd##*/} in [0-3]|10) ;; *) echo \"$fd\"; exit 9 ;; esac\n"
 	                     "done\n",
@@ -134,7 +134,7 @@ static void late_is_asked(void **state)
 	assert_string_equal(said[0], "asked");
 }
 
-/* It ignores the request, and what it started does, too. */
+/* Both the script and its child ignore SIGTERM. */
 static void late_is_killed_with_all_it_started(void **state)
 {
 	char path[64];
@@ -150,7 +150,7 @@ static void late_is_killed_with_all_it_started(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-/* One that ends in time may leave something running; it is not waited for. */
+/* A script may leave a process running, which is not waited for. */
 static void background_is_left(void **state)
 {
 	int64_t start = clock_ms();

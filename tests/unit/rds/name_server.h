@@ -55,7 +55,7 @@ static inline void name_server_answer(struct name_server *server, struct packet 
 	*packet = packet->data[12 + name_len + 1] == 28 ? server->aaaa
 	          : tcp                                 ? server->over_tcp
 	                                                : server->a;
-	/* An answer with another number than packet_head's keeps it: the test wants it wrong. */
+	/* packet_head's number stands for that of the question; any other is wrong on purpose. */
 	if (packet->data[0] == 0x12 && packet->data[1] == 0x34)
 		memcpy(packet->data, number, 2);
 }

@@ -50,7 +50,7 @@ static void events_are_counted_on(void **state)
 	assert_int_equal(watch.outage.changes, 0);
 	start_at(&a);
 	memory_save(&memory, &watch);
-	/* A failover between two processes is noticed. */
+	/* A failover between the end of one process and the start of the next is detected. */
 	start("db.test", 5000);
 	start_at(&b);
 	assert_true(moved());
@@ -63,7 +63,7 @@ static void events_are_counted_on(void **state)
 	start_at(&b);
 	assert_false(changed);
 	memory_save(&memory, &watch);
-	/* The first writer of another endpoint is none either; counting goes on. */
+	/* The first writer of another endpoint is no change; the number goes on. */
 	start("other.test", 0);
 	assert_int_equal(watch.outage.moved.to.family, 0);
 	start_at(&a);
@@ -74,7 +74,7 @@ static void events_are_counted_on(void **state)
 	assert_int_equal(watch.outage.changes, 2);
 }
 
-/* The process ends in the middle of a failover: the outage begins before its end. */
+/* A process ends during a failover, and the next one measures the outage from its beginning. */
 static void an_outage_is_measured_across_a_restart(void **state)
 {
 	int64_t good_ms, bad_ms;

@@ -1,4 +1,4 @@
-/* The outage as an interval: what rows of good and bad answers prove. */
+/* The length of an outage as an interval, from sequences of good and bad answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -11,7 +11,8 @@ static int setup_flap(void **state)
 	return setup(state);
 }
 
-/* Logins in ten minutes, all failing alike, while the answers come in turn. */
+/* The number of logins in ten minutes, if all fail with `trouble` and the name resolves to the
+ * addresses of `turn` one after the other. */
 static int64_t logins_of(enum rds_trouble trouble, const struct net_addr *const turn[], int count)
 {
 	int64_t start, logins = 0;
@@ -113,7 +114,7 @@ static void ever_new_addresses_have_a_budget(void **state)
 	assert_in_range(logins, 4, 2 * (PLACES_MOVES + MINUTES));
 }
 
-/* Both accept writes: the session is kept, but for the budget of moves. */
+/* Both servers accept writes: the session moves no more often than the budget allows. */
 static void two_live_servers_are_not_followed_each_time(void **state)
 {
 	int64_t start;

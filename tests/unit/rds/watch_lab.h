@@ -15,7 +15,7 @@
 #include "rds_watch.h"
 #include "str.h"
 
-#define WALL_MS INT64_C(1795425330000) /* what the wall clock is ahead of the monotonic one */
+#define WALL_MS INT64_C(1795425330000) /* wall clock less monotonic clock */
 
 static struct conf_rds conf;
 static struct watch watch;
