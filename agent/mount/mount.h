@@ -79,7 +79,7 @@ bool target_split(const char *source, char *ret_host, size_t host_size, char *re
 struct judge_env {
 	const char *state_dir;            /* EFS_STATE_DIR */
 	int64_t idle_ms, wall_ms;         /* of efs_state_read */
-	const struct probe_answer *names; /* NULL: no answer since this mount is there */
+	const struct probe_answer *names; /* NULL: no answer since this mount appeared */
 	bool proved;                      /* this very mount has been right before */
 	const char *mountinfo;            /* the whole text */
 	size_t mountinfo_len;
@@ -118,10 +118,10 @@ struct efs_state {
 /*
  * The state of the mount of `file_system` on `path` by `port`, read from the folder `dir`.
  *
- * A helper that was ended in the middle leaves a mount that is as good as any, but its state
- * file keeps the unfinished name, by which efs-utils' watchdog does not look after the mount's
- * proxy. Such a file, if it has not been written for `idle_ms`, is whole and can be trusted,
- * gets its final name here. `now_ms` is wall-clock time, as files have it.
+ * A helper that was killed before its end may leave a good mount, but its state file keeps the
+ * unfinished name, and efs-utils' watchdog does not care for the mount's proxy. An unfinished
+ * file is renamed here if it has not been written for `idle_ms`, is complete, and has the right
+ * owner and mode. `now_ms` is wall-clock time, as files have it.
  *
  * 0; -ENOENT no such file; -EINPROGRESS only an unfinished one, in which the helper may be
  * writing; -EPERM a file that others than root and its group could write; -EBADMSG not what
@@ -183,7 +183,7 @@ int place_open_bare(const struct place *place);
 /* A copy of the mount on `path`, which is not attached anywhere: a descriptor or -errno. */
 int place_take(const char *path);
 
-/* Mounts such a copy on the mount point. 0; -EBUSY something is mounted there already; -errno. */
+/* Mounts the copy `tree` on the mount point. 0; -EBUSY it has a mount already; -errno. */
 int place_attach(const struct place *place, int tree);
 
 /* Whether `path` still leads to this mount point, over trusted directories only. */
@@ -191,9 +191,10 @@ bool place_is_still(const struct place *place, const char *path);
 
 /*
  * mount_guard.c: the guard of the bare mount point. That is an ordinary directory of the root
- * disk, which a web server would serve and write to; therefore it is made immutable. It can be
- * mounted on all the same. The agent takes the flag back only from directories on its record:
- * not from one that another program has made immutable, nor from a new directory of that name.
+ * disk, which a web server would serve and write to; therefore it is made immutable. An immutable
+ * directory can be a mount point. The agent takes the flag back only from directories on its
+ * record: not from one that another program has made immutable, nor from a new directory of that
+ * name.
  *
  * The record is a folder. It has a symbolic link for each directory, named after its path, with
  * the text "INODE PATH": a link is made in one step.

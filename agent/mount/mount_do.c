@@ -23,7 +23,7 @@
 #include "mountinfo.h"
 #include "str.h"
 
-enum { TREE_FD = 63 }; /* above all others */
+enum { TREE_FD = 63 }; /* above all other descriptors */
 
 __attribute__((format(printf, 1, 2))) static int trouble(const char *format, ...)
 {
@@ -56,8 +56,8 @@ static int run_libmount(const struct target *target, const char *path, bool reco
 	return code;
 }
 
-/* Not mount.efs, which writes the path into its state file. Not a loop device either: the kernel
- * would keep a path of a namespace that is gone. */
+/* False for mount.efs, which writes the path into its state file, and for a loop device, for
+ * which the kernel would keep a path of a namespace that is gone. */
 static bool is_staged(const struct target *target)
 {
 	return target->by_bind || strcmp(target->type, "nfs") == 0 ||

@@ -124,7 +124,7 @@ int efs_state_read(const char *dir, const char *file_system, const char *path, u
 	int dir_fd, fd, rc;
 	bool finished;
 
-	/* Its parts have been checked, but it must be one component of a path. */
+	/* The file's name must be one component of a path. */
 	if (strchr(file_system, '/') ||
 	    !state_name(file_system, path, port, done, sizeof begun - 1))
 		return -EINVAL;

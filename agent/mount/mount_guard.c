@@ -147,7 +147,7 @@ void guard_set(const struct place *place, const char *path, bool wanted, const c
 	}
 	note_make(path, st.st_ino, &note);
 	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
-		snprintf(guard.why, sizeof guard.why, "the disk knows no immutable flag: %s",
+		snprintf(guard.why, sizeof guard.why, "the file system has no immutable flag: %s",
 		         strerror(errno));
 	else if (wanted && !(flags & FS_IMMUTABLE_FL))
 		protect(fd, flags, record, &note, &guard);
@@ -186,7 +186,7 @@ static int release(const char *path, uint64_t inode, bool *ret_away, const char 
 		*ret_how = "can be written again";
 		rc = set_flag(fd, flags, false);
 	} else {
-		*ret_how = "could be written already";
+		*ret_how = "was writable already";
 	}
 	close(fd);
 	return rc;

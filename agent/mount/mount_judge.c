@@ -65,7 +65,7 @@ static void judge_tunnel(const struct target *target, const char *path,
 	}
 	if (!mountinfo_option(there->super_options, "port", text, sizeof text) ||
 	    !str_int64(text, 1, 65535, &port)) {
-		say(ret, MOUNT_WRONG, "a mount of " LOOPBACK " without a tunnel's port");
+		say(ret, MOUNT_WRONG, "a mount from " LOOPBACK " without the port of a tunnel");
 		return;
 	}
 	rc = efs_state_read(env->state_dir, target->file_system, path, (unsigned)port, env->idle_ms,
@@ -73,7 +73,8 @@ static void judge_tunnel(const struct target *target, const char *path,
 	if (rc == -EINPROGRESS)
 		say(ret, MOUNT_UNVERIFIED, "mount.efs has not finished with port %d", (int)port);
 	else if (rc == -ENOENT || rc == -ENOTDIR)
-		say(ret, MOUNT_WRONG, "efs-utils has no state file for %s here by port %d",
+		say(ret, MOUNT_WRONG,
+		    "efs-utils has no state file for %s on this path with port %d",
 		    target->file_system, (int)port);
 	else if (rc == -EBADMSG || rc == -EPERM)
 		say(ret, MOUNT_WRONG, "efs-utils' state file for port %d is not to be trusted: %s",

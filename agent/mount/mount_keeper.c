@@ -117,7 +117,7 @@ void keeper_looked(struct keeper *keeper, const struct keeper_look *look, int64_
 	if (keeper_there(keeper) && !same)
 		meet(keeper, now_ms);
 	keeper->anew = keeper->anew || (was_ours && keeper_ours(keeper) && !same);
-	/* Not by the helper's status: it may have mounted before it failed. */
+	/* The helper's status does not count here: it may have mounted before it failed. */
 	if (keeper->judging && !keeper_there(keeper)) {
 		str_copy(keeper->why, sizeof keeper->why, keeper->outcome);
 		keeper->retry_ms = now_ms + backoff(keeper, &keeper->tries);
@@ -161,7 +161,7 @@ static void explain(struct keeper *keeper, int status, const char *said)
 	else if (said[0] == '\0' && status > 128)
 		snprintf(why, size, "the mount was killed by signal %d", status - 128);
 	else if (said[0] == '\0')
-		snprintf(why, size, "the mount failed without a word, status %d", status);
+		snprintf(why, size, "the mount failed without a message, status %d", status);
 	if (said[0] == '\0')
 		return;
 	len = strlen(why);

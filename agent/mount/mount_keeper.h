@@ -99,11 +99,11 @@ struct keeper {
 	bool judging;  /* the attempt has ended; the next look shows its result */
 	bool guarded, guard_tried;
 	bool asked; /* the probe has a question */
-	bool named; /* there was an answer about the name since the mount is there */
+	bool named; /* there was an answer about the name since the mount appeared */
 	bool say;   /* a report is due */
 	bool said, spoken;
-	bool anew;   /* another mount is there: a report that the old one was lost comes first, */
-	bool losing; /* which is this report */
+	bool anew;   /* another mount has replaced a lost one: the loss is reported first */
+	bool losing; /* the report that is due is of that loss */
 };
 
 void keeper_init(struct keeper *ret, const struct conf_mount *conf, uint32_t seed, int64_t now_ms);
@@ -169,7 +169,7 @@ enum {
 
 /* Something is mounted. */
 bool keeper_there(const struct keeper *keeper);
-/* It may be the right thing, and is probed. */
+/* It is right or not verified yet: it is probed. */
 bool keeper_ours(const struct keeper *keeper);
 /* The mount is not verified yet, and not reported: an attempt may still finish it, or an answer
  * about the name may come. */

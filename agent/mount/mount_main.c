@@ -232,7 +232,7 @@ static void act(struct room *room, enum keeper_act what, int64_t now_ms)
 		break;
 	case KEEPER_PROBE_ASK: do_ask(room); break;
 	case KEEPER_PROBE_KILL:
-		log_debug("probe: killed, the %llu. time", (unsigned long long)room->keeper.killed);
+		log_debug("probe: killed, %llu in all", (unsigned long long)room->keeper.killed);
 		probe_kill(&room->probe);
 		break;
 	case KEEPER_WAIT:
@@ -295,7 +295,7 @@ static void turn(struct room *room, int mountinfo_fd, int signal_fd)
 	check_probe(room, now_ms);
 	while ((what = keeper_step(&room->keeper, now_ms)) != KEEPER_WAIT)
 		act(room, what, now_ms);
-	/* From now on a new mount was made by another program. */
+	/* Without an attempt, a new mount is from another program. */
 	if (room->attempt.group.leader == 0)
 		room->mounting_ms = 0;
 }
@@ -331,7 +331,7 @@ int main(int argc, char **argv)
 	mountinfo_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	signal_fd = make_signal_fd();
 	if (mountinfo_fd < 0 || signal_fd < 0) {
-		log_error("mount: no descriptor of mountinfo or signals: %s", strerror(errno));
+		log_error("mount: mountinfo or signals cannot be opened: %s", strerror(errno));
 		return 1;
 	}
 	if (probe_init(&room.probe, why, sizeof why) < 0) {

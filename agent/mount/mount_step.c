@@ -46,7 +46,7 @@ static enum keeper_act step_attempt(struct keeper *keeper, int64_t now_ms)
 	            ? keeper->look.state != MOUNT_RIGHT || keeper->guarded || keeper->guard_tried
 	            : now_ms < keeper->retry_ms)
 		return KEEPER_WAIT;
-	/* An attempt is based on a look of this moment. */
+	/* The last look may be out of date: another mount may be there now. */
 	if (keeper->look_now || keeper->looked_ms != now_ms)
 		return KEEPER_LOOK;
 	keeper->guarding = keeper->guard_tried = keeper_there(keeper);

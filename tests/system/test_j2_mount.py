@@ -74,7 +74,7 @@ def test_a_disk_without_the_flag(node: Node, agent: Agent) -> None:
     agent.change("mount", path=path)
     agent.start()
     agent.wait_job("mount", "ok")
-    said = "the disk knows no immutable flag"
+    said = "the file system has no immutable flag"
     assert f"the bare directory is not guarded: {said}" in agent.log()
     assert f"not guarded: {said}" in agent.job("mount")["what"]
     assert agent.stop() == 0

@@ -63,7 +63,7 @@ static void put(enum mount_state state, int64_t id)
 	keeper_event(&keeper);
 }
 
-/* When it has something to do again, and at least a millisecond later. */
+/* When the keeper has something to do again: at least a millisecond later. */
 static int64_t next(int64_t now_ms)
 {
 	int64_t next_ms = keeper_next_ms(&keeper);

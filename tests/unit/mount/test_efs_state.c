@@ -140,7 +140,7 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* A helper that was ended in the middle; with the file's time as the clock's zero. */
+/* A helper was killed before its end. Times are relative to the file's own time. */
 static void finishes_what_a_helper_left(void **state)
 {
 	char dir[] = "/tmp/wna-efs-XXXXXX", begun[128], done[128];
@@ -169,7 +169,7 @@ static void finishes_what_a_helper_left(void **state)
 	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms + 1000, &found), 0);
 	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
 	assert_true(found.tls);
-	/* The clock was set back since: idle as well. */
+	/* A file from the future (the clock was set back) is idle as well. */
 	assert_int_equal(rename(done, begun), 0);
 	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms - 3600000, &found), 0);
 	/* A finished one is not replaced. */
@@ -182,7 +182,7 @@ static void finishes_what_a_helper_left(void **state)
 	rmdir(dir);
 }
 
-/* What the helper did not get written is not what the watchdog expects to find. */
+/* An incomplete file is not given its final name: the watchdog could not use it. */
 static void finishes_no_half_file(void **state)
 {
 	static const char *const half[] = {
@@ -205,7 +205,7 @@ static void finishes_no_half_file(void **state)
 		write_file(begun, half[i]);
 		assert_int_equal(stat(begun, &st), 0);
 		later_ms = ((int64_t)st.st_mtim.tv_sec + 3600) * 1000;
-		/* It may just be being written. */
+		/* A young file: the helper may still be writing it. */
 		assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 7200000, later_ms, &found),
 		                 -EINPROGRESS);
 		assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, later_ms, &found),

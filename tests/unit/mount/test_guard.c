@@ -1,7 +1,7 @@
 /*
  * The bare directory: guarded, on record, reached beneath a mount, given back. In a
- * mount namespace of its own; as root, else skipped. tmpfs knows the flag since Linux
- * 6.6; before that only what is said is tested here, and the system suite has ext4.
+ * mount namespace of its own; as root, else skipped. tmpfs has the flag since Linux
+ * 6.6; with an older kernel only the reasons are tested; the system suite uses ext4.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -128,7 +128,7 @@ static void guards_or_says_why(void **state)
 	set(at("bare"), true, record, &guard);
 	assert_true(guard.immutable);
 	assert_int_equal(on_record(), 1);
-	/* Switched off it can be written again, and nothing is on record. */
+	/* With mount.guard = no the directory can be written again, and the record is empty. */
 	set(at("bare"), false, record, &guard);
 	assert_false(guard.immutable);
 	assert_string_equal(guard.why, "switched off by mount.guard");
@@ -149,7 +149,7 @@ static void looks_beneath_a_mount(void **state)
 	assert_int_equal(mount("tmpfs", at("below"), "tmpfs", 0, NULL), 0);
 	assert_int_equal(access(at("below/hidden"), F_OK), -1);
 	set(at("below"), false, record, &guard);
-	/* Either why it has no guard, or what lies in it: it saw the bare directory. */
+	/* The reason is about the bare directory: why it is not guarded, or what lies in it. */
 	assert_string_not_equal(guard.why, "");
 	set(at("below"), true, record, &guard);
 	if (guard.immutable)
@@ -179,7 +179,7 @@ static void takes_back_only_its_own(void **state)
 	assert_int_equal(on_record(), 0);
 	set(at("theirs"), false, record, &guard);
 	assert_true(guard.immutable);
-	/* Ours at first, then another in its place. */
+	/* The agent's directory is replaced by another one of the same name. */
 	assert_int_equal(mkdir(at("ours"), 0755), 0);
 	set(at("ours"), true, record, &guard);
 	assert_int_equal(on_record(), 1);
@@ -219,7 +219,7 @@ static void a_former_path_is_given_back(void **state)
 	assert_int_equal(guard_release(record, NULL), 0);
 }
 
-/* No note, no flag: it could never be taken back. */
+/* Without a note the flag is not set: the agent could never clear it. */
 static void without_a_record_there_is_no_flag(void **state)
 {
 	struct guard guard;
@@ -234,8 +234,8 @@ static void without_a_record_there_is_no_flag(void **state)
 	assert_true(can_write("unnoted"));
 }
 
-/* Its disk is away, or another has come in its place: it may be back tomorrow, and then
- * it is still ours to give back. */
+/* The directory's disk is not mounted, or another disk is: the note stays, since the disk may
+ * come back, and then the agent must clear the flag. */
 static void what_is_away_stays_on_record(void **state)
 {
 	struct guard guard;
@@ -271,7 +271,7 @@ static void what_is_away_stays_on_record(void **state)
 	assert_int_equal(guard_release(record, "/elsewhere"), 0);
 	assert_true(can_write("disk/a") && can_write("disk/b"));
 	assert_int_equal(on_record(), 0);
-	/* At the removal there is no tomorrow. */
+	/* When the agent is removed, nothing stays on record. */
 	set(at("disk/a"), true, record, &guard);
 	assert_int_equal(on_record(), 1);
 	assert_int_equal(umount2(at("disk"), MNT_DETACH), 0);
@@ -279,7 +279,7 @@ static void what_is_away_stays_on_record(void **state)
 	assert_int_equal(on_record(), 0);
 }
 
-/* What cannot be read may be the only note of a flag: it stays, and is no success. */
+/* A note that cannot be read may be the only one of a flag: it stays, and is an error. */
 static void a_strange_entry_stays(void **state)
 {
 	struct guard guard;

@@ -123,11 +123,11 @@ static void unproven_is_not_wrong(void **state)
 	assert_int_equal(finding.state, MOUNT_UNVERIFIED);
 	assert_string_equal(finding.why, "the region is not known yet");
 	assert_false(finding.names);
-	/* What is wrong anyway needs no name to resolve. */
+	/* A mount of the wrong type is wrong whatever the name resolves to. */
 	finding = judged(&plain, &nowhere, LINE("tmpfs", "tmpfs", "rw"), "/x");
 	assert_int_equal(finding.state, MOUNT_WRONG);
 	assert_false(finding.names);
-	/* Nor does what was right before: a name server that is down later makes nothing worse. */
+	/* A mount that was right before stays right if the name server fails later. */
 	proved = true;
 	finding = judged(&plain, &nowhere, LINE("nfs4", NAME ":/", NFS "10.16.3.7"), "/x");
 	assert_int_equal(finding.state, MOUNT_RIGHT);
@@ -182,7 +182,7 @@ static void tunnel_by_state_file(void **state)
 	put_state(dir, "~" STATE_NAME, STATE(PROXY, ""), 0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);
 	assert_int_equal(finding.state, MOUNT_UNVERIFIED);
-	/* A cut file that no helper continues proves nothing. */
+	/* An incomplete file proves nothing if no helper has written it lately. */
 	idle_ms = 1000;
 	put_state(dir, "~" STATE_NAME, "{\"pid\": 812, \"cm", 0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);
@@ -199,7 +199,7 @@ static void tunnel_by_state_file(void **state)
 	finding = judged(&conf, &seoul, TUNNEL, dir);
 	assert_int_equal(finding.state, MOUNT_RIGHT);
 	assert_string_equal(finding.text, "nfs4 127.0.0.1:/ (port 20049)");
-	/* The same file says nothing of another port, server, export or access point. */
+	/* The same file proves nothing about another port, server, export or access point. */
 	finding =
 	        judged(&conf, &seoul, LINE("nfs4", "127.0.0.1:/", NFS "127.0.0.1,port=20050"), dir);
 	assert_int_equal(finding.state, MOUNT_WRONG);
@@ -261,7 +261,7 @@ static void bind_by_root_and_device(void **state)
 	assert_int_equal(finding.state, MOUNT_WRONG);
 }
 
-/* The top one is served, and what it covers is told. */
+/* The topmost mount counts, and the one beneath it is reported. */
 static void on_top_of_another(void **state)
 {
 	static const char twice[] = "30 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
@@ -289,7 +289,7 @@ static void on_top_of_another(void **state)
 	assert_string_equal(finding.why, "beneath it lies ext4 /dev/sdb");
 }
 
-/* Hidden mounts of the parent directory do not hide what is mounted over them. */
+/* A mount on the path is not hidden by mounts that are themselves hidden. */
 static void not_hidden_by_the_hidden(void **state)
 {
 	static const char text[] = "26 1 8:1 / / rw - ext4 a rw\n"

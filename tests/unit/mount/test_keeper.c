@@ -1,7 +1,7 @@
 /* When the keeper mounts, ends what is late, and reports. The long stories are in tests/sim. */
 #include "keeper.h"
 
-/* INT, TERM, KILL, stuck; and as long as one is there none begins beside it. */
+/* INT, TERM, KILL, stuck; no second attempt begins while the first one lives. */
 static void a_late_attempt_climbs_the_ladder(void **state)
 {
 	(void)state;
@@ -28,7 +28,7 @@ static void a_late_attempt_climbs_the_ladder(void **state)
 	assert_int_equal(count[KEEPER_MOUNT], 0);
 }
 
-/* The process has ended, its group has not: that is asked to, and looked after. */
+/* The process has ended, its group has not: the group gets the signals. */
 static void a_group_that_lingers_is_ended(void **state)
 {
 	(void)state;
@@ -54,10 +54,10 @@ static void a_predecessors_helper_is_awaited(void **state)
 	                    "the helper of an earlier start has not ended (process group 812)");
 	step(9999);
 	assert_int_equal(count[KEEPER_INT], 0);
-	/* The time that it has counts from its own start. */
+	/* Its time limit counts from its own start. */
 	step(10000);
 	assert_int_equal(count[KEEPER_INT], 1);
-	/* It had mounted: that is seen before anything is begun. */
+	/* The helper had mounted: the keeper looks before it begins an attempt. */
 	there = (struct keeper_look){ .state = MOUNT_RIGHT, .id = 60 };
 	keeper_ended(&keeper, -1, "");
 	step(10000);
@@ -66,7 +66,7 @@ static void a_predecessors_helper_is_awaited(void **state)
 	assert_int_equal(count[KEEPER_GUARD], 1);
 }
 
-/* Not on the word of a look from before its end, whatever came in the same millisecond. */
+/* After an attempt has ended, the keeper looks again, also within the same millisecond. */
 static void an_outcome_is_looked_at_first(void **state)
 {
 	(void)state;
@@ -97,7 +97,7 @@ static void a_lost_mount_is_mounted_at_once(void **state)
 	keeper_ended(&keeper, 0, "");
 	step(200);
 	assert_int_equal(said.more[MOUNT_SIGN], MOUNT_CAME_BACK);
-	/* Lost again before a probe has come through: now there is a wait. */
+	/* Lost again before a probe was answered: the next attempt waits. */
 	put(MOUNT_ABSENT, 0);
 	step(300);
 	assert_int_equal(count[KEEPER_MOUNT], 0);
@@ -118,7 +118,7 @@ static void a_storm_of_mounts_is_a_few_looks(void **state)
 	assert_in_range(looks, 40, 52);
 }
 
-/* Its age says only whether the keeper lives. */
+/* The report is repeated without a change: its age shows that the keeper lives. */
 static void the_report_is_repeated(void **state)
 {
 	int64_t last_ms = 50;
@@ -192,7 +192,7 @@ static void leaving_ends_the_children(void **state)
 	assert_int_equal(count[KEEPER_MOUNT], 0);
 	assert_true(keeper_left(&keeper));
 	assert_string_equal(said.why, "ended, since the agent stops");
-	/* The probe as well, whatever it is at; one that is stuck is left behind. */
+	/* The probe is killed as well; a stuck probe is left behind. */
 	begin(1);
 	become_right();
 	keeper_signed(&keeper, 700, "", 60);

@@ -39,7 +39,7 @@ static void probes_with_jitter_and_one_at_a_time(void **state)
 	assert_int_equal(count[KEEPER_PROBE_ASK], 1);
 }
 
-/* One that hangs in a mount is not waited for once another is there. */
+/* When another mount appears, a probe that hangs in the old one is not waited for. */
 static void a_new_mount_gets_a_new_probe(void **state)
 {
 	(void)state;
@@ -48,7 +48,7 @@ static void a_new_mount_gets_a_new_probe(void **state)
 	step(100);
 	assert_int_equal(count[KEEPER_SAY], 2); /* the loss as well */
 	assert_int_equal(count[KEEPER_PROBE_KILL], 1);
-	/* An answer that was under way is not about this one. */
+	/* A late answer of the old probe is not about the new mount. */
 	keeper_signed(&keeper, 700, "", 101);
 	step(101);
 	assert_int_equal(said.more[MOUNT_SIGN], MOUNT_CAME_BACK);
@@ -76,7 +76,8 @@ static void a_probe_that_dies_is_not_started_in_a_loop(void **state)
 	assert_in_range(starts, 10, 30);
 }
 
-/* What cannot be verified yet is not reported, and the sign of life comes after the name. */
+/* A mount that cannot be verified yet is not reported. The probe first answers about the name,
+ * then about the sign of life. */
 static void a_mount_waits_for_its_names(void **state)
 {
 	(void)state;
@@ -106,7 +107,7 @@ static void without_names_it_is_unverified(void **state)
 	assert_int_equal(count[KEEPER_SAY], 0);
 	step(1000);
 	assert_int_equal(said.value, MOUNT_UNVERIFIED);
-	/* Name servers that are silent have time of their own: the sign still comes. */
+	/* The wait for silent name servers is no part of the probe's own limit. */
 	step(7999);
 	assert_int_equal(count[KEEPER_PROBE_KILL], 0);
 	keeper_named(&keeper);
@@ -119,7 +120,7 @@ static void without_names_it_is_unverified(void **state)
 	assert_int_equal(count[KEEPER_PROBE_KILL], 1);
 }
 
-/* By its name the wrong thing; the name may come to lead elsewhere. */
+/* The mount is wrong by its server's name; the name may resolve to another address later. */
 static void a_wrong_name_is_asked_again(void **state)
 {
 	(void)state;

@@ -70,7 +70,7 @@ static void makes_the_way(void **state)
 	assert_true(S_ISDIR(st.st_mode));
 	assert_int_equal(st.st_mode & 07777, 0755);
 	assert_int_equal(make("a/b/c"), 0);
-	/* The directory itself may be anybody's. */
+	/* The mount point itself may have any owner. */
 	assert_int_equal(chown(at("a/b/c"), 33, 33), 0);
 	assert_int_equal(make("a/b/c"), 0);
 }
@@ -109,7 +109,7 @@ static void refuses_what_others_may_change(void **state)
 	assert_int_equal(make("www/html/efs"), 0);
 }
 
-/* The path may have been led elsewhere after the check, and back. */
+/* After the check the path may lead to another directory, and later back. */
 static void knows_whether_it_still_is(void **state)
 {
 	char from[LIMIT_PATH];

@@ -32,7 +32,7 @@ static void meaning(void **state)
 	assert_string_equal(last_of("bad \033[31mred\033[0m\ttext\n"), "bad ?[31mred?[0m text");
 }
 
-/* What was cut at the front, or is longer than a reason. */
+/* Output whose beginning was cut off, or that is longer than a reason. */
 static void long_ones(void **state)
 {
 	static char noise[4096];

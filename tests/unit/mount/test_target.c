@@ -1,4 +1,4 @@
-/* What a configuration comes to: type, source, options, and why not. */
+/* The target of a configuration: type, source, options, or why it cannot be mounted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,7 +77,7 @@ static void plain_waits_for_the_region(void **state)
 	target_make(&conf, &nowhere, true, &target);
 	assert_string_equal(target.blocked, "the region is not known yet");
 	assert_string_equal(target.host, "");
-	/* A configured source needs none. */
+	/* A configured source needs no region. */
 	strcpy(conf.source, "10.16.3.7:/web");
 	target_make(&conf, &nowhere, true, &target);
 	assert_string_equal(target.blocked, "");

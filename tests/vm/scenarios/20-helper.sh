@@ -74,7 +74,7 @@ tunnel_proof() {
 	file=$(state_file)
 	mv "$file" /run/saved
 	keeper
-	mount_is $WRONG "no state file for $FS here by port"
+	mount_is $WRONG "no state file for $FS on this path with port"
 	mv /run/saved "$(dirname "$file")/~$(basename "$file")"
 	keeper
 	mount_is $UNVERIFIED "has not finished"
