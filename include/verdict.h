@@ -34,8 +34,8 @@
 
 enum verdict_level {
 	LEVEL_OFF,     /* not configured */
-	LEVEL_WAITING, /* not known yet since the start: a failure of readiness, and of health if the
-	                 * cause would be local */
+	LEVEL_WAITING, /* not known yet after the start: a failure of readiness, and of health if
+	                * the cause would be local */
 	LEVEL_OK,
 	LEVEL_DEGRADED, /* a shared failure, or one that must not change the answer to the ALB */
 	LEVEL_FAIL,     /* a local failure */

@@ -148,8 +148,8 @@ static bool lies_below(const char *path, const char *mount, size_t mount_len)
 	return mount_len == 1 || path[mount_len] == '\0' || path[mount_len] == '/';
 }
 
-/* Whether a line that cannot be parsed may be about a mount that `path` lies on. It is not if the
- * path does not lie below the line's mount point, or if the mount point is longer than any path. */
+/* Whether a line that cannot be parsed may be about a mount that `path` lies on. False if the path
+ * does not lie below the line's mount point, or if the mount point is longer than any path. */
 static bool may_concern(const char *line, size_t len, const char *path)
 {
 	char skipped[2], mount[sizeof((struct mountinfo *)0)->path];

@@ -26,7 +26,7 @@ void str_excerpt(char *ret, size_t size, const char *from, size_t len);
 
 /*
  * The length in bytes (1 to 4) and the code point of the UTF-8 character at `s`, which has
- * `left` bytes at most. 0, and nothing written, if it is invalid: overlong forms, surrogates
+ * `left` bytes at most. 0, and nothing written, if it is invalid, as overlong forms, surrogates
  * and code points above U+10FFFF are (RFC 3629).
  */
 size_t str_utf8(const char *s, size_t left, uint32_t *ret_code);

@@ -189,7 +189,7 @@ enum { CHECK_RUN_MAX = 32 }; /* the most that rise and fall may be */
 
 struct check_window {
 	enum check_state state;
-	bool decided; /* `state` is meant; false in a zeroed struct, the start */
+	bool decided; /* `state` is valid; false at the start, in a zeroed struct */
 	bool proven;  /* there has been a good result */
 	bool last;    /* the newest result; true: good */
 	int32_t run;  /* results in a row that are like the newest one, 0..CHECK_RUN_MAX */

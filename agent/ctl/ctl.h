@@ -35,8 +35,8 @@ enum ctl_exit {
 	CTL_USAGE = 2,
 	CTL_UNREACHABLE = 3, /* the agent does not run or does not answer */
 	CTL_TIMEOUT = 4,
-	CTL_DENIED = 5, /* this user may not */
-	CTL_BAD = 6,    /* what answers is not this agent */
+	CTL_DENIED = 5, /* this user may not ask the agent */
+	CTL_BAD = 6,    /* the answer is not from this agent */
 	CTL_OFF = 7,    /* the job waited for is switched off */
 };
 

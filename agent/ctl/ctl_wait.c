@@ -94,7 +94,7 @@ struct waiting {
 	bool line; /* an unfinished line stands on the terminal */
 };
 
-/* Equal but for the numbers in them. */
+/* Whether the texts are equal apart from the numbers in them. */
 static bool waiting_same(const char *a, const char *b)
 {
 	static const char digits[] = "0123456789";

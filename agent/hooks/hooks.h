@@ -27,7 +27,7 @@ struct hooks_due {
 	int64_t not_before_ms;
 };
 
-/* Reads from `dir`, which is kept, for which change an earlier process has run the scripts. */
+/* Reads from `dir` the last change for which the scripts have run; keeps the pointer `dir`. */
 void hooks_due_init(struct hooks_due *ret, const char *dir);
 
 /*

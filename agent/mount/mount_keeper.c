@@ -172,7 +172,7 @@ static void explain(struct keeper *keeper, int status, const char *said)
 
 void keeper_ended(struct keeper *keeper, int status, const char *said)
 {
-	/* Of the helper of an earlier keeper only the end is known. */
+	/* The result of an earlier keeper's helper is not known. */
 	if (status < 0) {
 		keeper->why[0] = '\0';
 	} else if (!keeper->guarding) {

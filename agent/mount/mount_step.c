@@ -55,7 +55,7 @@ static enum keeper_act step_attempt(struct keeper *keeper, int64_t now_ms)
 	return keeper->guarding ? KEEPER_GUARD : KEEPER_MOUNT;
 }
 
-/* The answer about the name comes first, and has time of its own. */
+/* The probe first answers about the name, for which it has additional time. */
 static enum keeper_act ask(struct keeper *keeper, int64_t now_ms)
 {
 	keeper->asked = true;

@@ -113,7 +113,7 @@ static bool channel_open(struct resolver *resolver, const struct conf_rds *conf)
 	options.tries = TRIES;
 	options.lookups = lookups;
 	options.resolvconf_path = path;
-	/* No search domains: 1.17 would use them in spite of the flag and the dot. */
+	/* No search domains: c-ares 1.17 ignores ARES_FLAG_NOSEARCH and the final dot. */
 	mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
 	       ARES_OPT_RESOLVCONF | ARES_OPT_DOMAINS;
 #ifdef ARES_OPT_QUERY_CACHE

@@ -57,8 +57,8 @@ enum rds_trouble trouble_from_error(unsigned number, bool connecting);
  */
 int64_t trouble_backoff(enum rds_trouble trouble, unsigned failures, uint32_t random);
 
-/* Whether only another password can help. All other kinds say something about one server
- * and nothing about another address. */
+/* Whether only another password can help. All other kinds concern one server, not the other
+ * addresses of the name. */
 bool trouble_is_secret(enum rds_trouble trouble);
 
 /* rds_outage.c */

@@ -46,7 +46,7 @@ static void there_and_back(void **state)
 	assert_true(map->loaded_ms > 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0644);
-	/* What is mapped stays as it was when another is written. */
+	/* A mapped snapshot does not change when another one is written. */
 	snapshot.conf.rds.port = 1;
 	assert_int_equal(snapshot_write(path, &snapshot), 0);
 	assert_int_equal(map->conf.rds.port, 3306);

@@ -69,7 +69,7 @@ static void network_is_refused(void **state)
 	tree_dir(tree, "efs");
 	tree_dir(tree, "local");
 	tree_link(tree, "local/hidden", "../efs/x");
-	/* A silent file server would block each look: none may happen. */
+	/* No path on these mounts may be looked up: a silent file server would block that. */
 	tree_mounts(tree, "30 21 0:40 / @/efs rw - nfs4 127.0.0.1:/ rw\n"
 	                  "31 21 0:41 / @/net rw - autofs auto rw\n"
 	                  "32 21 0:42 / @/tmp rw - tmpfs tmpfs rw\n");

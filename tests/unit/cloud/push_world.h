@@ -89,7 +89,7 @@ static void run_for(int64_t span_ms)
 	}
 }
 
-/* Until what is queued and under way has arrived. */
+/* Runs until all queued data has arrived. */
 UNUSED static void settle(void)
 {
 	for (int i = 0; i < 200 && (w.pending || w.fact_value[FACT_PUSH_QUEUED] > 0); i++)

@@ -188,7 +188,7 @@ static void test_first_round(void **state)
 	world_free(&world);
 }
 
-/* The metric waits for the facts that it needs, but not for ever: then it reports the gap. */
+/* The metric waits for the facts that it needs, but not for ever. */
 static void test_one_bad_need(void **state)
 {
 	static const char *const needs[] = { META "placement/region", STATE, GROUP };

@@ -251,7 +251,7 @@ static void the_nearest_word(void **state)
 		{ "[check w]\nmin_free_inode_percents = 1\n",
 		  "did you mean min_free_inodes_percent?" },
 		{ "[mount]\nFile_System = fs-12345678\n", "did you mean file_system?" },
-		/* a key of another section, a word that is near to nothing, a very long one */
+		/* a key of another section, a word that resembles no key, a very long word */
 		{ "[mount]\nurl = x\n", "mount.url: unknown key; wnactl config --keys lists" },
 		{ "[health]\ncolour = red\n", "unknown key; wnactl config --keys lists" },
 		{ "[health]\n = red\n", "health.: unknown key; wnactl config --keys lists" },

@@ -27,7 +27,7 @@ struct fake {
 	int listener;
 	pthread_t thread;
 	/* Answers to ASK_STATUS, one a question, the last one for ever. An empty one
-	 * hangs up; NULL never answers. */
+	 * closes the connection; NULL never answers. */
 	const char *status[FAKE_ANSWERS];
 	int statuses;
 	atomic_int asked; /* ASK_STATUS so far */

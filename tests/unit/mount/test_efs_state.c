@@ -1,4 +1,4 @@
-/* State files of every generation of efs-utils, and everything that is none. */
+/* State files of every generation of efs-utils, and texts that are not state files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

@@ -18,8 +18,8 @@
 
 static char dir[] = "/tmp/wna-group.XXXXXX", file[64];
 
-/* An attempt that notes its group, starts a helper in it and dies. The helper lives until
- * it is killed, a child of this process. */
+/* An attempt that notes its group, starts a helper in it and dies. The helper becomes a child
+ * of this process, and lives until it is killed. */
 static pid_t start_helper(void)
 {
 	pid_t first, helper = -1;

@@ -1,5 +1,5 @@
 /*
- * The directory that is mounted upon: made, found again, and mounts put upon it. In a mount
+ * The mount point: made, found again, and mounted on. In a mount
  * namespace of its own; as root, else skipped.
  */
 #include <errno.h>

@@ -67,7 +67,7 @@ static void refused_logins_are_rare(void **state)
 	}
 }
 
-/* A hundred broken handshakes in a row block a host: not within twenty minutes. */
+/* A hundred broken handshakes in a row block a host: they need more than twenty minutes. */
 static void broken_handshakes_stay_under_the_limit(void **state)
 {
 	static const enum rds_trouble counted[] = { TROUBLE_STALLED, TROUBLE_TLS };
