@@ -138,7 +138,7 @@ static void detach(const struct mountinfo *mount)
 		rc = umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 		place_close(&place);
 	}
-	trouble("mounted on %.80s, where the path led meanwhile: %s\n", mount->path,
+	trouble("mounted on %.80s, to which the path led meanwhile: %s\n", mount->path,
 	        rc < 0 ? strerror(-rc) : "detached");
 }
 
@@ -202,8 +202,8 @@ int do_mount(const struct conf_mount *conf, const struct target *target, bool gu
 			code = mount_it(target, conf->path, &place);
 	}
 	place_close(&place);
-	/* Of paths that were configured before. Last, since their disk may not answer; not after a
-	 * failure, whose reason must be the last line. */
+	/* For paths that were configured before. This comes last, since their disk may not answer,
+	 * and not after a failure, since the failure's reason must be the last line. */
 	if (code == 0)
 		guard_release(MOUNT_RECORD, conf->path);
 	return code;

@@ -90,7 +90,7 @@ mount -i -t tmpfs {source} "$2"
     agent.change("mount", type=kind, source=source, expect_type="tmpfs", retry_min="30s",
                  retry_max="30s")
     agent.start()
-    wait_until(lambda: "where the path led meanwhile: detached" in agent.job("mount")["why"],
+    wait_until(lambda: "to which the path led meanwhile: detached" in agent.job("mount")["why"],
                "it says what happened")
     assert not on_target(node)
     mounts = node.host.path("/proc/1/mountinfo").read_text()
