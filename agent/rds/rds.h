@@ -86,7 +86,7 @@ void resolver_close(struct resolver *resolver);
  */
 bool connector_secure(MYSQL *mysql, const struct conf_rds *conf);
 
-/* Wipes the library's copy of the password, which is for reconnects; there are none. */
+/* Wipes the library's copy of the password, which only a reconnect would need: there are none. */
 void connector_forget(MYSQL *mysql);
 
 /* rds_session.c */

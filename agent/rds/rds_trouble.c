@@ -25,7 +25,7 @@ static const struct {
 	[TROUBLE_BLOCKED] = { "blocked", "this host is blocked by the server", 60 * S, 600 * S },
 	[TROUBLE_FORBIDDEN] = { "forbidden", "this host may not log in", 60 * S, 600 * S },
 	[TROUBLE_TLS] = { "tls", "no trusted connection", 10 * S, 120 * S },
-	[TROUBLE_CONFIG] = { "config", "the server refuses what is configured", 60 * S, 600 * S },
+	[TROUBLE_CONFIG] = { "config", "schema, login or TLS does not fit", 60 * S, 600 * S },
 	[TROUBLE_OTHER] = { "other", "unexpected error", 5 * S, 60 * S },
 };
 

@@ -35,7 +35,7 @@ enum rds_trouble {
 	TROUBLE_BLOCKED,   /* this host is blocked after too many broken handshakes */
 	TROUBLE_FORBIDDEN, /* this host may not connect */
 	TROUBLE_TLS,       /* no TLS, or a certificate that is not the endpoint's */
-	TROUBLE_CONFIG,    /* schema or login method does not fit the configuration */
+	TROUBLE_CONFIG,    /* schema, login method or TLS does not fit the configuration */
 	TROUBLE_OTHER,
 	TROUBLE_MAX
 };
