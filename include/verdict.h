@@ -9,7 +9,7 @@
  *   "healthz": {"code": 200, "level": "ok", "since": ISO8601, "why": ""},
  *   "readyz":  {"code": 503, "level": "fail", "since": ISO8601, "why": "database: ..."},
  *   "jobs": [{"name": "identity", "level": "ok", "since": ISO8601,
- *             "what": "i-0abc in ap-northeast-2a, group web",   one line of substance
+ *             "what": "i-0abc in ap-northeast-2a, group web",   the job's facts in one line
  *             "why": "", "next": "asks again in 40 s"}, ...],   always the five, in order:
  *                             identity mount checks database metrics
  *   "checks": [{"name": "web", "type": "http", "scope": "local", "level": "ok",

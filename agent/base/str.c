@@ -182,7 +182,7 @@ char *str_errno(int error, char *ret, size_t size)
 {
 	char buf[128];
 
-	/* GNU's strerror_r; no locale is set in the agent, so this is English. */
+	/* GNU's strerror_r; no locale is set in the agent, hence this is English. */
 	str_copy(ret, size, strerror_r(error, buf, sizeof buf));
 	/* "Connection refused" follows a colon; "RPC ..." keeps its capitals. */
 	if (isupper((unsigned char)ret[0]) && islower((unsigned char)ret[1]))

@@ -162,8 +162,8 @@ bool tags_add(struct tags *tags, const char *key, const char *value, size_t len)
 
 struct tagwalk {
 	char keys[HTTP_BODY_MAX + 1]; /* the listing, a key a line */
-	char *key;        /* in it: the value of this key is asked for; NULL: the listing is */
-	char *rest;       /* in it: the lines behind `key` */
+	char *key;        /* in `keys`: the key whose value is asked for; NULL: asks for the keys */
+	char *rest;       /* in `keys`: the lines behind `key` */
 	struct tags tags; /* so far */
 };
 

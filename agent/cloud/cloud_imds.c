@@ -128,7 +128,7 @@ static void reply(struct imds *imds, enum imds_reply kind, const char *body, siz
 	ask->done(ask->arg, kind, body, len, now_ms);
 }
 
-/* The service fails. Only a packet may be lost, so a request is first repeated at once. */
+/* The service fails. Perhaps only a packet was lost: a request is first repeated at once. */
 static void fail(struct imds *imds, enum imds_state state, const char *why, int64_t now_ms)
 {
 	if (state == IMDS_SILENT && imds->failures == 0 &&

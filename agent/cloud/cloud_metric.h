@@ -118,7 +118,7 @@ int64_t skew_learn(struct skew *skew, int64_t date_ms, int64_t sent_ms, int64_t 
 
 /*
  * cloud_metric.c, the gate: which series this node may push now. The Auto Scaling group scales on
- * the average of its series, so a node pushes to it only while it is in service (target state
+ * the average of its series: a node pushes to it only while it is in service (target state
  * InService) and if it has been healthy once since boot. Later failures of /healthz do not stop it,
  * since a group without data does not scale at all. An instance with neither the group's tag nor a
  * target state is in no group and has a series of its own.

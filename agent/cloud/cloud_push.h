@@ -22,7 +22,7 @@ struct endpoint {
 /*
  * `env` is getenv: the SDKs' variables for the region, the endpoint's URL, FIPS and dual-stack.
  * 0; or with a reason in `why` -EAGAIN if the region is not known yet, -EINVAL if the
- * configuration cannot be used. A URL that is not a base (url.h) is refused, and so is http://
+ * configuration cannot be used. Refused are a URL that is not a base (url.h), and http://
  * beyond loopback without metrics.allow_http. FIPS and dual-stack, by configuration or
  * environment, contradict a given URL, as in the SDKs.
  */
@@ -182,8 +182,8 @@ void queue_shift(struct queue *queue, int64_t by_ms, bool sure);
  * make every clone send that node's backlog. */
 void queue_claim(struct queue *queue, const char *instance_id);
 
-/* Tries a disk in trouble again. Data that moves from memory to the disk gets other ids, so it
- * must not be called between queue_newest and queue_remove. */
+/* Tries a disk in trouble again. Data that moves from memory to the disk gets other ids: do
+ * not call it between queue_newest and queue_remove. */
 void queue_turn(struct queue *queue, int64_t now_ms);
 
 /*
@@ -260,7 +260,7 @@ int loop_run(const struct worker *worker);
 /* From here on: the inside, for cloud_push.c, cloud_push_send.c and cloud_push_request.c. */
 enum {
 	/* Data in one request: starts small, doubles with each success and falls back with
-	 * each failure, so a backlog never delays the current window for long. */
+	 * each failure: a backlog never delays the current window for long. */
 	PUSH_BATCH_FIRST = 20,
 	PUSH_BATCH_MAX = 200,
 	PUSH_PACE_MS = 1000,        /* between two requests of a backlog, about */

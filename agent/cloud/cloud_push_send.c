@@ -149,7 +149,7 @@ static void clock_doubted(struct push *push, int64_t now_ms, bool corrected)
 		send->due_ms = now_ms;
 		set_state(push, PUSH_RETRYING, send->answer.why);
 	} else if (is_signature(send->answer.code)) {
-		/* The time is right, so the secret is wrong. */
+		/* The time is right: the secret is wrong. */
 		refused(push, now_ms);
 	} else {
 		back_off(push, now_ms, PUSH_RETRYING, send->answer.why);

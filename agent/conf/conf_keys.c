@@ -81,8 +81,7 @@ const struct conf_key conf_keys[] = {
 	BOOL("mount", "enabled", mount.enabled, "no", "Whether the shared file system is mounted."),
 	WORDS("mount", "path", CONF_TYPE_PATH, mount.path, "/var/www/html/efs",
 	      "The directory to mount on; the directories above it are not symbolic links, and "
-	      "only "
-	      "root can write them."),
+	      "only root can write them."),
 	WORDS("mount", "type", CONF_TYPE_NAME, mount.type, "auto",
 	      "auto (efs if amazon-efs-utils is there, else nfs4), efs, nfs4, or any type that "
 	      "libmount knows."),

@@ -135,8 +135,8 @@ enum reach {
 __attribute__((format(printf, 4, 5))) void judge_find(struct finding *ret, enum verdict_level level,
                                                       enum reach reach, const char *why, ...);
 
-/* Whether it has been seen and is not older than its maximum age. If so, the verdict may change
- * when it is. */
+/* Whether the fact has been seen and is not older than its maximum age. If so, the verdict may
+ * change when the fact expires. */
 bool judge_fresh(struct judge *judge, enum fact_id id, unsigned slot);
 
 /* Whether `at_ms` lies ahead; if it does, the verdict may change then. */

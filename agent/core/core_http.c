@@ -16,7 +16,7 @@ enum { EVICT_TRIES = 8 };
 
 static const struct timeval sweep_period = { .tv_usec = HTTP_SWEEP_MS * 1000 };
 
-/* Zeroed, and without memory behind its pages until they are used: calloc does not promise it. */
+/* An array of zeros, whose pages get memory when they are used: calloc does not promise this. */
 static void *table(size_t bytes)
 {
 	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -4,7 +4,7 @@
  *
  *	ctl_main.c       the command line
  *	ctl.c            terminal, exit codes, words for what went wrong
- *	ctl_view.c       that answer as a struct
+ *	ctl_view.c       the status as a struct
  *	ctl_text.c       text from outside, made safe for a terminal
  *	ctl_page.c       columns, paragraphs and colours
  *	ctl_screen.c     the screen of wnactl status

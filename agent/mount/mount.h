@@ -238,7 +238,7 @@ struct process_group {
 /* Notes the calling process, which leads a group, in the folder `dir`. 0 or -errno. */
 int group_note(const char *dir);
 
-/* Reads such a note. False if there is none. */
+/* Reads the note. False if there is none. */
 bool group_read(const char *dir, struct process_group *ret);
 
 /* Whether a process of the group lives, its first one or another. */

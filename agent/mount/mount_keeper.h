@@ -103,7 +103,7 @@ struct keeper {
 	bool say;   /* a report is due */
 	bool said, spoken;
 	bool anew;   /* another mount has replaced a lost one: the loss is reported first */
-	bool losing; /* the report that is due is of that loss */
+	bool losing; /* the next report is of that loss */
 };
 
 void keeper_init(struct keeper *ret, const struct conf_mount *conf, uint32_t seed, int64_t now_ms);

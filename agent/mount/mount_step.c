@@ -74,8 +74,8 @@ static bool is_wanted(const struct keeper *keeper)
 
 /*
  * Where a silent mount is a failure, the first report after a start waits for the first answer
- * of a mount that was there before: the core still has what the keeper before this one found,
- * which may have been that the server is silent.
+ * of a mount that was there before: the core still has the last report of an earlier keeper,
+ * which may be that the server is silent.
  */
 static bool is_unsure(const struct keeper *keeper)
 {

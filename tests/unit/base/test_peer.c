@@ -73,7 +73,7 @@ static int accept_one(void)
 	return accept(listener, NULL, NULL);
 }
 
-/* Lets the peer see what there is, until `done`. */
+/* Calls the peer for its events until `done`. */
 static void turn_until(bool (*done)(void))
 {
 	int64_t until_ms = clock_ms() + PATIENCE_MS;

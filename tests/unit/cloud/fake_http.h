@@ -53,7 +53,7 @@ static inline void fake_reset(void)
 	fake.page = "<?xml version=\"1.0\"?><html><body>error</body></html>";
 }
 
-/* Sets or replaces what a path answers; status 404 takes it away. */
+/* Sets or replaces what a path answers; status 404 removes it. */
 static inline void fake_set(const char *path, long status, const char *body)
 {
 	int i = 0;

@@ -117,7 +117,7 @@ static void child_close(struct child *child)
 	close(child->hub);
 }
 
-/* Takes messages until what was last said of `id` is `value`. */
+/* Takes messages until the fact `id` has this value. */
 static void await(struct child *child, enum fact_id id, int64_t value)
 {
 	int64_t end = clock_ms() + 30000;
