@@ -60,7 +60,9 @@ static bool evict(struct http *http, int64_t now_ms)
 
 		if (!conn)
 			return false;
-		conn_serve(conn, now_ms);
+		/* The last one is not served: all of them may have a request at hand. */
+		if (i < EVICT_TRIES - 1)
+			conn_serve(conn, now_ms);
 		if (http->connections < before)
 			return true;
 		if (conn == oldest(http)) {

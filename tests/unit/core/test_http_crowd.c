@@ -74,6 +74,27 @@ static void a_waiting_request_is_answered_first(void **state)
 	close(late);
 }
 
+/* All have a request at hand: a new client still gets a place and its answer. */
+static void busy_clients_make_room(void **state)
+{
+	int fd[PLACES], late;
+
+	(void)state;
+	for (int i = 0; i < PLACES; i++) {
+		fd[i] = client();
+		settle((unsigned)i + 1);
+	}
+	late = client();
+	say(late, GET("/livez"));
+	for (int i = 0; i < PLACES; i++)
+		say(fd[i], GET("/readyz"));
+	expect_page(late, PAGE_LIVEZ);
+	assert_int_equal(core.counters.evicted, 1);
+	for (int i = 0; i < PLACES; i++)
+		close(fd[i]);
+	close(late);
+}
+
 static void half_requests_run_out_of_time(void **state)
 {
 	int idle = client(), half = client();
@@ -164,6 +185,7 @@ int main(void)
 		                                teardown),
 		cmocka_unit_test_setup_teardown(a_waiting_request_is_answered_first, setup,
 		                                teardown),
+		cmocka_unit_test_setup_teardown(busy_clients_make_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(half_requests_run_out_of_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_descriptors, setup, teardown),
 		/* The last, since the responder accepts nothing after it. */
