@@ -80,7 +80,7 @@ static bool is_wanted(const struct keeper *keeper)
 static bool is_unsure(const struct keeper *keeper)
 {
 	return keeper->conf->hang == HANG_FAIL && !keeper->said && keeper_ours(keeper) &&
-	       keeper->sign == MOUNT_NOT_PROBED;
+	       keeper->sign == MOUNT_NOT_PROBED && keeper->deaths == 0;
 }
 
 static enum keeper_act step_probe(struct keeper *keeper, int64_t now_ms)
@@ -107,7 +107,7 @@ static enum keeper_act step_probe(struct keeper *keeper, int64_t now_ms)
 		if (is_unsure(keeper)) {
 			keeper->sign = -ETIMEDOUT;
 			str_copy(keeper->sign_why, sizeof keeper->sign_why,
-			         "not once since wna-mount has started");
+			         "none since the start of wna-mount");
 		}
 		return KEEPER_PROBE_KILL;
 	case KEEPER_ENDING_KILL:

@@ -39,6 +39,21 @@ static void probes_with_jitter_and_one_at_a_time(void **state)
 	assert_int_equal(count[KEEPER_PROBE_ASK], 1);
 }
 
+/* A probe that ends by itself is no answer to wait for. */
+static void a_probe_that_dies_delays_no_report(void **state)
+{
+	(void)state;
+	conf.hang = HANG_FAIL;
+	put(MOUNT_RIGHT, 57);
+	step(0);
+	assert_int_equal(count[KEEPER_SAY], 0);
+	keeper_probe_gone(&keeper, 10);
+	step(10);
+	assert_int_equal(count[KEEPER_SAY], 1);
+	assert_int_equal(said.value, MOUNT_RIGHT);
+	assert_int_equal(said.more[MOUNT_SIGN], MOUNT_NOT_PROBED);
+}
+
 /* When another mount appears, a probe that hangs in the old one is not waited for. */
 static void a_new_mount_gets_a_new_probe(void **state)
 {
@@ -140,6 +155,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(probes_with_jitter_and_one_at_a_time, setup),
+		cmocka_unit_test_setup(a_probe_that_dies_delays_no_report, setup),
 		cmocka_unit_test_setup(a_new_mount_gets_a_new_probe, setup),
 		cmocka_unit_test_setup(a_probe_that_dies_is_not_started_in_a_loop, setup),
 		cmocka_unit_test_setup(a_mount_waits_for_its_names, setup),
