@@ -127,40 +127,6 @@ static void protect(int fd, int flags, const char *record, const struct note *no
 		close_record(record, dir);
 }
 
-void guard_set(const struct place *place, const char *path, bool wanted, const char *record,
-               struct guard *ret)
-{
-	struct guard guard = { 0 };
-	struct note note;
-	struct stat st;
-	char entry[64];
-	int flags = 0, fd;
-
-	if (!wanted)
-		guard_release(record, "");
-	fd = place_open_bare(place);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		snprintf(guard.why, sizeof guard.why, "the bare directory: %s",
-		         strerror(fd < 0 ? -fd : errno));
-		*ret = guard;
-		return;
-	}
-	note_make(path, st.st_ino, &note);
-	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
-		snprintf(guard.why, sizeof guard.why, "the file system has no immutable flag: %s",
-		         strerror(errno));
-	else if (wanted && !(flags & FS_IMMUTABLE_FL))
-		protect(fd, flags, record, &note, &guard);
-	else
-		guard.immutable = flags & FS_IMMUTABLE_FL;
-	if (!wanted && guard.why[0] == '\0')
-		snprintf(guard.why, sizeof guard.why, "switched off by mount.guard%s",
-		         guard.immutable ? ", and still immutable: not on record" : "");
-	if (first_entry(fd, entry, sizeof entry) && guard.why[0] == '\0')
-		snprintf(guard.why, sizeof guard.why, "the bare directory is not empty: %s", entry);
-	*ret = guard;
-}
-
 /* Clears the flag. 0, with the result for the log, and whether the directory is not there; -errno. */
 static int release(const char *path, uint64_t inode, bool *ret_away, const char **ret_how)
 {
@@ -219,6 +185,55 @@ static int release_note(int dir, const char *record, const struct note *note, co
 	}
 	log_info("mount: %s: the bare directory %s", path, how);
 	return unlinkat(dir, note->name, 0) < 0 ? -errno : 0;
+}
+
+/* -ENOENT: the agent has not set the flag of this path. */
+static int release_own(const char *record, const char *name)
+{
+	int dir = open_record(record), rc = -ENOENT;
+	struct note note;
+
+	if (dir < 0)
+		return dir;
+	if (note_read(dir, name, &note))
+		rc = release_note(dir, record, &note, "");
+	close_record(record, dir);
+	return rc;
+}
+
+void guard_set(const struct place *place, const char *path, bool wanted, const char *record,
+               struct guard *ret)
+{
+	struct guard guard = { 0 };
+	struct note note;
+	struct stat st;
+	char entry[64];
+	int flags = 0, fd = place_open_bare(place), rc = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		snprintf(guard.why, sizeof guard.why, "the bare directory: %s",
+		         strerror(fd < 0 ? -fd : errno));
+		*ret = guard;
+		return;
+	}
+	note_make(path, st.st_ino, &note);
+	if (!wanted)
+		rc = release_own(record, note.name);
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		snprintf(guard.why, sizeof guard.why, "the file system has no immutable flag: %s",
+		         strerror(errno));
+	else if (wanted && !(flags & FS_IMMUTABLE_FL))
+		protect(fd, flags, record, &note, &guard);
+	else
+		guard.immutable = flags & FS_IMMUTABLE_FL;
+	if (!wanted && guard.why[0] == '\0')
+		snprintf(guard.why, sizeof guard.why, "switched off by mount.guard%s",
+		         !guard.immutable ? ""
+		         : rc == -ENOENT  ? ", and still immutable: not on record"
+		                          : ", and still immutable: the flag could not be cleared");
+	if (first_entry(fd, entry, sizeof entry) && guard.why[0] == '\0')
+		snprintf(guard.why, sizeof guard.why, "the bare directory is not empty: %s", entry);
+	*ret = guard;
 }
 
 int guard_release(const char *record, const char *keep)
