@@ -188,6 +188,16 @@ static bool is_readable(const char *text, size_t len, const char *path)
 	return any;
 }
 
+/* A torn read may have a circle of parents: no walk has more steps than there are lines. */
+static size_t count_lines(const char *text, size_t len)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < len; i++)
+		lines += text[i] == '\n';
+	return lines + 2; /* the last may have no end, and the last step finds nothing */
+}
+
 /* The id with which the search begins: the parent of the lowest mount. It has no line, or is its
  * own parent; the root directory of a chroot is often no mount. -1 if there is none. */
 static int64_t find_bottom(const char *text, size_t len)
@@ -198,7 +208,7 @@ static int64_t find_bottom(const char *text, size_t len)
 
 	if (!mountinfo_next(&first, &first_len, &mi))
 		return -1;
-	for (size_t steps = len; steps > 0; steps--) {
+	for (size_t steps = count_lines(text, len); steps > 0; steps--) {
 		const char *at = text;
 		size_t left = len;
 		bool found = false;
@@ -221,7 +231,7 @@ int mountinfo_holding(const char *text, size_t len, const char *path, struct mou
 	if (in < 0 || strlen(path) >= sizeof ret->path)
 		return -EBADMSG;
 	/* Like the kernel: from each mount to the first mount point on the rest of the path. */
-	for (size_t steps = len; steps > 0; steps--) {
+	for (size_t steps = count_lines(text, len); steps > 0; steps--) {
 		struct mountinfo mi, next = { .id = -1 };
 		const char *at = text;
 		size_t left = len, to = 0, n;
