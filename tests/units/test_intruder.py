@@ -106,7 +106,6 @@ def test_processes_are_bounded(whole: Agent) -> None:
 
 def test_nothing_outlives_the_stop(whole: Agent) -> None:
     """A copy of each worker in a session of its own, deaf to every signal that a process can refuse."""
-    whole.drop_in("hooks", "[Service]\nTimeoutStopSec=5s\n")  # 35 s, for an operator's scripts
     before = settled(whole, *ROLES)
     copies = []
     for role in WORKERS:
