@@ -27,7 +27,8 @@ static void ask_systemd(struct units *ret)
 
 	memset(ret, 0, sizeof *ret);
 	while (answer && fgets(line, sizeof line, answer)) {
-		if (strncmp(line, "Listen=", 7) == 0)
+		/* A drop-in without an empty ListenStream= has two; the core answers on the first. */
+		if (strncmp(line, "Listen=", 7) == 0 && !ret->listen[0])
 			str_copy(ret->listen, sizeof ret->listen, str_trim(line + 7));
 		/* Both units have this property; that of the hooks comes last. */
 		if (strncmp(line, "User=", 5) == 0)
