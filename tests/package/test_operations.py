@@ -60,7 +60,7 @@ def literals() -> Iterator[tuple[str, str]]:
 def names(kind: str) -> set[str]:
     """Of the table behind KIND_state_name()."""
     text = (ROOT / "agent" / "base" / "names.c").read_text()
-    found = re.search(rf"\b{kind}_name\(.*?\{{(.*?)\}};", text, re.S)
+    found = re.search(rf"NAMES\({kind}_name,(.*?)\)\n", text, re.S)
     assert found, kind
     return set(STRING.findall(found[1]))
 
