@@ -182,7 +182,7 @@ static int start(void)
 	}
 	if (self.listeners.unserved > 0)
 		log_warning("core: %u more sockets were passed and are not served: "
-		            "web-node-agent-health.socket may have one ListenStream=",
+		            "web-node-agent-health.socket must have only one ListenStream=",
 		            self.listeners.unserved);
 	sandbox_prepare();
 	journal_init();
