@@ -12,6 +12,7 @@ from parts.mariadb import Database
 from parts.node import Node
 from parts.wait import hold_true, wait_until
 from parts.web import PAGE, WORKERS
+from rig.probes import Probes
 
 WRITABLE = 1  # enum rds_state
 FIRST, SECOND = names.DATABASES
@@ -128,7 +129,7 @@ def test_a_hanging_hook_is_ended(database: Database, node: Node, agent: Agent) -
 
 
 def test_a_restart_waits_for_a_hook(database: Database, node: Node, agent: Agent) -> None:
-    """It gets no signal, and the service leaves when it has ended."""
+    """It gets no signal, and the service leaves when it has ended. Health checks are answered meanwhile."""
     node.host.sh("mkdir -m 777 /srv/out")
     hook(node, "10-slow", "trap 'echo TERM >> /srv/out/told' TERM; touch /srv/out/began; sleep 3; "
                           "echo done >> /srv/out/told")
@@ -138,8 +139,11 @@ def test_a_restart_waits_for_a_hook(database: Database, node: Node, agent: Agent
     process = agent.pid("hooks")
     database.failover("kill")
     wait_until(lambda: node.host.path("/srv/out/began").exists(), "the hook runs", 15)
-    node.host.sh("systemctl restart web-node-agent-hooks.service")
-    assert node.host.read("/srv/out/told") == "done\n"
+    with Probes(node.host, "/livez") as probes:
+        agent.restart()
+        assert node.host.read("/srv/out/told") == "done\n"
+        agent.wait_page("/livez", 200)
+    probes.judge()
     assert agent.pid("hooks") != process
 
 
