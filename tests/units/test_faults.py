@@ -30,6 +30,9 @@ signal.pause()
 """
 THIEF_UNIT = """
 [Unit]
+# Services start after all sockets otherwise: a cycle, of which systemd drops any one unit.
+DefaultDependencies=no
+After=sysinit.target
 Before=web-node-agent.service web-node-agent-health.socket
 [Service]
 Type=notify
