@@ -122,7 +122,7 @@ int sigv4_sign(const struct sigv4_request *request, char ret[SIGV4_AUTHORIZATION
 /*
  * cloud_queue.c: what CloudWatch has not accepted yet, on disk with its original timestamps.
  * Delivery is at least once: a datum is removed only after a 2xx, and is sent again if that
- * answer was lost or the disk did not record the removal.
+ * answer was lost, or if this process ended before the disk recorded the removal.
  *
  * While the disk cannot be used (full, read-only, missing, damaged) new data waits in memory,
  * bounded, and moves to the disk when that works again. A damaged file is renamed to
@@ -166,7 +166,8 @@ void queue_add(struct queue *queue, const struct queue_entry *entries, size_t co
 /* Visits up to `limit` data, the newest first. The queue must not be changed from within. */
 void queue_newest(struct queue *queue, size_t limit, queue_visit *visit, void *arg);
 
-/* CloudWatch has accepted them. */
+/* CloudWatch has accepted them, the data of one request (at most PUSH_BATCH_MAX). If the disk does
+ * not record it, the ids wait in memory and nothing is read from the disk until it does. */
 void queue_remove(struct queue *queue, const int64_t *ids, size_t count);
 
 /* CloudWatch refuses it: removes it and counts it as lost for this reason. */

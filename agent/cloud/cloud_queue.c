@@ -23,6 +23,10 @@ struct queue {
 	struct queue_entry kept[QUEUE_MEMORY_MAX]; /* in memory, the oldest first */
 	size_t kept_count;
 	int64_t last_id; /* of `kept`, counting down from -1 */
+	/* Rows that CloudWatch accepted or refused, not removed yet. All are of one request, since
+	 * no row is read before they are removed. */
+	int64_t accepted[PUSH_BATCH_MAX];
+	size_t accepted_count;
 	char trouble[LIMIT_FACT_WHY];
 	int64_t lost;
 	char lost_why[LIMIT_FACT_WHY];
@@ -87,6 +91,7 @@ static void disk_failed(struct queue *queue, int error)
 		store_close(queue->disk);
 		queue->disk = NULL;
 		set_aside(queue);
+		queue->accepted_count = 0;
 		/* Before the first count their number is unknown: at least one. */
 		count_lost(queue, count > 0 ? count : 1, "the queue's file was damaged");
 		error = open_disk(queue);
@@ -209,18 +214,35 @@ void queue_newest(struct queue *queue, size_t limit, queue_visit *visit, void *a
 	count_lost(queue, damaged, "a datum in the queue was damaged");
 }
 
+static void forget_id(struct queue *queue, int64_t id)
+{
+	for (size_t i = 0; i < queue->kept_count; i++) {
+		if (queue->kept[i].id == id) {
+			forget(queue, i);
+			return;
+		}
+	}
+}
+
+static int remove_accepted(struct queue *queue)
+{
+	int r = store_remove(queue->disk, queue->accepted, queue->accepted_count);
+
+	if (r == 0)
+		queue->accepted_count = 0;
+	return r;
+}
+
 void queue_remove(struct queue *queue, const int64_t *ids, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		for (size_t at = 0; at < queue->kept_count; at++) {
-			if (queue->kept[at].id == ids[i]) {
-				forget(queue, at);
-				break;
-			}
-		}
+		if (ids[i] < 0)
+			forget_id(queue, ids[i]);
+		else if (queue->accepted_count < PUSH_BATCH_MAX)
+			queue->accepted[queue->accepted_count++] = ids[i];
 	}
-	if (queue->disk_ok)
-		disk_did(queue, store_remove(queue->disk, ids, count));
+	if (queue->disk_ok && queue->accepted_count > 0)
+		disk_did(queue, remove_accepted(queue));
 }
 
 void queue_drop(struct queue *queue, int64_t id, const char *why)
@@ -272,6 +294,8 @@ void queue_turn(struct queue *queue, int64_t now_ms)
 	r = open_disk(queue);
 	if (r == 0)
 		r = store_probe(queue->disk);
+	if (r == 0)
+		r = remove_accepted(queue);
 	if (r == 0)
 		r = store_add(queue->disk, queue->owner, queue->kept, queue->kept_count);
 	if (!disk_did(queue, r))
