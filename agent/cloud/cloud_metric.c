@@ -68,9 +68,15 @@ bool series_close(struct series *series, struct datum *ret)
 	return true;
 }
 
+static void clock_set(struct skew *skew)
+{
+	skew->clock_ms = skew->offset_ms != 0 ? skew->offset_ms : 1;
+}
+
 void skew_init(struct skew *skew, int64_t now_ms, int64_t wall_ms)
 {
 	*skew = (struct skew){ .offset_ms = wall_ms - now_ms };
+	clock_set(skew);
 }
 
 int64_t skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms)
@@ -84,6 +90,7 @@ int64_t skew_turn(struct skew *skew, int64_t now_ms, int64_t wall_ms)
 		return 0;
 	skew->known = false;
 	skew->ms = 0;
+	clock_set(skew);
 	return step;
 }
 

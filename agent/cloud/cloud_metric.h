@@ -95,8 +95,8 @@ bool series_close(struct series *series, struct datum *ret);
  * The skew is unknown until the first answer, and again when the wall clock is set. Then the clock
  * is trusted until the next answer, since clocks are set to correct them (chrony, a resume from
  * hibernation). If it is wrong by more than five minutes, the next push is refused, and nothing
- * wrong is stored. Data that was stamped while the skew was unknown moves when the clock is set,
- * and moves to its true time with the next answer.
+ * wrong is stored. Data that was stamped by the present clock while the skew was unknown moves when
+ * the clock is set, and moves to its true time with the next answer.
  */
 enum { SKEW_STEP_MS = 2000 }; /* below this neither a step nor a skew counts */
 
@@ -104,6 +104,8 @@ struct skew {
 	int64_t offset_ms; /* wall clock less monotonic clock, at the last turn */
 	int64_t ms;        /* AWS's clock less the wall clock; 0 below SKEW_STEP_MS */
 	bool known;        /* there was an answer since the clock was set */
+	int64_t clock_ms;  /* offset_ms when the clock was last set, or at start; not 0: it tells
+	                    * which setting of the clock a timestamp is of, also after a restart */
 };
 
 void skew_init(struct skew *skew, int64_t now_ms, int64_t wall_ms);

@@ -40,7 +40,7 @@ struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall
 	push->cpu_permille = -1;
 	push->healthy = was_healthy(deps->worker->run_dir);
 	skew_init(&push->skew, now_ms, wall_ms);
-	push->unsure = true;
+	push->clock_ms = push->skew.clock_ms;
 	push->series.push_ms = push->conf->push_ms;
 	send_init(&push->send);
 	cpu_init(&push->cpu, deps->proc_stat, now_ms);
@@ -156,7 +156,7 @@ static void close_window(struct push *push, int64_t now_ms)
 			continue;
 		cwatch_datum(push->conf, d, push->gate.value[d], &datum, texts[d]);
 		entries[count++] = (struct queue_entry){
-			.unsure = push->unsure,
+			.clock_ms = push->clock_ms,
 			.at_ms = datum.at_ms,
 			.space = push->conf->space,
 			.datum = texts[d],
@@ -187,10 +187,10 @@ void push_told_time(struct push *push, int64_t by_ms)
 		log_info("push: AWS's clock is %s %s ours, corrected",
 		         clock_span(llabs(push->skew.ms), span, sizeof span),
 		         push->skew.ms < 0 ? "behind" : "ahead of");
-	if (!push->unsure)
+	if (push->clock_ms == 0)
 		return;
-	push->unsure = false;
-	queue_shift(push->queue, shift, true);
+	queue_shift(push->queue, push->clock_ms, shift, 0);
+	push->clock_ms = 0;
 	push->series.open.at_ms += shift;
 }
 
@@ -202,9 +202,10 @@ static void clock_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 		return;
 	log_info("push: the clock was set, timestamps follow it until AWS tells the time");
 	close_window(push, now_ms);
-	if (push->unsure && push->queue)
-		queue_shift(push->queue, in_windows(push, step_ms), false);
-	push->unsure = true;
+	if (push->clock_ms != 0 && push->queue)
+		queue_shift(push->queue, push->clock_ms, in_windows(push, step_ms),
+		            push->skew.clock_ms);
+	push->clock_ms = push->skew.clock_ms;
 	push->send.clock_was_set = true;
 	push->facts_dirty = true;
 }

@@ -138,7 +138,7 @@ enum {
 
 struct queue_entry {
 	int64_t id;        /* given by the queue; below 0 in memory */
-	bool unsure;       /* stamped while the skew was unknown */
+	int64_t clock_ms;  /* skew.clock_ms, if stamped while the skew was unknown; else 0 */
 	int64_t at_ms;     /* the datum's timestamp */
 	const char *space; /* namespace */
 	const char *datum; /* cwatch_datum's text */
@@ -176,8 +176,10 @@ void queue_drop(struct queue *queue, int64_t id, const char *why);
 /* Drops and counts data that CloudWatch would not accept: before oldest, after newest. */
 void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms);
 
-/* Moves the timestamps of unsure data by `by_ms`. `sure`: they are right then. */
-void queue_shift(struct queue *queue, int64_t by_ms, bool sure);
+/* Moves by `by_ms` the timestamps of data stamped by the clock `clock_ms` (SKEW_STEP_MS more or
+ * less), also by a former process of this boot, and gives it the clock `to_ms`; 0: the timestamps
+ * are right. Data of another clock stays: what was wrong then is not known. */
+void queue_shift(struct queue *queue, int64_t clock_ms, int64_t by_ms, int64_t to_ms);
 
 /* Drops and counts the data of another instance: an image made from a running node must not
  * make every clone send that node's backlog. */
@@ -217,7 +219,7 @@ int store_expire(struct store *store, int64_t oldest_ms, int64_t newest_ms, int6
 int store_trim(struct store *store, int64_t max, int64_t *lost);
 int store_claim(struct store *store, const char *owner, int64_t *lost);
 
-int store_shift(struct store *store, int64_t by_ms, bool sure);
+int store_shift(struct store *store, int64_t clock_ms, int64_t by_ms, int64_t to_ms);
 
 /* Whether the store can be written: writes what is there already. */
 int store_probe(struct store *store);
@@ -305,7 +307,7 @@ struct push {
 	int64_t cpu_permille; /* of the last sample; -1 = none yet */
 	struct series series;
 	struct skew skew;
-	bool unsure; /* the open window was stamped while the skew was unknown */
+	int64_t clock_ms; /* as in queue_entry, of the open window */
 	struct gate gate;
 	bool healthy;        /* /healthz has been 200 since boot */
 	struct queue *queue; /* NULL: metrics are off */

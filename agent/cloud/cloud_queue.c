@@ -150,7 +150,7 @@ static void keep(struct queue *queue, const struct queue_entry *entry)
 	}
 	queue->kept[queue->kept_count++] = (struct queue_entry){
 		.id = --queue->last_id,
-		.unsure = entry->unsure,
+		.clock_ms = entry->clock_ms,
 		.at_ms = entry->at_ms,
 		.space = memcpy(texts, entry->space, space),
 		.datum = memcpy(texts + space, entry->datum, datum),
@@ -261,18 +261,18 @@ void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms)
 	count_lost(queue, dropped, "too old or too far in the future for CloudWatch");
 }
 
-void queue_shift(struct queue *queue, int64_t by_ms, bool sure)
+void queue_shift(struct queue *queue, int64_t clock_ms, int64_t by_ms, int64_t to_ms)
 {
 	for (size_t i = 0; i < queue->kept_count; i++) {
 		struct queue_entry *entry = &queue->kept[i];
 
-		if (entry->unsure) {
+		if (entry->clock_ms != 0 && llabs(entry->clock_ms - clock_ms) < SKEW_STEP_MS) {
 			entry->at_ms += by_ms;
-			entry->unsure = !sure;
+			entry->clock_ms = to_ms;
 		}
 	}
 	if (queue->disk_ok)
-		disk_did(queue, store_shift(queue->disk, by_ms, sure));
+		disk_did(queue, store_shift(queue->disk, clock_ms, by_ms, to_ms));
 }
 
 void queue_claim(struct queue *queue, const char *instance_id)

@@ -32,7 +32,7 @@ static const char setup[] = "PRAGMA locking_mode = EXCLUSIVE;"
                             "CREATE TABLE IF NOT EXISTS datum("
                             " id INTEGER PRIMARY KEY AUTOINCREMENT,"
                             " at_ms INTEGER NOT NULL,"
-                            " unsure INTEGER NOT NULL,"
+                            " unsure INTEGER NOT NULL," /* clock_ms of struct queue_entry */
                             " owner TEXT NOT NULL,"
                             " space TEXT NOT NULL,"
                             " datum TEXT NOT NULL);"
@@ -162,9 +162,9 @@ int store_add(struct store *store, const char *owner, const struct queue_entry *
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = change(store, NULL,
 		           "INSERT INTO datum(at_ms, unsure, owner, space, datum)"
-		           " VALUES(%lld, %d, %Q, %Q, %Q)",
-		           (long long)entries[i].at_ms, entries[i].unsure, owner, entries[i].space,
-		           entries[i].datum);
+		           " VALUES(%lld, %lld, %Q, %Q, %Q)",
+		           (long long)entries[i].at_ms, (long long)entries[i].clock_ms, owner,
+		           entries[i].space, entries[i].datum);
 	r = end(store, r);
 	if (r == 0)
 		store->count += (int64_t)count;
@@ -256,11 +256,12 @@ int store_claim(struct store *store, const char *owner, int64_t *lost)
 	return change(store, lost, "DELETE FROM datum WHERE owner <> %Q", owner);
 }
 
-int store_shift(struct store *store, int64_t by_ms, bool sure)
+int store_shift(struct store *store, int64_t clock_ms, int64_t by_ms, int64_t to_ms)
 {
 	return change(store, NULL,
-	              "UPDATE datum SET at_ms = at_ms + %lld, unsure = %d WHERE unsure",
-	              (long long)by_ms, !sure);
+	              "UPDATE datum SET at_ms = at_ms + %lld, unsure = %lld"
+	              " WHERE unsure AND abs(unsure - %lld) < %d",
+	              (long long)by_ms, (long long)to_ms, (long long)clock_ms, SKEW_STEP_MS);
 }
 
 int store_probe(struct store *store)

@@ -29,7 +29,7 @@
 static char dir[64], file[96];
 static struct queue *queue;
 
-enum { MAX = 1000 };
+enum { MAX = 1000, CLOCK_MS = 1000 * 1000 };
 
 static void open_queue(int64_t max)
 {
@@ -80,7 +80,7 @@ static int tear_down(void **state)
 static struct queue_entry entry(int64_t at_s)
 {
 	return (struct queue_entry){
-		.unsure = true,
+		.clock_ms = CLOCK_MS,
 		.at_ms = at_s * 1000,
 		.space = "Web",
 		.datum = "{\"MetricName\":\"CPU\"}",

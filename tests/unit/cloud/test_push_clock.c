@@ -137,6 +137,61 @@ static void test_clock_set_back(void **state)
 	stepped_wrong(-HOUR);
 }
 
+/* A restart between two settings of the clock: data that a former process stamped by the right clock
+ * stays where it is. */
+static void restarted_between(bool aws_first)
+{
+	int64_t start = w.true_ms;
+
+	w.mode = ANSWER_SILENCE;
+	begin_healthy();
+	run_for(10 * MINUTE);
+	finish();
+	w.error_ms = -HOUR;
+	begin();
+	run_for(MINUTE);
+	if (!aws_first)
+		w.error_ms = 0;
+	run_for(MINUTE);
+	w.mode = ANSWER_OK;
+	run_for(10 * MINUTE);
+	assert_true_timestamps(start);
+	assert_windows(start, w.true_ms - 4 * SECOND, 4);
+	assert_int_equal(w.fact_value[FACT_PUSH_LOST], 0);
+}
+
+static void test_restarted_then_set_right(void **state)
+{
+	(void)state;
+	restarted_between(false);
+}
+
+static void test_restarted_then_told(void **state)
+{
+	(void)state;
+	restarted_between(true);
+}
+
+/* A restart of the process alone: the clock is the same one, and the data of both moves. */
+static void test_restarted_with_a_wrong_clock(void **state)
+{
+	int64_t start = w.true_ms;
+
+	(void)state;
+	w.error_ms = HOUR;
+	w.mode = ANSWER_SILENCE;
+	begin_healthy();
+	run_for(5 * MINUTE);
+	finish();
+	begin();
+	run_for(5 * MINUTE);
+	w.mode = ANSWER_OK;
+	run_for(5 * MINUTE);
+	assert_true_timestamps(start);
+	assert_windows(start, w.true_ms - 4 * SECOND, 4);
+	assert_int_equal(w.fact_value[FACT_PUSH_LOST], 0);
+}
+
 /* A wrong clock and queued data: no data is dropped as too old before AWS's time is known. */
 static void test_wrong_clock_costs_nothing(void **state)
 {
@@ -183,6 +238,9 @@ int main(void)
 		push_test(test_set_wrong_first),
 		push_test(test_clock_set_ahead),
 		push_test(test_clock_set_back),
+		push_test(test_restarted_then_set_right),
+		push_test(test_restarted_then_told),
+		push_test(test_restarted_with_a_wrong_clock),
 		push_test(test_wrong_clock_costs_nothing),
 		push_test(test_small_skew_is_not_corrected),
 	};

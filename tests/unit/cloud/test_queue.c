@@ -91,18 +91,25 @@ static void test_expire(void **state)
 
 static void test_shift(void **state)
 {
-	struct queue_entry sure = entry(100);
+	struct queue_entry sure = entry(100), other = entry(10);
+	int64_t hour = 3600 * 1000, set = CLOCK_MS + hour;
 
 	(void)state;
 	add(50);
-	sure.unsure = false;
+	sure.clock_ms = 0;
 	queue_add(queue, &sure, 1);
-	queue_shift(queue, 3600 * 1000, false);
+	other.clock_ms = CLOCK_MS - SKEW_STEP_MS;
+	queue_add(queue, &other, 1);
+	queue_shift(queue, CLOCK_MS + SKEW_STEP_MS - 1, hour, set);
 	assert_int_equal(newest(9).at_s[0], 3650);
 	assert_int_equal(newest(9).at_s[1], 100);
-	queue_shift(queue, -3600 * 1000, true);
+	assert_int_equal(newest(9).at_s[2], 10);
+	queue_shift(queue, CLOCK_MS + SKEW_STEP_MS, hour, set); /* none is of this clock */
+	assert_int_equal(newest(9).at_s[0], 3650);
+	queue_shift(queue, set, -hour, 0);
 	assert_int_equal(newest(9).at_s[1], 50);
-	queue_shift(queue, 3600 * 1000, true);
+	queue_shift(queue, set, hour, 0);
+	queue_shift(queue, 0, hour, 0);
 	assert_int_equal(newest(9).at_s[0], 100);
 }
 
