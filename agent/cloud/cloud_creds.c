@@ -276,3 +276,12 @@ void creds_accepted(struct creds_store *store)
 	store->why[0] = '\0';
 	store->changed = true;
 }
+
+void creds_retry(struct creds_store *store, int64_t now_ms)
+{
+	/* A question that waits for the metadata service would delay the shared file. */
+	imds_withdraw(store->imds, &store->ask);
+	store->failures = 0;
+	store->refusal_ms = now_ms;
+	store->next_ms = now_ms;
+}

@@ -40,6 +40,9 @@ const struct creds *creds_get(const struct creds_store *store);
 void creds_refused(struct creds_store *store, int64_t now_ms, const char *why);
 void creds_accepted(struct creds_store *store);
 
+/* Ends a back-off: credentials are looked for again at once, from the beginning of the chain. */
+void creds_retry(struct creds_store *store, int64_t now_ms);
+
 /*
  * cloud_creds_source.c: where credentials come from, and their texts. What was allocated on the
  * way is wiped.

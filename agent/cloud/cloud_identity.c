@@ -51,14 +51,19 @@ struct identity_job *identity_new(const struct worker *worker, struct imds *imds
 	job->ask.arg = job;
 	job->report_ms = now_ms;
 	job->sent_state = -1;
-	for (int id = FACTS_FIRST; id <= FACTS_TAGS; id++)
-		FACTS_AT(&job->facts, id)->due_ms = now_ms;
-	if (job->conf->asg[0]) {
+	if (job->conf->asg[0])
 		facts_set(&job->facts, FACT_ASG, job->conf->asg);
-		FACTS_AT(&job->facts, FACT_ASG)->due_ms = INT64_MAX;
-	}
+	identity_retry(job, now_ms);
 	update(job);
 	return job;
+}
+
+void identity_retry(struct identity_job *job, int64_t now_ms)
+{
+	for (int id = FACTS_FIRST; id <= FACTS_TAGS; id++)
+		FACTS_AT(&job->facts, id)->due_ms = now_ms;
+	if (job->conf->asg[0])
+		FACTS_AT(&job->facts, FACT_ASG)->due_ms = INT64_MAX;
 }
 
 void identity_free(struct identity_job *job)

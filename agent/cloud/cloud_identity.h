@@ -84,6 +84,9 @@ void imds_withdraw(struct imds *imds, struct imds_ask *ask);
 void imds_turn(struct imds *imds, int64_t now_ms);
 int64_t imds_deadline(const struct imds *imds); /* INT64_MAX: nothing to do */
 
+/* Ends a back-off. */
+void imds_retry(struct imds *imds);
+
 /* For FACT_IMDS. */
 enum imds_state imds_state(const struct imds *imds, const char **ret_why);
 
@@ -231,6 +234,9 @@ void identity_free(struct identity_job *job);
 /* Asks what is due and reports what changed; all facts go out again every 10 s. Returns when it is
  * needed again. */
 int64_t identity_turn(struct identity_job *job, int64_t now_ms);
+
+/* All items are due. */
+void identity_retry(struct identity_job *job, int64_t now_ms);
 
 /* Always current; valid for the job's life. */
 const struct identity *identity_get(const struct identity_job *job);

@@ -269,6 +269,12 @@ void imds_turn(struct imds *imds, int64_t now_ms)
 	start(imds, now_ms);
 }
 
+void imds_retry(struct imds *imds)
+{
+	imds->gate_ms = 0;
+	imds->failures = 0;
+}
+
 int64_t imds_deadline(const struct imds *imds)
 {
 	if (imds->call || !imds->asks || imds->settings.off)

@@ -77,11 +77,15 @@ static void loop_free(struct loop *loop)
 		close(loop->signal_fd);
 }
 
-static bool is_in_trouble(const struct loop *loop)
+/* In this process: a new one would not know the node until the metadata service answers. */
+static void retry(struct loop *loop)
 {
-	const char *why;
+	int64_t now_ms = clock_ms();
 
-	return imds_state(loop->imds, &why) != IMDS_OK || push_is_waiting(loop->push);
+	imds_retry(loop->imds);
+	identity_retry(loop->identity, now_ms);
+	creds_retry(loop->creds, now_ms);
+	push_retry(loop->push, now_ms);
 }
 
 static void take_messages(struct loop *loop)
@@ -92,10 +96,10 @@ static void take_messages(struct loop *loop)
 	while (worker_recv(loop->worker, &msg)) {
 		if (msg.type == HUB_VERDICT && msg.more[1] == 1)
 			push_healthy(loop->push);
-		/* After a failure a new process tries again at once, and loses nothing: the queue
-		 * is on the disk. Without a failure no restart is necessary. */
-		if (msg.type == WORKER_RELOAD && (msg.value || is_in_trouble(loop)))
+		if (msg.type == WORKER_RELOAD && msg.value)
 			loop->end = true;
+		else if (msg.type == WORKER_RELOAD)
+			retry(loop);
 	}
 	if (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
 		loop->end = true;

@@ -313,9 +313,11 @@ void push_healthy(struct push *push)
 		            push->deps.worker->run_dir, strerror(-r));
 }
 
-bool push_is_waiting(const struct push *push)
+void push_retry(struct push *push, int64_t now_ms)
 {
-	return push->send.state == PUSH_RETRYING || push->send.state == PUSH_DENIED;
+	push->send.attempt = 0;
+	if (push->send.due_ms != PUSH_NEVER)
+		push->send.due_ms = now_ms;
 }
 
 void push_free(struct push *push, int64_t now_ms)

@@ -247,8 +247,8 @@ int64_t push_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
 /* /healthz has been 200 once since this boot (HUB_VERDICT). */
 void push_healthy(struct push *push);
 
-/* Whether a push failed and is tried again later. */
-bool push_is_waiting(const struct push *push);
+/* Ends a back-off: what is queued is pushed now. */
+void push_retry(struct push *push, int64_t now_ms);
 
 /* Queues the open window, cancels a request under way, frees. */
 void push_free(struct push *push, int64_t now_ms);

@@ -320,6 +320,27 @@ static void test_file_replaced(void **state)
 	unlink(path);
 }
 
+/* A question to the metadata service, which is silent, does not delay a reload's look at the file. */
+static void test_retry(void **state)
+{
+	char path[] = "/tmp/wna-chain-XXXXXX";
+	struct world world;
+
+	(void)state;
+	close(mkstemp(path));
+	world_with_file(&world, path);
+	fake.put_outcome = HTTP_TIMED_OUT;
+	start(&world);
+	pass(&world, 10 * MINUTE);
+	assert_null(creds_get(world.store));
+	file_write(path, "default", KEY, 0600);
+	creds_retry(world.store, world.now);
+	pass(&world, 0);
+	assert_state(&world, CRED_OK, "shared file, profile default", "");
+	stop(&world);
+	unlink(path);
+}
+
 static void test_refusal(void **state)
 {
 	struct world world;
@@ -381,7 +402,7 @@ int main(void)
 		cmocka_unit_test(test_role),          cmocka_unit_test(test_late_role),
 		cmocka_unit_test(test_bad_answers),   cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_file_replaced), cmocka_unit_test(test_refusal),
-		cmocka_unit_test(test_env_that_ends),
+		cmocka_unit_test(test_env_that_ends), cmocka_unit_test(test_retry),
 	};
 
 	log_init("test", LOG_LEVEL_ERROR);

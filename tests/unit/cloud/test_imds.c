@@ -349,6 +349,25 @@ static void test_one_forbidden_path(void **state)
 	imds_free(imds);
 }
 
+static void test_retry(void **state)
+{
+	struct asker asker;
+	struct imds *imds = session(&asker);
+	int64_t now = 5000;
+
+	(void)state;
+	fake.put_outcome = HTTP_TIMED_OUT;
+	while (asker.failures < 8)
+		ask_until(imds, &asker, ID_PATH, &now, INT64_MAX - 1);
+	fake.put_outcome = HTTP_ANSWERED;
+	ask(imds, &asker, ID_PATH);
+	assert_true(imds_deadline(imds) > now);
+	imds_retry(imds);
+	ask_until(imds, &asker, ID_PATH, &now, now);
+	assert_int_equal(asker.values, 1);
+	imds_free(imds);
+}
+
 static void test_queue(void **state)
 {
 	struct asker a, b, c;
@@ -392,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_bad_tokens),
 		cmocka_unit_test(test_one_bad_path),
 		cmocka_unit_test(test_one_forbidden_path),
+		cmocka_unit_test(test_retry),
 		cmocka_unit_test(test_queue),
 	};
 

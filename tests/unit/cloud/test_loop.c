@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -228,6 +229,43 @@ static void test_no_service(void **state)
 	child_close(&child);
 }
 
+/* A reload with the same configuration while the metadata service is away: this process goes on with
+ * what it knows, and reads its secrets again at once. */
+static void test_reload_in_an_outage(void **state)
+{
+	static const char keys[] = "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n"
+	                           "aws_secret_access_key = s3cr3t-s3cr3t\n";
+	struct server *server = server_new(metadata);
+	static struct conf conf;
+	struct child child;
+	int fd;
+
+	(void)state;
+	configure(&conf, server);
+	snprintf(conf.metrics.credentials_file, sizeof(conf.metrics.credentials_file), "%s/keys",
+	         dir);
+	fd = open(conf.metrics.credentials_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	child_start(&child, &conf);
+	await(&child, FACT_INSTANCE_ID, 1);
+	await(&child, FACT_CREDENTIALS, CRED_OK);
+	assert_string_equal(child.last[FACT_CREDENTIALS].text, "instance role web-node");
+	server_free(server);
+	await(&child, FACT_IMDS, IMDS_SILENT);
+	assert_int_equal(write(fd, keys, sizeof(keys) - 1), sizeof(keys) - 1);
+	close(fd);
+	assert_int_equal(kill(child.pid, SIGHUP), 0);
+	do {
+		child.last[FACT_CREDENTIALS].type = 0;
+		await(&child, FACT_CREDENTIALS, CRED_OK);
+	} while (strcmp(child.last[FACT_CREDENTIALS].text, "shared file, profile default") != 0);
+	memset(child.last, 0, sizeof(child.last));
+	await(&child, FACT_INSTANCE_ID, 1);
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	assert_int_equal(child_end(&child), 0);
+	child_close(&child);
+}
+
 static int setup(void **state)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = HUB_SOCKET };
@@ -267,6 +305,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_no_service),
+		cmocka_unit_test(test_reload_in_an_outage),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "child") == 0) {

@@ -41,6 +41,18 @@ static void test_outage_of_an_hour(void **state)
 	}
 }
 
+static void test_retry(void **state)
+{
+	(void)state;
+	begin_healthy();
+	w.mode = ANSWER_DENIED;
+	run_for(HOUR);
+	w.mode = ANSWER_OK;
+	push_retry(w.push, w.now_ms);
+	run_for(SECOND);
+	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_OK);
+}
+
 static void survive(enum mode mode, enum push_state told)
 {
 	int64_t start = w.true_ms;
@@ -266,6 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		push_test(test_outage_of_an_hour),
+		push_test(test_retry),
 		push_test(test_throttled),
 		push_test(test_5xx),
 		push_test(test_denied),
