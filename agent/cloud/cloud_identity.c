@@ -160,6 +160,17 @@ static void bad(struct identity_job *job, const char *why, int64_t now_ms)
 	log_debug("imds: %s: %s", facts_path(job->asked), why);
 }
 
+/* An outage of the service is reported once, not for each item. With an instance id the service
+ * has answered, hence the failure may be this item's own. */
+static void failed(struct identity_job *job, int64_t now_ms)
+{
+	struct facts_item *item = FACTS_AT(&job->facts, job->asked);
+
+	item->due_ms = now_ms;
+	if (!job->identity.known && job->identity.instance_id)
+		item->failures++;
+}
+
 static void take_tags(struct identity_job *job, enum facts_have have, int64_t now_ms)
 {
 	struct facts_item *item = FACTS_AT(&job->facts, FACTS_TAGS);
@@ -223,8 +234,7 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 	case IMDS_REPLY_ABSENT: take_answer(job, NULL, 0, now_ms); break;
 	case IMDS_REPLY_VALUE: take_answer(job, body, len, now_ms); break;
 	case IMDS_REPLY_BAD: bad(job, body, now_ms); break;
-	/* An outage of the service is reported once, not for each item. */
-	case IMDS_REPLY_FAILED: FACTS_AT(&job->facts, job->asked)->due_ms = now_ms; break;
+	case IMDS_REPLY_FAILED: failed(job, now_ms); break;
 	}
 	update(job);
 	ask_next(job, now_ms);

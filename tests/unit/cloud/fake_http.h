@@ -13,7 +13,7 @@
 
 #include "cloud_http.h"
 
-enum { FAKE_PATHS = 96 };
+enum { FAKE_PATHS = 96, FAKE_SILENT = -1 /* a path's status: time-out */ };
 
 struct http_call {
 	char method[8], url[1024], token[256], ttl[32];
@@ -141,6 +141,8 @@ static inline void fake_get(const struct http_call *call, struct http_result *re
 		}
 	if (strncmp(path, "/latest/", 8) == 0 && strcmp(call->token, token) != 0)
 		result->status = 401;
+	if (result->status == FAKE_SILENT)
+		result->outcome = HTTP_TIMED_OUT;
 	if (fake.get_outcome != HTTP_ANSWERED)
 		result->outcome = fake.get_outcome;
 	if (fake.get_status != 0)

@@ -210,6 +210,32 @@ static void test_one_bad_need(void **state)
 	}
 }
 
+/* A path that is busy or silent for ever does not keep the node from being identified. */
+static void test_one_need_without_answer(void **state)
+{
+	static const char *const needs[] = { META "placement/region", STATE, GROUP };
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		struct world world;
+		char text[1024];
+
+		world_new(&world);
+		fake_set(needs[i / 2], i % 2 ? FAKE_SILENT : 503, "");
+		start(&world);
+		pass(&world, 11000);
+		assert_true(identity_get(world.job)->known);
+		assert_fact(&world, FACT_INSTANCE_ID, "i-0123456789abcdef0");
+		read_file(&world, "facts.env", text, sizeof text);
+		assert_non_null(strstr(text, "WNA_VPC_ID=vpc-0123456789abcdef0\n"));
+		fake_set(needs[i / 2], 404, "");
+		pass(&world, 70000);
+		assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
+		stop(&world);
+		world_free(&world);
+	}
+}
+
 /* Ten minutes of a healthy node: how often it asks, and that all facts are sent again. */
 static void test_pace(void **state)
 {
@@ -399,6 +425,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_round),
 		cmocka_unit_test(test_one_bad_need),
+		cmocka_unit_test(test_one_need_without_answer),
 		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_tags_change),
 		cmocka_unit_test(test_bad_bodies),
