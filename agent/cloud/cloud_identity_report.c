@@ -124,7 +124,7 @@ static int write_files(const struct identity_job *job)
 {
 	char *text = malloc(FACTS_FILE_MAX);
 	struct sb sb;
-	int r;
+	int r, env;
 
 	if (!text)
 		return -ENOMEM;
@@ -133,10 +133,9 @@ static int write_files(const struct identity_job *job)
 	r = worker_write_file(job->worker->run_dir, "facts.json", sb.buf, sb.len);
 	sb_init(&sb, text, FACTS_FILE_MAX);
 	facts_env(&job->facts, &sb);
-	if (r == 0)
-		r = worker_write_file(job->worker->run_dir, "facts.env", sb.buf, sb.len);
+	env = worker_write_file(job->worker->run_dir, "facts.env", sb.buf, sb.len);
 	free(text);
-	return r;
+	return r < 0 ? r : env;
 }
 
 void identity_save(struct identity_job *job)

@@ -236,6 +236,28 @@ static void test_one_need_without_answer(void **state)
 	}
 }
 
+/* facts.json cannot be written, and facts.env is there all the same. */
+static void test_one_file_fails(void **state)
+{
+	struct world world;
+	char path[128];
+
+	(void)state;
+	world_new(&world);
+	snprintf(path, sizeof(path), "%s/facts.json", world.dir);
+	assert_int_equal(mkdir(path, 0700), 0); /* cannot be replaced by a file */
+	start(&world);
+	pass(&world, 0);
+	assert_fact(&world, FACT_INSTANCE_ID, "i-0123456789abcdef0");
+	assert_true(world.job->save_failed);
+	assert_int_equal(rmdir(path), 0);
+	pass(&world, 11000); /* tried again */
+	assert_true(has_file(&world, "facts.json"));
+	assert_false(world.job->save_failed);
+	stop(&world);
+	world_free(&world);
+}
+
 /* Ten minutes of a healthy node: how often it asks, and that all facts are sent again. */
 static void test_pace(void **state)
 {
@@ -426,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_first_round),
 		cmocka_unit_test(test_one_bad_need),
 		cmocka_unit_test(test_one_need_without_answer),
+		cmocka_unit_test(test_one_file_fails),
 		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_tags_change),
 		cmocka_unit_test(test_bad_bodies),
