@@ -67,7 +67,7 @@ struct imds_ask {
 	/* for cloud_imds.c: */
 	struct imds_ask *next;
 	bool waiting;   /* queued or under way */
-	bool renewed;   /* it got a new token after a 401 */
+	bool renewed;   /* a new token was asked for, for it */
 	int unanswered; /* how often it was sent in vain */
 };
 

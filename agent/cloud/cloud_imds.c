@@ -28,6 +28,7 @@ struct imds {
 	int64_t renew_ms;      /* from then on a new one is asked for; the old one is still good */
 	int64_t gate_ms;       /* nothing is sent before */
 	unsigned failures;     /* of the service, in a row */
+	char forbidden[320];   /* path of a 403 since the last good answer; "" = none */
 	enum imds_state state;
 	char why[LIMIT_FACT_WHY];
 };
@@ -191,6 +192,17 @@ static void on_token(struct imds *imds, const struct http_result *result)
 	}
 }
 
+/* 403 may be meant for one path alone. After a second one without a good answer between them, a token
+ * request shows whether the service was disabled. */
+static bool all_forbidden(struct imds *imds)
+{
+	const char *path = imds->asks->path;
+	bool second = imds->forbidden[0] && strcmp(imds->forbidden, path) != 0;
+
+	str_copy(imds->forbidden, sizeof imds->forbidden, path);
+	return second;
+}
+
 static void on_answer(struct imds *imds, const struct http_result *result)
 {
 	char why[LIMIT_FACT_WHY] = "";
@@ -198,13 +210,12 @@ static void on_answer(struct imds *imds, const struct http_result *result)
 	long status = result->outcome == HTTP_ANSWERED ? result->status : 0;
 	int64_t now_ms = result->done_ms;
 
-	/* 403 may be meant for this path alone. If the service was disabled, the next token
-	 * request is refused as well. */
-	if (status == 401 || status == 403)
+	if (status == 401 || (status == 403 && all_forbidden(imds))) {
 		token_drop(imds);
-	if (status == 401 && !imds->asks->renewed) {
-		imds->asks->renewed = true;
-		return;
+		if (!imds->asks->renewed) {
+			imds->asks->renewed = true;
+			return;
+		}
 	}
 	if (state == IMDS_SILENT || state == IMDS_BUSY) {
 		fail(imds, state, why, now_ms);
@@ -215,6 +226,7 @@ static void on_answer(struct imds *imds, const struct http_result *result)
 		return;
 	}
 	imds->failures = 0;
+	imds->forbidden[0] = '\0';
 	if (imds->state != IMDS_OK)
 		state_set(imds, IMDS_OK, "");
 	if (status == 404)

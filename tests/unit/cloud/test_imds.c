@@ -322,7 +322,7 @@ static void test_one_bad_path(void **state)
 	imds_free(imds);
 }
 
-/* 403 may be meant for one path; the token request shows whether it is for all. */
+/* 403 may be meant for one path. If two paths have it, a token request shows whether it is for all. */
 static void test_one_forbidden_path(void **state)
 {
 	struct asker asker;
@@ -339,12 +339,13 @@ static void test_one_forbidden_path(void **state)
 		assert_int_equal(asker.values, 1 + i);
 	}
 	assert_int_equal(asker.own, asker.failures);
+	assert_int_equal(fake.puts, 1);
 	assert_int_equal(state_of(imds), IMDS_OK);
 	assert_int_equal(now, 0);
 	/* Switched off while running: seen with the second request. */
 	fake.get_status = fake.put_status = 403;
 	ask_until(imds, &asker, ID_PATH, &now, now);
-	ask_until(imds, &asker, ID_PATH, &now, now);
+	ask_until(imds, &asker, OTHER_PATH, &now, now);
 	assert_int_equal(state_of(imds), IMDS_DISABLED);
 	imds_free(imds);
 }
