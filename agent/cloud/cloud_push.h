@@ -182,7 +182,7 @@ void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms);
 void queue_shift(struct queue *queue, int64_t clock_ms, int64_t by_ms, int64_t to_ms);
 
 /* Drops and counts the data of another instance: an image made from a running node must not
- * make every clone send that node's backlog. */
+ * make every clone send that node's backlog. Data from before the id was known is this instance's. */
 void queue_claim(struct queue *queue, const char *instance_id);
 
 /* Tries a disk in trouble again. Data that moves from memory to the disk gets other ids: do
@@ -214,7 +214,7 @@ int store_remove(struct store *store, const int64_t *ids, size_t count);
 int store_newest(struct store *store, size_t limit, queue_visit *visit, void *arg, int64_t *lost);
 
 /* These remove rows and add their number to *lost: before `oldest_ms` or after `newest_ms`; the
- * oldest beyond `max`; another owner's. */
+ * oldest beyond `max`; another owner's, while rows without an owner become this one's. */
 int store_expire(struct store *store, int64_t oldest_ms, int64_t newest_ms, int64_t *lost);
 int store_trim(struct store *store, int64_t max, int64_t *lost);
 int store_claim(struct store *store, const char *owner, int64_t *lost);

@@ -253,7 +253,9 @@ int store_trim(struct store *store, int64_t max, int64_t *lost)
 
 int store_claim(struct store *store, const char *owner, int64_t *lost)
 {
-	return change(store, lost, "DELETE FROM datum WHERE owner <> %Q", owner);
+	int r = change(store, NULL, "UPDATE datum SET owner = %Q WHERE owner = ''", owner);
+
+	return r < 0 ? r : change(store, lost, "DELETE FROM datum WHERE owner <> %Q", owner);
 }
 
 int store_shift(struct store *store, int64_t clock_ms, int64_t by_ms, int64_t to_ms)

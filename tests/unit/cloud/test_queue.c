@@ -113,6 +113,23 @@ static void test_shift(void **state)
 	assert_int_equal(newest(9).at_s[0], 100);
 }
 
+/* Data from before the instance id was known is kept, another instance's is dropped. */
+static void test_claim(void **state)
+{
+	(void)state;
+	add(1);
+	queue_claim(queue, "i-one");
+	add(2);
+	reopen();
+	assert_int_equal(queue_count(queue), 2);
+	queue_claim(queue, "i-one");
+	assert_int_equal(queue_count(queue), 2);
+	assert_int_equal(lost(), 0);
+	queue_claim(queue, "i-two");
+	assert_int_equal(queue_count(queue), 0);
+	assert_int_equal(lost(), 2);
+}
+
 /* Nothing can be written for a while: memory takes it, disk gets it later. */
 static void test_disk_full(void **state)
 {
@@ -261,6 +278,7 @@ int main(void)
 		queue_test(test_busy),
 		queue_test(test_expire),
 		queue_test(test_shift),
+		queue_test(test_claim),
 		queue_test(test_disk_full),
 		queue_test(test_full_when_removing),
 		queue_test(test_nearly_full_when_removing),
