@@ -41,6 +41,7 @@ struct creds_store {
 	struct creds env, current;
 	char source[LIMIT_FACT_TEXT]; /* of `current` */
 	unsigned failures;
+	int kind; /* of the last failure: its enum imds_reply, or the file's -errno */
 	enum cred_state state;
 	bool refused;
 	bool changed;
@@ -113,13 +114,19 @@ static void take(struct creds_store *store, const struct creds *creds, const cha
 		store->why[0] = '\0';
 }
 
-static void fail(struct creds_store *store, const char *why, int64_t now_ms)
+/* The reason may have a span or an address in it that differs each time: one line in the log for each
+ * `kind` of failure in a row. */
+static void fail(struct creds_store *store, int kind, const char *why, int64_t now_ms)
 {
-	if (strcmp(store->why, why) != 0 && !store->refused) {
+	if (!store->refused && (store->failures == 0 || store->kind != kind))
 		log_info("credentials: %s", why);
+	else
+		log_debug("credentials: still %s: %s", cred_state_name(store->state), why);
+	if (!store->refused && strcmp(store->why, why) != 0) {
 		str_copy(store->why, sizeof store->why, why);
 		store->changed = true;
 	}
+	store->kind = kind;
 	store->next_ms = now_ms + clock_backoff(store->failures++, RETRY_FIRST_MS, RETRY_MAX_MS,
 	                                        clock_random());
 }
@@ -156,7 +163,7 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 		return;
 	}
 	snprintf(why, sizeof why, "instance role: %s", reason);
-	fail(store, why, now_ms);
+	fail(store, (int)reply, why, now_ms);
 }
 
 /* True if the file decides, with keys or with a failure; otherwise the chain goes on. A
@@ -186,7 +193,7 @@ static bool try_file(struct creds_store *store, int64_t now_ms)
 		snprintf(why, sizeof why, "shared file: %s",
 		         r == -EPERM ? "it is not a regular file of root's, or it is open to others"
 		                     : strerror(-r));
-	fail(store, why, now_ms);
+	fail(store, r, why, now_ms);
 	return true;
 }
 

@@ -341,6 +341,46 @@ static void test_retry(void **state)
 	unlink(path);
 }
 
+static int lines_of(FILE *log)
+{
+	int count = 0;
+
+	rewind(log);
+	for (int c = fgetc(log); c != EOF; c = fgetc(log))
+		count += c == '\n';
+	return count;
+}
+
+/* A reason that differs each time is one line, and the fact has the last one. */
+static void test_failures_in_the_log(void **state)
+{
+	static const char *const whys[] = { "500", "501", "502" };
+	int old = dup(STDERR_FILENO);
+	FILE *log = tmpfile();
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	start(&world);
+	assert_non_null(log);
+	assert_true(dup2(fileno(log), STDERR_FILENO) >= 0);
+	log_init("test", LOG_LEVEL_INFO);
+	for (int i = 0; i < 3; i++) {
+		fake_set(ROLES, 500 + i, "");
+		pass(&world, 2 * MINUTE);
+		assert_state(&world, CRED_NONE, "", whys[i]);
+	}
+	assert_int_equal(lines_of(log), 1);
+	fake_set(ROLES, 404, "");
+	pass(&world, 2 * MINUTE);
+	dup2(old, STDERR_FILENO);
+	log_init("test", LOG_LEVEL_ERROR);
+	assert_int_equal(lines_of(log), 3); /* and one of the service, which answers */
+	fclose(log);
+	close(old);
+	stop(&world);
+}
+
 static void test_refusal(void **state)
 {
 	struct world world;
@@ -399,10 +439,15 @@ static void test_env_that_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_role),          cmocka_unit_test(test_late_role),
-		cmocka_unit_test(test_bad_answers),   cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_file_replaced), cmocka_unit_test(test_refusal),
-		cmocka_unit_test(test_env_that_ends), cmocka_unit_test(test_retry),
+		cmocka_unit_test(test_role),
+		cmocka_unit_test(test_late_role),
+		cmocka_unit_test(test_bad_answers),
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_file_replaced),
+		cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_env_that_ends),
+		cmocka_unit_test(test_retry),
+		cmocka_unit_test(test_failures_in_the_log),
 	};
 
 	log_init("test", LOG_LEVEL_ERROR);
