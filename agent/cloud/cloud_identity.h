@@ -155,7 +155,7 @@ bool shape_tag_key(const char *text); /* as allowed for tags in the metadata, 1.
 bool shape_text(const char *body, size_t len, char *ret, size_t size);
 
 /*
- * cloud_tags.c: the instance's tags: the list of keys, then each key's value. A walk that fails
+ * cloud_facts.c, too: the instance's tags: the list of keys, then each key's value. A walk that fails
  * leaves the tags as they were and starts anew later: the tags are always of one walk.
  */
 

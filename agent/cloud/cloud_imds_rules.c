@@ -110,7 +110,8 @@ enum imds_state imds_judge(bool put, const struct http_result *result, const cha
 		return IMDS_BUSY;
 	}
 	if (status == 401)
-		snprintf(ret_why, size, "401: %.60s did not accept its own token", base);
+		snprintf(ret_why, size, "401: %.60s did not accept %s", base,
+		         put ? "a token request" : "its own token");
 	else if (status == 200)
 		snprintf(ret_why, size, "%.60s answered a %s with a web page", base, what);
 	else

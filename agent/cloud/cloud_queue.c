@@ -60,9 +60,13 @@ static void set_aside(const struct queue *queue)
 	snprintf(path, sizeof path, "%s-wal", queue->path);
 	unlink(path);
 	snprintf(path, sizeof path, "%s.corrupt", queue->path);
-	if (rename(queue->path, path) < 0)
+	if (rename(queue->path, path) == 0) {
+		log_warning("queue: %s is damaged, renamed to %s", queue->path, path);
+	} else {
+		log_warning("queue: %s is damaged, removed: not renamed to %s: %s", queue->path,
+		            path, strerror(errno));
 		unlink(queue->path);
-	log_warning("queue: %s is damaged, renamed to %s", queue->path, path);
+	}
 }
 
 static int claim(struct queue *queue)

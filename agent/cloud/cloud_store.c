@@ -16,8 +16,9 @@ struct store {
 	int64_t count;
 };
 
-/* Page size and vacuum mode count only before the first table. Ids are not used again: the
- * answer to a request must not remove a datum that came later. */
+/* Page size and vacuum mode count only before the first table. Within one file no id is used again:
+ * the answer to a request must not remove a datum that came later. A new file, made during a
+ * request after damage, begins with the first id, and then the answer may remove new data. */
 static const char setup[] = "PRAGMA locking_mode = EXCLUSIVE;"
                             "PRAGMA page_size = 1024;"
                             "PRAGMA auto_vacuum = INCREMENTAL;"

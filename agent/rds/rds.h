@@ -99,15 +99,15 @@ struct session {
 
 /*
  * Logs in by the endpoint's name, which TLS verifies. `addresses`: how many the name has;
- * they share conf.timeout_ms. Blocks for at most twice conf.timeout_ms, 40 s. Fills the
- * sample's times, trouble and why. True with the session open and the server's address in
- * *ret_peer.
+ * they share conf.timeout_ms. Blocks for at most twice conf.timeout_ms, or 40 s if that is
+ * less. Fills the sample's times, trouble and why. True with the session open and the server's
+ * address in *ret_peer.
  */
 bool session_open(struct session *session, const struct conf_rds *conf, int addresses,
                   struct rds_sample *ret_sample, struct net_addr *ret_peer);
 
-/* Asks for the server's role and version, for at most conf.timeout_ms, 40 s. Fills the
- * whole sample. False: it failed and the session is closed. */
+/* Asks for the server's role and version, for at most conf.timeout_ms, or 40 s if that
+ * is less. Fills the whole sample. False: it failed and the session is closed. */
 bool session_ask(struct session *session, const struct conf_rds *conf,
                  struct rds_sample *ret_sample);
 

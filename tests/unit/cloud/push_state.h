@@ -102,7 +102,7 @@ static int64_t wall(void)
 	return w.true_ms + w.error_ms;
 }
 
-/* The random numbers of jitter and eras; WNA_TEST_SEED=n repeats a run. */
+/* The random numbers of jitter; WNA_TEST_SEED=n repeats a run. */
 ssize_t getrandom(void *ret, size_t size, unsigned flags)
 {
 	uint8_t *byte = ret;
