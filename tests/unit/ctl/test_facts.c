@@ -18,7 +18,14 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	static const char *const names[] = { "facts.env", "facts.json" };
+	char path[300];
+
 	(void)state;
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "%s/%s", fake.dir, names[i]);
+		unlink(path);
+	}
 	fake_stop(&fake);
 	return 0;
 }
