@@ -376,9 +376,57 @@ static void test_descriptor(void **state)
 	http_free(http);
 }
 
+static void test_no_redirect(void **state)
+{
+	struct server *server = server_new(say_arg);
+	struct http *http = http_new();
+	struct got got = { 0 };
+	char url[128];
+	struct http_request request = request_to(server, url, "/");
+
+	(void)state;
+	server->arg = "HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n";
+	run(http, &request, &got);
+	assert_int_equal(got.result.status, 302);
+	assert_int_equal(server->requests, 1);
+	http_free(http);
+	server_free(server);
+}
+
+static void test_broken(void **state)
+{
+	static const char *const answers[] = {
+		"SSH-2.0-OpenSSH_9.2\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut off",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+		"\x00\x01\x02",
+		"",
+	};
+	struct server *server = server_new(say_arg_and_close);
+	struct http *http = http_new();
+	char url[128];
+	struct http_request request = request_to(server, url, "/");
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++) {
+		struct got got = { 0 };
+
+		server->arg = (void *)answers[i];
+		run(http, &request, &got);
+		assert_int_equal(got.result.outcome, HTTP_BROKEN);
+		assert_string_equal(got.body, "");
+		assert_int_equal(got.result.status, 0);
+		assert_string_not_equal(got.result.why, "");
+	}
+	http_free(http);
+	server_free(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_redirect),
+		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_answer_and_headers),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_too_large),
