@@ -160,15 +160,20 @@ static void bad(struct identity_job *job, const char *why, int64_t now_ms)
 	log_debug("imds: %s: %s", facts_path(job->asked), why);
 }
 
-/* An outage of the service is reported once, not for each item. With an instance id the service
- * has answered, hence the failure may be this item's own. */
+/*
+ * An outage of the service is reported once, not for each item. Whether the failure is this item's
+ * own is found out by the instance id, which is asked for next: after an answer to that, the next
+ * failure counts.
+ */
 static void failed(struct identity_job *job, int64_t now_ms)
 {
-	struct facts_item *item = FACTS_AT(&job->facts, job->asked);
-
-	item->due_ms = now_ms;
-	if (!job->identity.known && job->identity.instance_id)
-		item->failures++;
+	if (job->answered)
+		bad(job, "no answer", now_ms);
+	else
+		FACTS_AT(&job->facts, job->asked)->due_ms = now_ms;
+	job->answered = false;
+	if (job->identity.instance_id)
+		FACTS_AT(&job->facts, FACT_INSTANCE_ID)->due_ms = now_ms;
 }
 
 static void take_tags(struct identity_job *job, enum facts_have have, int64_t now_ms)
@@ -230,6 +235,7 @@ static void on_answer(void *arg, enum imds_reply reply, const char *body, size_t
 {
 	struct identity_job *job = arg;
 
+	job->answered |= reply != IMDS_REPLY_FAILED && job->identity.instance_id;
 	switch (reply) {
 	case IMDS_REPLY_ABSENT: take_answer(job, NULL, 0, now_ms); break;
 	case IMDS_REPLY_VALUE: take_answer(job, body, len, now_ms); break;

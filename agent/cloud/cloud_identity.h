@@ -219,6 +219,7 @@ struct identity_job {
 	struct facts facts;
 	struct tagwalk walk;
 	bool unsaved;
+	bool answered;    /* a question, since the last one that failed */
 	bool tried;       /* the files were written once, or could not be */
 	bool save_failed; /* logged already */
 	int64_t report_ms;

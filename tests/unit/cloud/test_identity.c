@@ -228,6 +228,12 @@ static void test_one_need_without_answer(void **state)
 		assert_fact(&world, FACT_INSTANCE_ID, "i-0123456789abcdef0");
 		read_file(&world, "facts.env", text, sizeof text);
 		assert_non_null(strstr(text, "WNA_VPC_ID=vpc-0123456789abcdef0\n"));
+		/* For an hour: the service works in between, and neither it nor the log is flooded. */
+		memset(world.worker.count, 0, sizeof(world.worker.count));
+		fake.gets = 0;
+		pass(&world, 3600000);
+		assert_in_range(world.worker.count[FACT_IMDS], 360, 800);
+		assert_in_range(fake.gets, 1000, 2500);
 		fake_set(needs[i / 2], 404, "");
 		pass(&world, 70000);
 		assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_OK);
