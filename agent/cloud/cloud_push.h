@@ -182,7 +182,8 @@ void queue_expire(struct queue *queue, int64_t oldest_ms, int64_t newest_ms);
 void queue_shift(struct queue *queue, int64_t clock_ms, int64_t by_ms, int64_t to_ms);
 
 /* Drops and counts the data of another instance: an image made from a running node must not
- * make every clone send that node's backlog. Data from before the id was known is this instance's. */
+ * make every clone send that node's backlog. Data without an id is taken for this
+ * instance's. */
 void queue_claim(struct queue *queue, const char *instance_id);
 
 /* Tries a disk in trouble again. Data that moves from memory to the disk gets other ids: do

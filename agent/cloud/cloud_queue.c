@@ -92,6 +92,8 @@ static void disk_failed(struct queue *queue, int error)
 	if (error == -EBADMSG) {
 		int64_t count = queue->disk ? store_count(queue->disk) : 0;
 
+		count -= (int64_t)queue->accepted_count;
+
 		store_close(queue->disk);
 		queue->disk = NULL;
 		set_aside(queue);

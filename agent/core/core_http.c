@@ -50,7 +50,7 @@ static struct conn *oldest(struct http *http)
 /*
  * Closes the connection that has been without a complete request for the longest time.
  * If a request of that connection has arrived unread, it is answered, and the next oldest
- * connection is closed. False if no place can be freed.
+ * connection is looked at, up to EVICT_TRIES. False if no place can be freed.
  */
 static bool evict(struct http *http, int64_t now_ms)
 {

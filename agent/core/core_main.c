@@ -107,8 +107,8 @@ static void on_alive(evutil_socket_t fd, short what, void *arg)
 	page_date(&self.core.pages, clock_wall_ms());
 }
 
-/* wnactl sends this signal only when the core's configuration has changed. The sandbox allows no
- * open(2): a new process reads the new one. Connects wait in systemd's listener meanwhile. */
+/* The sandbox allows no open(2): a new process reads the new configuration. Connections wait in
+ * systemd's listener meanwhile. */
 static void on_reload(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;

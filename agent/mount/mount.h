@@ -206,7 +206,7 @@ struct guard {
 
 /*
  * Notes the bare directory of `place`, which is `path`, in the folder `record` and makes it
- * immutable. Without `wanted` it takes back the flag of all directories on record instead.
+ * immutable. Without `wanted` it clears the flag of that directory if it is on record.
  * Always fills *ret.
  */
 void guard_set(const struct place *place, const char *path, bool wanted, const char *record,

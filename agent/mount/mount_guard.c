@@ -229,8 +229,9 @@ void guard_set(const struct place *place, const char *path, bool wanted, const c
 	if (!wanted && guard.why[0] == '\0')
 		snprintf(guard.why, sizeof guard.why, "switched off by mount.guard%s",
 		         !guard.immutable ? ""
-		         : rc == -ENOENT  ? ", and still immutable: not on record"
-		                          : ", and still immutable: the flag could not be cleared");
+		         : rc < 0 && rc != -ENOENT
+		                 ? ", and still immutable: the flag could not be cleared"
+		                 : ", and still immutable: not on record");
 	if (first_entry(fd, entry, sizeof entry) && guard.why[0] == '\0')
 		snprintf(guard.why, sizeof guard.why, "the bare directory is not empty: %s", entry);
 	*ret = guard;

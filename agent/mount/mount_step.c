@@ -75,12 +75,12 @@ static bool is_wanted(const struct keeper *keeper)
 /*
  * Where a silent mount is a failure, the first report after a start waits for the first answer
  * of a mount that was there before: the core still has the last report of an earlier keeper,
- * which may be that the server is silent.
+ * which may be that the server is silent. A probe that dies again and again has no answer.
  */
 static bool is_unsure(const struct keeper *keeper)
 {
 	return keeper->conf->hang == HANG_FAIL && !keeper->said && keeper_ours(keeper) &&
-	       keeper->sign == MOUNT_NOT_PROBED && keeper->deaths == 0;
+	       keeper->sign == MOUNT_NOT_PROBED && keeper->deaths < 2;
 }
 
 static enum keeper_act step_probe(struct keeper *keeper, int64_t now_ms)

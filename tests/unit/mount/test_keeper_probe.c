@@ -39,7 +39,7 @@ static void probes_with_jitter_and_one_at_a_time(void **state)
 	assert_int_equal(count[KEEPER_PROBE_ASK], 1);
 }
 
-/* A probe that ends by itself is no answer to wait for. */
+/* A probe that ends by itself again and again has no answer to wait for. */
 static void a_probe_that_dies_delays_no_report(void **state)
 {
 	(void)state;
@@ -49,6 +49,10 @@ static void a_probe_that_dies_delays_no_report(void **state)
 	assert_int_equal(count[KEEPER_SAY], 0);
 	keeper_probe_gone(&keeper, 10);
 	step(10);
+	assert_int_equal(count[KEEPER_SAY], 0);
+	step(3000);
+	keeper_probe_gone(&keeper, 3010);
+	step(3010);
 	assert_int_equal(count[KEEPER_SAY], 1);
 	assert_int_equal(said.value, MOUNT_RIGHT);
 	assert_int_equal(said.more[MOUNT_SIGN], MOUNT_NOT_PROBED);
