@@ -1,6 +1,15 @@
 /* Too many clients, too slow ones, no descriptors, and the end. */
 #include "responder.h"
 
+/* A full table: clients in the order of their index. */
+static void fill(int *fd)
+{
+	for (int i = 0; i < PLACES; i++) {
+		fd[i] = client();
+		settle((unsigned)i + 1);
+	}
+}
+
 /* A full table of silent clients: each new one is still answered, and
  * the silent ones go in the order in which they came. */
 static void silent_clients_make_room(void **state)
@@ -8,10 +17,7 @@ static void silent_clients_make_room(void **state)
 	int fd[PLACES], late[4];
 
 	(void)state;
-	for (int i = 0; i < PLACES; i++) {
-		fd[i] = client();
-		settle((unsigned)i + 1);
-	}
+	fill(fd);
 	for (int i = 0; i < 4; i++) {
 		late[i] = client();
 		say(late[i], GET("/healthz"));
@@ -33,10 +39,7 @@ static void asking_keeps_the_place_dripping_does_not(void **state)
 	int fd[PLACES], late;
 
 	(void)state;
-	for (int i = 0; i < PLACES; i++) {
-		fd[i] = client();
-		settle((unsigned)i + 1);
-	}
+	fill(fd);
 	say(fd[0], GET("/livez"));
 	expect_page(fd[0], PAGE_LIVEZ);
 	say(fd[1], "GET /livez HT");
@@ -58,10 +61,7 @@ static void a_waiting_request_is_answered_first(void **state)
 	int fd[PLACES], late;
 
 	(void)state;
-	for (int i = 0; i < PLACES; i++) {
-		fd[i] = client();
-		settle((unsigned)i + 1);
-	}
+	fill(fd);
 	late = client();
 	say(late, GET("/livez"));
 	say(fd[0], GET("/readyz"));
@@ -80,10 +80,7 @@ static void busy_clients_make_room(void **state)
 	int fd[PLACES], late;
 
 	(void)state;
-	for (int i = 0; i < PLACES; i++) {
-		fd[i] = client();
-		settle((unsigned)i + 1);
-	}
+	fill(fd);
 	late = client();
 	say(late, GET("/livez"));
 	for (int i = 0; i < PLACES; i++)
