@@ -14,9 +14,9 @@
 int envfile_read(const char *path, char *ret, size_t size);
 
 /*
- * The value of `key`, from the first line "key=...": only [A-Za-z0-9._:/-], or empty. False,
- * without a change of `ret`, if there is no such line, if the value has another character, or
- * if it does not fit.
+ * The value of `key` in the first line "key=...": empty, or only [A-Za-z0-9._:/-]. False if no
+ * line has the key, if the value has another character, or if the value does not fit; `ret` is
+ * then unchanged.
  */
 bool envfile_get(const char *text, const char *key, char *ret, size_t size);
 

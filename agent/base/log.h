@@ -20,9 +20,8 @@ enum log_level {
 void log_init(const char *name, enum log_level level);
 
 /*
- * Makes writing to standard error unable to block: what the reader does not take is dropped
- * and counted. The flag belongs to the open file, hence to all who share it; a service has
- * its stream to the journal for itself.
+ * Sets O_NONBLOCK on standard error: lines that the reader does not read are dropped and counted.
+ * The flag belongs to the open file description; no other process shares the stream of a service.
  */
 void log_nonblocking(void);
 

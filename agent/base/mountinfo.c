@@ -254,7 +254,7 @@ int mountinfo_holding(const char *text, size_t len, const char *path, struct mou
 	return -EBADMSG;
 }
 
-/* All mounts on the path are hidden. Finds the one that has no other mount on top of it. */
+/* Every mount on the path is hidden. Finds the topmost of them. */
 static int find_hidden(const char *text, size_t len, const char *path, struct mountinfo *ret)
 {
 	struct mountinfo mi, upon;

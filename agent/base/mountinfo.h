@@ -53,8 +53,8 @@ char *mountinfo_mark(const struct mountinfo *mi, char *ret, size_t size);
  */
 int mountinfo_read(const char *file, char **ret_text, size_t *ret_len);
 
-/* The value of the option `name` in a comma-separated list, empty if it has none. False if there
- * is no such option, or if its value is too long. */
+/* The value of the option `name` in a comma-separated list, empty if it has none. False if
+ * the list does not have the option, or if the value is too long. */
 bool mountinfo_option(const char *options, const char *name, char *ret, size_t size);
 
 #endif

@@ -22,7 +22,7 @@ enum {
 	PID_MAX = 1 << 22, /* PID_MAX_LIMIT of 64-bit kernels */
 };
 
-/* Reads the start of /proc/PID/`file`. False if there is nothing, or no such process. */
+/* Reads the start of /proc/PID/`file`. False if the file is empty or the process is gone. */
 static bool process_read(int proc, int pid, const char *file, char *ret, size_t size)
 {
 	char path[64];

@@ -79,7 +79,7 @@ const struct identity *identity_get(const struct identity_job *job)
 	return &job->identity;
 }
 
-/* An operator who switches tags in the metadata off removes the group's tag. The instance is still
+/* The group's tag also disappears when tags in the metadata are switched off. The instance is still
  * in its group if it has a target state. True if the group stays. */
 static bool keep_group(struct identity_job *job)
 {
