@@ -5,8 +5,8 @@
  * A fact is integers, a text and a reason, with two times: when it was found, and since when
  * its value has been the same. A fact that is older than its maximum age is unknown; there is
  * no other way to say unknown. A finder sends only facts that it has found since its own start.
- * It sends each fact again at least once per period of its job, and all of them whenever it
- * connects (hub.h).
+ * It sends a fact when it has changed, one that can grow old (fact_info) also once per period of
+ * its job, and all of them whenever it connects (hub.h).
  */
 #ifndef WNA_FACT_H
 #define WNA_FACT_H
@@ -175,6 +175,7 @@ struct fact_info {
 	const char *name; /* "instance-id": in logs and in /status */
 	enum role owner;  /* the only role it is taken from */
 	uint16_t slots;   /* instances: 1, or LIMIT_CHECKS (by name) */
+	bool ages;        /* counts as unknown after its max_age */
 };
 
 /* NULL for FACT_NONE and outside the range. */

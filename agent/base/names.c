@@ -44,8 +44,8 @@ NAMES(verdict_level_name, LEVEL_MAX, "off", "waiting", "ok", "degraded", "fail")
 const struct fact_info *fact_info(uint16_t id)
 {
 	static const struct fact_info table[FACT_MAX] = {
-		[FACT_IMDS] = { "imds", ROLE_CLOUD, 1 },
-		[FACT_INSTANCE_ID] = { "instance-id", ROLE_CLOUD, 1 },
+		[FACT_IMDS] = { "imds", ROLE_CLOUD, 1, true },
+		[FACT_INSTANCE_ID] = { "instance-id", ROLE_CLOUD, 1, true },
 		[FACT_INSTANCE_TYPE] = { "instance-type", ROLE_CLOUD, 1 },
 		[FACT_AMI_ID] = { "ami-id", ROLE_CLOUD, 1 },
 		[FACT_PRIVATE_IPV4] = { "private-ipv4", ROLE_CLOUD, 1 },
@@ -63,20 +63,20 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_TAGS] = { "tags", ROLE_CLOUD, 1 },
 		[FACT_CREDENTIALS] = { "credentials", ROLE_CLOUD, 1 },
 		[FACT_CPU] = { "cpu", ROLE_CLOUD, 1 },
-		[FACT_PUSH] = { "push", ROLE_CLOUD, 1 },
+		[FACT_PUSH] = { "push", ROLE_CLOUD, 1, true },
 		[FACT_PUSH_SENT] = { "push-sent", ROLE_CLOUD, 1 },
 		[FACT_PUSH_QUEUED] = { "push-queued", ROLE_CLOUD, 1 },
 		[FACT_PUSH_LOST] = { "push-lost", ROLE_CLOUD, 1 },
 		[FACT_PUSH_AT] = { "push-at", ROLE_CLOUD, 1 },
 		[FACT_SKEW] = { "skew", ROLE_CLOUD, 1 },
-		[FACT_RDS] = { "rds", ROLE_RDS, 1 },
+		[FACT_RDS] = { "rds", ROLE_RDS, 1, true },
 		[FACT_RDS_DNS] = { "rds-dns", ROLE_RDS, 1 },
 		[FACT_RDS_RTT] = { "rds-rtt", ROLE_RDS, 1 },
 		[FACT_RDS_VERSION] = { "rds-version", ROLE_RDS, 1 },
 		[FACT_RDS_CHANGE] = { "rds-change", ROLE_RDS, 1 },
-		[FACT_MOUNT] = { "mount", ROLE_MOUNT, 1 },
+		[FACT_MOUNT] = { "mount", ROLE_MOUNT, 1, true },
 		[FACT_MOUNT_GUARD] = { "mount-guard", ROLE_MOUNT, 1 },
-		[FACT_CHECK] = { "check", ROLE_CHECK, LIMIT_CHECKS },
+		[FACT_CHECK] = { "check", ROLE_CHECK, LIMIT_CHECKS, true },
 		[FACT_HOOK] = { "hook", ROLE_HOOKS, 1 },
 	};
 

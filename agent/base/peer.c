@@ -136,10 +136,19 @@ static struct msg *place_of(struct peer *peer, const struct msg *msg)
 	return NULL;
 }
 
+/* Nothing but the times may differ. */
+static bool same_news(const struct msg *a, const struct msg *b)
+{
+	return a->id == b->id && a->value == b->value &&
+	       memcmp(a->more, b->more, sizeof a->more) == 0 && strcmp(a->text, b->text) == 0 &&
+	       strcmp(a->why, b->why) == 0;
+}
+
 void peer_say(struct peer *peer, const struct msg *msg)
 {
 	struct msg fact = *msg;
 	struct msg *said;
+	bool old;
 
 	fact.type = HUB_FACT;
 	fact.zero = 0;
@@ -154,8 +163,9 @@ void peer_say(struct peer *peer, const struct msg *msg)
 			return;
 		said = &peer->said[peer->count++];
 	}
+	old = same_news(said, &fact) && !fact_info(fact.id)->ages;
 	*said = fact;
-	if (peer->hub_fd >= 0 && hub_send(peer->hub_fd, said) < 0)
+	if (!old && peer->hub_fd >= 0 && hub_send(peer->hub_fd, said) < 0)
 		broken(peer);
 }
 

@@ -37,7 +37,8 @@ int peer_init(struct peer *ret, const char *path, enum role role, const struct c
 /*
  * Sends one fact: `msg` with id, value, more, found_ms (0: now), text and why. The texts are
  * cleaned and cut here, and since_ms is set: it stays while the value stays. What cannot be
- * sent now is sent after the next connect.
+ * sent now is sent after the next connect. A fact that cannot grow old is not sent again
+ * unchanged.
  */
 void peer_say(struct peer *peer, const struct msg *msg);
 

@@ -28,6 +28,8 @@
 
 enum {
 	WORKER_EXIT_OFF = 77, /* RestartPreventExitStatus= and SuccessExitStatus= of the units */
+	/* The longest wait of a loop. Every unit has a WatchdogSec= of 5 s or more. */
+	WORKER_ALIVE_MS = 2000,
 };
 
 /* A message of worker_recv that is not from the hub: a reload. The process tries at once what
@@ -68,8 +70,8 @@ void worker_spoken(const struct worker *worker);
 /* Tells systemd "READY=1", "STATUS=..." Never waits. */
 void worker_notify(const struct worker *worker, const char *text);
 
-/* Tells systemd's watchdog that the process lives. Call it at least every 2 s; more often does
- * no harm. */
+/* Tells systemd's watchdog that the process lives. Call it at least every WORKER_ALIVE_MS; more
+ * often does no harm. */
 void worker_alive(const struct worker *worker);
 
 /* Takes one message: from the hub, or WORKER_RELOAD. False if there is none. */

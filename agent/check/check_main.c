@@ -13,8 +13,6 @@
 #include "log.h"
 #include "worker.h"
 
-enum { ALIVE_MS = 1000 };
-
 struct process {
 	struct worker worker;
 	struct check_loop loop;
@@ -59,7 +57,7 @@ int main(int argc, char **argv)
 {
 	static struct process process;
 	struct check_env env = { .mountinfo = "/proc/self/mountinfo" };
-	struct timeval period = { .tv_sec = ALIVE_MS / 1000, .tv_usec = ALIVE_MS % 1000 * 1000 };
+	struct timeval period = { .tv_sec = WORKER_ALIVE_MS / 1000 };
 	struct event *alive, *worker;
 	struct event_base *base;
 

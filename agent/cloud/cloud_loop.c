@@ -14,8 +14,6 @@
 #include "cloud_push.h"
 #include "log.h"
 
-enum { ALIVE_MS = 1000 };
-
 struct loop {
 	const struct worker *worker;
 	struct http *http;
@@ -24,7 +22,6 @@ struct loop {
 	struct creds_store *creds;
 	struct push *push;
 	int signal_fd; /* SIGTERM, SIGINT */
-	int64_t alive_ms;
 	bool end;
 };
 
@@ -105,14 +102,6 @@ static void take_messages(struct loop *loop)
 		loop->end = true;
 }
 
-static void alive(struct loop *loop, int64_t now_ms)
-{
-	if (now_ms < loop->alive_ms)
-		return;
-	worker_alive(loop->worker);
-	loop->alive_ms = now_ms + ALIVE_MS;
-}
-
 static void turn(struct loop *loop)
 {
 	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms(), due_ms;
@@ -123,8 +112,8 @@ static void turn(struct loop *loop)
 	due_ms = push_turn(loop->push, now_ms, wall_ms);
 	due_ms = earlier(due_ms, identity_turn(loop->identity, now_ms));
 	due_ms = earlier(due_ms, creds_turn(loop->creds, now_ms, wall_ms));
-	alive(loop, now_ms);
-	due_ms = earlier(due_ms, loop->alive_ms);
+	worker_alive(loop->worker);
+	due_ms = earlier(due_ms, now_ms + WORKER_ALIVE_MS);
 	if (http_wait(loop->http, fds, 2, due_ms - clock_ms()))
 		take_messages(loop);
 }

@@ -22,7 +22,6 @@
 #include "worker.h"
 
 enum {
-	ALIVE_MS = 1000,
 	/* At the end, for requests that are under way: new connects wait in the listener for
 	 * the next core meanwhile. */
 	DRAIN_MS = 200,
@@ -152,7 +151,7 @@ static void on_changed(void)
 
 static int add_events(int64_t now_ms)
 {
-	struct timeval alive = { .tv_sec = ALIVE_MS / 1000, .tv_usec = ALIVE_MS % 1000 * 1000 };
+	struct timeval alive = { .tv_sec = WORKER_ALIVE_MS / 1000 };
 
 	event_assign(&self.reload_event, self.base, self.worker.fd, EV_READ | EV_PERSIST, on_reload,
 	             NULL);

@@ -20,8 +20,6 @@
 #include "log.h"
 #include "worker.h"
 
-enum { ALIVE_MS = 1000 };
-
 struct process {
 	struct worker worker;
 	struct hooks_due due;
@@ -70,7 +68,10 @@ static void wait_until(const struct process *process, int64_t due_ms)
 	struct pollfd poll_fd = { .fd = process->worker.fd, .events = POLLIN };
 	int64_t left_ms = due_ms - clock_ms();
 
-	poll(&poll_fd, 1, left_ms < 0 ? 0 : left_ms < ALIVE_MS ? (int)left_ms : ALIVE_MS);
+	poll(&poll_fd, 1,
+	     left_ms < 0                 ? 0
+	     : left_ms < WORKER_ALIVE_MS ? (int)left_ms
+	                                 : WORKER_ALIVE_MS);
 }
 
 int main(int argc, char **argv)

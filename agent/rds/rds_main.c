@@ -12,8 +12,6 @@
 #include "rds.h"
 #include "str.h"
 
-enum { ALIVE_MS = 2000 };
-
 struct rds {
 	struct worker worker;
 	const struct conf_rds *conf;
@@ -128,8 +126,8 @@ static bool wait_until(struct rds *rds, int64_t until_ms)
 	struct pollfd poll_fd = { .fd = rds->worker.fd, .events = POLLIN };
 	int64_t left_ms = until_ms - clock_ms();
 
-	if (left_ms > ALIVE_MS)
-		left_ms = ALIVE_MS;
+	if (left_ms > WORKER_ALIVE_MS)
+		left_ms = WORKER_ALIVE_MS;
 	if (repeats(rds) && left_ms > rds->conf->interval_ms)
 		left_ms = rds->conf->interval_ms;
 	if (poll(&poll_fd, 1, left_ms > 0 ? (int)left_ms : 0) > 0)

@@ -148,6 +148,30 @@ static void the_hello_comes_first(void **state)
 	close(fd);
 }
 
+/* What cannot grow old would only wake the core. */
+static void the_same_again_is_sent_only_if_it_ages(void **state)
+{
+	struct msg msg;
+	int fd;
+
+	(void)state;
+	assert_int_equal(peer_init(&peer, path, ROLE_RDS, &conf, 0), 0);
+	fd = accept_one();
+	hear(fd, HUB_HELLO);
+	say(FACT_RDS, RDS_WRITABLE, "10.0.0.1", 5);
+	say(FACT_RDS_VERSION, 1, "8.0.36", 5);
+	say(FACT_RDS, RDS_WRITABLE, "10.0.0.1", 6);
+	say(FACT_RDS_VERSION, 1, "8.0.36", 6);
+	say(FACT_RDS_VERSION, 1, "8.4.0", 7);
+	assert_int_equal(hear(fd, HUB_FACT).id, FACT_RDS);
+	assert_int_equal(hear(fd, HUB_FACT).id, FACT_RDS_VERSION);
+	assert_int_equal(hear(fd, HUB_FACT).id, FACT_RDS);
+	msg = hear(fd, HUB_FACT);
+	assert_string_equal(msg.text, "8.4.0");
+	assert_int_equal(hub_recv(fd, &msg), -EAGAIN);
+	close(fd);
+}
+
 /* Facts that were sent without a hub, or before its restart, are sent again, with their first
  * times. */
 static void all_is_said_again_after_a_reconnect(void **state)
@@ -285,6 +309,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_hello_comes_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_is_said_again_after_a_reconnect, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(the_same_again_is_sent_only_if_it_ages, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(since_is_when_the_value_began, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refusing_hub_is_not_besieged, setup, teardown),

@@ -117,6 +117,19 @@ static void age_makes_unknown(void **state)
 	assert_int_equal(facts_expiry_ms(&facts, &conf, FACT_RDS_CHANGE, 0), INT64_MAX);
 }
 
+/* A finder sends an unchanged fact again only if it ages. */
+static void the_table_says_what_ages(void **state)
+{
+	(void)state;
+	for (int id = FACT_NONE + 1; id < FACT_MAX; id++) {
+		const struct fact_info *info = fact_info((uint16_t)id);
+
+		take(info->owner, fact(id, 1), 100);
+		assert_int_equal(facts_expiry_ms(&facts, &conf, id, id == FACT_CHECK) != INT64_MAX,
+		                 info->ages);
+	}
+}
+
 /* A fact that is sent again after a reconnect keeps its age. A time after the arrival is
  * replaced by that of the arrival. */
 static void age_is_its_owners(void **state)
@@ -171,6 +184,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_no_fact_is_refused, setup),
 		cmocka_unit_test_setup(states_outside_their_enum_are_refused, setup),
 		cmocka_unit_test_setup(age_makes_unknown, setup),
+		cmocka_unit_test_setup(the_table_says_what_ages, setup),
 		cmocka_unit_test_setup(age_is_its_owners, setup),
 		cmocka_unit_test_setup(undecided_is_no_news, setup),
 		cmocka_unit_test_setup(texts_become_valid, setup),
