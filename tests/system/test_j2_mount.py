@@ -10,6 +10,7 @@ from parts.agent import Agent
 from parts.node import Node
 from parts.shared import MOUNT_POINT
 from parts.wait import hold_true, wait_until
+from rig.probes import Probes
 
 ABSENT, RIGHT, WRONG, UNVERIFIED = range(4)  # enum mount_state
 
@@ -237,6 +238,20 @@ def test_a_hanging_helper_is_killed_with_its_children(node: Node, agent: Agent) 
     wait_until(lambda: said in agent.job("mount")["why"], "the reason")
     assert agent.code("/healthz") == 503
     assert len(agent.pids("mount")) == 1, "the keeper's own child is gone too"
+
+
+def test_a_restart_ends_a_hanging_helper(node: Node, agent: Agent) -> None:
+    """That takes its time, and health checks are answered meanwhile."""
+    script(node, "lab", "trap '' INT TERM; sleep 12321; sleep 12321; sleep 12321")
+    agent.change("mount", type="lab", source="x", expect_type="lab", timeout="60s")
+    agent.start()
+    wait_until(lambda: node.host.ps("sleep"), "the helper runs")
+    first = node.host.ps("sleep")
+    with Probes(node.host, "/livez") as probes:
+        agent.restart()
+        agent.wait_page("/livez", 200)
+    probes.judge()
+    assert not set(first) & set(node.host.ps("sleep"))
 
 
 def test_one_helper_at_a_time(node: Node, agent: Agent) -> None:
