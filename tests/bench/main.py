@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 from parts.world import World
 
-from . import answering, cost, passing, start
+from . import answering, cost, passing, start, visiting
 from .ground import Ground
 from .table import table
 
@@ -29,6 +29,7 @@ MEASURES: dict[str, Callable[[Ground], dict[str, Any]]] = {
     "cost": cost.cost,  # gives two: memory and processor
     "passing": passing.passing,
     "start": start.start,
+    "visiting": visiting.visiting,
 }
 
 

@@ -25,10 +25,12 @@ INIT = f"""
 CREATE DATABASE IF NOT EXISTS practice;
 CREATE TABLE IF NOT EXISTS practice.practice (id INT PRIMARY KEY, name TEXT, address TEXT);
 REPLACE INTO practice.practice VALUES (1, 'KIM', 'SEOUL');
+CREATE TABLE IF NOT EXISTS practice.visits (at DATETIME);
 CREATE OR REPLACE USER {AGENT_USER}@'%' IDENTIFIED BY '{AGENT_PASSWORD}' REQUIRE SSL
   WITH MAX_USER_CONNECTIONS 20;
 CREATE OR REPLACE USER {PAGE_USER}@'%' IDENTIFIED BY '{PAGE_PASSWORD}' REQUIRE SSL;
 GRANT SELECT ON practice.* TO {PAGE_USER}@'%';
+GRANT INSERT ON practice.visits TO {PAGE_USER}@'%';
 """
 
 
@@ -143,7 +145,12 @@ class Database:
     def failover(self, how: str = "kill") -> None:
         """The writer goes the given way (kill, freeze, cut, demote), the other one
         becomes writable, the name follows."""
-        old, new = self.servers[self.writer], self.servers[1 - self.writer]
+        self.fail(how)
+        self.promote()
+
+    def fail(self, how: str) -> None:
+        """The outage begins."""
+        old = self.servers[self.writer]
         match how:
             case "kill":
                 assert old.process
@@ -156,7 +163,10 @@ class Database:
                 old.writable(False)
             case _:
                 raise ValueError(how)
-        new.writable(True)
+
+    def promote(self) -> None:
+        """It ends."""
+        self.servers[1 - self.writer].writable(True)
         self.writer = 1 - self.writer
         self.point(self.writer)
 

@@ -39,7 +39,7 @@ MaxRequestWorkers 64
 """
 
 WORKERS = 2
-FPM = f"""
+FPM = """
 [global]
 pid = /run/php-fpm.pid
 error_log = /dev/stderr
@@ -50,9 +50,11 @@ user = www-data
 group = www-data
 listen = /run/php-fpm.sock
 listen.owner = www-data
+clear_env = no
+"""
+FPM_WORKERS = f"""
 pm = static
 pm.max_children = {WORKERS}
-clear_env = no
 """
 
 # The page of the seed system: who answered, and the database's rows. The
@@ -80,17 +82,26 @@ class Web:
         self.httpd: Process | None = None
         self.fpm: Process | None = None
 
-    def start(self, wait: bool = True, php: bool = True) -> None:
+    def start(self, wait: bool = True, php: bool = True, workers: str = FPM_WORKERS) -> None:
         self.host.write("/var/www/html/health.html", "ok\n")
         self.host.write("/etc/apache2/lab.conf", HTTPD)
         if php:
-            self.host.write("/etc/php/lab-fpm.conf", FPM)
-            fpm = sorted(glob.glob("/usr/sbin/php-fpm*"))[-1]
-            self.fpm = self.host.spawn(fpm, "-F", "-y", "/etc/php/lab-fpm.conf", log="php-fpm")
-            wait_until(lambda: self.host.path("/run/php-fpm.sock").exists(), "php-fpm listens")
+            self.host.write("/etc/php/lab-fpm.conf", FPM + workers)
+            self.start_php()
         self.start_httpd()
         if wait:
             wait_until(self.serving, "httpd serves", 15)
+
+    def start_php(self) -> None:
+        fpm = sorted(glob.glob("/usr/sbin/php-fpm*"))[-1]
+        self.fpm = self.host.spawn(fpm, "-F", "-y", "/etc/php/lab-fpm.conf", log="php-fpm")
+        wait_until(lambda: self.host.path("/run/php-fpm.sock").exists(), "php-fpm listens")
+
+    def restart_php(self) -> None:
+        assert self.fpm
+        self.fpm.stop()
+        self.host.sh("rm -f /run/php-fpm.sock")
+        self.start_php()
 
     def start_httpd(self) -> None:
         self.httpd = self.host.spawn("/usr/sbin/apache2", "-DFOREGROUND", "-f",
