@@ -45,13 +45,17 @@ finally:
 DEAF = "\n    ".join(["try: time.sleep(60)", "except KeyboardInterrupt: print('cut short', flush=True)"])
 
 
+def heed() -> None:
+    """A script's background job ignores the first signal, a job of nohup(1) the second."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Run:
     def __init__(self, inner: str, *before: str) -> None:
         self.process = subprocess.Popen(
             [*before, sys.executable, "-c", OUTER, inner], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True, start_new_session=True,
-            # A script's background job ignores the signal.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            stderr=subprocess.DEVNULL, text=True, start_new_session=True, preexec_fn=heed,
             env={"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"})
 
     def says(self, *expected: str) -> None:
