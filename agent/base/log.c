@@ -1,6 +1,7 @@
 /*
  * Every process; the one place that logs. Blocks on standard error, unless
- * log_nonblocking() was called, as it is in every service. Owns the log's state.
+ * log_nonblocking() was called, as it is in every service. Owns the log's state and one
+ * socket to the journal.
  */
 #include "log.h"
 
@@ -11,16 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "clock.h"
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 static struct {
 	const char *name;
 	enum log_level level;
 	bool journal;
+	int journal_fd; /* -1: entries are log lines */
 	unsigned long dropped;
-} sink = { .name = "wna", .level = LOG_LEVEL_INFO };
+} sink = { .name = "wna", .level = LOG_LEVEL_INFO, .journal_fd = -1 };
 
 /* syslog(3) levels, which journald reads from "<N>" at the start of a line. */
 static const int journal_levels[LOG_LEVEL_MAX] = { 3, 4, 6, 7 };
@@ -98,13 +104,53 @@ out:
 		va_end(args);                                                                      \
 	}
 
-void log_flip(int priority, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void log_always(int priority, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	log_line(priority, format, args);
 	va_end(args);
+}
+
+void log_to_journal(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
+
+	if (!getenv("JOURNAL_STREAM"))
+		return;
+	sink.journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sink.journal_fd >= 0 &&
+	    connect(sink.journal_fd, (struct sockaddr *)&sun, sizeof sun) < 0) {
+		close(sink.journal_fd);
+		sink.journal_fd = -1;
+	}
+}
+
+void log_field(struct sb *fields, const char *name, const char *text)
+{
+	char line[512];
+
+	/* A line feed would end the field and begin another. */
+	str_clean(line, sizeof line, text, strlen(text));
+	sb_printf(fields, "%s=%s\n", name, line);
+}
+
+void log_entry(int priority, const char *text, struct sb *fields)
+{
+	char number[16];
+
+	if (sink.journal_fd < 0) {
+		log_always(priority, "%s", text);
+		return;
+	}
+	snprintf(number, sizeof number, "%d", priority);
+	log_field(fields, "PRIORITY", number);
+	log_field(fields, "SYSLOG_IDENTIFIER", sink.name);
+	log_field(fields, "MESSAGE", text);
+	if (fields->cut ||
+	    send(sink.journal_fd, fields->buf, fields->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		sink.dropped++;
 }
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)

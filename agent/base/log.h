@@ -7,6 +7,8 @@
 #ifndef WNA_LOG_H
 #define WNA_LOG_H
 
+#include "str.h"
+
 enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARNING,
@@ -25,11 +27,21 @@ void log_init(const char *name, enum log_level level);
  */
 void log_nonblocking(void);
 
-/* Messages dropped since the start of the process. */
+/* Messages and entries dropped since the start of the process. */
 unsigned long log_dropped(void);
 
-/* Logs at every log level, with a priority of syslog(3) from 3 (err) to 6 (info). */
-__attribute__((format(printf, 2, 3))) void log_flip(int priority, const char *format, ...);
+/* Connects to the journal, for log_entry, if standard error leads there. Call before a sandbox. */
+void log_to_journal(void);
+
+/*
+ * An entry of the journal with fields of its own (systemd.journal-fields(7)), made by
+ * log_field; a log line where there is no journal. At every log level, with a priority of
+ * syslog(3) from 3 (err) to 6 (info). Never waits for the journal.
+ */
+void log_entry(int priority, const char *text, struct sb *fields);
+
+/* Adds a field; control characters in `text` become '?'. */
+void log_field(struct sb *fields, const char *name, const char *text);
 
 __attribute__((format(printf, 1, 2))) void log_error(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void log_warning(const char *format, ...);

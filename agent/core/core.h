@@ -181,12 +181,6 @@ struct core_since {
 /* sd_id128: "the verdict on a job, a check or an endpoint changed". */
 #define JOURNAL_FLIP_ID "6f3a1c0de4b94f0c9a5b7d2e81c6f417"
 
-/* Connects to the journal if standard error leads there. Call before the sandbox. */
-void journal_init(void);
-
-/* Entries that the journal did not accept at once, and that are lost. */
-unsigned long journal_dropped(void);
-
 struct core;
 
 /*

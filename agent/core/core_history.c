@@ -1,27 +1,14 @@
-/*
- * wna-core, and the simulator. Never blocks. Owns one socket to the journal; the timeline
- * is the core's.
- */
-#include <errno.h>
+/* wna-core, and the simulator. Never blocks. Owns nothing; the timeline is the core's. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "core.h"
 #include "log.h"
 #include "str.h"
 
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
-
 /* syslog(3) */
 enum { PRIORITY_ERR = 3, PRIORITY_WARNING = 4, PRIORITY_NOTICE = 5, PRIORITY_INFO = 6 };
-
-static int journal_fd = -1;
-static unsigned long dropped;
 
 void timeline_add(struct timeline *timeline, int64_t wall_ms, const char *what)
 {
@@ -46,24 +33,6 @@ const struct timeline_entry *timeline_get(const struct timeline *timeline, unsig
 	return &timeline->item[(timeline->count - kept + i) % LIMIT_TIMELINE];
 }
 
-void journal_init(void)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
-
-	if (!getenv("JOURNAL_STREAM"))
-		return;
-	journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (journal_fd >= 0 && connect(journal_fd, (struct sockaddr *)&sun, sizeof sun) < 0) {
-		close(journal_fd);
-		journal_fd = -1;
-	}
-}
-
-unsigned long journal_dropped(void)
-{
-	return dropped;
-}
-
 static int priority(enum verdict_level to)
 {
 	switch (to) {
@@ -74,15 +43,6 @@ static int priority(enum verdict_level to)
 	}
 }
 
-static void put(struct sb *sb, const char *key, const char *text)
-{
-	char line[512];
-
-	/* A line feed would end the field and begin another. */
-	str_clean(line, sizeof line, text, strlen(text));
-	sb_printf(sb, "%s=%s\n", key, line);
-}
-
 /* `what` went from one level to another; `text` is the line for people. */
 static void journal_flip(const char *what, enum verdict_level from, enum verdict_level to,
                          const char *why, const char *text)
@@ -90,20 +50,13 @@ static void journal_flip(const char *what, enum verdict_level from, enum verdict
 	char entry[2048];
 	struct sb sb;
 
-	if (journal_fd < 0) {
-		log_flip(priority(to), "%s", text);
-		return;
-	}
 	sb_init(&sb, entry, sizeof entry);
-	sb_printf(&sb, "PRIORITY=%d\nSYSLOG_IDENTIFIER=wna-core\nMESSAGE_ID=" JOURNAL_FLIP_ID "\n",
-	          priority(to));
-	put(&sb, "MESSAGE", text);
-	put(&sb, "WNA_JOB", what);
-	put(&sb, "WNA_FROM", verdict_level_name(from));
-	put(&sb, "WNA_TO", verdict_level_name(to));
-	put(&sb, "WNA_WHY", why);
-	if (send(journal_fd, entry, sb.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		dropped++;
+	log_field(&sb, "MESSAGE_ID", JOURNAL_FLIP_ID);
+	log_field(&sb, "WNA_JOB", what);
+	log_field(&sb, "WNA_FROM", verdict_level_name(from));
+	log_field(&sb, "WNA_TO", verdict_level_name(to));
+	log_field(&sb, "WNA_WHY", why);
+	log_entry(priority(to), text, &sb);
 }
 
 /* When a level changes: one entry of the journal, and one line of the timeline. */

@@ -184,7 +184,7 @@ static int start(void)
 		            "web-node-agent-health.socket must have only one ListenStream=",
 		            self.listeners.unserved);
 	sandbox_prepare();
-	journal_init();
+	log_to_journal();
 	hub_users_find(self.worker.conf, &users);
 	users.by_name = self.roles_by_name;
 	self.base = event_base_new();

@@ -171,7 +171,7 @@ static void put_counters(struct sb *sb, const struct core *core)
 	          counters->requests, counters->accepted, counters->evicted, counters->timed_out,
 	          counters->bad_requests, counters->refused_status, counters->control,
 	          core->state.facts.taken, core->state.facts.refused, counters->bad_messages,
-	          log_dropped() + journal_dropped());
+	          log_dropped());
 }
 
 size_t status_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *ret, size_t size)
