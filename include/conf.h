@@ -26,6 +26,7 @@ enum check_type { CHECK_HTTP, CHECK_TCP, CHECK_FILE, CHECK_PROCESS, CHECK_DISK, 
 enum conf_hang { HANG_DEGRADED, HANG_FAIL };
 enum conf_imds_mode { IMDS_IPV4, IMDS_IPV6 };
 enum conf_db_tls { DB_TLS_VERIFY, DB_TLS_REQUIRED, DB_TLS_OFF };
+enum conf_stale { STALE_OFF, STALE_FAILOVER, STALE_AT_ONCE };
 
 /* [agent] */
 struct conf_agent {
@@ -122,6 +123,7 @@ struct conf_rds {
 	int64_t dns_fast_ms; /* while the database does not answer */
 	char resolv_conf[LIMIT_PATH];
 	int64_t max_age_ms;
+	int32_t stale_connections; /* enum conf_stale */
 };
 
 /* [hooks] */

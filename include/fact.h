@@ -59,6 +59,9 @@ enum fact_id {
 	                  * a restarted wna-rds goes on counting;
 	                  * text: "10.16.6.137 -> 10.16.5.149"; why: the outage as an interval;
 	                  * more: enum rds_change_more */
+	FACT_RDS_STALE,   /* an event, found when it happened. value: its number, as of
+	                  * FACT_RDS_CHANGE; text: an address whose connections are of no use;
+	                  * more[0]: enum rds_stale */
 
 	/* mount: presence and sign of life are one report */
 	FACT_MOUNT,       /* value: enum mount_state; more: enum mount_more; text: what is mounted;
@@ -72,6 +75,11 @@ enum fact_id {
 	/* hooks */
 	FACT_HOOK, /* an event. value: exit status of the first script that failed, 0 = none did;
 	            * more[0]: number of the FACT_RDS_CHANGE; text: event and script; why */
+
+	/* sockets */
+	FACT_SOCKETS, /* value: connections ended since the start of wna-sockets; more: enum
+	               * sockets_more; text: what was ended last; why: not empty if no
+	               * connection can be ended */
 	FACT_MAX
 };
 
@@ -116,6 +124,13 @@ enum rds_state {
 enum rds_change_more {
 	RDS_CHANGE_MIN_MS, /* how long writes were out, at least */
 	RDS_CHANGE_MAX_MS, /* and at most; -1 unknown */
+};
+
+/* Why connections to an address are of no use. */
+enum rds_stale {
+	RDS_STALE_FORMER, /* another server is the writer, and has said that it is writable */
+	RDS_STALE_SILENT, /* the server answers neither a session nor a new login */
+	RDS_STALE_MAX
 };
 
 enum mount_state {
@@ -170,6 +185,12 @@ const char *cred_state_name(int64_t value);
 const char *push_state_name(int64_t value);
 const char *rds_state_name(int64_t value);
 const char *mount_state_name(int64_t value);
+
+/* Places in FACT_SOCKETS's more[]. */
+enum sockets_more {
+	SOCKETS_EVENT, /* number of the last FACT_RDS_STALE that was acted on */
+	SOCKETS_ENDED, /* connections ended for it */
+};
 
 struct fact_info {
 	const char *name; /* "instance-id": in logs and in /status */

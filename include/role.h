@@ -6,13 +6,14 @@
 #include <stdint.h>
 
 enum role {
-	ROLE_CORE,  /* hub and answers; user wna */
-	ROLE_MOUNT, /* keeper of the mount; root */
-	ROLE_CHECK, /* this node's own checks; user wna-check */
-	ROLE_RDS,   /* the database; user wna-rds */
-	ROLE_CLOUD, /* AWS: metadata and metrics; user wna-cloud */
-	ROLE_HOOKS, /* runs an operator's scripts; configured user */
-	ROLE_CTL,   /* wnactl, or another program that listens and asks; any user */
+	ROLE_CORE,    /* hub and answers; user wna */
+	ROLE_MOUNT,   /* keeper of the mount; root */
+	ROLE_CHECK,   /* this node's own checks; user wna-check */
+	ROLE_RDS,     /* the database; user wna-rds */
+	ROLE_CLOUD,   /* AWS: metadata and metrics; user wna-cloud */
+	ROLE_HOOKS,   /* runs an operator's scripts; configured user */
+	ROLE_SOCKETS, /* ends connections to a former or dead database; user wna-sockets */
+	ROLE_CTL,     /* wnactl, or another program that listens and asks; any user */
 	ROLE_MAX
 };
 

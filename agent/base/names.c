@@ -15,6 +15,7 @@ const struct role_name *role_of(int64_t role)
 		[ROLE_RDS] = { "rds", "wna-rds", "wna-rds" },
 		[ROLE_CLOUD] = { "cloud", "wna-cloud", "wna-cloud" },
 		[ROLE_HOOKS] = { "hooks", "wna-hooks", "" },
+		[ROLE_SOCKETS] = { "sockets", "wna-sockets", "wna-sockets" },
 		[ROLE_CTL] = { "ctl", "wnactl", "" },
 	};
 
@@ -74,10 +75,12 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_RDS_RTT] = { "rds-rtt", ROLE_RDS, 1 },
 		[FACT_RDS_VERSION] = { "rds-version", ROLE_RDS, 1 },
 		[FACT_RDS_CHANGE] = { "rds-change", ROLE_RDS, 1 },
+		[FACT_RDS_STALE] = { "rds-stale", ROLE_RDS, 1 },
 		[FACT_MOUNT] = { "mount", ROLE_MOUNT, 1, true },
 		[FACT_MOUNT_GUARD] = { "mount-guard", ROLE_MOUNT, 1 },
 		[FACT_CHECK] = { "check", ROLE_CHECK, LIMIT_CHECKS, true },
 		[FACT_HOOK] = { "hook", ROLE_HOOKS, 1 },
+		[FACT_SOCKETS] = { "sockets", ROLE_SOCKETS, 1 },
 	};
 
 	return id > FACT_NONE && id < FACT_MAX ? &table[id] : NULL;

@@ -69,6 +69,7 @@ bool snapshot_wants(const struct conf *conf, enum role role)
 	case ROLE_CHECK: return conf->checks.count > 0;
 	case ROLE_RDS: return conf->rds.enabled;
 	case ROLE_HOOKS: return conf->hooks.enabled;
+	case ROLE_SOCKETS: return conf->rds.enabled && conf->rds.stale_connections != STALE_OFF;
 	case ROLE_CTL:
 	case ROLE_MAX: break;
 	}
@@ -90,7 +91,7 @@ static const struct {
 	PART(imds, BIT(ROLE_CORE) | BIT(ROLE_CLOUD)),
 	PART(mount, BIT(ROLE_CORE) | BIT(ROLE_MOUNT) | BIT(ROLE_CHECK)),
 	PART(checks, BIT(ROLE_CORE) | BIT(ROLE_CHECK)),
-	PART(rds, BIT(ROLE_CORE) | BIT(ROLE_RDS) | BIT(ROLE_HOOKS)),
+	PART(rds, BIT(ROLE_CORE) | BIT(ROLE_RDS) | BIT(ROLE_HOOKS) | BIT(ROLE_SOCKETS)),
 	PART(hooks, BIT(ROLE_CORE) | BIT(ROLE_HOOKS)),
 	PART(metrics, BIT(ROLE_CORE) | BIT(ROLE_CLOUD)),
 #undef PART

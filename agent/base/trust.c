@@ -1,4 +1,4 @@
-/* wna-core, wna-mount, wna-hooks, wnactl. Blocks on the disks of the path; owns nothing. */
+/* wna-core, wna-mount, wna-hooks, wna-sockets, wnactl. Blocks on the disks of the path; owns nothing. */
 #include "trust.h"
 
 #include <errno.h>
@@ -131,7 +131,7 @@ const char *trust_explain(int rc)
 	}
 }
 
-static void user_name(uid_t uid, char *ret, size_t size)
+char *trust_user_name(uid_t uid, char *ret, size_t size)
 {
 	FILE *file = fopen("/etc/passwd", "re");
 	const struct passwd *entry = NULL;
@@ -144,6 +144,7 @@ static void user_name(uid_t uid, char *ret, size_t size)
 		snprintf(ret, size, "%u", uid);
 	if (file)
 		fclose(file);
+	return ret;
 }
 
 static void group_name(gid_t gid, char *ret, size_t size)
@@ -170,7 +171,7 @@ char *trust_explain_dir(const char *wrong, int rc, char *ret, size_t size)
 		str_copy(ret, size, trust_explain(rc));
 		return ret;
 	}
-	user_name(st.st_uid, user, sizeof user);
+	trust_user_name(st.st_uid, user, sizeof user);
 	group_name(st.st_gid, group, sizeof group);
 	snprintf(ret, size, "is of user %s, group %s, mode %04o: it %s", user, group,
 	         st.st_mode & 07777, trust_explain(rc));

@@ -24,6 +24,9 @@ struct local_user {
  * be silent, is not asked. False if there is no user of that name. */
 bool trust_local_user(const char *name, struct local_user *ret);
 
+/* The name of a user of /etc/passwd, or its number as text. Returns `ret`. */
+char *trust_user_name(uid_t uid, char *ret, size_t size);
+
 /*
  * Opens `path` (absolute) as O_PATH. `owner`, beside root, is trusted as well: tests do not run
  * as root. 0; -ENOENT; -ELOOP a component is a symbolic link; -ENOTDIR; -EPERM not root's, or

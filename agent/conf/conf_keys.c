@@ -12,6 +12,7 @@ static const char *const types[] = { "http", "tcp", "file", "process", "disk", N
 static const char *const hangs[] = { "degraded", "fail", NULL };
 static const char *const modes[] = { "ipv4", "ipv6", NULL };
 static const char *const tls_modes[] = { "verify", "required", "off", NULL };
+static const char *const stale_modes[] = { "off", "failover", "at_once", NULL };
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 #define DAY ((int64_t)24 * HOUR)
@@ -189,6 +190,9 @@ const struct conf_key conf_keys[] = {
 	      "Where the name servers are listed."),
 	SPAN("database", "max_age", rds.max_age_ms, "20s", SECOND, DAY,
 	     "Age at which the last report on the database counts as unknown."),
+	CHOICE("database", "stale_connections", rds.stale_connections, "failover", stale_modes,
+	       "When this node's connections to a server are ended. failover: when another server "
+	       "is the writer; at_once: also when the server is silent; off: never."),
 
 	BOOL("hooks", "enabled", hooks.enabled, "no", "Whether hook scripts are run."),
 	WORDS("hooks", "directory", CONF_TYPE_PATH, hooks.directory, "/etc/web-node-agent/hooks.d",

@@ -140,6 +140,16 @@ static void note_mount(char *text, size_t size, const struct fact *before, const
 		snprintf(text, size, "mount: %s", after->why);
 }
 
+/* Why no connection can be ended, and what was ended. */
+static void note_sockets(char *text, size_t size, const struct fact *before,
+                         const struct fact *after)
+{
+	if (after->why[0] && strcmp(before->why, after->why) != 0)
+		snprintf(text, size, "sockets: %s", after->why);
+	else if (before->seen && before->value < after->value)
+		snprintf(text, size, "sockets: ended %s", after->text);
+}
+
 void history_fact(struct timeline *timeline, enum fact_id id, const struct fact *before,
                   const struct fact *after, int64_t wall_ms)
 {
@@ -169,6 +179,7 @@ void history_fact(struct timeline *timeline, enum fact_id id, const struct fact 
 			         : after->value == 0 ? "done"
 			                             : "failed");
 		break;
+	case FACT_SOCKETS: note_sockets(text, sizeof text, before, after); break;
 	default: break;
 	}
 	if (text[0])

@@ -83,6 +83,7 @@ static void put_checks(struct sb *sb, const struct core *core, const struct verd
 /* The processes whose job is on. The core is left out: its answer shows that it runs. */
 static void put_processes(struct sb *sb, const struct core *core)
 {
+	const struct facts *facts = &core->state.facts;
 	bool first = true;
 
 	sb_put(sb, ",\"processes\":[");
@@ -98,7 +99,10 @@ static void put_processes(struct sb *sb, const struct core *core)
 		sb_char(sb, '"');
 		put_time(sb, "since",
 		         link->since_wall_ms ? link->since_wall_ms : core->started_wall_ms);
-		put_text(sb, "why", link->other_conf ? "runs with another configuration" : "");
+		put_text(sb, "why",
+		         link->other_conf       ? "runs with another configuration"
+		         : role == ROLE_SOCKETS ? facts_get(facts, FACT_SOCKETS, 0)->why
+		                                : "");
 		sb_char(sb, '}');
 		first = false;
 	}

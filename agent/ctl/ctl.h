@@ -12,6 +12,7 @@
  *	ctl_watch.c      wnactl status --watch
  *	ctl_wait.c       wnactl wait
  *	ctl_factsfile.c  wnactl facts
+ *	ctl_sockets.c    wnactl database connections
  *	ctl_conf.c       wnactl check, wnactl config
  *	ctl_load.c       wnactl load
  */
@@ -289,6 +290,11 @@ enum ctl_exit facts_table(const struct ctl *ctl);
 /* The value of one fact, or of a tag ("tags.Name"), on a line of its own. CTL_NO
  * if it is absent or not known yet, CTL_USAGE if there is no fact of this name. */
 enum ctl_exit facts_value(const struct ctl *ctl, const char *key);
+
+/* Lists this node's connections to the configured database port, whatever the policy, and marks
+ * those that wna-sockets ends after a failover. CTL_OK, also if there are none; CTL_OFF if no
+ * database is configured; CTL_UNREACHABLE without a configuration in force. */
+enum ctl_exit connections_show(const struct ctl *ctl);
 
 /*
  * The following four return an exit code: CTL_OK; CTL_NO if the answer could not be written or

@@ -22,6 +22,8 @@ static const char help[] =
         "                                  region, asg, tags.NAME ...\n"
         "  wait --for GOAL [--timeout T]   waits for ready, healthy, mounted, database, metrics\n"
         "                                  or identity; T: 90, 90s, 5m (default 5m)\n"
+        "  database connections            this node's connections to the database's port, and\n"
+        "                                  which of them would be ended; ends none\n"
         "  check [FILE]                    all problems of the configuration, and of this machine\n"
         "                                  with it (" CONF_FILE_DEFAULT ")\n"
         "  config [FILE]                   the configuration with all defaults, and where each\n"
@@ -107,6 +109,14 @@ static int run_wait(struct ctl *ctl, const char *const *given, int argc, char **
 	return wait_for(ctl, goal, timeout_ms);
 }
 
+static int run_database(struct ctl *ctl, const char *const *given, int argc, char **argv)
+{
+	(void)given;
+	if (argc != 1 || strcmp(argv[0], "connections") != 0)
+		return usage("database takes one word, connections", "");
+	return connections_show(ctl);
+}
+
 static int run_check(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
 	(void)given;
@@ -138,8 +148,10 @@ static const struct command {
 	const char *options; /* the letters of those that belong to it */
 	int (*run)(struct ctl *ctl, const char *const *given, int argc, char **argv);
 } commands[] = {
-	{ "status", "jwv", run_status }, { "facts", "je", run_facts },   { "wait", "ft", run_wait },
-	{ "check", "", run_check },      { "config", "kr", run_config }, { "load", "a", run_load },
+	{ "status", "jwv", run_status },  { "facts", "je", run_facts },
+	{ "wait", "ft", run_wait },       { "check", "", run_check },
+	{ "config", "kr", run_config },   { "load", "a", run_load },
+	{ "database", "", run_database },
 };
 
 /* Of these letters only v and h can be typed. */

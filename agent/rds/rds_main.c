@@ -51,9 +51,11 @@ static void connect_to(struct rds *rds)
 	secret_identify(rds->conf->password_file, rds->memory.secret, sizeof rds->memory.secret);
 	if (session_open(&rds->session, rds->conf, rds->watch.answer.count, &sample, &peer)) {
 		watch_connected(&rds->watch, sample.end_ms, &peer);
+		stale_connected(&rds->watch);
 		return;
 	}
 	watch_failed(&rds->watch, &sample, clock_random());
+	stale_refused(&rds->watch, &sample);
 	tell(rds);
 }
 
@@ -63,10 +65,13 @@ static void ask(struct rds *rds)
 	struct rds_change change;
 	bool changed = false;
 
-	if (session_ask(&rds->session, rds->conf, &sample))
+	if (session_ask(&rds->session, rds->conf, &sample)) {
 		changed = watch_answered(&rds->watch, &sample, clock_random(), &change);
-	else
+		stale_answered(&rds->watch, sample.end_ms);
+	} else {
 		watch_failed(&rds->watch, &sample, clock_random());
+		stale_lost(&rds->watch, &sample);
+	}
 	tell(rds);
 	if (changed)
 		report_change(&rds->report, &change);

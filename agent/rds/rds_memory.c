@@ -32,7 +32,8 @@ void memory_restore(struct memory *ret, struct watch *watch, int64_t now)
 	char text[sizeof ret->text], endpoint[LIMIT_HOST], refused[FILE_ID_SIZE];
 	struct outage outage;
 	struct rds_change *moved = &outage.moved;
-	int64_t failures, login_ms;
+	struct stale last = { .number = 0 };
+	int64_t failures, login_ms, reason;
 
 	memset(ret, 0, sizeof *ret);
 	ret->good_ms = -1;
@@ -53,14 +54,23 @@ void memory_restore(struct memory *ret, struct watch *watch, int64_t now)
 	                &moved->last_good_wall_ms) ||
 	    !get_number(text, "MOVED_FIRST_GOOD_UNIX_MS", 0, INT64_MAX,
 	                &moved->first_good_wall_ms) ||
+	    !get_number(text, "STALE", 0, INT32_MAX, &last.number) ||
+	    !get_addr(text, "STALE_ADDRESS", &last.addr) ||
+	    !get_number(text, "STALE_REASON", 0, RDS_STALE_MAX - 1, &reason) ||
+	    !get_number(text, "STALE_AT_MS", 0, now, &last.at_ms) ||
+	    !get_number(text, "STALE_CHANGE", 0, outage.changes, &last.change) ||
 	    !envfile_get(text, "REFUSED_FILE", refused, sizeof refused) ||
 	    !get_number(text, "REFUSALS", 0, FAILURES_MOST, &failures) ||
 	    !get_number(text, "LOGIN_AT_MS", 0, now + LOGIN_MOST_MS, &login_ms))
 		return;
 	/* Listeners must not see a number twice, whatever the endpoint. */
 	watch->outage.changes = outage.changes;
-	if (strcmp(endpoint, watch->conf->endpoint) != 0)
+	last.reason = (enum rds_stale)reason;
+	watch->stale = last;
+	if (strcmp(endpoint, watch->conf->endpoint) != 0) {
+		watch->stale.change = outage.changes;
 		return;
+	}
 	outage.bad_last_ms = outage.bad_first_ms;
 	if (moved->from.family != 0)
 		moved->to = outage.writer;
@@ -72,10 +82,12 @@ void memory_restore(struct memory *ret, struct watch *watch, int64_t now)
 void memory_save(struct memory *memory, const struct watch *watch)
 {
 	const struct outage *outage = &watch->outage;
+	const struct stale *stale = &watch->stale;
 	const struct backoff *backoff = &watch->backoff;
 	bool refused = !watch->open && trouble_is_secret(backoff->trouble);
 	unsigned failures = backoff->failures < FAILURES_MOST ? backoff->failures : FAILURES_MOST;
 	char text[sizeof memory->text], writer[NET_ADDR_TEXT], from[NET_ADDR_TEXT];
+	char addr[NET_ADDR_TEXT];
 	int64_t good_ms = outage->good_ms;
 	struct sb sb;
 
@@ -96,6 +108,11 @@ void memory_save(struct memory *memory, const struct watch *watch)
 	          net_addr_text(&outage->moved.from, from, sizeof from), outage->moved.min_ms,
 	          outage->moved.max_ms, outage->moved.period_ms, outage->moved.last_good_wall_ms,
 	          outage->moved.first_good_wall_ms);
+	sb_printf(&sb,
+	          "STALE=%" PRId64 "\nSTALE_ADDRESS=%s\nSTALE_REASON=%d\nSTALE_AT_MS=%" PRId64
+	          "\nSTALE_CHANGE=%" PRId64 "\n",
+	          stale->number, net_addr_text(&stale->addr, addr, sizeof addr), stale->reason,
+	          stale->at_ms, stale->change);
 	sb_printf(&sb, "REFUSED_FILE=%s\nREFUSALS=%u\nLOGIN_AT_MS=%" PRId64 "\n",
 	          refused ? memory->secret : "", refused ? failures : 0,
 	          refused ? backoff->connect_ms : 0);

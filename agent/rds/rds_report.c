@@ -112,12 +112,28 @@ static void send_facts(const struct report *report)
 	worker_say(worker, &change);
 }
 
+static void send_stale(const struct report *report)
+{
+	const struct stale *stale = &report->watch->stale;
+	struct msg fact = {
+		.id = FACT_RDS_STALE,
+		.value = stale->number,
+		.more = { stale->reason },
+		.found_ms = stale->at_ms,
+	};
+
+	if (stale->number > 0)
+		net_addr_text(&stale->addr, fact.text, sizeof fact.text);
+	worker_say(report->worker, &fact);
+}
+
 void report_send(struct report *report)
 {
 	report_write_json(report);
 	log_name(report);
 	log_state(report);
 	send_facts(report);
+	send_stale(report);
 }
 
 void report_change(const struct report *report, const struct rds_change *change)

@@ -6,6 +6,7 @@
  *	rds_outage.c   how long writes were out, as an interval
  *	rds_places.c   the endpoint's addresses, and the back-off of each
  *	rds_watch.c    the endpoint as a state machine
+ *	rds_stale.c    the addresses whose connections are of no use
  *
  * Times are monotonic milliseconds, unless the name says "wall" (Unix time in ms).
  */
@@ -200,6 +201,16 @@ enum watch_action {
 	WATCH_DROP,    /* close the session, then watch_dropped */
 };
 
+/* Addresses whose connections are of no use, for wna-sockets. Zero at first. */
+struct stale {
+	int64_t number;       /* of the last event since boot, 0: none yet */
+	struct net_addr addr; /* the last event */
+	enum rds_stale reason;
+	int64_t at_ms;
+	int64_t change;         /* the last change of the writer that needs no event any more */
+	struct net_addr silent; /* its session got no answer in time; family 0: none */
+};
+
 struct watch {
 	const struct conf_rds *conf;
 
@@ -226,6 +237,7 @@ struct watch {
 	int64_t rtt_us; /* -1 unknown */
 	char version[LIMIT_FACT_TEXT];
 	struct outage outage;
+	struct stale stale;
 
 	struct {
 		int64_t logins, failures, dropped, name_failures;
@@ -260,5 +272,24 @@ void watch_failed(struct watch *watch, const struct rds_sample *sample, uint32_t
 
 /* The session was closed because its peer is not in the answer. */
 void watch_dropped(struct watch *watch, int64_t now, uint32_t random);
+
+/* rds_stale.c */
+
+/* A login was accepted. */
+void stale_connected(struct watch *watch);
+
+/* A session failed; call after watch_failed. */
+void stale_lost(struct watch *watch, const struct rds_sample *sample);
+
+/*
+ * A login failed; call after watch_failed. If it got no answer in time, as the last session did
+ * not, and the name still resolves to that session's server, this is an event; so is each
+ * further login of that kind.
+ */
+void stale_refused(struct watch *watch, const struct rds_sample *sample);
+
+/* A session answered; call after watch_answered. A change of the writer is an event as soon as
+ * the name no longer resolves to the former one. */
+void stale_answered(struct watch *watch, int64_t now);
 
 #endif

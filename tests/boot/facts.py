@@ -13,7 +13,7 @@ from .world import BootWorld, Instance
 
 EFS = "/var/www/html/efs"
 PACKAGE = "web-node-agent"
-RUNNING = ("core", "cloud", "rds", "check", "mount")  # a stack's node has no hooks
+RUNNING = ("core", "cloud", "rds", "check", "mount", "sockets")  # a stack's node has no hooks
 SOON_S = 120     # for what takes a real machine some seconds
 SETTLED_S = 180  # a unit that could not do its work is tried again
 

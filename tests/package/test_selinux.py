@@ -265,6 +265,25 @@ def test_the_probe_reaches_the_file_system(policy: Policy) -> None:
     assert policy.allows(SERVICES, MOUNT, "unix_stream_socket", "read")
 
 
+def test_what_ends_connections(policy: Policy) -> None:
+    """wna-sockets has one capability, and reads the configuration and the hub."""
+    sockets = "wna_sockets_t"
+    assert ("wna_sockets_exec_t", sockets, "") in policy.transitions("init_t")
+    assert policy.attributes(sockets) <= {"domain", "daemon"}
+    assert policy.targets(sockets, "entrypoint", "file") == {"wna_sockets_exec_t"}
+    assert policy.allows("init_t", sockets, "process2", "nnp_transition")
+    assert capabilities(sockets, policy) == {"net_admin"}
+    assert policy.allows(sockets, sockets, "netlink_tcpdiag_socket", "nlmsg_write")
+    assert not policy.allows(SERVICES, SERVICES, "netlink_tcpdiag_socket", "nlmsg_write")
+    assert policy.allows(sockets, SERVICES, "unix_stream_socket", "connectto")
+    assert policy.allows(sockets, "wna_run_t", "file", "map")
+    for target in ("wna_run_t", "wna_secret_t", "wna_var_lib_t", "nfs_t", "etc_t"):
+        assert not policy.allows(sockets, target, "file", "write"), target
+    assert not policy.allows(sockets, "wna_secret_t", "file", "read")
+    assert not policy.allows(sockets, "mysqld_port_t", "tcp_socket", "name_connect")
+    assert not [rule for rule in policy.rules(sockets) if "ptrace" in rule.permissions]
+
+
 def executables() -> set[str]:
     """Of agent/CMakeLists.txt, but for the two that are for people and their scripts."""
     found = set(re.findall(r"^wna_role\((\S+) ", (ROOT / "agent/CMakeLists.txt").read_text(), re.M))
@@ -276,6 +295,7 @@ def test_every_file_has_a_label(module: Path, folder: Path, policy: Policy) -> N
     contexts = folder / "contexts"
     said("semodule_unpackage", str(module), str(folder / "unpacked"), str(contexts))
     wanted = {f"/usr/libexec/web-node-agent/{name}": "wna_exec_t" for name in executables()}
+    wanted["/usr/libexec/web-node-agent/wna-sockets"] = "wna_sockets_exec_t"
     unlabelled = {"/usr/bin/wnactl", "/usr/libexec/web-node-agent/wna-hooks",
                   "/usr/libexec/web-node-agent/database/wna-database"}
     wanted |= {

@@ -18,7 +18,7 @@ PORT = 8099
 CONF = "/etc/web-node-agent/agent.conf"
 LIBEXEC = "/usr/libexec/web-node-agent"
 UMBRELLA = "web-node-agent.service"
-ROLES = ("core", "mount", "check", "rds", "cloud", "hooks")
+ROLES = ("core", "mount", "check", "rds", "cloud", "hooks", "sockets")
 JOBS = ("identity", "mount", "checks", "database", "metrics")
 
 Settings = Mapping[str, Mapping[str, Any]]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LIBEXEC = "/usr/libexec/web-node-agent"
 PROGRAMS = ("/usr/bin/wnactl", *(f"{LIBEXEC}/wna-{role}" for role in (
-    "core", "mount", "probe", "check", "rds", "cloud", "hooks")))
+    "core", "mount", "probe", "check", "rds", "cloud", "hooks", "sockets")))
 MARK = re.compile(rb"web-node-agent contract [0-9a-f]{32}")
 TURNED = bytes.maketrans(b"0123456789abcdef", b"123456789abcdef0")
 

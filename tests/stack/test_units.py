@@ -119,7 +119,7 @@ def test_the_papers_have_the_figures_of_the_tool() -> None:
 def test_what_a_sandbox_lets_execute() -> None:
     """systemd executes ExecReload= in the sandbox as well, unless it begins with "+"."""
     confined = [name for name in SERVICES if "NoExecPaths" in settings(name)]
-    assert len(confined) == 4
+    assert len(confined) == 5
     for name in confined:
         found = settings(name)
         paths = " ".join(found["ExecPaths"]).split()

@@ -260,7 +260,7 @@ def test_a_machine_that_is_not_ready_keeps_nothing_from_starting(node: Node, age
 def test_help_and_version_everywhere(host: object) -> None:
     programs = ["wnactl"] + [
         f"/usr/libexec/web-node-agent/wna-{role}"
-        for role in ("core", "mount", "check", "rds", "cloud", "hooks")]
+        for role in ("core", "mount", "check", "rds", "cloud", "hooks", "sockets")]
     for program in programs:
         for option in ("--help", "--version"):
             done = host.run(program, option, check=False)  # type: ignore[attr-defined]

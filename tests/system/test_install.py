@@ -29,6 +29,7 @@ usr/lib/systemd/system/web-node-agent-mount.service
 usr/lib/systemd/system/web-node-agent-rds.service
 usr/lib/systemd/system/web-node-agent-ready.service
 usr/lib/systemd/system/web-node-agent-ready.target
+usr/lib/systemd/system/web-node-agent-sockets.service
 usr/lib/systemd/system/web-node-agent.service
 usr/lib/tmpfiles.d/web-node-agent.conf
 usr/libexec/web-node-agent/database/files.py
@@ -45,6 +46,7 @@ usr/libexec/web-node-agent/wna-hooks
 usr/libexec/web-node-agent/wna-mount
 usr/libexec/web-node-agent/wna-probe
 usr/libexec/web-node-agent/wna-rds
+usr/libexec/web-node-agent/wna-sockets
 usr/share/bash-completion/completions/wnactl
 usr/share/doc/web-node-agent/LICENSE
 usr/share/doc/web-node-agent/existing-fleet.md
@@ -84,7 +86,7 @@ SONAMES = {
 def test_link_table(world: World) -> None:
     text = (Path(__file__).parent.parent.parent / "HACKING.md").read_text()
     rows = re.findall(r"^\| `(wna[-\w]*)` \|.*\| ([^|]+) \|$", text, re.M)
-    assert len(rows) == 8
+    assert len(rows) == 9
     for name, cell in rows:
         names = [] if cell.strip() == "–" else [w.strip() for w in cell.split(",")]
         path = next(p for p in (world.stage / "usr").rglob(name)

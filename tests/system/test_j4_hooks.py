@@ -155,6 +155,7 @@ def test_php_fpm_lets_go(database: Database, node: Node, agent: Agent, user: str
     node.web.start()
     node.host.write("/var/www/html/index.php", PAGE)
     agent.change("hooks", enabled=True, user=user)
+    agent.change("database", stale_connections="off")  # or they would be ended without the hook
     said = node.host.run("wnactl", "load").stderr
     assert ("User=root" in said) == (user == "root"), said
     agent.drop_in("hooks", f"[Service]\nUser={user}\n")

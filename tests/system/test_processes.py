@@ -18,7 +18,7 @@ from rig.probes import Probes
 
 RESIDENT = ("core", "check", "rds", "cloud")
 USERS = {"core": "wna", "check": "wna-check", "rds": "wna-rds", "cloud": "wna-cloud"}
-OTHERS = (*USERS.values(), "wna-probe", "wna-hooks", "nobody")
+OTHERS = (*USERS.values(), "wna-probe", "wna-hooks", "wna-sockets", "nobody")
 PEEK = Path(__file__).parent.parent / "parts" / "peek.py"
 
 

@@ -78,7 +78,7 @@ def agent(machine: Machine) -> Agent:
 
 @pytest.fixture
 def whole(machine: Machine) -> Agent:
-    """All six services, started; /healthz is 200, and /readyz is not."""
+    """All seven services, started; /healthz is 200, and /readyz is not."""
     agent = all_services(machine)
     agent.start()
     agent.wait_page("/healthz", 200)

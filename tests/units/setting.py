@@ -35,7 +35,7 @@ def three_jobs(machine: Machine) -> Agent:
 
 
 def all_services(machine: Machine) -> Agent:
-    """Those of the three jobs, and wna-rds and wna-hooks; not started."""
+    """Those of the three jobs, and wna-rds, wna-hooks and wna-sockets; not started."""
     agent = three_jobs(machine)
     agent.change("database", **DATABASE)
     agent.change("hooks", enabled=True)

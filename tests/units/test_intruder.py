@@ -18,9 +18,9 @@ from parts.wait import hold_true, wait_until
 from rig.probes import Probes
 from setting import settled
 
-WORKERS = ("check", "rds", "cloud", "hooks")
-NPROC = {"check": 4, "rds": 4, "cloud": 64}  # LimitNPROC=
-ROLE_NAMES = ("core", "mount", "check", "rds", "cloud", "hooks", "ctl")  # enum role
+WORKERS = ("check", "rds", "cloud", "hooks", "sockets")
+NPROC = {"check": 4, "rds": 4, "cloud": 64, "sockets": 4}  # LimitNPROC=
+ROLE_NAMES = ("core", "mount", "check", "rds", "cloud", "hooks", "sockets", "ctl")  # enum role
 HELLO, FACT, WANTS_VERDICT = 1, 2, 1  # include/hub.h
 
 

@@ -12,7 +12,7 @@ from setting import CHECK, GOOD, PATH, three_jobs
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 FACTS = "/run/web-node-agent/facts.env"
-USERS = ("wna", "wna-probe", "wna-check", "wna-rds", "wna-cloud", "wna-hooks")
+USERS = ("wna", "wna-probe", "wna-check", "wna-rds", "wna-cloud", "wna-hooks", "wna-sockets")
 
 
 def from_source() -> str:

@@ -14,10 +14,10 @@ from rig.probes import Probes
 from setting import CHECK, GOOD, MOUNT, PATH, SHARED
 
 # The highest exposure that systemd-analyze may give to each unit; lower is better.
-EXPOSURE = {**{unit(role): 2.0 for role in ("core", "cloud", "rds", "check")},
+EXPOSURE = {**{unit(role): 2.0 for role in ("core", "cloud", "rds", "check", "sockets")},
             unit("hooks"): 2.6, unit("mount"): 8.4, "web-node-agent-ready.service": 1.6}
 PRIORITY = {"fail": "3", "degraded": "4", "ok": "5"}  # err, warning, notice
-WORKERS = ("check", "rds", "cloud", "hooks")
+WORKERS = ("check", "rds", "cloud", "hooks", "sockets")
 FLIP = "6f3a1c0de4b94f0c9a5b7d2e81c6f417"
 
 

@@ -45,6 +45,8 @@ static void start(const char *endpoint, int64_t later_ms)
 /* Listeners act on a number once: it must neither repeat nor go back. */
 static void events_are_counted_on(void **state)
 {
+	struct stale stale;
+
 	(void)state;
 	start("db.test", 0);
 	assert_int_equal(watch.outage.changes, 0);
@@ -55,6 +57,9 @@ static void events_are_counted_on(void **state)
 	start_at(&b);
 	assert_true(moved());
 	assert_int_equal(watch.outage.changes, 1);
+	stale_answered(&watch, now);
+	stale = watch.stale;
+	assert_int_equal(stale.number, 1);
 	memory_save(&memory, &watch);
 	/* The next process knows it; the same writer is no change. */
 	start("db.test", 5000);
@@ -62,16 +67,24 @@ static void events_are_counted_on(void **state)
 	assert_memory_equal(&watch.outage.moved, &change, sizeof change);
 	start_at(&b);
 	assert_false(changed);
+	stale_answered(&watch, now);
+	assert_int_equal(watch.stale.number, 1);
+	assert_int_equal(watch.stale.at_ms, stale.at_ms);
+	assert_true(net_addr_equal(&watch.stale.addr, &a));
 	memory_save(&memory, &watch);
 	/* The first writer of another endpoint is no change; the number goes on. */
 	start("other.test", 0);
 	assert_int_equal(watch.outage.moved.to.family, 0);
 	start_at(&a);
 	assert_false(changed);
+	stale_answered(&watch, now);
+	assert_int_equal(watch.stale.number, 1);
 	memory_save(&memory, &watch);
 	start("other.test", 0);
 	start_at(&b);
 	assert_int_equal(watch.outage.changes, 2);
+	stale_answered(&watch, now);
+	assert_int_equal(watch.stale.number, 2);
 }
 
 /* A process ends during a failover, and the next one measures the outage from its beginning. */
@@ -106,7 +119,7 @@ static void an_outage_is_measured_across_a_restart(void **state)
 static void a_wrong_value_spoils_the_file(void **state)
 {
 	static const char *const bad[] = { "=x\n", "=\n", "=-2\n", "=99999999999999999999\n" };
-	char text[1024], twisted[1200];
+	char text[1536], twisted[1700];
 	FILE *file;
 	size_t len;
 

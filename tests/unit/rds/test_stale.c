@@ -1,0 +1,161 @@
+/* When connections to an address are of no use, in virtual time. */
+#include "watch_lab.h"
+
+static void answers_and_tells(bool read_only)
+{
+	answers(read_only);
+	stale_answered(&watch, now);
+}
+
+static void session_fails(int64_t took_ms)
+{
+	struct rds_sample sample = { .start_ms = now, .end_ms = now + took_ms, .why = "why" };
+
+	sample.trouble = TROUBLE_LOST;
+	now += took_ms;
+	watch_failed(&watch, &sample, 0);
+	stale_lost(&watch, &sample);
+}
+
+static void login_fails(int64_t took_ms)
+{
+	struct rds_sample sample = { .start_ms = now, .end_ms = now + took_ms, .why = "why" };
+
+	sample.trouble = TROUBLE_NETWORK;
+	now += took_ms;
+	watch_failed(&watch, &sample, 0);
+	stale_refused(&watch, &sample);
+}
+
+static void logs_in_at(const struct net_addr *addr)
+{
+	connects_to(addr);
+	stale_connected(&watch);
+}
+
+static void expect_event(int64_t number, const struct net_addr *addr, enum rds_stale reason)
+{
+	assert_int_equal(watch.stale.number, number);
+	assert_true(net_addr_equal(&watch.stale.addr, addr));
+	assert_int_equal(watch.stale.reason, reason);
+	assert_int_equal(watch.stale.at_ms, now);
+}
+
+/* The new server's own answer is the event, not the name's move. */
+static void a_former_writer(void **state)
+{
+	(void)state;
+	start_at(&a);
+	stale_answered(&watch, now);
+	session_fails(1);
+	resolved_to(&b, 5);
+	logs_in_at(&b);
+	answers_and_tells(true);
+	assert_int_equal(watch.stale.number, 0);
+	answers_and_tells(false);
+	expect_event(1, &a, RDS_STALE_FORMER);
+	answers_and_tells(false);
+	assert_int_equal(watch.stale.number, 1);
+}
+
+/* The former writer lives on, read-only; and then is the writer again. */
+static void demoted_and_back(void **state)
+{
+	(void)state;
+	start_at(&a);
+	answers_and_tells(true);
+	resolved_to(&b, 5);
+	watch_dropped(&watch, now, 0);
+	logs_in_at(&b);
+	answers_and_tells(false);
+	expect_event(1, &a, RDS_STALE_FORMER);
+	answers_and_tells(true);
+	resolved_to(&a, 5);
+	watch_dropped(&watch, now, 0);
+	logs_in_at(&a);
+	answers_and_tells(false);
+	expect_event(2, &b, RDS_STALE_FORMER);
+}
+
+/* One server with an address of each family: a session over the other one is no failover. */
+static void the_other_family_of_the_same_server(void **state)
+{
+	struct rds_answer both = { .count = 2, .addr = { a, six }, .ttl_s = 5 };
+
+	(void)state;
+	start_at(&a);
+	watch_resolved(&watch, now, now, &both, "", 0);
+	session_fails(1);
+	logs_in_at(&six);
+	answers_and_tells(false);
+	assert_int_equal(watch.outage.changes, 1);
+	assert_int_equal(watch.stale.number, 0);
+	/* The question for the family of `a` failed: nothing is known of it. */
+	both = (struct rds_answer){ .count = 1, .addr = { six }, .ttl_s = 5, .unknown = AF_INET };
+	watch_resolved(&watch, now, now, &both, "", 0);
+	answers_and_tells(false);
+	assert_int_equal(watch.stale.number, 0);
+	resolved_to(&six, 5);
+	answers_and_tells(false);
+	expect_event(1, &a, RDS_STALE_FORMER);
+}
+
+static void a_silent_server(void **state)
+{
+	(void)state;
+	start_at(&a);
+	session_fails(3000);
+	assert_int_equal(watch.stale.number, 0);
+	login_fails(3000);
+	expect_event(1, &a, RDS_STALE_SILENT);
+	login_fails(3000);
+	expect_event(2, &a, RDS_STALE_SILENT);
+	/* It is back, and refuses; or accepts. */
+	login_fails(1);
+	login_fails(3000);
+	assert_int_equal(watch.stale.number, 2);
+	logs_in_at(&a);
+	answers_and_tells(false);
+	session_fails(3000);
+	logs_in_at(&a);
+	session_fails(1);
+	login_fails(3000);
+	assert_int_equal(watch.stale.number, 2);
+}
+
+static void a_broken_session_is_not_silence(void **state)
+{
+	(void)state;
+	start_at(&a);
+	session_fails(1);
+	login_fails(3000);
+	login_fails(3000);
+	assert_int_equal(watch.stale.number, 0);
+}
+
+/* The login that failed was at another server. */
+static void the_name_has_moved(void **state)
+{
+	(void)state;
+	start_at(&a);
+	session_fails(3000);
+	resolved_to(&b, 5);
+	login_fails(3000);
+	resolved_to(&a, 5);
+	login_fails(3000);
+	assert_int_equal(watch.stale.number, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_former_writer, setup),
+		cmocka_unit_test_setup(demoted_and_back, setup),
+		cmocka_unit_test_setup(the_other_family_of_the_same_server, setup),
+		cmocka_unit_test_setup(a_silent_server, setup),
+		cmocka_unit_test_setup(a_broken_session_is_not_silence, setup),
+		cmocka_unit_test_setup(the_name_has_moved, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
