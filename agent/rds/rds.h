@@ -55,7 +55,8 @@ void file_id(const char *path, char *ret, size_t size);
 
 /*
  * DNS alone: no /etc/hosts, no search list, no cache, hence every question reaches a name
- * server. Not libc's resolver, because that hides TTLs.
+ * server. Not libc's resolver, because that hides TTLs. The session is opened at the addresses
+ * that are found here.
  */
 struct resolver {
 	ares_channel channel;    /* NULL: none yet */
@@ -69,6 +70,9 @@ struct resolver {
  */
 bool resolver_ask(struct resolver *resolver, const struct conf_rds *conf, struct rds_answer *ret,
                   char *ret_why, size_t why_size);
+
+/* Whether resolv.conf has changed since the last question. */
+bool resolver_outdated(const struct resolver *resolver, const struct conf_rds *conf);
 
 void resolver_close(struct resolver *resolver);
 
@@ -98,13 +102,14 @@ struct session {
 };
 
 /*
- * Logs in by the endpoint's name, which TLS verifies. `addresses`: how many the name has;
- * they share conf.timeout_ms. Blocks for at most twice conf.timeout_ms, or 40 s if that is
- * less. Fills the sample's times, trouble and why. True with the session open and the server's
- * address in *ret_peer.
+ * Logs in at one of the answer's addresses, tried in their order; TLS verifies the endpoint's
+ * name. The addresses share conf.timeout_ms. Blocks for at most twice conf.timeout_ms, or 40 s
+ * if that is less. Fills the sample's times, trouble and why. True with the session open and the
+ * server's address in *ret_peer.
  */
-bool session_open(struct session *session, const struct conf_rds *conf, int addresses,
-                  struct rds_sample *ret_sample, struct net_addr *ret_peer);
+bool session_open(struct session *session, const struct conf_rds *conf,
+                  const struct rds_answer *answer, struct rds_sample *ret_sample,
+                  struct net_addr *ret_peer);
 
 /* Asks for the server's role and version, for at most conf.timeout_ms, or 40 s if that
  * is less. Fills the whole sample. False: it failed and the session is closed. */

@@ -49,7 +49,7 @@ static void connect_to(struct rds *rds)
 	struct net_addr peer;
 
 	secret_identify(rds->conf->password_file, rds->memory.secret, sizeof rds->memory.secret);
-	if (session_open(&rds->session, rds->conf, rds->watch.answer.count, &sample, &peer)) {
+	if (session_open(&rds->session, rds->conf, &rds->watch.answer, &sample, &peer)) {
 		watch_connected(&rds->watch, sample.end_ms, &peer);
 		stale_connected(&rds->watch);
 		return;
@@ -85,8 +85,6 @@ static void drop(struct rds *rds)
 	         net_addr_text(&rds->watch.peer, peer, sizeof peer), rds->conf->endpoint);
 	session_close(&rds->session);
 	watch_dropped(&rds->watch, clock_ms(), clock_random());
-	if (rds->watch.state == RDS_DOWN)
-		tell(rds);
 }
 
 /* A failure stays true until the next attempt and is sent again every interval. An answer
@@ -139,6 +137,8 @@ static bool wait_until(struct rds *rds, int64_t until_ms)
 		return take_messages(rds);
 	if (password_replaced(rds))
 		watch_retry(&rds->watch, clock_ms());
+	else if (!rds->watch.name_ok && resolver_outdated(&rds->resolver, rds->conf))
+		watch_resolve(&rds->watch, clock_ms());
 	else if (repeats(rds) && clock_ms() - rds->sent_ms >= rds->conf->interval_ms)
 		tell(rds);
 	return true;

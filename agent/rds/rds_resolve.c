@@ -96,17 +96,25 @@ void resolver_close(struct resolver *resolver)
 	resolver->channel = NULL;
 }
 
+bool resolver_outdated(const struct resolver *resolver, const struct conf_rds *conf)
+{
+	char file[FILE_ID_SIZE];
+
+	file_id(conf->resolv_conf, file, sizeof file);
+	return strcmp(file, resolver->file) != 0;
+}
+
 /* Makes the channel anew if resolv.conf changed; an absent file is a state like another. */
 static bool channel_open(struct resolver *resolver, const struct conf_rds *conf)
 {
-	char path[LIMIT_PATH], lookups[] = "b", file[FILE_ID_SIZE];
+	char path[LIMIT_PATH], lookups[] = "b";
 	struct ares_options options = { 0 };
 	int mask;
 
-	file_id(conf->resolv_conf, file, sizeof file);
-	if (resolver->channel && strcmp(file, resolver->file) == 0)
+	if (resolver->channel && !resolver_outdated(resolver, conf))
 		return true;
 	resolver_close(resolver);
+	file_id(conf->resolv_conf, resolver->file, sizeof resolver->file);
 	str_copy(path, sizeof path, conf->resolv_conf);
 	options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
 	options.timeout = (int)(conf->dns_timeout_ms / TRIES);
@@ -126,7 +134,6 @@ static bool channel_open(struct resolver *resolver, const struct conf_rds *conf)
 		resolver->channel = NULL;
 		return false;
 	}
-	str_copy(resolver->file, sizeof resolver->file, file);
 	return true;
 }
 

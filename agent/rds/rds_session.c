@@ -1,12 +1,9 @@
-/*
- * wna-rds. Blocks on the database and, inside the client library, on the system's
- * resolver; everything under a deadline. Owns the session.
- */
+/* wna-rds. Blocks on the database, under a deadline. Owns the session. */
 #include "rds.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <resolv.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,21 +110,45 @@ static void keep_alive(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
 }
 
-/*
- * libc's resolver, which the client library uses, waits 5 s for each server, twice, and
- * then searches other domains. Here it waits 3 s for one server and 6 s for three, and does
- * not search: the endpoint's name is complete. After a change of _res libc no longer
- * notices a new resolv.conf, therefore this is done before each login.
- */
-static void bound_resolver(void)
+/* What the client library connects to. */
+static struct {
+	struct addrinfo info[2 * RDS_ADDRESSES];
+	struct sockaddr_storage address[2 * RDS_ADDRESSES];
+} targets;
+
+static void set_targets(const struct rds_answer *answer, uint16_t port)
 {
-	if (_res.options & RES_INIT)
-		res_nclose(&_res);
-	if (res_ninit(&_res) < 0)
-		return; /* no memory: getaddrinfo fails for the same reason */
-	_res.retrans = 1;
-	_res.retry = 2;
-	_res.options &= ~(unsigned long)RES_DNSRCH;
+	for (int i = 0; i < answer->count; i++) {
+		struct net_endpoint endpoint = { answer->addr[i], port };
+		struct addrinfo *info = &targets.info[i];
+
+		info->ai_family = endpoint.addr.family;
+		info->ai_socktype = SOCK_STREAM;
+		info->ai_protocol = IPPROTO_TCP;
+		info->ai_addrlen = net_endpoint_sockaddr(&endpoint, &targets.address[i]);
+		info->ai_addr = (struct sockaddr *)&targets.address[i];
+		info->ai_next = i + 1 < answer->count ? info + 1 : NULL;
+	}
+}
+
+/*
+ * These two replace libc's functions in this process, also for the client library. A client
+ * library verifies the certificate for the name that it resolves, and has no option for the
+ * address. A second look-up could find another server than rds_resolve.c.
+ */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret)
+{
+	(void)name;
+	(void)service;
+	(void)hints;
+	*ret = targets.info;
+	return 0;
+}
+
+void freeaddrinfo(struct addrinfo *info)
+{
+	(void)info;
 }
 
 static bool peer_of(int fd, struct net_addr *ret)
@@ -141,8 +162,9 @@ static bool peer_of(int fd, struct net_addr *ret)
 	return ret->family != 0;
 }
 
-bool session_open(struct session *session, const struct conf_rds *conf, int addresses,
-                  struct rds_sample *ret_sample, struct net_addr *ret_peer)
+bool session_open(struct session *session, const struct conf_rds *conf,
+                  const struct rds_answer *answer, struct rds_sample *ret_sample,
+                  struct net_addr *ret_peer)
 {
 	char password[SECRET_SIZE];
 	MYSQL *mysql = NULL;
@@ -157,11 +179,11 @@ bool session_open(struct session *session, const struct conf_rds *conf, int addr
 		return false;
 	}
 	mysql = mysql_init(NULL);
-	if (!mysql || !set_options(mysql, conf, addresses)) {
+	if (!mysql || !set_options(mysql, conf, answer->count)) {
 		complain(ret_sample, TROUBLE_OTHER, "the client library refuses an option");
 		goto out;
 	}
-	bound_resolver();
+	set_targets(answer, (uint16_t)conf->port);
 	deadline_start(bounded(2 * conf->timeout_ms));
 	ok = mysql_real_connect(mysql, conf->endpoint, conf->user, password,
 	                        conf->schema[0] ? conf->schema : NULL, (unsigned)conf->port, NULL,

@@ -17,11 +17,10 @@ static const struct {
 	[TROUBLE_NETWORK] = { "network", "cannot connect", 250, 4 * S },
 	[TROUBLE_STALLED] = { "stalled", "no proper handshake", 1 * S, 30 * S },
 	[TROUBLE_LOST] = { "lost", "session lost", 250, 8 * S },
-	[TROUBLE_DNS] = { "dns", "the system does not resolve the name", 1 * S, 8 * S },
-	[TROUBLE_STALE] = { "stale", "not an address of the endpoint", 1 * S, 15 * S },
 	[TROUBLE_DENIED] = { "denied", "login refused", 60 * S, 600 * S },
 	[TROUBLE_SECRET] = { "secret", "no password", 60 * S, 600 * S },
-	[TROUBLE_FULL] = { "full", "too many connections", 10 * S, 60 * S },
+	[TROUBLE_FULL] = { "full", "the server is full", 10 * S, 60 * S },
+	[TROUBLE_CLOSED] = { "closed", "the server is out of service", 250, 4 * S },
 	[TROUBLE_BLOCKED] = { "blocked", "this host is blocked by the server", 60 * S, 600 * S },
 	[TROUBLE_FORBIDDEN] = { "forbidden", "this host may not log in", 60 * S, 600 * S },
 	[TROUBLE_TLS] = { "tls", "no trusted connection", 10 * S, 120 * S },
@@ -34,6 +33,7 @@ static const struct {
 	enum rds_trouble trouble;
 } errors[] = {
 	{ 1040, TROUBLE_FULL },      /* ER_CON_COUNT_ERROR */
+	{ 1041, TROUBLE_FULL },      /* ER_OUT_OF_RESOURCES */
 	{ 1043, TROUBLE_STALLED },   /* ER_HANDSHAKE_ERROR */
 	{ 1044, TROUBLE_CONFIG },    /* ER_DBACCESS_DENIED_ERROR */
 	{ 1045, TROUBLE_DENIED },    /* ER_ACCESS_DENIED_ERROR */
@@ -41,6 +41,7 @@ static const struct {
 	{ 1053, TROUBLE_LOST },      /* ER_SERVER_SHUTDOWN */
 	{ 1129, TROUBLE_BLOCKED },   /* ER_HOST_IS_BLOCKED */
 	{ 1130, TROUBLE_FORBIDDEN }, /* ER_HOST_NOT_PRIVILEGED */
+	{ 1135, TROUBLE_FULL },      /* ER_CANT_CREATE_THREAD */
 	{ 1158, TROUBLE_LOST },      /* ER_NET_READ_ERROR */
 	{ 1159, TROUBLE_LOST },      /* ER_NET_READ_INTERRUPTED */
 	{ 1160, TROUBLE_LOST },      /* ER_NET_ERROR_ON_WRITE */
@@ -48,15 +49,16 @@ static const struct {
 	{ 1203, TROUBLE_FULL },      /* ER_TOO_MANY_USER_CONNECTIONS */
 	{ 1226, TROUBLE_FULL },      /* ER_USER_LIMIT_REACHED */
 	{ 1251, TROUBLE_CONFIG },    /* ER_NOT_SUPPORTED_AUTH_MODE */
+	{ 1290, TROUBLE_CLOSED },    /* ER_OPTION_PREVENTS_STATEMENT: --read-only */
 	{ 1317, TROUBLE_LOST },      /* ER_QUERY_INTERRUPTED */
 	{ 1698, TROUBLE_DENIED },    /* ER_ACCESS_DENIED_NO_PASSWORD_ERROR */
 	{ 1820, TROUBLE_DENIED },    /* ER_MUST_CHANGE_PASSWORD */
+	{ 1836, TROUBLE_CLOSED },    /* ER_READ_ONLY_MODE */
 	{ 1862, TROUBLE_DENIED },    /* ER_MUST_CHANGE_PASSWORD_LOGIN */
 	{ 1927, TROUBLE_LOST },      /* ER_CONNECTION_KILLED (MariaDB) */
 	{ 2002, TROUBLE_NETWORK },   /* CR_CONNECTION_ERROR */
 	{ 2003, TROUBLE_NETWORK },   /* CR_CONN_HOST_ERROR */
 	{ 2004, TROUBLE_NETWORK },   /* CR_IPSOCK_ERROR */
-	{ 2005, TROUBLE_DNS },       /* CR_UNKNOWN_HOST */
 	{ 2006, TROUBLE_LOST },      /* CR_SERVER_GONE_ERROR */
 	{ 2007, TROUBLE_STALLED },   /* CR_VERSION_ERROR */
 	{ 2012, TROUBLE_STALLED },   /* CR_SERVER_HANDSHAKE_ERR */
@@ -67,8 +69,10 @@ static const struct {
 	{ 2055, TROUBLE_LOST },      /* CR_SERVER_LOST_EXTENDED */
 	{ 2059, TROUBLE_CONFIG },    /* CR_AUTH_PLUGIN_CANNOT_LOAD */
 	{ 2061, TROUBLE_CONFIG },    /* CR_AUTH_PLUGIN_ERR */
+	{ 3032, TROUBLE_CLOSED },    /* ER_SERVER_OFFLINE_MODE */
 	{ 3118, TROUBLE_DENIED },    /* ER_ACCOUNT_HAS_BEEN_LOCKED */
 	{ 3159, TROUBLE_CONFIG },    /* ER_SECURE_TRANSPORT_REQUIRED */
+	{ 3169, TROUBLE_LOST },      /* ER_SESSION_WAS_KILLED */
 	{ 4151, TROUBLE_DENIED },    /* ER_ACCOUNT_HAS_BEEN_LOCKED (MariaDB) */
 	{ 5010, TROUBLE_CONFIG },    /* CR_PLUGIN_NOT_ALLOWED (Connector/C) */
 	{ 5013, TROUBLE_LOST },      /* CR_ERR_NET_READ (Connector/C) */
@@ -93,9 +97,11 @@ enum rds_trouble trouble_from_error(unsigned number, bool connecting)
 		/* The end of an encrypted session is reported as a TLS error. */
 		if (!connecting && errors[i].trouble == TROUBLE_TLS)
 			return TROUBLE_LOST;
-		/* A server that ends the connection before the login has counted a
-		 * broken handshake: the next login must not follow at once. */
-		if (connecting && errors[i].trouble == TROUBLE_LOST && number >= 2000)
+		/* The client library's numbers: a server that ends the connection before the
+		 * login has counted a broken handshake, and the next login must not follow at
+		 * once. */
+		if (connecting && errors[i].trouble == TROUBLE_LOST && number >= 2000 &&
+		    (number < 3000 || number >= 5000))
 			return TROUBLE_STALLED;
 		return errors[i].trouble;
 	}

@@ -49,17 +49,15 @@ static bool leads_back(const struct watch *watch)
 }
 
 /*
- * When to leave a session whose peer is not in the answer. A session that has not answered
- * yet: at once. Any other is kept until a login at the new addresses is allowed, and within
- * the budget of moves: a working session is worth more than a name that moves to and fro.
+ * When to leave a session whose peer is not in the answer: when a login at the new addresses
+ * is allowed, and within the budget of moves. A working session is worth more than a name that
+ * moves to and fro.
  */
 static int64_t drop_ms(const struct watch *watch, int64_t now)
 {
 	const struct backoff *longest = places_longest(&watch->places, &watch->answer, now);
 	int64_t at = longest ? longest->connect_ms : now;
 
-	if (!watch->asked)
-		return now;
 	if (!leads_back(watch) && places_move_ms(&watch->places) > at)
 		at = places_move_ms(&watch->places);
 	return at;
@@ -86,7 +84,10 @@ enum watch_action watch_next(const struct watch *watch, int64_t now, int64_t *re
 		until = watch->backoff.connect_ms;
 	*ret_until_ms = until;
 
-	if (peer_left(watch)) {
+	/* What the server says decides whether its session is left. */
+	if (watch->open && watch->ask_ms <= now)
+		return WATCH_ASK;
+	if (peer_left(watch) && (watch->state != RDS_WRITABLE || watch->away_twice)) {
 		int64_t at = drop_ms(watch, now);
 
 		if (at <= now)
@@ -96,15 +97,30 @@ enum watch_action watch_next(const struct watch *watch, int64_t now, int64_t *re
 	}
 	if (watch->resolve_ms <= now)
 		return WATCH_RESOLVE;
-	if (watch->open)
-		return watch->ask_ms <= now ? WATCH_ASK : WATCH_WAIT;
-	return watch->name_ok && watch->backoff.connect_ms <= now ? WATCH_CONNECT : WATCH_WAIT;
+	return !watch->open && watch->name_ok && watch->backoff.connect_ms <= now ? WATCH_CONNECT
+	                                                                          : WATCH_WAIT;
 }
 
-static void resolve_by(struct watch *watch, int64_t at_ms)
+void watch_resolve(struct watch *watch, int64_t at_ms)
 {
 	if (!watch->answer.literal && at_ms < watch->resolve_ms)
 		watch->resolve_ms = at_ms;
+}
+
+/* After each answer of DNS; `ttl_ms`: from now on. */
+static void look_twice(struct watch *watch, int64_t start_ms, int64_t now, int64_t ttl_ms)
+{
+	if (!peer_left(watch)) {
+		watch->away_ms = 0;
+		watch->away_twice = false;
+	} else if (watch->away_ms == 0) {
+		watch->away_ms = now + ttl_ms;
+		/* A failover moves the name: does the session still accept writes? */
+		if (watch->state == RDS_WRITABLE)
+			watch->ask_ms = now;
+	} else if (start_ms >= watch->away_ms) {
+		watch->away_twice = true;
+	}
 }
 
 /*
@@ -174,6 +190,7 @@ void watch_resolved(struct watch *watch, int64_t start_ms, int64_t now,
 	hold_ms = answer->ttl_s * 1000;
 	if (hold_ms < TTL_LEAST_MS)
 		hold_ms = TTL_LEAST_MS;
+	look_twice(watch, start_ms, now, hold_ms);
 	/* Not before the TTL is over: a caching name server would only repeat itself. */
 	hold_ms += random % (hold_ms / 10 + 1);
 	if (hold_ms > conf->dns_max_ms)
@@ -186,8 +203,9 @@ void watch_resolved(struct watch *watch, int64_t start_ms, int64_t now,
 void watch_connected(struct watch *watch, int64_t now, const struct net_addr *peer)
 {
 	watch->open = true;
-	watch->asked = false;
 	watch->peer = *peer;
+	watch->away_ms = 0;
+	watch->away_twice = false;
 	watch->opened_ms = watch->ask_ms = now;
 	watch->count.logins++;
 }
@@ -197,7 +215,6 @@ bool watch_answered(struct watch *watch, const struct rds_sample *sample, uint32
 {
 	int64_t now = sample->end_ms;
 
-	watch->asked = true;
 	watch->backoff.trouble = TROUBLE_NONE;
 	/* The back-off of a server that comes and goes does not start from 0 each time. */
 	if (now - watch->opened_ms >= STEADY_MS) {
@@ -213,7 +230,8 @@ bool watch_answered(struct watch *watch, const struct rds_sample *sample, uint32
 		set_state(watch, now, RDS_READ_ONLY, "the server refuses writes (read_only)");
 		outage_bad(&watch->outage, sample->start_ms, now);
 		if (hurried(watch, now))
-			resolve_by(watch, now + clock_jitter(watch->conf->dns_fast_ms, 10, random));
+			watch_resolve(watch,
+			              now + clock_jitter(watch->conf->dns_fast_ms, 10, random));
 		return false;
 	}
 	set_state(watch, now, RDS_WRITABLE, "");
@@ -251,37 +269,21 @@ void watch_failed(struct watch *watch, const struct rds_sample *sample, uint32_t
 	if (left && !trouble_is_secret(sample->trouble))
 		aim(watch, now, random);
 	/* Has the name moved? The first failure asks at once. */
-	resolve_by(watch, watch->backoff.failures == 1
-	                          ? now
-	                          : now + clock_jitter(watch->conf->dns_fast_ms, 10, random));
+	watch_resolve(watch, watch->backoff.failures == 1
+	                             ? now
+	                             : now + clock_jitter(watch->conf->dns_fast_ms, 10, random));
 }
 
 void watch_dropped(struct watch *watch, int64_t now, uint32_t random)
 {
-	char peer[NET_ADDR_TEXT], addresses[64], why[LIMIT_FACT_WHY];
-	struct sb sb;
+	const struct backoff *longest = places_longest(&watch->places, &watch->answer, now);
 
 	watch->open = false;
 	watch->count.dropped++;
-	if (watch->asked) {
-		/* The name moved. The state stays until the new server has answered, some
-		 * milliseconds from now. */
-		const struct backoff *longest = places_longest(&watch->places, &watch->answer, now);
-
-		if (!leads_back(watch))
-			places_take_move(&watch->places, now);
-		watch->backoff = longest ? *longest : (struct backoff){ TROUBLE_NONE, 0, 0 };
-		watch->backoff.connect_ms = now + random % SPREAD_MS;
-		return;
-	}
-	/* The system's resolver and DNS disagree; either may be behind. */
-	sb_init(&sb, why, sizeof why);
-	sb_printf(&sb, "connected to %s, but the endpoint resolves to %s",
-	          net_addr_text(&watch->peer, peer, sizeof peer),
-	          answer_text(&watch->answer, addresses, sizeof addresses));
-	set_state(watch, now, RDS_DOWN, why);
-	back_off(watch, now, TROUBLE_STALE, NULL, random);
-	resolve_by(watch, now);
+	if (!leads_back(watch))
+		places_take_move(&watch->places, now);
+	watch->backoff = longest ? *longest : (struct backoff){ TROUBLE_NONE, 0, 0 };
+	watch->backoff.connect_ms = now + random % SPREAD_MS;
 }
 
 void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, int64_t connect_ms)

@@ -28,11 +28,10 @@ enum rds_trouble {
 	TROUBLE_NETWORK,   /* no TCP connection */
 	TROUBLE_STALLED,   /* connected, but the server is silent, or does not speak MySQL */
 	TROUBLE_LOST,      /* the session broke, or the server is shutting down */
-	TROUBLE_DNS,       /* the system's resolver does not find the name */
-	TROUBLE_STALE,     /* the system's resolver gave an address that DNS does not have */
 	TROUBLE_DENIED,    /* user or password */
 	TROUBLE_SECRET,    /* no password could be read */
-	TROUBLE_FULL,      /* too many connections */
+	TROUBLE_FULL,      /* no connection, thread or memory left for a session */
+	TROUBLE_CLOSED,    /* the server is in offline or read-only mode */
 	TROUBLE_BLOCKED,   /* this host is blocked after too many broken handshakes */
 	TROUBLE_FORBIDDEN, /* this host may not connect */
 	TROUBLE_TLS,       /* no TLS, or a certificate that is not the endpoint's */
@@ -44,7 +43,7 @@ enum rds_trouble {
 /* "network", "stalled" ...: for rds.json. */
 const char *trouble_name(enum rds_trouble trouble);
 
-/* What it means, for people: "too many connections". */
+/* What it means, for people: "the server is full". */
 const char *trouble_text(enum rds_trouble trouble);
 
 /* The kind of an error number. `connecting`: the login was not complete yet. */
@@ -188,10 +187,11 @@ bool places_take_move(struct places *places, int64_t now);
  *	   ^            |
  *	   +-- back-off +-- lost; or DROP: the name no longer resolves to the peer
  *
- * There is one session at a time. A name that moves is followed at once, since a failover
- * looks like that. For a name that moves to and fro see drop_ms() and struct places.
- * A login is tried only while DNS answers: then the system's resolver, which the client
- * library uses, does not hang either.
+ * There is one session at a time, opened at an address of the last answer. While it accepts
+ * writes it is left only after a second look: two answers without the peer, at least one TTL
+ * apart, and no answer with the peer between them. Otherwise a name that moves is followed at
+ * once, since a failover looks like that. For a name that moves to and fro see drop_ms() and
+ * struct places. A login is tried only while DNS answers.
  */
 enum watch_action {
 	WATCH_WAIT,    /* nothing until *ret_until_ms */
@@ -223,8 +223,10 @@ struct watch {
 
 	/* the session */
 	bool open;
-	bool asked;           /* it has answered at least once */
 	struct net_addr peer; /* while open */
+	int64_t away_ms;      /* the answers lack the peer, and from then on they are believed;
+	                       * 0: the last answer has it */
+	bool away_twice;      /* an answer since away_ms lacked the peer as well */
 	int64_t opened_ms;
 	int64_t ask_ms;
 	struct backoff backoff; /* of the next login */
@@ -252,6 +254,9 @@ void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, i
 /* What waits after a failure is tried now: at a reload, and with another password. */
 void watch_retry(struct watch *watch, int64_t now);
 
+/* The name is resolved now, whatever the wait: for a changed resolv.conf. */
+void watch_resolve(struct watch *watch, int64_t now);
+
 /* *ret_until_ms is set in any case: when to call again if nothing happens. */
 enum watch_action watch_next(const struct watch *watch, int64_t now, int64_t *ret_until_ms);
 
@@ -270,7 +275,8 @@ bool watch_answered(struct watch *watch, const struct rds_sample *sample, uint32
 /* A login or question failed; the caller has closed the session, if there was one. */
 void watch_failed(struct watch *watch, const struct rds_sample *sample, uint32_t random);
 
-/* The session was closed because its peer is not in the answer. */
+/* The session was closed because its peer is not in the answer. The state stays until the new
+ * server has answered, some milliseconds later. */
 void watch_dropped(struct watch *watch, int64_t now, uint32_t random);
 
 /* rds_stale.c */

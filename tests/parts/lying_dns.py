@@ -8,6 +8,7 @@ can be told to do. Runs on the liar's address; argument: how it lies.
     zero      address 0.0.0.0         many       2,000 addresses' worth of header
     huge-ttl  TTL 2**31 - 1           silent     nothing
     alternating   the truth, and the truth beside 127.0.0.2, in turn
+    in-turn   two addresses, "A,B", one in each answer: name servers that disagree
     true ADDRESS  the truth, for the positive twin
 
 Says "asked" for each question for IPv4 addresses.
@@ -45,8 +46,10 @@ def answer(how: str, address: str, query: bytes, turn: int) -> bytes | None:
     def reply(flags: int, count: int, records: bytes, asked: bytes = question) -> bytes:
         return ident + struct.pack(">HHHHH", flags, 1, count, 0, 0) + asked + records
 
-    a = record(1, 5, socket.inet_aton(address))
-    if kind != 1 and how in ("true", "huge-ttl", "zero", "other-id", "other-name", "alternating"):
+    a = record(1, 1 if how == "in-turn" else 5,
+               socket.inet_aton(address.split(",")[turn % 2 if how == "in-turn" else 0]))
+    if kind != 1 and how in ("true", "huge-ttl", "zero", "other-id", "other-name", "alternating",
+                             "in-turn"):
         return reply(0x8580, 0, b"")
     match how:
         case "silent":
@@ -77,7 +80,7 @@ def answer(how: str, address: str, query: bytes, turn: int) -> bytes | None:
             return reply(0x8580, 1, record(1, 2**31 - 1, socket.inet_aton(address)))
         case "alternating" if turn % 2:
             return reply(0x8580, 2, a + record(1, 5, socket.inet_aton("127.0.0.2")))
-        case "true" | "alternating":
+        case "true" | "alternating" | "in-turn":
             return reply(0x8580, 1, a)
     raise ValueError(how)
 

@@ -16,6 +16,7 @@ from parts.node import CA, PASSWORD, Node
 from parts.process import Process
 from parts.wait import hold_true, wait_until
 from parts.world import World
+from rig.probes import Probes
 
 WRITABLE, READ_ONLY, DOWN, NO_NAME = 1, 2, 3, 4  # enum rds_state
 FIRST, SECOND = names.DATABASES
@@ -279,6 +280,24 @@ def test_answers_in_turn_are_no_reason_to_hurry(world: World, node: Node, agent:
         assert "1129" in agent.fact("rds")["why"]
         # once, and once more when 127.0.0.2 is new
         assert server.output().count("connected") <= 2
+
+
+def test_name_servers_that_disagree(world: World, database: Database, node: Node,
+                                    agent: Agent) -> None:
+    """Each answer has one of two servers, in turn, and both accept writes: the session is kept."""
+    database.servers[1].writable(True)
+    with lying(world, "in-turn", f"{FIRST},{SECOND}") as liar:
+        node.host.write("/etc/resolv.conf", f"nameserver {names.LIAR}\n")
+        agent.start()
+        peer = agent.wait_fact("rds", WRITABLE)["text"]
+        agent.wait_page("/readyz", 200)
+        first = liar.output().count("asked")
+        with Probes(node.host, "/readyz") as probes:
+            wait_until(lambda: liar.output().count("asked") > first + 8, "eight answers", 30)
+        probes.judge()
+        assert agent.fact("rds")["text"] == peer
+        assert agent.fact("rds-change")["value"] == 0
+        assert agent.status()["facts"]["rds-dns"]["text"] in (FIRST, SECOND)
 
 
 def test_frozen_server_is_a_reason(database: Database, agent: Agent) -> None:

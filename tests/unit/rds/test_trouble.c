@@ -15,14 +15,17 @@ static void numbers(void **state)
 		enum rds_trouble connecting, asking;
 	} rows[] = {
 		{ 1040, TROUBLE_FULL, TROUBLE_FULL },
+		{ 1041, TROUBLE_FULL, TROUBLE_FULL },
 		{ 1045, TROUBLE_DENIED, TROUBLE_DENIED },
 		{ 1049, TROUBLE_CONFIG, TROUBLE_CONFIG },
 		{ 1053, TROUBLE_LOST, TROUBLE_LOST },
 		{ 1129, TROUBLE_BLOCKED, TROUBLE_BLOCKED },
 		{ 1130, TROUBLE_FORBIDDEN, TROUBLE_FORBIDDEN },
+		{ 1135, TROUBLE_FULL, TROUBLE_FULL },
+		{ 1290, TROUBLE_CLOSED, TROUBLE_CLOSED },
+		{ 1836, TROUBLE_CLOSED, TROUBLE_CLOSED },
 		{ 2002, TROUBLE_NETWORK, TROUBLE_NETWORK },
 		{ 2003, TROUBLE_NETWORK, TROUBLE_NETWORK },
-		{ 2005, TROUBLE_DNS, TROUBLE_DNS },
 		/* before the login: the server counts a broken handshake */
 		{ 2006, TROUBLE_STALLED, TROUBLE_LOST },
 		{ 2013, TROUBLE_STALLED, TROUBLE_LOST },
@@ -33,7 +36,10 @@ static void numbers(void **state)
 		{ 1251, TROUBLE_CONFIG, TROUBLE_CONFIG },
 		{ 2059, TROUBLE_CONFIG, TROUBLE_CONFIG },
 		{ 2061, TROUBLE_CONFIG, TROUBLE_CONFIG },
+		{ 3032, TROUBLE_CLOSED, TROUBLE_CLOSED },
 		{ 3159, TROUBLE_CONFIG, TROUBLE_CONFIG },
+		{ 3169, TROUBLE_LOST, TROUBLE_LOST },
+		{ 5013, TROUBLE_STALLED, TROUBLE_LOST },
 		{ 5010, TROUBLE_CONFIG, TROUBLE_CONFIG },
 		{ 1, TROUBLE_OTHER, TROUBLE_OTHER },
 	};
@@ -90,6 +96,7 @@ static void a_failover_is_seen_at_once(void **state)
 	assert_true(trouble_backoff(TROUBLE_LOST, 0, worst) <= 250);
 	assert_true(trouble_backoff(TROUBLE_NETWORK, 0, worst) <= 250);
 	assert_true(trouble_backoff(TROUBLE_NETWORK, 50, worst) <= 4000);
+	assert_true(trouble_backoff(TROUBLE_CLOSED, 50, worst) <= 4000);
 	assert_true(trouble_is_secret(TROUBLE_DENIED));
 	assert_true(trouble_is_secret(TROUBLE_SECRET));
 	assert_false(trouble_is_secret(TROUBLE_FULL));

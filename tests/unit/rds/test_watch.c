@@ -52,17 +52,34 @@ static void ttl_is_bounded_both_ways(void **state)
 	assert_in_range(watch.resolve_ms - now, 1000, 1100);
 }
 
-static void moved_name_drops_the_session_and_moves_the_writer(void **state)
+/* Until there is another thing to do than to ask the session, which accepts writes. */
+static enum watch_action answers_on(void)
+{
+	enum watch_action action = pass();
+
+	while (action == WATCH_ASK) {
+		answers(false);
+		action = pass();
+	}
+	return action;
+}
+
+/* The old writer still accepts writes. */
+static void a_writable_session_is_left_at_the_second_look(void **state)
 {
 	int64_t start;
 
 	(void)state;
 	start_at(&a);
-	while (pass() != WATCH_RESOLVE)
-		answers(false);
+	assert_int_equal(answers_on(), WATCH_RESOLVE);
 	start = now;
 	resolved_to(&b, 5);
-	expect(WATCH_DROP);
+	/* at once: does it still accept writes? */
+	expect(WATCH_ASK);
+	assert_int_equal(answers_on(), WATCH_RESOLVE);
+	assert_true(now - start >= 5000);
+	resolved_to(&b, 5);
+	assert_int_equal(answers_on(), WATCH_DROP);
 	watch_dropped(&watch, now, 0);
 	/* nothing failed: the state stays until the new server has answered */
 	assert_int_equal(watch.state, RDS_WRITABLE);
@@ -73,7 +90,56 @@ static void moved_name_drops_the_session_and_moves_the_writer(void **state)
 	assert_true(moved());
 	assert_true(net_addr_equal(&change.from, &a));
 	assert_true(net_addr_equal(&change.to, &b));
-	assert_true(now - start < 300);
+	assert_true(now - start < 6000);
+}
+
+/* A name server gives one wrong answer; or two that disagree are asked in turn. */
+static void wrong_answers_between_right_ones_change_nothing(void **state)
+{
+	(void)state;
+	start_at(&a);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(answers_on(), WATCH_RESOLVE);
+		resolved_to(i % 2 ? &a : &six, 1);
+	}
+	assert_int_equal(watch.state, RDS_WRITABLE);
+	assert_int_equal(watch.count.logins, 1);
+}
+
+/* A cache repeats a wrong answer until its TTL is over. */
+static void a_repeated_answer_is_no_second_look(void **state)
+{
+	int64_t start;
+
+	(void)state;
+	start_at(&a);
+	start = now;
+	resolved_to(&b, 60);
+	assert_int_equal(answers_on(), WATCH_RESOLVE);
+	assert_true(now - start < 40000);
+	resolved_to(&b, 30);
+	assert_int_equal(answers_on(), WATCH_RESOLVE);
+	resolved_to(&a, 60);
+	assert_int_equal(answers_on(), WATCH_RESOLVE);
+	assert_int_equal(watch.count.dropped, 0);
+}
+
+/* The name has moved, and the session breaks or is read-only: no second look. */
+static void a_session_that_is_not_writable_is_left_at_once(void **state)
+{
+	(void)state;
+	start_at(&a);
+	resolved_to(&b, 5);
+	expect(WATCH_ASK);
+	answers(true);
+	expect(WATCH_DROP);
+	setup(NULL);
+	start_at(&a);
+	resolved_to(&b, 5);
+	expect(WATCH_ASK);
+	fails(TROUBLE_LOST, 1);
+	resolved_to(&b, 5);
+	assert_int_equal(pass(), WATCH_CONNECT);
 }
 
 static void same_answer_keeps_the_session(void **state)
@@ -120,11 +186,15 @@ static void half_an_answer_judges_its_own_family_only(void **state)
 	(void)state;
 	start_at(&six);
 	answer.addr[0] = a;
-	watch_resolved(&watch, now, now, &answer, "IPv6: no answer", 0);
-	assert_int_not_equal(watch_next(&watch, now, &until), WATCH_DROP);
+	for (int i = 0; i < 3; i++) {
+		watch_resolved(&watch, now, now, &answer, "IPv6: no answer", 0);
+		assert_int_equal(answers_on(), WATCH_RESOLVE);
+	}
 	answer.unknown = 0;
-	watch_resolved(&watch, now, now, &answer, "", 0);
-	expect(WATCH_DROP);
+	for (int i = 0; i < 2; i++) {
+		watch_resolved(&watch, now, now, &answer, "", 0);
+		assert_int_equal(answers_on(), i == 0 ? WATCH_RESOLVE : WATCH_DROP);
+	}
 }
 
 static void literal_is_never_resolved_again(void **state)
@@ -150,7 +220,10 @@ int main(void)
 		cmocka_unit_test_setup(starts, setup),
 		cmocka_unit_test_setup(asks_every_interval_and_resolves_at_the_ttl, setup),
 		cmocka_unit_test_setup(ttl_is_bounded_both_ways, setup),
-		cmocka_unit_test_setup(moved_name_drops_the_session_and_moves_the_writer, setup),
+		cmocka_unit_test_setup(a_writable_session_is_left_at_the_second_look, setup),
+		cmocka_unit_test_setup(wrong_answers_between_right_ones_change_nothing, setup),
+		cmocka_unit_test_setup(a_repeated_answer_is_no_second_look, setup),
+		cmocka_unit_test_setup(a_session_that_is_not_writable_is_left_at_once, setup),
 		cmocka_unit_test_setup(same_answer_keeps_the_session, setup),
 		cmocka_unit_test_setup(read_only_is_an_answer_and_an_outage, setup),
 		cmocka_unit_test_setup(a_reader_endpoint_is_in_no_hurry, setup),

@@ -114,25 +114,20 @@ static void ever_new_addresses_have_a_budget(void **state)
 	assert_in_range(logins, 4, 2 * (PLACES_MOVES + MINUTES));
 }
 
-/* Both servers accept writes: the session moves no more often than the budget allows. */
+/* Both servers accept writes, and the name moves for two answers each time: the session moves
+ * no more often than the budget allows. */
 static void two_live_servers_are_not_followed_each_time(void **state)
 {
 	int64_t start;
-	bool flip = false;
+	int turn = 0;
 
 	(void)state;
 	start_at(&a);
 	start = now;
 	while (now < start + TEN_MINUTES) {
 		switch (pass()) {
-		case WATCH_RESOLVE:
-			flip = !flip;
-			resolved_to(flip ? &b : &a, 1);
-			break;
-		case WATCH_CONNECT:
-			connects_to(flip ? &b : &a);
-			answers(false);
-			break;
+		case WATCH_RESOLVE: resolved_to(++turn / 2 % 2 ? &b : &a, 1); break;
+		case WATCH_CONNECT: connects_to(&watch.answer.addr[0]); break;
 		case WATCH_ASK: answers(false); break;
 		case WATCH_DROP: watch_dropped(&watch, now, 0); break;
 		default: fail();
@@ -151,7 +146,7 @@ static void two_live_servers_are_not_followed_each_time(void **state)
 		case WATCH_DROP: watch_dropped(&watch, now, 0); break;
 		default: fail();
 		}
-		assert_true(now - start <= PLACES_MOVE_MS + 1000);
+		assert_true(now - start <= PLACES_MOVE_MS + 6000);
 	}
 }
 
@@ -190,6 +185,12 @@ static void the_known_writer_is_gone_back_to_at_once(void **state)
 		const struct net_addr *to = i % 2 == 0 ? &b : &a;
 
 		resolved_to(to, 5);
+		if (watch.state == RDS_WRITABLE) {
+			answers(false);
+			now = watch.away_ms;
+			resolved_to(to, 5);
+			answers(false);
+		}
 		expect(WATCH_DROP);
 		watch_dropped(&watch, now, 0);
 		assert_int_equal(pass(), WATCH_CONNECT);
