@@ -62,6 +62,12 @@ enum fact_id {
 	FACT_RDS_STALE,   /* an event, found when it happened. value: its number, as of
 	                  * FACT_RDS_CHANGE; text: an address whose connections are of no use;
 	                  * more[0]: enum rds_stale */
+	FACT_RDS_DOWN,    /* an event, numbered likewise: the writer does not answer. The session
+	                  * was lost and a new login got no answer either. text: its address */
+	FACT_RDS_UP,      /* an event, numbered likewise: writes are possible again after a down, a
+	                  * read-only answer, or an outage with a change of the writer.
+	                  * text: the writer's address; why: the times in words;
+	                  * more: enum rds_up_more */
 
 	/* mount: presence and sign of life are one report */
 	FACT_MOUNT,       /* value: enum mount_state; more: enum mount_more; text: what is mounted;
@@ -131,6 +137,14 @@ enum rds_stale {
 	RDS_STALE_FORMER, /* another server is the writer, and has said that it is writable */
 	RDS_STALE_SILENT, /* the server answers neither a session nor a new login */
 	RDS_STALE_MAX
+};
+
+/* Places in FACT_RDS_UP's more[]: Unix ms, -1 unknown. */
+enum rds_up_more {
+	RDS_UP_IMPACT_MS,   /* the last good answer before the outage: its earliest start */
+	RDS_UP_DETECTED_MS, /* the first bad one */
+	RDS_UP_NAMED_MS,    /* DNS no longer has the former writer */
+	RDS_UP_WRITABLE_MS, /* the first good answer */
 };
 
 enum mount_state {

@@ -120,24 +120,16 @@ endpoint = @Database_Endpoint_Address@
 port = @Database_Endpoint_Port@
 tls_ca = /etc/web-node-agent/rds-ca.pem
 password_file = /etc/web-node-agent/db.password
-[hooks]
-enabled = yes
-user = root
 [metrics]
 namespace = @MetricNamespace@
 name = @MetricName@
 END-OF-FILE
 
-# The same values as health.listen and hooks.user, as settings of the units.
+# The same value as health.listen, as a setting of the unit.
 put '/etc/systemd/system/web-node-agent-health.socket.d/10-stack.conf' 0644 << 'END-OF-FILE'
 [Socket]
 ListenStream=
 ListenStream=0.0.0.0:@HealthCheckPort@
-END-OF-FILE
-
-put '/etc/systemd/system/web-node-agent-hooks.service.d/10-stack.conf' 0644 << 'END-OF-FILE'
-[Service]
-User=root
 END-OF-FILE
 
 put '/etc/web-node-agent/stack.env' 0644 << 'END-OF-FILE'
@@ -161,12 +153,11 @@ KeepAliveTimeout 75
 END-OF-FILE
 
 # Read after www.conf, which defines the same pool. Each child has a database session; the
-# smallest database allows about 60. The timeout lets requests end when the agent's hook
-# reloads php-fpm after a failover.
+# smallest database allows about 60. The timeout, by default a day, ends a request whose database
+# has died silently.
 put '/etc/php-fpm.d/zz-web-node.conf' 0644 << 'END-OF-FILE'
-[global]
-process_control_timeout = 10s
 [www]
+php_value[mysqlnd.net_read_timeout] = 30
 pm.max_children = 10
 pm.start_servers = 4
 pm.min_spare_servers = 2

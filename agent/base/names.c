@@ -76,6 +76,8 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_RDS_VERSION] = { "rds-version", ROLE_RDS, 1 },
 		[FACT_RDS_CHANGE] = { "rds-change", ROLE_RDS, 1 },
 		[FACT_RDS_STALE] = { "rds-stale", ROLE_RDS, 1 },
+		[FACT_RDS_DOWN] = { "rds-down", ROLE_RDS, 1 },
+		[FACT_RDS_UP] = { "rds-up", ROLE_RDS, 1 },
 		[FACT_MOUNT] = { "mount", ROLE_MOUNT, 1, true },
 		[FACT_MOUNT_GUARD] = { "mount-guard", ROLE_MOUNT, 1 },
 		[FACT_CHECK] = { "check", ROLE_CHECK, LIMIT_CHECKS, true },

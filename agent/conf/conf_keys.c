@@ -196,7 +196,7 @@ const struct conf_key conf_keys[] = {
 
 	BOOL("hooks", "enabled", hooks.enabled, "no", "Whether hook scripts are run."),
 	WORDS("hooks", "directory", CONF_TYPE_PATH, hooks.directory, "/etc/web-node-agent/hooks.d",
-	      "Holds a folder per event (rds-change) with the scripts."),
+	      "Holds a folder per event (database-moved) with the scripts."),
 	WORDS("hooks", "user", CONF_TYPE_NAME, hooks.user, "wna-hooks",
 	      "The scripts' user, as web-node-agent-hooks.service has it."),
 	SPAN("hooks", "timeout", hooks.timeout_ms, "30s", 100, HOUR,

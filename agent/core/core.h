@@ -181,6 +181,9 @@ struct core_since {
 /* sd_id128: "the verdict on a job, a check or an endpoint changed". */
 #define JOURNAL_FLIP_ID "6f3a1c0de4b94f0c9a5b7d2e81c6f417"
 
+/* sd_id128: "the database went down, moved, or is writable again". */
+#define JOURNAL_DATABASE_ID "b1d7a0c25e8f4c6bb3c94f1f7a52d860"
+
 struct core;
 
 /*
@@ -193,8 +196,12 @@ struct core;
  */
 bool history_verdict(struct core *core, int64_t now_ms, int64_t wall_ms);
 
-/* Compares a fact with the same fact before it: some changes belong on the timeline although
- * no level changes. */
+/*
+ * Compares a fact with the same fact before it: some changes belong on the timeline although
+ * no level changes. The database's events are entries of the journal as well:
+ * MESSAGE_ID=JOURNAL_DATABASE_ID, WNA_EVENT ("database-down", "database-moved", "database-up"),
+ * WNA_NUMBER, WNA_ADDRESS and, of database-up, the times that are known of enum rds_up_more.
+ */
 void history_fact(struct timeline *timeline, enum fact_id id, const struct fact *before,
                   const struct fact *after, int64_t wall_ms);
 

@@ -1,4 +1,5 @@
 /* wna-core, and the simulator. Never blocks. Owns nothing; the timeline is the core's. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +58,29 @@ static void journal_flip(const char *what, enum verdict_level from, enum verdict
 	log_field(&sb, "WNA_TO", verdict_level_name(to));
 	log_field(&sb, "WNA_WHY", why);
 	log_entry(priority(to), text, &sb);
+}
+
+static void journal_database(const char *event, const struct fact *fact, const char *text)
+{
+	static const char *const times[] = { "IMPACT", "DETECTED", "NAME_CHANGED", "WRITABLE" };
+	bool up = strcmp(event, "database-up") == 0;
+	char entry[2048], name[40], value[32];
+	struct sb sb;
+
+	sb_init(&sb, entry, sizeof entry);
+	log_field(&sb, "MESSAGE_ID", JOURNAL_DATABASE_ID);
+	log_field(&sb, "WNA_EVENT", event);
+	snprintf(value, sizeof value, "%" PRId64, fact->value);
+	log_field(&sb, "WNA_NUMBER", value);
+	log_field(&sb, "WNA_ADDRESS", fact->text);
+	for (int i = 0; up && i <= RDS_UP_WRITABLE_MS; i++) {
+		if (fact->more[i] < 0)
+			continue;
+		snprintf(name, sizeof name, "WNA_%s_UNIX_MS", times[i]);
+		snprintf(value, sizeof value, "%" PRId64, fact->more[i]);
+		log_field(&sb, name, value);
+	}
+	log_entry(up ? PRIORITY_NOTICE : PRIORITY_WARNING, text, &sb);
 }
 
 /* When a level changes: one entry of the journal, and one line of the timeline. */
@@ -150,6 +174,21 @@ static void note_sockets(char *text, size_t size, const struct fact *before,
 		snprintf(text, size, "sockets: ended %s", after->text);
 }
 
+/* `name`: of the event; `words` stand before the address. */
+static void note_database(char *text, size_t size, const char *name, const char *words,
+                          const struct fact *before, const struct fact *after)
+{
+	char event[32];
+
+	/* 0: wna-rds counts anew. */
+	if (after->value == 0 || !before->seen || before->value == after->value)
+		return;
+	snprintf(text, size, "%s%.*s%s%.*s", words, LIMIT_FACT_TEXT, after->text,
+	         after->why[0] ? ", " : "", LIMIT_FACT_WHY - 32, after->why);
+	snprintf(event, sizeof event, "database-%s", name);
+	journal_database(event, after, text);
+}
+
 void history_fact(struct timeline *timeline, enum fact_id id, const struct fact *before,
                   const struct fact *after, int64_t wall_ms)
 {
@@ -159,10 +198,14 @@ void history_fact(struct timeline *timeline, enum fact_id id, const struct fact 
 	case FACT_MOUNT: note_mount(text, sizeof text, before, after); break;
 	case FACT_MOUNT_GUARD: note_guard(text, sizeof text, before, after); break;
 	case FACT_RDS_CHANGE:
-		if (after->value > 0 && before->seen && before->value != after->value)
-			snprintf(text, sizeof text, "database: %.*s%s%.*s", LIMIT_FACT_TEXT,
-			         after->text, after->why[0] ? ", " : "",
-			         (int)sizeof text - LIMIT_FACT_TEXT - 16, after->why);
+		note_database(text, sizeof text, "moved", "database: ", before, after);
+		break;
+	case FACT_RDS_DOWN:
+		note_database(text, sizeof text, "down", "database: no answer from ", before,
+		              after);
+		break;
+	case FACT_RDS_UP:
+		note_database(text, sizeof text, "up", "database: writable at ", before, after);
 		break;
 	case FACT_TARGET_STATE:
 		if (before->seen && strcmp(before->text, after->text) != 0)

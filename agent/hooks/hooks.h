@@ -1,6 +1,6 @@
 /*
- * The room of wna-hooks: it runs an operator's scripts on events. There is one event,
- * rds-change: the database has another writer.
+ * The room of wna-hooks: it runs an operator's scripts on the events of the database. Each
+ * event is a fact of wna-rds, and the name of a folder with its scripts.
  */
 #ifndef WNA_HOOKS_H
 #define WNA_HOOKS_H
@@ -11,36 +11,27 @@
 #include <sys/types.h>
 
 #include "hub.h"
+#include "once.h"
 
-#define HOOKS_EVENT "rds-change"
-
-/* ---- hooks_due.c: which change the scripts run for next, and when ---- */
+/* ---- hooks_due.c: which event the scripts run for next, and when ---- */
 
 enum { HOOKS_GAP_MS = 10 * 1000 }; /* php-fpm's workers finish what they do meanwhile */
 
+/* One kind of event. */
 struct hooks_due {
-	const char *dir; /* of the file "last" */
-	bool known;      /* `last` is valid */
-	int64_t last;    /* number of the last change for which scripts have run */
-	bool pending;    /* the scripts have not run for `change` yet */
-	struct msg change;
+	struct once once; /* the last event for which scripts have run */
+	bool pending;     /* the scripts have not run for `fact` yet */
+	struct msg fact;
 	int64_t not_before_ms;
 };
 
-/* Reads from `dir` the last change for which the scripts have run; keeps the pointer `dir`. */
-void hooks_due_init(struct hooks_due *ret, const char *dir);
+/* once_init, in the file `event` of `dir`. */
+void hooks_due_init(struct hooks_due *ret, const char *dir, const char *event);
 
-/*
- * Takes a FACT_RDS_CHANGE. A number other than the last one is an event. The first number
- * since the boot of the machine is not: that change, if there was one, came before wna-hooks
- * was switched on. Of several events only the last one is kept.
- */
-void hooks_due_hear(struct hooks_due *due, const struct msg *change);
+/* Takes the event's fact. Of several events of a kind only the last one is kept. */
+void hooks_due_hear(struct hooks_due *due, const struct msg *fact);
 
-/*
- * True, with the change in *ret, if the scripts are due at `now_ms`. The change's number is on
- * the disk when the call returns: also after a crash no script runs for it a second time.
- */
+/* True, with the fact in *ret and its number noted, if the scripts are due at `now_ms`. */
 bool hooks_due_take(struct hooks_due *due, int64_t now_ms, struct msg *ret);
 
 /* The scripts have ended; the next run begins HOOKS_GAP_MS later at the earliest. */
@@ -60,12 +51,15 @@ struct hooks_environment {
 };
 
 /*
- * PATH, LANG=C, WNA_EVENT and, from a FACT_RDS_CHANGE about this endpoint, WNA_RDS_ENDPOINT,
- * WNA_RDS_FROM, WNA_RDS_TO, WNA_RDS_OUTAGE_MIN_MS and, if it is known, WNA_RDS_OUTAGE_MAX_MS.
- * Always fills *ret. -EBADMSG, without all of WNA_RDS_*, if the fact does not have two
- * addresses and a duration.
+ * PATH, LANG=C, WNA_EVENT and, from the event's fact, WNA_RDS_ENDPOINT and
+ *	FACT_RDS_DOWN    WNA_RDS_ADDRESS
+ *	FACT_RDS_CHANGE  WNA_RDS_FROM, WNA_RDS_TO, WNA_RDS_OUTAGE_MIN_MS and, if it is known,
+ *	                 WNA_RDS_OUTAGE_MAX_MS
+ *	FACT_RDS_UP      WNA_RDS_ADDRESS and, if it is known, WNA_RDS_OUTAGE_MAX_MS
+ * Always fills *ret. -EBADMSG, without all of WNA_RDS_*, if the fact does not have its
+ * addresses, or a duration is below 0.
  */
-int hooks_environment(const char *endpoint, const struct msg *change,
+int hooks_environment(const char *event, const char *endpoint, const struct msg *fact,
                       struct hooks_environment *ret);
 
 /* ---- hooks_output.c: a script's output as clean log lines. Pure but for the sink ---- */
@@ -146,14 +140,15 @@ int hooks_open(int dir_fd, const char *name, uid_t owner);
  * are more than HOOKS_NAMES; -errno. */
 int hooks_list(int dir_fd, struct hooks_names *ret);
 
-/* ---- hooks_event.c: all scripts of the event ---- */
+/* ---- hooks_event.c: all scripts of an event ---- */
 
 /*
- * Runs the scripts in `directory`/HOOKS_EVENT that are root's, in the order of their names.
+ * Runs the scripts in `directory`/`event` that are root's, in the order of their names.
  * Together they have `limit_ms`, and each one its share of what is left. Fills value, text and
- * why of *ret as FACT_HOOK has them. on_turn as for hooks_run.
+ * why of *ret as FACT_HOOK has them; false if there are no scripts. on_turn as for hooks_run.
  */
-void hooks_event(const char *directory, const struct hooks_environment *environment,
-                 int64_t limit_ms, void (*on_turn)(void *arg), void *arg, struct msg *ret);
+bool hooks_event(const char *directory, const char *event,
+                 const struct hooks_environment *environment, int64_t limit_ms,
+                 void (*on_turn)(void *arg), void *arg, struct msg *ret);
 
 #endif

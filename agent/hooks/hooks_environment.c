@@ -40,22 +40,55 @@ static bool split(const char *text, char ret_from[NET_ADDR_TEXT], char ret_to[NE
 	return net_addr_parse(ret_from, &addr) && net_addr_parse(ret_to, &addr);
 }
 
-int hooks_environment(const char *endpoint, const struct msg *change, struct hooks_environment *ret)
+static bool put_moved(struct hooks_environment *env, const char *text)
 {
 	char from[NET_ADDR_TEXT], to[NET_ADDR_TEXT];
-	int64_t min_ms = change->more[RDS_CHANGE_MIN_MS], max_ms = change->more[RDS_CHANGE_MAX_MS];
+
+	if (!split(text, from, to))
+		return false;
+	put(env, "WNA_RDS_FROM", from);
+	put(env, "WNA_RDS_TO", to);
+	return true;
+}
+
+static bool put_address(struct hooks_environment *env, const char *text)
+{
+	struct net_addr addr;
+
+	if (!net_addr_parse(text, &addr))
+		return false;
+	put(env, "WNA_RDS_ADDRESS", text);
+	return true;
+}
+
+int hooks_environment(const char *event, const char *endpoint, const struct msg *fact,
+                      struct hooks_environment *ret)
+{
+	const int64_t *more = fact->more;
+	int64_t max_ms = -1;
+	int common;
+	bool ok;
 
 	memset(ret, 0, sizeof *ret);
 	put(ret, "PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
 	put(ret, "LANG", "C");
-	put(ret, "WNA_EVENT", HOOKS_EVENT);
-	if (!split(change->text, from, to) || min_ms < 0 || max_ms < -1)
-		return -EBADMSG;
+	put(ret, "WNA_EVENT", event);
+	common = ret->count;
 	put(ret, "WNA_RDS_ENDPOINT", endpoint);
-	put(ret, "WNA_RDS_FROM", from);
-	put(ret, "WNA_RDS_TO", to);
-	put_number(ret, "WNA_RDS_OUTAGE_MIN_MS", min_ms);
+	if (fact->id == FACT_RDS_CHANGE) {
+		max_ms = more[RDS_CHANGE_MAX_MS];
+		ok = put_moved(ret, fact->text) && more[RDS_CHANGE_MIN_MS] >= 0;
+		put_number(ret, "WNA_RDS_OUTAGE_MIN_MS", more[RDS_CHANGE_MIN_MS]);
+	} else {
+		if (fact->id == FACT_RDS_UP && more[RDS_UP_IMPACT_MS] >= 0)
+			max_ms = more[RDS_UP_WRITABLE_MS] - more[RDS_UP_IMPACT_MS];
+		ok = put_address(ret, fact->text);
+	}
 	if (max_ms >= 0)
 		put_number(ret, "WNA_RDS_OUTAGE_MAX_MS", max_ms);
-	return 0;
+	if (ok && max_ms >= -1)
+		return 0;
+	ret->count = common;
+	ret->list[common] = NULL;
+	return -EBADMSG;
 }

@@ -13,6 +13,7 @@
 enum { SHARE_MIN_MS = 50 };
 
 struct event {
+	const char *name;
 	const struct hooks_environment *environment;
 	void (*on_turn)(void *arg);
 	void *arg;
@@ -25,17 +26,19 @@ static void on_line(void *arg, const char *line)
 {
 	const struct event *event = arg;
 
-	log_info(HOOKS_EVENT "/%s: says: %s", event->script, line);
+	log_info("%s/%s: says: %s", event->name, event->script, line);
 }
 
 /* Logs each failure; the fact has the first one. */
-static void fail(struct msg *ret, const char *script, int64_t status, const char *why)
+static void fail(const struct event *event, const char *script, int64_t status, const char *why)
 {
-	log_warning(HOOKS_EVENT "/%s: %s", script, why);
+	struct msg *ret = event->ret;
+
+	log_warning("%s/%s: %s", event->name, script, why);
 	if (ret->value != 0)
 		return;
 	ret->value = status;
-	snprintf(ret->text, sizeof ret->text, HOOKS_EVENT " %.64s", script);
+	snprintf(ret->text, sizeof ret->text, "%s %.64s", event->name, script);
 	snprintf(ret->why, sizeof ret->why, "%s", why);
 }
 
@@ -49,7 +52,7 @@ static void run_one(struct event *event, int dir_fd, const char *name, int64_t l
 	fd = hooks_open(dir_fd, name, 0);
 	if (fd < 0) {
 		snprintf(why, sizeof why, "not run: %s", trust_explain(fd));
-		fail(event->ret, name, HOOKS_REFUSED, why);
+		fail(event, name, HOOKS_REFUSED, why);
 		return;
 	}
 	event->script = name;
@@ -59,7 +62,7 @@ static void run_one(struct event *event, int dir_fd, const char *name, int64_t l
 	close(fd);
 	event->ran++;
 	if (rc == 0) {
-		log_info(HOOKS_EVENT "/%s: done in %" PRId64 " ms", name, clock_ms() - start_ms);
+		log_info("%s/%s: done in %" PRId64 " ms", event->name, name, clock_ms() - start_ms);
 		return;
 	}
 	if (rc < 0)
@@ -71,7 +74,7 @@ static void run_one(struct event *event, int dir_fd, const char *name, int64_t l
 		snprintf(why, sizeof why, "killed by signal %d", rc - HOOKS_SIGNAL);
 	else
 		snprintf(why, sizeof why, "exit status %d: %.100s", rc, output.last);
-	fail(event->ret, name, rc < 0 ? HOOKS_REFUSED : rc, why);
+	fail(event, name, rc < 0 ? HOOKS_REFUSED : rc, why);
 }
 
 /* Each script gets an equal part of the time that is left: also the last one runs, however long
@@ -88,10 +91,12 @@ static void run_all(struct event *event, int dir_fd, const struct hooks_names *n
 	}
 }
 
-void hooks_event(const char *directory, const struct hooks_environment *environment,
-                 int64_t limit_ms, void (*on_turn)(void *arg), void *arg, struct msg *ret)
+bool hooks_event(const char *directory, const char *name,
+                 const struct hooks_environment *environment, int64_t limit_ms,
+                 void (*on_turn)(void *arg), void *arg, struct msg *ret)
 {
 	struct event event = {
+		.name = name,
 		.environment = environment,
 		.on_turn = on_turn,
 		.arg = arg,
@@ -102,23 +107,22 @@ void hooks_event(const char *directory, const struct hooks_environment *environm
 	int dir_fd = -1, rc;
 
 	ret->value = 0;
-	snprintf(ret->text, sizeof ret->text, HOOKS_EVENT);
-	snprintf(ret->why, sizeof ret->why, "no scripts");
-	snprintf(path, sizeof path, "%s/" HOOKS_EVENT, directory);
+	snprintf(ret->text, sizeof ret->text, "%s", name);
+	snprintf(path, sizeof path, "%s/%s", directory, name);
 	rc = trust_open_dir(path, 0, &dir_fd, wrong);
 	if (rc == -ENOENT)
-		return;
+		return false;
 	if (rc == 0) {
 		snprintf(wrong, sizeof wrong, "%s", path);
 		rc = hooks_list(dir_fd, &names);
 	}
 	if (rc < 0) {
 		snprintf(why, sizeof why, "%s %s", wrong, trust_explain(rc));
-		fail(ret, "", HOOKS_REFUSED, why);
+		fail(&event, "", HOOKS_REFUSED, why);
 		goto out;
 	}
 	if (names.strange > 0)
-		log_warning(HOOKS_EVENT ": %d entries do not have a script's name and are not run",
+		log_warning("%s: %d entries do not have a script's name and are not run", name,
 		            names.strange);
 	run_all(&event, dir_fd, &names, limit_ms);
 	if (ret->value == 0)
@@ -126,4 +130,5 @@ void hooks_event(const char *directory, const struct hooks_environment *environm
 out:
 	if (dir_fd >= 0)
 		close(dir_fd);
+	return rc < 0 || names.count > 0;
 }

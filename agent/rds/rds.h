@@ -147,13 +147,14 @@ bool deadline_stop(void);
 
 /*
  * RDS_DIR/state.env, for the next wna-rds: the last writer, to detect a failover during a
- * restart; an outage that is not over; the last change, the last stale address and their
- * numbers, since listeners act once on each number; and the id of a refused password's file,
- * since the next process must not try this password at once. The folder is on a tmpfs: the
- * file never outlives a boot, and monotonic times in it stay valid.
+ * restart; an outage that is not over; the last change, the end of the last outage, the last
+ * stale address and the numbers of these events, since listeners act once on each number; and
+ * the id of a refused password's file, since the next process must not try this password at
+ * once. The folder is on a tmpfs: the file never outlives a boot, and monotonic times in it
+ * stay valid.
  */
 struct memory {
-	char text[1536];           /* as last written */
+	char text[2048];           /* as last written */
 	int64_t good_ms;           /* the time of the last good answer in it */
 	char secret[FILE_ID_SIZE]; /* secret_identify() at the last login */
 };

@@ -33,7 +33,7 @@ void memory_restore(struct memory *ret, struct watch *watch, int64_t now)
 	struct outage outage;
 	struct rds_change *moved = &outage.moved;
 	struct stale last = { .number = 0 };
-	int64_t failures, login_ms, reason;
+	int64_t *up = outage.up, failures, login_ms, reason, down, read_only;
 
 	memset(ret, 0, sizeof *ret);
 	ret->good_ms = -1;
@@ -46,6 +46,16 @@ void memory_restore(struct memory *ret, struct watch *watch, int64_t now)
 	    !get_addr(text, "WRITER", &outage.writer) ||
 	    !get_number(text, "GOOD_AT_MS", -1, now, &outage.good_ms) ||
 	    !get_number(text, "BAD_SINCE_MS", -1, now, &outage.bad_first_ms) ||
+	    !get_number(text, "NAME_MOVED_MS", -1, now, &outage.named_ms) ||
+	    !get_number(text, "DOWN", 0, 1, &down) ||
+	    !get_number(text, "READ_ONLY", 0, 1, &read_only) ||
+	    !get_number(text, "DOWNS", 0, INT32_MAX, &outage.downs) ||
+	    !get_addr(text, "DOWN_ADDRESS", &outage.down_addr) ||
+	    !get_number(text, "UPS", 0, INT32_MAX, &outage.ups) ||
+	    !get_number(text, "UP_IMPACT_UNIX_MS", -1, INT64_MAX, &up[RDS_UP_IMPACT_MS]) ||
+	    !get_number(text, "UP_DETECTED_UNIX_MS", -1, INT64_MAX, &up[RDS_UP_DETECTED_MS]) ||
+	    !get_number(text, "UP_NAMED_UNIX_MS", -1, INT64_MAX, &up[RDS_UP_NAMED_MS]) ||
+	    !get_number(text, "UP_WRITABLE_UNIX_MS", 0, INT64_MAX, &up[RDS_UP_WRITABLE_MS]) ||
 	    !get_addr(text, "MOVED_FROM", &moved->from) ||
 	    !get_number(text, "MOVED_MIN_MS", 0, INT64_MAX, &moved->min_ms) ||
 	    !get_number(text, "MOVED_MAX_MS", -1, INT64_MAX, &moved->max_ms) ||
@@ -65,6 +75,10 @@ void memory_restore(struct memory *ret, struct watch *watch, int64_t now)
 		return;
 	/* Listeners must not see a number twice, whatever the endpoint. */
 	watch->outage.changes = outage.changes;
+	watch->outage.downs = outage.downs;
+	watch->outage.down_addr = outage.down_addr;
+	watch->outage.ups = outage.ups;
+	memcpy(watch->outage.up, up, sizeof outage.up);
 	last.reason = (enum rds_stale)reason;
 	watch->stale = last;
 	if (strcmp(endpoint, watch->conf->endpoint) != 0) {
@@ -72,6 +86,8 @@ void memory_restore(struct memory *ret, struct watch *watch, int64_t now)
 		return;
 	}
 	outage.bad_last_ms = outage.bad_first_ms;
+	outage.down = down;
+	outage.read_only = read_only;
 	if (moved->from.family != 0)
 		moved->to = outage.writer;
 	watch->outage = outage;
@@ -88,6 +104,7 @@ void memory_save(struct memory *memory, const struct watch *watch)
 	unsigned failures = backoff->failures < FAILURES_MOST ? backoff->failures : FAILURES_MOST;
 	char text[sizeof memory->text], writer[NET_ADDR_TEXT], from[NET_ADDR_TEXT];
 	char addr[NET_ADDR_TEXT];
+	char down[NET_ADDR_TEXT];
 	int64_t good_ms = outage->good_ms;
 	struct sb sb;
 
@@ -101,6 +118,16 @@ void memory_save(struct memory *memory, const struct watch *watch)
 	          watch->conf->endpoint, outage->changes,
 	          net_addr_text(&outage->writer, writer, sizeof writer), good_ms,
 	          outage->bad_first_ms);
+	sb_printf(&sb,
+	          "NAME_MOVED_MS=%" PRId64 "\nDOWN=%d\nREAD_ONLY=%d\nDOWNS=%" PRId64
+	          "\nDOWN_ADDRESS=%s\nUPS=%" PRId64 "\n",
+	          outage->named_ms, outage->down, outage->read_only, outage->downs,
+	          net_addr_text(&outage->down_addr, down, sizeof down), outage->ups);
+	sb_printf(&sb,
+	          "UP_IMPACT_UNIX_MS=%" PRId64 "\nUP_DETECTED_UNIX_MS=%" PRId64
+	          "\nUP_NAMED_UNIX_MS=%" PRId64 "\nUP_WRITABLE_UNIX_MS=%" PRId64 "\n",
+	          outage->up[RDS_UP_IMPACT_MS], outage->up[RDS_UP_DETECTED_MS],
+	          outage->up[RDS_UP_NAMED_MS], outage->up[RDS_UP_WRITABLE_MS]);
 	sb_printf(&sb,
 	          "MOVED_FROM=%s\nMOVED_MIN_MS=%" PRId64 "\nMOVED_MAX_MS=%" PRId64
 	          "\nMOVED_PERIOD_MS=%" PRId64 "\nMOVED_LAST_GOOD_UNIX_MS=%" PRId64

@@ -6,7 +6,23 @@
 void outage_init(struct outage *ret)
 {
 	memset(ret, 0, sizeof *ret);
-	ret->good_ms = ret->bad_first_ms = -1;
+	ret->good_ms = ret->bad_first_ms = ret->named_ms = -1;
+}
+
+static int64_t wall(int64_t ms, int64_t offset_ms)
+{
+	return ms < 0 ? -1 : ms + offset_ms;
+}
+
+static void count_up(struct outage *outage, const struct rds_sample *sample)
+{
+	int64_t offset_ms = sample->end_wall_ms - sample->end_ms;
+
+	outage->up[RDS_UP_IMPACT_MS] = wall(outage->good_ms, offset_ms);
+	outage->up[RDS_UP_DETECTED_MS] = wall(outage->bad_first_ms, offset_ms);
+	outage->up[RDS_UP_NAMED_MS] = wall(outage->named_ms, offset_ms);
+	outage->up[RDS_UP_WRITABLE_MS] = sample->end_wall_ms;
+	outage->ups++;
 }
 
 bool outage_good(struct outage *outage, const struct rds_sample *sample,
@@ -30,9 +46,13 @@ bool outage_good(struct outage *outage, const struct rds_sample *sample,
 	/* One bad question proves no length: its start (bad_last_ms) is before its end. */
 	if (was_out && outage->bad_last_ms > outage->bad_first_ms)
 		change.min_ms = outage->bad_last_ms - outage->bad_first_ms;
+	/* A session that was lost alone, and opened again at once, is no outage of the database. */
+	if (known && was_out && (moved || outage->down || outage->read_only))
+		count_up(outage, sample);
 	outage->writer = *peer;
 	outage->good_ms = sample->start_ms;
-	outage->bad_first_ms = -1;
+	outage->bad_first_ms = outage->named_ms = -1;
+	outage->down = outage->read_only = false;
 	if (moved) {
 		outage->moved = change;
 		outage->changes++;
@@ -41,6 +61,15 @@ bool outage_good(struct outage *outage, const struct rds_sample *sample,
 		return false;
 	*ret = change;
 	return true;
+}
+
+void outage_down(struct outage *outage)
+{
+	if (outage->writer.family == 0 || outage->bad_first_ms < 0 || outage->down)
+		return;
+	outage->down = true;
+	outage->down_addr = outage->writer;
+	outage->downs++;
 }
 
 void outage_bad(struct outage *outage, int64_t start_ms, int64_t end_ms)

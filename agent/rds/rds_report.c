@@ -78,18 +78,72 @@ static void log_state(struct report *report)
 	str_copy(report->why, sizeof report->why, watch->why);
 }
 
+static void send_change(const struct report *report)
+{
+	const struct outage *outage = &report->watch->outage;
+	const struct rds_change *moved = &outage->moved;
+	struct msg change = {
+		.id = FACT_RDS_CHANGE,
+		.value = outage->changes,
+		.more = { [RDS_CHANGE_MIN_MS] = moved->min_ms,
+		          [RDS_CHANGE_MAX_MS] = moved->max_ms },
+	};
+	char from[NET_ADDR_TEXT], to[NET_ADDR_TEXT];
+
+	if (moved->to.family != 0) {
+		snprintf(change.text, sizeof change.text, "%.45s -> %.45s",
+		         net_addr_text(&moved->from, from, sizeof from),
+		         net_addr_text(&moved->to, to, sizeof to));
+		report_outage(moved, change.why, sizeof change.why);
+	}
+	worker_say(report->worker, &change);
+}
+
+/* "impact from 08:15:30.120 UTC on, detected after 3.1 s, ..." */
+static void up_text(const int64_t up[], char *ret, size_t size)
+{
+	static const char *const steps[] = {
+		[RDS_UP_DETECTED_MS] = "detected",
+		[RDS_UP_NAMED_MS] = "name changed",
+		[RDS_UP_WRITABLE_MS] = "writable",
+	};
+	int64_t from_ms = up[RDS_UP_IMPACT_MS];
+	char time[32];
+	struct sb sb;
+
+	if (from_ms < 0)
+		from_ms = up[RDS_UP_DETECTED_MS];
+	sb_init(&sb, ret, size);
+	sb_printf(&sb, "impact from %s UTC on", time_of_day(from_ms, time, sizeof time));
+	for (int i = RDS_UP_DETECTED_MS; i <= RDS_UP_WRITABLE_MS; i++) {
+		if (up[i] >= 0)
+			sb_printf(&sb, ", %s after %.1f s", steps[i],
+			          (double)(up[i] - from_ms) / 1000.0);
+	}
+}
+
+/* The events in the order in which they happen. */
+static void send_events(const struct report *report)
+{
+	const struct outage *outage = &report->watch->outage;
+	struct msg down = { .id = FACT_RDS_DOWN, .value = outage->downs };
+	struct msg up = { .id = FACT_RDS_UP, .value = outage->ups };
+
+	net_addr_text(&outage->down_addr, down.text, sizeof down.text);
+	net_addr_text(&outage->writer, up.text, sizeof up.text);
+	memcpy(up.more, outage->up, sizeof outage->up);
+	if (outage->ups > 0)
+		up_text(outage->up, up.why, sizeof up.why);
+	worker_say(report->worker, &down);
+	send_change(report);
+	worker_say(report->worker, &up);
+}
+
 static void send_facts(const struct report *report)
 {
 	const struct watch *watch = report->watch;
 	const struct worker *worker = report->worker;
-	const struct rds_change *moved = &watch->outage.moved;
-	struct msg change = {
-		.id = FACT_RDS_CHANGE,
-		.value = watch->outage.changes,
-		.more = { [RDS_CHANGE_MIN_MS] = moved->min_ms,
-		          [RDS_CHANGE_MAX_MS] = moved->max_ms },
-	};
-	char text[LIMIT_FACT_TEXT] = "", from[NET_ADDR_TEXT], to[NET_ADDR_TEXT];
+	char text[LIMIT_FACT_TEXT] = "";
 
 	/* What an earlier process said stays until something has been found. */
 	if (watch->state != RDS_STARTING) {
@@ -103,13 +157,6 @@ static void send_facts(const struct report *report)
 	answer_text(&watch->answer, text, sizeof text);
 	worker_fact(worker, FACT_RDS_DNS, watch->name_ok ? watch->answer.ttl_s : -1, text,
 	            watch->name_why);
-	if (moved->to.family != 0) {
-		snprintf(change.text, sizeof change.text, "%.45s -> %.45s",
-		         net_addr_text(&moved->from, from, sizeof from),
-		         net_addr_text(&moved->to, to, sizeof to));
-		report_outage(moved, change.why, sizeof change.why);
-	}
-	worker_say(worker, &change);
 }
 
 static void send_stale(const struct report *report)
@@ -133,6 +180,7 @@ void report_send(struct report *report)
 	log_name(report);
 	log_state(report);
 	send_facts(report);
+	send_events(report);
 	send_stale(report);
 }
 

@@ -113,6 +113,12 @@ int64_t trouble_backoff(enum rds_trouble trouble, unsigned failures, uint32_t ra
 	return clock_backoff(failures, kinds[trouble].base_ms, kinds[trouble].cap_ms, random);
 }
 
+bool trouble_is_down(enum rds_trouble trouble)
+{
+	return trouble == TROUBLE_NETWORK || trouble == TROUBLE_STALLED ||
+	       trouble == TROUBLE_LOST || trouble == TROUBLE_CLOSED;
+}
+
 bool trouble_is_secret(enum rds_trouble trouble)
 {
 	return trouble == TROUBLE_DENIED || trouble == TROUBLE_SECRET;

@@ -107,6 +107,18 @@ void watch_resolve(struct watch *watch, int64_t at_ms)
 		watch->resolve_ms = at_ms;
 }
 
+/* Whether DNS still has the last writer. */
+static void note_name(struct watch *watch, int64_t now)
+{
+	struct outage *outage = &watch->outage;
+
+	if (outage->writer.family == watch->answer.unknown ||
+	    answer_has(&watch->answer, &outage->writer))
+		outage->named_ms = -1;
+	else if (outage->named_ms < 0)
+		outage->named_ms = now;
+}
+
 /* After each answer of DNS; `ttl_ms`: from now on. */
 static void look_twice(struct watch *watch, int64_t start_ms, int64_t now, int64_t ttl_ms)
 {
@@ -178,6 +190,7 @@ void watch_resolved(struct watch *watch, int64_t start_ms, int64_t now,
 	watch->name_ok = true;
 	watch->name_failures = 0;
 	str_copy(watch->name_why, sizeof watch->name_why, why);
+	note_name(watch, now);
 
 	if (watch->state == RDS_NO_NAME)
 		set_state(watch, now, RDS_DOWN, "the name resolves again; not connected yet");
@@ -228,6 +241,7 @@ bool watch_answered(struct watch *watch, const struct rds_sample *sample, uint32
 	str_copy(watch->version, sizeof watch->version, sample->version);
 	if (sample->read_only) {
 		set_state(watch, now, RDS_READ_ONLY, "the server refuses writes (read_only)");
+		watch->outage.read_only = true;
 		outage_bad(&watch->outage, sample->start_ms, now);
 		if (hurried(watch, now))
 			watch_resolve(watch,
@@ -262,6 +276,8 @@ void watch_failed(struct watch *watch, const struct rds_sample *sample, uint32_t
 	bool left = peer_left(watch);
 
 	back_off(watch, now, sample->trouble, watch->open ? &watch->peer : NULL, random);
+	if (!watch->open && trouble_is_down(sample->trouble))
+		outage_down(&watch->outage);
 	watch->open = false;
 	watch->count.failures++;
 	outage_bad(&watch->outage, sample->start_ms, now);

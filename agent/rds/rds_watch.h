@@ -57,6 +57,9 @@ enum rds_trouble trouble_from_error(unsigned number, bool connecting);
  */
 int64_t trouble_backoff(enum rds_trouble trouble, unsigned failures, uint32_t random);
 
+/* Whether no server has answered, or only to say that it is out of service. */
+bool trouble_is_down(enum rds_trouble trouble);
+
 /* Whether only another password can help. All other kinds concern one server, not the other
  * addresses of the name. */
 bool trouble_is_secret(enum rds_trouble trouble);
@@ -97,6 +100,15 @@ struct outage {
 	int64_t bad_last_ms;     /* start of the last bad one */
 	int64_t changes;         /* moves of the writer since boot: the number of the last event */
 	struct rds_change moved; /* the last move; to.family 0: none */
+
+	/* the present outage */
+	int64_t named_ms; /* since when DNS does not have the writer; -1: it has it */
+	bool down;        /* outage_down was called */
+	bool read_only;   /* a server has answered that it is read-only */
+
+	int64_t downs, ups; /* as FACT_RDS_DOWN and FACT_RDS_UP have them */
+	struct net_addr down_addr;
+	int64_t up[RDS_UP_WRITABLE_MS + 1];
 };
 
 void outage_init(struct outage *ret);
@@ -108,6 +120,10 @@ bool outage_good(struct outage *outage, const struct rds_sample *sample,
 
 /* No answer, or the answer of a server that does not accept writes. */
 void outage_bad(struct outage *outage, int64_t start_ms, int64_t end_ms);
+
+/* A login got no answer; call before outage_bad. The second bad result in a row makes the writer
+ * down: once per outage. */
+void outage_down(struct outage *outage);
 
 /* rds_places.c */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fact.h"
 #include "hooks.h"
 #include "net.h"
 
@@ -13,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hooks_environment env;
-	struct msg change = { .value = 1 };
+	struct msg change = { .id = FACT_RDS_CHANGE, .value = 1 };
 	struct net_addr addr;
 	const char *value;
 	int rc;
@@ -21,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size >= sizeof change.text || memchr(data, '\0', size))
 		return 0;
 	memcpy(change.text, data, size);
-	rc = hooks_environment("db", &change, &env);
+	rc = hooks_environment("database-moved", "db", &change, &env);
 	if (env.count != (rc == 0 ? 8 : 3) || env.list[env.count])
 		abort();
 	for (int i = 4; i < env.count && i < 6; i++) {

@@ -48,8 +48,7 @@ def test_owners_modes_and_flags(packages: Packages):
     assert modes == {"drwxr-xr-x", "-rwxr-xr-x", "-rw-r--r--"}
     flagged = {flag: {path for path, (*_, flags) in found.items() if flag in flags}
                for flag in "cngl"}
-    conf = {f"/etc/{NAME}/agent.conf", f"/etc/{NAME}/hooks.d/rds-change/50-php-fpm"}
-    assert flagged["c"] == flagged["n"] == conf
+    assert flagged["c"] == flagged["n"] == {f"/etc/{NAME}/agent.conf"}
     assert flagged["g"] == {f"/run/{NAME}", f"/var/lib/{NAME}"}
     assert flagged["l"] == {f"/usr/share/licenses/{NAME}/LICENSE"}
     docs = {path for path, (mode, *_, flags) in found.items()

@@ -9,7 +9,6 @@ from parts.world import World
 
 FILES = """
 etc/web-node-agent/agent.conf
-etc/web-node-agent/hooks.d/rds-change/50-php-fpm
 usr/bin/wnactl
 usr/lib/sysusers.d/web-node-agent-database.conf
 usr/lib/sysusers.d/web-node-agent.conf
@@ -50,6 +49,7 @@ usr/libexec/web-node-agent/wna-sockets
 usr/share/bash-completion/completions/wnactl
 usr/share/doc/web-node-agent/LICENSE
 usr/share/doc/web-node-agent/existing-fleet.md
+usr/share/doc/web-node-agent/hooks/50-php-fpm
 usr/share/doc/web-node-agent/httpd/web-node-agent.conf
 usr/share/doc/web-node-agent/nginx/web-node-agent.conf
 usr/share/doc/web-node-agent/operations.md
@@ -58,7 +58,8 @@ usr/share/man/man1/wnactl.1
 usr/share/man/man5/agent.conf.5
 usr/share/man/man7/web-node-agent.7
 """.split()
-EMPTY_FOLDERS = ["etc/web-node-agent/agent.conf.d"]
+EMPTY_FOLDERS = ["etc/web-node-agent/agent.conf.d",
+                 *(f"etc/web-node-agent/hooks.d/database-{event}" for event in ("down", "moved", "up"))]
 
 
 def test_nothing_else_and_nothing_less(world: World) -> None:

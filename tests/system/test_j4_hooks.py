@@ -1,5 +1,5 @@
-"""J4, the hooks: what is run when the database moves, whose it must be, and how
-often."""
+"""J4, the hooks: what is run when the database is down, moves or is writable again, whose it must
+be, and how often."""
 from __future__ import annotations
 
 import signal
@@ -24,9 +24,9 @@ def agent(node: Node, database: Database) -> Agent:
     return node.agent
 
 
-def hook(node: Node, name: str, text: str) -> None:
-    node.host.write(f"/etc/web-node-agent/hooks.d/rds-change/{name}", f"#!/bin/bash\n{text}\n",
-                    0o755)
+def hook(node: Node, name: str, text: str, event: str = "moved") -> None:
+    node.host.write(f"/etc/web-node-agent/hooks.d/database-{event}/{name}",
+                    f"#!/bin/bash\n{text}\n", 0o755)
 
 
 def test_hooks_run(database: Database, node: Node, agent: Agent) -> None:
@@ -46,13 +46,64 @@ def test_hooks_run(database: Database, node: Node, agent: Agent) -> None:
     agent.wait_fact("hook", 0)
 
 
+def test_down_moved_and_up(database: Database, node: Node, agent: Agent) -> None:
+    """A silent death, and all that is told about it: by scripts, in order and once each although
+    wna-rds and wna-hooks are restarted, on the timeline, and in the journal's fields."""
+    node.host.sh("mkdir -m 777 /srv/out")
+    mark = node.host.cursor()
+    for event in ("down", "moved", "up"):
+        hook(node, "10-tell", 'echo "$WNA_EVENT ${WNA_RDS_ADDRESS:-$WNA_RDS_TO}" '
+                              f'>> /srv/out/{event}', event)
+    told = [node.host.path(f"/srv/out/{event}") for event in ("down", "moved", "up")]
+    agent.change("hooks", enabled=True)
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    database.servers[0].host.cut("")
+    wait_until(told[0].exists, "the first script ran", 20)
+    for role in ("rds", "hooks"):
+        for pid in agent.pids(role):
+            node.host.kill(pid, signal.SIGKILL)
+    assert not told[1].exists() and not told[2].exists()
+    database.servers[1].writable(True)
+    database.point(1)
+    wait_until(told[2].exists, "the last script ran", 20)
+    up = agent.wait_fact("rds-up", 1)
+    impact, detected, named, writable = up["more"]
+    assert impact < detected < named < writable, up
+    assert [t.read_text() for t in told] == [f"database-down {FIRST}\n", f"database-moved {SECOND}\n",
+                                             f"database-up {SECOND}\n"]
+    timeline = [e["what"] for e in agent.status()["timeline"]]
+    down = timeline.index(f"database: no answer from {FIRST}")
+    assert [e for e in timeline[down:] if e.startswith(f"database: writable at {SECOND}, impact from")]
+    entries = [e for e in node.host.journal("-u", "web-node-agent-core.service", after=mark)
+               if e.get("MESSAGE_ID") == "b1d7a0c25e8f4c6bb3c94f1f7a52d860"]
+    assert [e["WNA_EVENT"] for e in entries] == ["database-down", "database-moved", "database-up"]
+    assert entries[2]["WNA_WRITABLE_UNIX_MS"] == str(writable)
+
+
+def test_a_lost_session_is_no_event(database: Database, node: Node, agent: Agent) -> None:
+    """An administrator ends the agent's session: nothing happened to the database."""
+    node.host.sh("mkdir -m 777 /srv/out")
+    for event in ("down", "moved", "up"):
+        hook(node, "10-tell", f"touch /srv/out/{event}", event)
+    agent.change("hooks", enabled=True)
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    session = database.servers[0].sessions()
+    database.servers[0].sql(f"KILL {session[0]}")
+    wait_until(lambda: database.servers[0].sessions() not in ([], session), "another session", 10)
+    agent.wait_job("database", "ok")
+    assert [agent.fact(f"rds-{event}")["value"] for event in ("down", "change", "up")] == [0, 0, 0]
+    assert node.host.run("ls", "/srv/out").stdout == ""
+
+
 def test_only_roots_hooks_run(database: Database, node: Node, agent: Agent) -> None:
     """A script of somebody else's is refused and told, its neighbour runs; then the
     folder is somebody else's, and nothing in it runs."""
     folder = "/etc/web-node-agent/hooks.d"
     hook(node, "10-theirs", "touch /srv/out/theirs")
     hook(node, "20-ours", "touch /srv/out/ours")
-    node.host.sh(f"mkdir -m 777 /srv/out; chown nobody {folder}/rds-change/10-theirs")
+    node.host.sh(f"mkdir -m 777 /srv/out; chown nobody {folder}/database-moved/10-theirs")
     agent.change("hooks", enabled=True)
     agent.start()
     agent.wait_fact("rds", WRITABLE)
@@ -108,7 +159,7 @@ def test_switched_on_later(database: Database, node: Node, agent: Agent) -> None
     agent.wait_fact("rds-change", 1)
     agent.change("hooks", enabled=True)
     assert agent.reload().returncode == 0
-    wait_until(lambda: node.host.read("/run/web-node-agent/hooks/last") == "1\n",
+    wait_until(lambda: node.host.read("/run/web-node-agent/hooks/database-moved") == "1\n",
                "wna-hooks has heard of it")
     database.failover("demote")
     wait_until(lambda: node.host.read("/srv/out/moves") == f"{FIRST}\n", "one run", 15)
@@ -150,9 +201,11 @@ def test_a_restart_waits_for_a_hook(database: Database, node: Node, agent: Agent
 @pytest.mark.parametrize("user", ["root", "wna-hooks"])
 def test_php_fpm_lets_go(database: Database, node: Node, agent: Agent, user: str) -> None:
     """The old writer lives on, read-only: the page's persistent connections stay
-    with it until the shipped hook has php-fpm drop them. Root may: an operator has made the service
-    root's, as a load says, and its own user may not."""
+    with it until the sample script has replaced php-fpm's workers. Root may: an operator has made the
+    service root's, as a load says, and its own user may not."""
     node.web.start()
+    node.host.run("install", "-m", "755", "/usr/share/doc/web-node-agent/hooks/50-php-fpm",
+                  "/etc/web-node-agent/hooks.d/database-moved/")
     node.host.write("/var/www/html/index.php", PAGE)
     agent.change("hooks", enabled=True, user=user)
     agent.change("database", stale_connections="off")  # or they would be ended without the hook

@@ -53,7 +53,7 @@ def test_kill_a_probe(node: Node, agent: Agent) -> None:
 def test_kill_hooks(database: Database, node: Node) -> None:
     """With its script at work: the script goes along, and the agent goes on."""
     node.only("database")
-    node.host.write("/etc/web-node-agent/hooks.d/rds-change/10-hangs",
+    node.host.write("/etc/web-node-agent/hooks.d/database-moved/10-hangs",
                     "#!/bin/bash\nsleep 12321\n", 0o755)
     agent = node.agent
     agent.change("hooks", enabled=True, timeout="60s")

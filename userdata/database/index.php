@@ -25,7 +25,7 @@ function fail(int $status, string $why): never
 
 /*
  * A persistent session: PHP checks that the session is alive before it reuses it, and the agent
- * makes php-fpm close all sessions when the database has moved.
+ * ends the sessions with the former writer when the database has moved.
  */
 function database(): mysqli
 {

@@ -42,8 +42,8 @@ def test_the_page_shows_the_documents_row(settled: Lab) -> None:
 
 
 def page_shows(settled: Lab) -> None:
-    """Waits until the page of every instance shows its identity and the row: after a failover the
-    agent first has php-fpm reloaded."""
+    """Waits until the page of every instance shows its identity and the row: after a failover PHP
+    first loses its sessions with the former writer."""
     for instance in settled.in_service():
         host = settled.host(instance["host"])
 

@@ -1,4 +1,4 @@
-/* Which change the scripts run for, once each, whatever is restarted; in virtual time. */
+/* Which event the scripts run for, once each, whatever is restarted; in virtual time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static int setup(void **state)
 	memcpy(dir, "/tmp/wna-due-XXXXXX", sizeof "/tmp/wna-due-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
-	hooks_due_init(&due, dir);
+	hooks_due_init(&due, dir, "database-moved");
 	return 0;
 }
 
@@ -57,7 +57,7 @@ static int64_t act(int64_t now_ms)
 
 static void restart(void)
 {
-	hooks_due_init(&due, dir);
+	hooks_due_init(&due, dir, "database-moved");
 }
 
 static void acts_once(void **state)
@@ -157,13 +157,34 @@ static void without_a_folder(void **state)
 	assert_int_equal(act(T0 + 60000), 0);
 }
 
+/* Each kind of event has its own number and its own wait. */
+static void kinds_do_not_disturb_each_other(void **state)
+{
+	struct msg up = { .id = FACT_RDS_UP, .value = 1 };
+	struct hooks_due other;
+
+	(void)state;
+	hooks_due_init(&other, dir, "database-up");
+	up.value = 0;
+	hooks_due_hear(&other, &up);
+	hear(0);
+	hear(1);
+	assert_int_equal(act(T0), 1);
+	up.value = 1;
+	hooks_due_hear(&other, &up);
+	assert_true(hooks_due_take(&other, T0, &up));
+	hooks_due_init(&other, dir, "database-up");
+	hooks_due_hear(&other, &up);
+	assert_true(hooks_due_ms(&other) == INT64_MAX);
+}
+
 static void a_spoilt_file_is_none(void **state)
 {
 	char path[128];
 	FILE *file;
 
 	(void)state;
-	snprintf(path, sizeof path, "%s/last", dir);
+	snprintf(path, sizeof path, "%s/database-moved", dir);
 	file = fopen(path, "we");
 	assert_non_null(file);
 	fputs("many\n", file);
@@ -185,6 +206,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_soon_is_later_and_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(counting_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(kinds_do_not_disturb_each_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_spoilt_file_is_none, setup, teardown),
 	};
 

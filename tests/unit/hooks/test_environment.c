@@ -38,12 +38,12 @@ static void good_values(void **state)
 	struct msg msg = change("10.16.6.137 -> 2001:db8::5", 3100, 7200);
 
 	(void)state;
-	assert_int_equal(hooks_environment("db.rds.test", &msg, &env), 0);
+	assert_int_equal(hooks_environment("database-moved", "db.rds.test", &msg, &env), 0);
 	assert_int_equal(env.count, 8);
 	assert_null(env.list[8]);
 	assert_string_equal(get("PATH"), "/usr/sbin:/usr/bin:/sbin:/bin");
 	assert_string_equal(get("LANG"), "C");
-	assert_string_equal(get("WNA_EVENT"), "rds-change");
+	assert_string_equal(get("WNA_EVENT"), "database-moved");
 	assert_string_equal(get("WNA_RDS_ENDPOINT"), "db.rds.test");
 	assert_string_equal(get("WNA_RDS_FROM"), "10.16.6.137");
 	assert_string_equal(get("WNA_RDS_TO"), "2001:db8::5");
@@ -56,9 +56,32 @@ static void unknown_maximum(void **state)
 	struct msg msg = change("10.0.0.1 -> 10.0.0.2", 0, -1);
 
 	(void)state;
-	assert_int_equal(hooks_environment("db", &msg, &env), 0);
+	assert_int_equal(hooks_environment("database-moved", "db", &msg, &env), 0);
 	assert_null(get("WNA_RDS_OUTAGE_MAX_MS"));
 	assert_string_equal(get("WNA_RDS_OUTAGE_MIN_MS"), "0");
+}
+
+static void the_other_events(void **state)
+{
+	struct msg msg = { .id = FACT_RDS_DOWN, .value = 1, .text = "10.16.6.137" };
+
+	(void)state;
+	assert_int_equal(hooks_environment("database-down", "db", &msg, &env), 0);
+	assert_int_equal(env.count, 5);
+	assert_string_equal(get("WNA_EVENT"), "database-down");
+	assert_string_equal(get("WNA_RDS_ENDPOINT"), "db");
+	assert_string_equal(get("WNA_RDS_ADDRESS"), "10.16.6.137");
+	msg.id = FACT_RDS_UP;
+	msg.more[RDS_UP_IMPACT_MS] = 1000;
+	msg.more[RDS_UP_WRITABLE_MS] = 8200;
+	assert_int_equal(hooks_environment("database-up", "db", &msg, &env), 0);
+	assert_string_equal(get("WNA_RDS_OUTAGE_MAX_MS"), "7200");
+	msg.more[RDS_UP_IMPACT_MS] = -1;
+	assert_int_equal(hooks_environment("database-up", "db", &msg, &env), 0);
+	assert_null(get("WNA_RDS_OUTAGE_MAX_MS"));
+	strcpy(msg.text, "none");
+	assert_int_equal(hooks_environment("database-up", "db", &msg, &env), -EBADMSG);
+	assert_int_equal(env.count, 3);
 }
 
 /* One bad value: none is passed on, but the script still knows its event. */
@@ -81,15 +104,15 @@ static void bad_values(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		msg = change(bad[i], 3100, 7200);
-		assert_int_equal(hooks_environment("db", &msg, &env), -EBADMSG);
+		assert_int_equal(hooks_environment("database-moved", "db", &msg, &env), -EBADMSG);
 		assert_int_equal(env.count, 3);
 		assert_null(env.list[3]);
-		assert_string_equal(get("WNA_EVENT"), "rds-change");
+		assert_string_equal(get("WNA_EVENT"), "database-moved");
 	}
 	msg = change("10.0.0.1 -> 10.0.0.2", -1, 7200);
-	assert_int_equal(hooks_environment("db", &msg, &env), -EBADMSG);
+	assert_int_equal(hooks_environment("database-moved", "db", &msg, &env), -EBADMSG);
 	msg = change("10.0.0.1 -> 10.0.0.2", 0, -2);
-	assert_int_equal(hooks_environment("db", &msg, &env), -EBADMSG);
+	assert_int_equal(hooks_environment("database-moved", "db", &msg, &env), -EBADMSG);
 }
 
 static char said[100][HOOKS_LINE];
@@ -147,9 +170,9 @@ static void output_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_values),       cmocka_unit_test(unknown_maximum),
-		cmocka_unit_test(bad_values),        cmocka_unit_test(output_lines),
-		cmocka_unit_test(output_is_bounded),
+		cmocka_unit_test(good_values),      cmocka_unit_test(unknown_maximum),
+		cmocka_unit_test(the_other_events), cmocka_unit_test(bad_values),
+		cmocka_unit_test(output_lines),     cmocka_unit_test(output_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ static void turn(void *arg)
 
 static int run_with(const char *text, int64_t limit_ms, void (*on_turn)(void *arg))
 {
-	static char event[] = "WNA_EVENT=rds-change", path[] = "PATH=/usr/bin:/bin";
+	static char event[] = "WNA_EVENT=database-moved", path[] = "PATH=/usr/bin:/bin";
 	char *environment[] = { path, event, NULL };
 	char name[] = "/tmp/wna-run-XXXXXX";
 	struct hooks_output output;
@@ -71,7 +71,7 @@ static void ends_well(void **state)
 	(void)state;
 	assert_int_equal(run("#!/bin/sh\necho \"$WNA_EVENT\"\necho error >&2\npwd\n", 10000), 0);
 	assert_int_equal(lines, 3);
-	assert_string_equal(said[0], "rds-change");
+	assert_string_equal(said[0], "database-moved");
 	assert_string_equal(said[1], "error");
 	assert_string_equal(said[2], "/");
 	assert_true(turns > 0);

@@ -115,11 +115,44 @@ static void an_outage_is_measured_across_a_restart(void **state)
 	assert_int_equal(change.last_good_wall_ms, WALL_MS + good_ms);
 }
 
+/* wna-rds is restarted between the events of one outage: none is told again, none is lost. */
+static void down_and_up_survive_a_restart(void **state)
+{
+	int64_t up[RDS_UP_WRITABLE_MS + 1];
+
+	(void)state;
+	start("db.test", 0);
+	start_at(&a);
+	now = watch.ask_ms;
+	fails(TROUBLE_LOST, 3000);
+	memory_save(&memory, &watch);
+	start("db.test", 1000);
+	resolved_to(&b, 5);
+	fails(TROUBLE_NETWORK, 1);
+	assert_int_equal(watch.outage.downs, 1);
+	memory_save(&memory, &watch);
+	start("db.test", 1000);
+	resolved_to(&b, 5);
+	fails(TROUBLE_NETWORK, 1);
+	assert_int_equal(watch.outage.downs, 1);
+	connects_to(&b);
+	answers(false);
+	assert_int_equal(watch.outage.ups, 1);
+	memcpy(up, watch.outage.up, sizeof up);
+	assert_true(up[RDS_UP_NAMED_MS] < up[RDS_UP_WRITABLE_MS] - 1000);
+	memory_save(&memory, &watch);
+	start("db.test", 0);
+	assert_int_equal(watch.outage.downs, 1);
+	assert_true(net_addr_equal(&watch.outage.down_addr, &a));
+	assert_int_equal(watch.outage.ups, 1);
+	assert_memory_equal(watch.outage.up, up, sizeof up);
+}
+
 /* A file with one wrong value is not used at all. */
 static void a_wrong_value_spoils_the_file(void **state)
 {
 	static const char *const bad[] = { "=x\n", "=\n", "=-2\n", "=99999999999999999999\n" };
-	char text[1536], twisted[1700];
+	char text[sizeof memory.text], twisted[sizeof text + 100];
 	FILE *file;
 	size_t len;
 
@@ -188,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(events_are_counted_on, forget),
 		cmocka_unit_test_setup(an_outage_is_measured_across_a_restart, forget),
+		cmocka_unit_test_setup(down_and_up_survive_a_restart, forget),
 		cmocka_unit_test_setup(a_wrong_value_spoils_the_file, forget),
 		cmocka_unit_test_setup(good_answers_are_written_seldom, forget),
 	};

@@ -104,6 +104,67 @@ static void an_outage_does_not_leak_into_the_next(void **state)
 	assert_int_equal(change.max_ms, 2001);
 }
 
+/* The agent's own session was lost, and the next login was accepted at once. */
+static void a_lost_session_alone_is_no_event(void **state)
+{
+	(void)state;
+	good(1000, 1001, &a);
+	outage_bad(&outage, 3000, 3001);
+	good(3100, 3101, &a);
+	assert_int_equal(outage.downs, 0);
+	assert_int_equal(outage.ups, 0);
+}
+
+static void down_and_up_are_told_once_each(void **state)
+{
+	(void)state;
+	/* Before the first writer an outage has no beginning. */
+	outage_bad(&outage, 100, 200);
+	outage_down(&outage);
+	good(1000, 1001, &a);
+	outage_down(&outage); /* the first bad result */
+	outage_bad(&outage, 3000, 6000);
+	assert_int_equal(outage.downs, 0);
+	for (int i = 0; i < 3; i++) {
+		outage_down(&outage);
+		outage_bad(&outage, 7000, 10000);
+	}
+	assert_int_equal(outage.downs, 1);
+	assert_true(net_addr_equal(&outage.down_addr, &a));
+	outage.named_ms = 9000;
+	assert_int_equal(outage.ups, 0);
+	good(12000, 12001, &b);
+	good(14000, 14001, &b);
+	assert_int_equal(outage.ups, 1);
+	assert_int_equal(outage.up[RDS_UP_IMPACT_MS], WALL_MS + 1000);
+	assert_int_equal(outage.up[RDS_UP_DETECTED_MS], WALL_MS + 6000);
+	assert_int_equal(outage.up[RDS_UP_NAMED_MS], WALL_MS + 9000);
+	assert_int_equal(outage.up[RDS_UP_WRITABLE_MS], WALL_MS + 12001);
+	/* the next outage is another one; the name stays */
+	outage_bad(&outage, 16000, 16001);
+	outage_down(&outage);
+	outage_bad(&outage, 16500, 16501);
+	good(17000, 17001, &b);
+	assert_int_equal(outage.downs, 2);
+	assert_int_equal(outage.ups, 2);
+	assert_int_equal(outage.up[RDS_UP_NAMED_MS], -1);
+}
+
+/* A switchover: the same server is read-only for a while, or another one takes its place. */
+static void the_end_of_a_read_only_phase_is_an_up(void **state)
+{
+	(void)state;
+	good(1000, 1001, &a);
+	outage.read_only = true;
+	outage_bad(&outage, 3000, 3001);
+	good(5000, 5001, &a);
+	assert_int_equal(outage.ups, 1);
+	outage_bad(&outage, 7000, 7001);
+	good(7100, 7101, &b);
+	assert_int_equal(outage.ups, 2);
+	assert_int_equal(outage.downs, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +174,9 @@ int main(void)
 		cmocka_unit_test_setup(one_bad_answer_proves_no_length, setup),
 		cmocka_unit_test_setup(there_and_back, setup),
 		cmocka_unit_test_setup(an_outage_does_not_leak_into_the_next, setup),
+		cmocka_unit_test_setup(a_lost_session_alone_is_no_event, setup),
+		cmocka_unit_test_setup(down_and_up_are_told_once_each, setup),
+		cmocka_unit_test_setup(the_end_of_a_read_only_phase_is_an_up, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,88 @@ static void a_reader_endpoint_is_in_no_hurry(void **state)
 	assert_int_equal(watch.outage.changes, 0);
 }
 
+/* Runs until the session is with `addr` and has answered that it accepts writes. The name
+ * resolves to `addr`, which accepts writes; any other server is read-only. */
+static void ends_at(const struct net_addr *addr)
+{
+	int64_t start = now;
+
+	while (!watch.open || watch.state != RDS_WRITABLE) {
+		assert_true(now - start < 3000);
+		switch (pass()) {
+		case WATCH_RESOLVE: resolved_to(addr, 5); break;
+		case WATCH_CONNECT: connects_to(&watch.answer.addr[0]); break;
+		case WATCH_ASK: answers(!net_addr_equal(&watch.peer, addr)); break;
+		case WATCH_DROP: watch_dropped(&watch, now, 0); break;
+		default: fail();
+		}
+	}
+	assert_true(net_addr_equal(&watch.peer, addr));
+}
+
+/* Blue/Green: the old server is read-only for some seconds, and stays so; the same name then
+ * resolves to the new one. Or the switchover is rolled back, and the old one is writable again. */
+static void a_switchover(void **state)
+{
+	(void)state;
+	for (int rolled_back = 0; rolled_back < 2; rolled_back++) {
+		setup(NULL);
+		start_at(&a);
+		for (int i = 0; i < 20; i++) {
+			if (pass() == WATCH_RESOLVE)
+				resolved_to(&a, 5);
+			else
+				answers(true);
+		}
+		assert_int_equal(watch.state, RDS_READ_ONLY);
+		ends_at(rolled_back ? &a : &b);
+		assert_int_equal(watch.outage.downs, 0);
+		assert_int_equal(watch.outage.changes, !rolled_back);
+		assert_int_equal(watch.outage.ups, 1);
+		assert_int_equal(watch.outage.up[RDS_UP_NAMED_MS] >= 0, !rolled_back);
+	}
+}
+
+/* Aurora: the writer restarts and comes back as a reader before DNS has the new writer. */
+static void a_writer_that_returns_as_a_reader(void **state)
+{
+	(void)state;
+	start_at(&a);
+	now = watch.ask_ms;
+	fails(TROUBLE_LOST, 1);
+	while (pass() == WATCH_RESOLVE)
+		resolved_to(&a, 5);
+	fails(TROUBLE_NETWORK, 1);
+	while (pass() == WATCH_RESOLVE)
+		resolved_to(&a, 5);
+	connects_to(&a);
+	answers(true);
+	ends_at(&b);
+	assert_int_equal(watch.outage.downs, 1);
+	assert_int_equal(watch.outage.changes, 1);
+	assert_int_equal(watch.outage.ups, 1);
+}
+
+/* Aurora's reader endpoint: after a failover it resolves to the former writer. */
+static void a_reader_endpoint_has_no_events(void **state)
+{
+	(void)state;
+	resolved_to(&a, 1);
+	connects_to(&a);
+	answers(true);
+	for (int i = 0; i < 200; i++) {
+		switch (pass()) {
+		case WATCH_RESOLVE: resolved_to(i < 100 ? &a : &b, 1); break;
+		case WATCH_CONNECT: connects_to(&watch.answer.addr[0]); break;
+		case WATCH_ASK: answers(true); break;
+		case WATCH_DROP: watch_dropped(&watch, now, 0); break;
+		default: fail();
+		}
+	}
+	assert_true(net_addr_equal(&watch.peer, &b));
+	assert_int_equal(watch.outage.downs + watch.outage.changes + watch.outage.ups, 0);
+}
+
 static void half_an_answer_judges_its_own_family_only(void **state)
 {
 	struct rds_answer answer = { .count = 1, .ttl_s = 5, .unknown = AF_INET6 };
@@ -227,6 +309,9 @@ int main(void)
 		cmocka_unit_test_setup(same_answer_keeps_the_session, setup),
 		cmocka_unit_test_setup(read_only_is_an_answer_and_an_outage, setup),
 		cmocka_unit_test_setup(a_reader_endpoint_is_in_no_hurry, setup),
+		cmocka_unit_test_setup(a_switchover, setup),
+		cmocka_unit_test_setup(a_writer_that_returns_as_a_reader, setup),
+		cmocka_unit_test_setup(a_reader_endpoint_has_no_events, setup),
 		cmocka_unit_test_setup(half_an_answer_judges_its_own_family_only, setup),
 		cmocka_unit_test_setup(literal_is_never_resolved_again, setup),
 	};

@@ -203,6 +203,35 @@ static void since_is_kept_while_the_reason_changes(void **state)
 	assert_int_equal(watch.state, RDS_DOWN);
 }
 
+/* Only a login without an answer proves that the database is down, and not a refusal. */
+static void a_login_without_an_answer_is_down(void **state)
+{
+	static const enum rds_trouble kinds[] = { TROUBLE_DENIED, TROUBLE_FULL, TROUBLE_TLS,
+		                                  TROUBLE_NETWORK };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		setup(NULL);
+		start_at(&a);
+		now = watch.ask_ms;
+		fails(TROUBLE_LOST, 3000);
+		assert_int_equal(watch.outage.downs, 0);
+		resolved_to(&a, 5);
+		assert_int_equal(pass(), WATCH_CONNECT);
+		fails(kinds[i], 3000);
+		assert_int_equal(watch.outage.downs, kinds[i] == TROUBLE_NETWORK);
+	}
+	/* DNS has another address some time later, and the new writer answers. */
+	now += 7000;
+	resolved_to(&b, 5);
+	assert_int_equal(pass(), WATCH_CONNECT);
+	connects_to(&b);
+	answers(false);
+	assert_int_equal(watch.outage.ups, 1);
+	assert_in_range(watch.outage.up[RDS_UP_WRITABLE_MS] - watch.outage.up[RDS_UP_NAMED_MS], 0,
+	                300);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +242,7 @@ int main(void)
 		cmocka_unit_test_setup(a_denial_waits_for_another_password, setup),
 		cmocka_unit_test_setup(a_denial_is_remembered, setup),
 		cmocka_unit_test_setup(session_outlives_dns, setup),
+		cmocka_unit_test_setup(a_login_without_an_answer_is_down, setup),
 		cmocka_unit_test_setup(a_new_resolv_conf_ends_the_wait, setup),
 		cmocka_unit_test_setup(server_that_comes_and_goes_is_not_flooded, setup),
 		cmocka_unit_test_setup(since_is_kept_while_the_reason_changes, setup),
