@@ -93,6 +93,8 @@ static void take_messages(struct loop *loop)
 	while (worker_recv(loop->worker, &msg)) {
 		if (msg.type == HUB_VERDICT && msg.more[1] == 1)
 			push_healthy(loop->push);
+		if (msg.type == HUB_FACT && msg.id == FACT_RDS_UP)
+			push_outage(loop->push, &msg, clock_ms());
 		if (msg.type == WORKER_RELOAD && msg.value)
 			loop->end = true;
 		else if (msg.type == WORKER_RELOAD)

@@ -39,6 +39,7 @@ struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall
 	push->conf = &deps->worker->conf->metrics;
 	push->cpu_permille = -1;
 	push->healthy = was_healthy(deps->worker->run_dir);
+	once_init(&push->outage, deps->worker->run_dir, "database-up");
 	skew_init(&push->skew, now_ms, wall_ms);
 	push->clock_ms = push->skew.clock_ms;
 	push->series.push_ms = push->conf->push_ms;
@@ -311,6 +312,44 @@ void push_healthy(struct push *push)
 	if (r < 0)
 		log_warning("push: %s/" HEALTHY_FILE ": %s; a restart will wait for health again",
 		            push->deps.worker->run_dir, strerror(-r));
+}
+
+/* One datum of each series that is pushed now; none while the node is held back. */
+static void push_duration(struct push *push, const char *name, int64_t at_ms, int64_t ms)
+{
+	char text[CWATCH_DATUM_MAX];
+
+	for (int d = 0; d < DIMENSION_MAX; d++) {
+		struct queue_entry entry = {
+			.clock_ms = push->clock_ms,
+			.at_ms = at_ms + push->skew.ms,
+			.space = push->conf->space,
+			.datum = text,
+		};
+
+		if (!push->gate.value[d][0])
+			continue;
+		cwatch_duration(push->conf, d, push->gate.value[d], name, ms, text);
+		queue_add(push->queue, &entry, 1);
+	}
+}
+
+void push_outage(struct push *push, const struct msg *up, int64_t now_ms)
+{
+	const int64_t *at_ms = up->more;
+	int64_t impact_ms = at_ms[RDS_UP_IMPACT_MS], writable_ms = at_ms[RDS_UP_WRITABLE_MS];
+
+	if (!push->queue || !gate_open(&push->gate) || !once_is_new(&push->outage, up->value))
+		return;
+	/* If it cannot be written, a restarted wna-cloud pushes the outage again. */
+	once_note(&push->outage, up->value);
+	if (impact_ms < 0 || at_ms[RDS_UP_DETECTED_MS] < impact_ms || writable_ms < impact_ms)
+		return;
+	push_duration(push, "DatabaseDetectSeconds", writable_ms,
+	              at_ms[RDS_UP_DETECTED_MS] - impact_ms);
+	push_duration(push, "DatabaseOutageSeconds", writable_ms, writable_ms - impact_ms);
+	send_kick(push, now_ms, node_delay(push));
+	push->facts_dirty = true;
 }
 
 void push_retry(struct push *push, int64_t now_ms)

@@ -6,6 +6,7 @@
 
 #include "cloud_creds.h"
 #include "cloud_metric.h"
+#include "once.h"
 
 /*
  * cloud_endpoint.c: configured, from the SDKs' environment variables, or the region's own (AWS
@@ -52,6 +53,10 @@ const char *cwatch_dimension_name(enum dimension dimension);
  * as a scaling policy reads it. */
 void cwatch_datum(const struct conf_metrics *conf, enum dimension dimension, const char *value,
                   const struct datum *datum, char ret[CWATCH_DATUM_MAX]);
+
+/* The same for one duration, of the metric `name`. */
+void cwatch_duration(const struct conf_metrics *conf, enum dimension dimension, const char *value,
+                     const char *name, int64_t ms, char ret[CWATCH_DATUM_MAX]);
 
 /* A request's body being built. */
 struct cwatch_body {
@@ -248,6 +253,10 @@ int64_t push_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
 /* /healthz has been 200 once since this boot (HUB_VERDICT). */
 void push_healthy(struct push *push);
 
+/* Takes a FACT_RDS_UP. Each outage whose beginning is known is pushed once, as the metrics
+ * DatabaseDetectSeconds and DatabaseOutageSeconds, unless the node is held back. */
+void push_outage(struct push *push, const struct msg *up, int64_t now_ms);
+
 /* Ends a back-off: what is queued is pushed now. */
 void push_retry(struct push *push, int64_t now_ms);
 
@@ -311,6 +320,7 @@ struct push {
 	int64_t clock_ms; /* as in queue_entry, of the open window */
 	struct gate gate;
 	bool healthy;        /* /healthz has been 200 since boot */
+	struct once outage;  /* the last outage of the database that was pushed */
 	struct queue *queue; /* NULL: metrics are off */
 	bool early;          /* a series has just begun: do not wait for its window's end */
 	struct push_send send;

@@ -17,18 +17,35 @@ const char *cwatch_dimension_name(enum dimension dimension)
 	return dimension == DIMENSION_ASG ? "AutoScalingGroupName" : "InstanceId";
 }
 
+static void put_head(struct sb *sb, const char *name, enum dimension dimension, const char *value)
+{
+	sb_put(sb, "{\"MetricName\":");
+	sb_json(sb, name);
+	sb_printf(sb,
+	          ",\"Dimensions\":[{\"Name\":\"%s\",\"Value\":", cwatch_dimension_name(dimension));
+	sb_json(sb, value);
+	sb_put(sb, "}],");
+}
+
+void cwatch_duration(const struct conf_metrics *conf, enum dimension dimension, const char *value,
+                     const char *name, int64_t ms, char ret[CWATCH_DATUM_MAX])
+{
+	struct sb sb;
+
+	sb_init(&sb, ret, CWATCH_DATUM_MAX);
+	put_head(&sb, name, dimension, value);
+	sb_printf(&sb, "\"Value\":%lld.%03d,\"Unit\":\"Seconds\",\"StorageResolution\":%d}",
+	          (long long)(ms / 1000), (int)(ms % 1000), (int)conf->resolution);
+}
+
 void cwatch_datum(const struct conf_metrics *conf, enum dimension dimension, const char *value,
                   const struct datum *datum, char ret[CWATCH_DATUM_MAX])
 {
 	struct sb sb;
 
 	sb_init(&sb, ret, CWATCH_DATUM_MAX);
-	sb_put(&sb, "{\"MetricName\":");
-	sb_json(&sb, conf->name);
-	sb_printf(&sb,
-	          ",\"Dimensions\":[{\"Name\":\"%s\",\"Value\":", cwatch_dimension_name(dimension));
-	sb_json(&sb, value);
-	sb_put(&sb, "}],\"Values\":[");
+	put_head(&sb, conf->name, dimension, value);
+	sb_put(&sb, "\"Values\":[");
 	for (unsigned i = 0; i < datum->count; i++)
 		sb_printf(&sb, "%s%u.%u", i > 0 ? "," : "", datum->value[i].permille / 10u,
 		          datum->value[i].permille % 10u);

@@ -23,6 +23,20 @@ static const cJSON *need(const cJSON *object, const char *name)
 	return item;
 }
 
+/* Notes a metric of the database's outages: "DatabaseOutageSeconds=7.2 at 1795420801; ". */
+static bool note_duration(const cJSON *item)
+{
+	const char *name = need(item, "MetricName")->valuestring;
+	size_t len = strlen(w.durations);
+
+	if (strncmp(name, "Database", 8) != 0)
+		return false;
+	assert_string_equal(need(item, "Unit")->valuestring, "Seconds");
+	snprintf(w.durations + len, sizeof w.durations - len, "%s=%.1f at %.0f; ", name,
+	         need(item, "Value")->valuedouble, need(item, "Timestamp")->valuedouble);
+	return true;
+}
+
 /* Checks a datum as CloudWatch would, and notes it. */
 static void note_datum(const cJSON *item, struct taken *ret)
 {
@@ -84,6 +98,8 @@ static void take_data(const cJSON *json)
 	{
 		struct taken *taken = &w.taken[w.taken_count];
 
+		if (note_duration(item))
+			continue;
 		assert_true(w.taken_count + 1 < TAKEN_MAX);
 		note_datum(item, taken);
 		taken->when_ms = w.now_ms;

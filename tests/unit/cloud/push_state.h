@@ -80,6 +80,7 @@ static struct world {
 	unsigned requests, refusals;
 	struct taken taken[TAKEN_MAX];
 	size_t taken_count;
+	char durations[256];
 	char url[512], authorization[2048], date[64];
 	bool token_seen;
 	/* the request under way */

@@ -37,6 +37,10 @@ static void test_body(void **state)
 	                    "\"Name\":\"AutoScalingGroupName\",\"Value\":\"web \\\"blue\\\"\"}],"
 	                    "\"Values\":[0.0,12.5,100.0],\"Counts\":[1,8,1],"
 	                    "\"Unit\":\"Percent\",\"StorageResolution\":1}");
+	cwatch_duration(&conf, DIMENSION_INSTANCE, "i-1", "DatabaseOutageSeconds", 7050, one);
+	assert_string_equal(one, "{\"MetricName\":\"DatabaseOutageSeconds\",\"Dimensions\":[{"
+	                         "\"Name\":\"InstanceId\",\"Value\":\"i-1\"}],"
+	                         "\"Value\":7.050,\"Unit\":\"Seconds\",\"StorageResolution\":1}");
 	assert_int_equal(cwatch_body_add(&body, "Web", datum.at_ms, "{\"a\":1}"), 0);
 	assert_int_equal(cwatch_body_add(&body, "Web", datum.at_ms + 10000, "{\"b\":2}"), 0);
 	cwatch_body_end(&body);

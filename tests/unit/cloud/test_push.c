@@ -48,6 +48,49 @@ static void test_first_datum_at_once(void **state)
 	assert_int_equal(w.fact_value[FACT_PUSH], PUSH_OK);
 }
 
+/* Once each, whatever is restarted; none from before the start, and none of a node that is held. */
+static void test_outages_of_the_database(void **state)
+{
+	struct msg up = { .id = FACT_RDS_UP };
+	int64_t at_s;
+
+	(void)state;
+	begin();
+	push_outage(w.push, &up, w.now_ms);
+	push_healthy(w.push);
+	turn();
+	push_outage(w.push, &up, w.now_ms); /* none yet */
+	run_for(MINUTE);
+	up.value = 1;
+	up.more[RDS_UP_WRITABLE_MS] = wall();
+	up.more[RDS_UP_DETECTED_MS] = wall() - 4100;
+	up.more[RDS_UP_IMPACT_MS] = wall() - 7200;
+	at_s = w.true_ms / 1000;
+	for (int i = 0; i < 3; i++) {
+		char expected[sizeof w.durations];
+
+		push_outage(w.push, &up, w.now_ms);
+		run_for(MINUTE);
+		settle();
+		snprintf(expected, sizeof expected,
+		         "DatabaseOutageSeconds=7.2 at %lld; DatabaseDetectSeconds=3.1 at %lld; ",
+		         (long long)at_s, (long long)at_s);
+		assert_string_equal(w.durations, expected);
+		if (i == 1) {
+			finish();
+			begin();
+			turn();
+		}
+	}
+	/* An outage without a known beginning has no length. */
+	up.value = 2;
+	up.more[RDS_UP_IMPACT_MS] = -1;
+	w.durations[0] = '\0';
+	push_outage(w.push, &up, w.now_ms);
+	run_for(MINUTE);
+	assert_string_equal(w.durations, "");
+}
+
 static void test_held_until_healthy(void **state)
 {
 	(void)state;
@@ -307,6 +350,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		push_test(test_steady),
 		push_test(test_first_datum_at_once),
+		push_test(test_outages_of_the_database),
 		push_test(test_held_until_healthy),
 		push_test(test_healthy_outlives_the_process),
 		push_test(test_stops_out_of_service),
