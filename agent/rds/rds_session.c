@@ -136,19 +136,19 @@ static void set_targets(const struct rds_answer *answer, uint16_t port)
  * library verifies the certificate for the name that it resolves, and has no option for the
  * address. A second look-up could find another server than rds_resolve.c.
  */
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
-                struct addrinfo **ret)
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *req,
+                struct addrinfo **pai)
 {
 	(void)name;
 	(void)service;
-	(void)hints;
-	*ret = targets.info;
+	(void)req;
+	*pai = targets.info;
 	return 0;
 }
 
-void freeaddrinfo(struct addrinfo *info)
+void freeaddrinfo(struct addrinfo *ai)
 {
-	(void)info;
+	(void)ai;
 }
 
 static bool peer_of(int fd, struct net_addr *ret)

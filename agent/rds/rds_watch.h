@@ -270,8 +270,8 @@ void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, i
 /* What waits after a failure is tried now: at a reload, and with another password. */
 void watch_retry(struct watch *watch, int64_t now);
 
-/* The name is resolved now, whatever the wait: for a changed resolv.conf. */
-void watch_resolve(struct watch *watch, int64_t now);
+/* The name is resolved at `at_ms` at the latest, whatever the wait. */
+void watch_resolve(struct watch *watch, int64_t at_ms);
 
 /* *ret_until_ms is set in any case: when to call again if nothing happens. */
 enum watch_action watch_next(const struct watch *watch, int64_t now, int64_t *ret_until_ms);

@@ -166,6 +166,19 @@ def test_silent_resolver(world: World, agent: Agent) -> None:
     agent.wait_fact("rds", WRITABLE, timeout=20)
 
 
+def test_repaired_resolv_conf(database: Database, node: Node, agent: Agent) -> None:
+    """The session outlives the name server, and the wait for it ends when the file names another."""
+    right = node.host.read("/etc/resolv.conf")
+    agent.change("database", dns_fast="60s", dns_max="60s")
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    node.host.write("/etc/resolv.conf", f"nameserver {names.LIAR}\n")
+    agent.wait_fact("rds-dns", -1, timeout=15)  # the next question: 30 s later at the earliest
+    node.host.write("/etc/resolv.conf", right)
+    wait_until(lambda: agent.fact("rds-dns")["value"] >= 0, "the name resolves again", 10)
+    assert agent.fact("rds")["value"] == WRITABLE
+
+
 def test_alias_chain(world: World, database: Database, agent: Agent) -> None:
     """The shortest TTL along the chain counts, and the chain's end is found."""
     world.dns.set(f"node-7.{names.DOMAIN}", FIRST, ttl=60)

@@ -1,6 +1,6 @@
 /*
  * A week in virtual time of a database that is well, with all that a network does meanwhile:
- * nothing is declared, and the session is kept. WNA_TEST_SEEDS: how many weeks (10).
+ * nothing is declared, and the session is kept. WNA_TEST_SEEDS: how many weeks (5).
  */
 #include "watch_lab.h"
 
@@ -63,7 +63,7 @@ static void nothing_happens_in_a_quiet_week(void **state)
 	const char *seeds = getenv("WNA_TEST_SEEDS");
 
 	(void)state;
-	for (int seed = 0; seed < (seeds ? atoi(seeds) : 10); seed++) {
+	for (int seed = 0; seed < (seeds ? atoi(seeds) : 5); seed++) {
 		int64_t start;
 		bool wrong = false;
 
