@@ -174,18 +174,15 @@ static void note_sockets(char *text, size_t size, const struct fact *before,
 		snprintf(text, size, "sockets: ended %s", after->text);
 }
 
-/* `name`: of the event; `words` stand before the address. */
-static void note_database(char *text, size_t size, const char *name, const char *words,
+/* `words` stand before the address. */
+static void note_database(char *text, size_t size, const char *event, const char *words,
                           const struct fact *before, const struct fact *after)
 {
-	char event[32];
-
 	/* 0: wna-rds counts anew. */
 	if (after->value == 0 || !before->seen || before->value == after->value)
 		return;
 	snprintf(text, size, "%s%.*s%s%.*s", words, LIMIT_FACT_TEXT, after->text,
 	         after->why[0] ? ", " : "", LIMIT_FACT_WHY - 32, after->why);
-	snprintf(event, sizeof event, "database-%s", name);
 	journal_database(event, after, text);
 }
 
@@ -198,14 +195,15 @@ void history_fact(struct timeline *timeline, enum fact_id id, const struct fact 
 	case FACT_MOUNT: note_mount(text, sizeof text, before, after); break;
 	case FACT_MOUNT_GUARD: note_guard(text, sizeof text, before, after); break;
 	case FACT_RDS_CHANGE:
-		note_database(text, sizeof text, "moved", "database: ", before, after);
+		note_database(text, sizeof text, "database-moved", "database: ", before, after);
 		break;
 	case FACT_RDS_DOWN:
-		note_database(text, sizeof text, "down", "database: no answer from ", before,
-		              after);
+		note_database(text, sizeof text, "database-down", "database: no answer from ",
+		              before, after);
 		break;
 	case FACT_RDS_UP:
-		note_database(text, sizeof text, "up", "database: writable at ", before, after);
+		note_database(text, sizeof text, "database-up", "database: writable at ", before,
+		              after);
 		break;
 	case FACT_TARGET_STATE:
 		if (before->seen && strcmp(before->text, after->text) != 0)

@@ -40,31 +40,12 @@ static bool split(const char *text, char ret_from[NET_ADDR_TEXT], char ret_to[NE
 	return net_addr_parse(ret_from, &addr) && net_addr_parse(ret_to, &addr);
 }
 
-static bool put_moved(struct hooks_environment *env, const char *text)
-{
-	char from[NET_ADDR_TEXT], to[NET_ADDR_TEXT];
-
-	if (!split(text, from, to))
-		return false;
-	put(env, "WNA_RDS_FROM", from);
-	put(env, "WNA_RDS_TO", to);
-	return true;
-}
-
-static bool put_address(struct hooks_environment *env, const char *text)
-{
-	struct net_addr addr;
-
-	if (!net_addr_parse(text, &addr))
-		return false;
-	put(env, "WNA_RDS_ADDRESS", text);
-	return true;
-}
-
 int hooks_environment(const char *event, const char *endpoint, const struct msg *fact,
                       struct hooks_environment *ret)
 {
+	char from[NET_ADDR_TEXT] = "", to[NET_ADDR_TEXT] = "";
 	const int64_t *more = fact->more;
+	struct net_addr addr;
 	int64_t max_ms = -1;
 	int common;
 	bool ok;
@@ -77,18 +58,23 @@ int hooks_environment(const char *event, const char *endpoint, const struct msg 
 	put(ret, "WNA_RDS_ENDPOINT", endpoint);
 	if (fact->id == FACT_RDS_CHANGE) {
 		max_ms = more[RDS_CHANGE_MAX_MS];
-		ok = put_moved(ret, fact->text) && more[RDS_CHANGE_MIN_MS] >= 0;
+		ok = split(fact->text, from, to) && more[RDS_CHANGE_MIN_MS] >= 0;
+		put(ret, "WNA_RDS_FROM", from);
+		put(ret, "WNA_RDS_TO", to);
 		put_number(ret, "WNA_RDS_OUTAGE_MIN_MS", more[RDS_CHANGE_MIN_MS]);
 	} else {
 		if (fact->id == FACT_RDS_UP && more[RDS_UP_IMPACT_MS] >= 0)
 			max_ms = more[RDS_UP_WRITABLE_MS] - more[RDS_UP_IMPACT_MS];
-		ok = put_address(ret, fact->text);
+		ok = net_addr_parse(fact->text, &addr);
+		put(ret, "WNA_RDS_ADDRESS", fact->text);
 	}
 	if (max_ms >= 0)
 		put_number(ret, "WNA_RDS_OUTAGE_MAX_MS", max_ms);
 	if (ok && max_ms >= -1)
 		return 0;
+	/* None of them reaches the script. */
 	ret->count = common;
-	ret->list[common] = NULL;
+	for (int i = common; i < HOOKS_VARIABLES; i++)
+		ret->list[i] = NULL;
 	return -EBADMSG;
 }

@@ -249,6 +249,10 @@ bool watch_answered(struct watch *watch, const struct rds_sample *sample, uint32
 		return false;
 	}
 	set_state(watch, now, RDS_WRITABLE, "");
+	/* A server's address of the other family is no other server. */
+	if (watch->outage.writer.family != watch->peer.family &&
+	    answer_has(&watch->answer, &watch->outage.writer))
+		watch->outage.writer = watch->peer;
 	return outage_good(&watch->outage, sample, &watch->peer, watch->conf->interval_ms, ret);
 }
 

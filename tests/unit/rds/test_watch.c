@@ -261,6 +261,32 @@ static void a_reader_endpoint_has_no_events(void **state)
 	assert_int_equal(watch.outage.downs + watch.outage.changes + watch.outage.ups, 0);
 }
 
+/* A dual-stack endpoint: the session is with either address of the server. */
+static void the_other_family_is_the_same_server(void **state)
+{
+	struct rds_answer both = { .count = 2, .addr = { a, six }, .ttl_s = 5 };
+
+	(void)state;
+	watch_resolved(&watch, now, now, &both, "", 0);
+	connects_to(&a);
+	answers(false);
+	fails(TROUBLE_LOST, 1);
+	watch_resolved(&watch, now, now, &both, "", 0);
+	connects_to(&six);
+	answers(false);
+	assert_false(moved());
+	assert_int_equal(answers_on(), WATCH_RESOLVE);
+	watch_resolved(&watch, now, now, &both, "", 0);
+	assert_int_equal(answers_on(), WATCH_RESOLVE);
+	fails(TROUBLE_LOST, 1);
+	/* another server, of which only the address of the other family answers */
+	resolved_to(&b, 5);
+	connects_to(&b);
+	answers(false);
+	assert_true(moved());
+	assert_true(net_addr_equal(&change.from, &six));
+}
+
 static void half_an_answer_judges_its_own_family_only(void **state)
 {
 	struct rds_answer answer = { .count = 1, .ttl_s = 5, .unknown = AF_INET6 };
@@ -312,6 +338,7 @@ int main(void)
 		cmocka_unit_test_setup(a_switchover, setup),
 		cmocka_unit_test_setup(a_writer_that_returns_as_a_reader, setup),
 		cmocka_unit_test_setup(a_reader_endpoint_has_no_events, setup),
+		cmocka_unit_test_setup(the_other_family_is_the_same_server, setup),
 		cmocka_unit_test_setup(half_an_answer_judges_its_own_family_only, setup),
 		cmocka_unit_test_setup(literal_is_never_resolved_again, setup),
 	};
