@@ -163,6 +163,7 @@ static void a_wrong_value_spoils_the_file(void **state)
 	file = fopen(STATE, "re");
 	assert_non_null(file);
 	len = fread(text, 1, sizeof text - 1, file);
+	assert_true(feof(file));
 	text[len] = '\0';
 	fclose(file);
 	for (char *line = text; *line; line += strcspn(line, "\n") + 1) {
