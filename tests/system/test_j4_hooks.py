@@ -231,3 +231,36 @@ def test_php_fpm_lets_go(database: Database, node: Node, agent: Agent, user: str
         agent.wait_fact("hook", 1)
         hold_true(lambda: "server db-a" in ask(), "the page stays where it was", 1)
     assert all(status == 200 for status, _ in asked), "no visitor is turned away"
+
+
+def test_a_hung_worker_does_not_stop_the_site(database: Database, node: Node, agent: Agent) -> None:
+    """One of php-fpm's two workers waits for a database that has died silently. The other one serves
+    pages all the time, also while the sample script replaces both."""
+    node.web.start()
+    node.host.write("/var/www/html/index.php", PAGE)
+    node.host.write("/var/www/html/clock.php", "<?php echo 'clock';")
+    node.host.run("install", "-m", "755", "/usr/share/doc/web-node-agent/hooks/50-php-fpm",
+                  "/etc/web-node-agent/hooks.d/database-moved/")
+    agent.change("hooks", enabled=True, user="root")
+    agent.drop_in("hooks", "[Service]\nUser=root\n")
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    wait_until(lambda: node.web.get("/index.php")[0] == 200 and
+               len(database.servers[0].sessions(mariadb.PAGE_USER)) == WORKERS,
+               "every worker of php-fpm has its connection")
+
+    def clock() -> bool:
+        """Within two seconds."""
+        assert node.web.get("/clock.php", timeout=2) == (200, "clock")
+        return True
+    database.servers[0].host.cut("")
+    hung = node.host.spawn("/usr/bin/curl", "-sS", "-m", "60", "http://127.0.0.1/index.php", log="hung")
+    wait_until(lambda: clock() and agent.fact("rds-down")["value"] == 1, "the agent knows", 20)
+    assert hung.running()
+    database.servers[1].writable(True)
+    database.point(1)
+    wait_until(lambda: clock() and agent.status()["facts"].get("hook"), "the script has ended", 40)
+    assert agent.fact("hook")["value"] == 0
+    wait_until(lambda: not hung.running(), "the request has ended")
+    assert "killed the workers that did not end" in agent.log("hooks")
+    hold_true(lambda: "server db-c" in node.web.get("/index.php")[1], "all workers are new", 1)
