@@ -101,6 +101,9 @@ class Visitors:
     def now_s(self) -> float:
         return time.monotonic() - self._start_s
 
+    def wait_until(self, at_s: float) -> None:
+        self._end.wait(at_s - self.now_s())
+
     def __enter__(self) -> "Visitors":
         self._start_s = time.monotonic()
         self._ticks = threading.Thread(target=self._tick)
@@ -138,10 +141,11 @@ def failover(database: Database, nodes: list[Node], how: str, outage_s: float = 
     """Visitors before, during and after an outage. Each node's visits, and when the new writer
     took writes and the name led to it."""
     with Visitors(nodes, per_second) as visitors:
-        visitors._end.wait(3)  # they come before it, too
+        # Between two visits, hence the same visits of each node are in the outage.
+        visitors.wait_until(3.55)
         database.fail(how)
-        visitors._end.wait(outage_s)
+        visitors.wait_until(3.55 + outage_s)
         database.promote()
         back_s = visitors.now_s()
-        visitors._end.wait(after_s)
+        visitors.wait_until(back_s + after_s)
     return visitors.seen, back_s
