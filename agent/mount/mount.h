@@ -281,9 +281,10 @@ enum attempt_end {
 enum attempt_end attempt_check(struct attempt *attempt, int *ret_status);
 
 /*
- * The last line of a helper's output that has a meaning, without control characters: not a line
- * that only refers to documentation ("See https://..."), and without the b'...' of Python.
- * Empty if there was no output. Returns `ret`.
+ * "FIRST ... LAST": the first and the last line of a helper's output that have a meaning, without
+ * control characters, cut to fit; one line alone as it is. Lines without a meaning only refer to
+ * documentation ("See https://..."), or are Python's traceback of SIGINT; the b'...' of Python is
+ * removed. Empty if there was no output. Returns `ret`.
  */
 char *attempt_said(const char *words, size_t len, char *ret, size_t size);
 

@@ -158,7 +158,7 @@ static void end(int *fd)
 
 static void hear(struct attempt *attempt)
 {
-	size_t half = sizeof attempt->words / 2;
+	size_t quarter = sizeof attempt->words / 4;
 	ssize_t n;
 
 	while ((n = read(attempt->words_fd, attempt->words + attempt->words_len,
@@ -166,9 +166,9 @@ static void hear(struct attempt *attempt)
 		attempt->words_len += (size_t)n;
 		if (attempt->words_len < sizeof attempt->words)
 			continue;
-		/* The output may be endless. */
-		memcpy(attempt->words, attempt->words + half, half);
-		attempt->words_len = half;
+		/* The output may be endless: its beginning and its end are kept. */
+		memcpy(attempt->words + quarter, attempt->words + 3 * quarter, quarter);
+		attempt->words_len = 2 * quarter;
 	}
 	if (n == 0)
 		end(&attempt->words_fd);
@@ -178,27 +178,49 @@ static void hear(struct attempt *attempt)
 		end(&attempt->guard_fd);
 }
 
+/* The meaning of one line, in `line`; NULL: it has none. */
+static char *meaning(const char *from, size_t len, char *line, size_t size)
+{
+	char *text;
+	size_t n;
+
+	str_clean(line, size, from, len);
+	text = str_trim(line);
+	n = strlen(text);
+	if (n >= 3 && text[0] == 'b' && strchr("'\"", text[1]) && text[n - 1] == text[1]) {
+		text[n - 1] = '\0';
+		text += 2;
+	}
+	return *text == '\0' || strncmp(text, "See http", 8) == 0 ? NULL : text;
+}
+
 char *attempt_said(const char *words, size_t len, char *ret, size_t size)
 {
-	size_t start, n;
-	char line[512], *text;
+	static const char interrupt[] = "\nKeyboardInterrupt\n", traceback[] = "Traceback (";
+	const char *at = words, *end = words + len, *trace;
+	char line[512], first[512] = "", last[512] = "", *text;
+	size_t n, cut = sizeof interrupt - 1;
 
-	ret[0] = '\0';
-	for (; len > 0; len = start > 0 ? start - 1 : 0) {
-		for (start = len; start > 0 && !strchr("\r\n", words[start - 1]); start--)
+	/* mount.efs after SIGINT, in addition to what it had said before. */
+	trace = memmem(words, len, traceback, sizeof traceback - 1);
+	if (trace && len >= cut && memcmp(end - cut, interrupt, cut) == 0)
+		end = trace;
+	for (; at < end; at += n + 1) {
+		for (n = 0; at + n < end && at[n] != '\n' && at[n] != '\r'; n++)
 			;
-		str_clean(line, sizeof line, words + start, len - start);
-		text = str_trim(line);
-		n = strlen(text);
-		if (n >= 3 && text[0] == 'b' && strchr("'\"", text[1]) && text[n - 1] == text[1]) {
-			text[n - 1] = '\0';
-			text += 2;
-		}
-		if (*text == '\0' || strncmp(text, "See http", 8) == 0)
-			continue;
-		str_excerpt(ret, size, text, strlen(text));
-		break;
+		text = meaning(at, n, line, sizeof line);
+		if (text)
+			str_copy(first[0] ? last : first, sizeof first, text);
 	}
+	if (last[0] == '\0') {
+		str_excerpt(ret, size, first, strlen(first));
+		return ret;
+	}
+	/* The first line's beginning has the cause, the last line's end the consequence. */
+	str_clean(ret, size / 2, first, strlen(first));
+	n = strlen(ret);
+	n += (size_t)snprintf(ret + n, size - n, " ... ");
+	str_excerpt(ret + n, size - n, last, strlen(last));
 	return ret;
 }
 

@@ -131,7 +131,7 @@ void keeper_lingers(struct keeper *keeper, int64_t now_ms);
 
 /*
  * The attempt is gone. `status`: mount(8)'s exit code, 128 + n if signal n has killed it, -1 if
- * it was the helper of an earlier keeper. `said`: the last line of its output.
+ * it was the helper of an earlier keeper. `said`: attempt_said() of its output.
  */
 void keeper_ended(struct keeper *keeper, int status, const char *said);
 
