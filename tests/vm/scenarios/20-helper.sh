@@ -1,11 +1,11 @@
 # Through a mount helper that is a stand-in, and a TLS proxy that is real.
 # shellcheck shell=bash disable=SC2154,SC2086
 
-helper() { # [MODE]: installs the stand-in
+helper() { # [MODE [PATIENCE]]: installs the stand-in
 	mkdir -p /run/standin
 	rm -f /run/standin/calls
 	echo "${1:-normal}" > /run/standin/mode
-	echo 5 > /run/standin/patience
+	echo "${2:-15}" > /run/standin/patience
 	echo "$wna_vm/certificates/ca.pem" > /run/standin/ca
 	cp "$wna_here/mount.efs" /sbin/mount.efs
 }
@@ -32,7 +32,7 @@ END
 }
 server_tls
 
-tunnel_pids() { pgrep -x -f "stunnel /var/run/efs/.*"; }
+tunnel_pids() { pgrep -x -f ".*stunnel /var/run/efs/.*"; }
 tunnels_stop() {
 	local pid
 	for pid in $(tunnel_pids); do kill -9 "$pid"; done
@@ -105,10 +105,9 @@ tunnel_proof() {
 scenario tunnel-proof
 
 tunnel_wrong_ca() {
-	helper
+	helper normal 2
 	echo "$wna_vm/certificates/other-ca.pem" > /run/standin/ca
-	echo 2 > /run/standin/patience
-	efs retry_min=1m retry_max=1m # one attempt
+	efs timeout=5s retry_min=1m retry_max=1m # one attempt
 	keeper
 	mount_is $ABSENT "timeout after 2 sec"
 	expect "the certificate was refused" grep -qi 'certificate verify failed\|CERT: Pre-verification error' \
@@ -142,12 +141,18 @@ helper_reasons() {
 	helper rude
 	keeper
 	mount_is $ABSENT '^bad \?\[31mred\?\[0m text$'
+	helper no-name
+	keeper
+	within 20 "neither cause nor consequence" cause_and_consequence
 	helper hang
 	efs timeout=1500ms retry_min=1m retry_max=1m
 	keeper
 	# By INT, and by TERM what ignores that, as a shell's children in the background do.
 	mount_is $ABSENT "ended, since its limit is 1.5 s: Mount attempt 1/3 failed"
 	refuse "the helper's processes are left" pgrep -f '/sbin/mount.efs|sleep 60'
+}
+cause_and_consequence() {
+	get /status && [[ $BODY == *'"Failed to resolve '*' ... '*': DescribeMountTargets."'* ]]
 }
 scenario helper-reasons
 
