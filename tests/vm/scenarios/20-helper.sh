@@ -145,10 +145,10 @@ helper_reasons() {
 	keeper
 	within 20 "neither cause nor consequence" cause_and_consequence
 	helper hang
-	efs timeout=1500ms retry_min=1m retry_max=1m
+	efs timeout=4s retry_min=1m retry_max=1m
 	keeper
 	# By INT, and by TERM what ignores that, as a shell's children in the background do.
-	mount_is $ABSENT "ended, since its limit is 1.5 s: Mount attempt 1/3 failed"
+	mount_is $ABSENT "ended, since its limit is 4.0 s: Mount attempt 1/3 failed"
 	refuse "the helper's processes are left" pgrep -f '/sbin/mount.efs|sleep 60'
 }
 cause_and_consequence() {
