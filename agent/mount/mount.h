@@ -244,6 +244,18 @@ bool group_read(const char *dir, struct process_group *ret);
 /* Whether a process of the group lives, its first one or another. */
 bool group_lives(const struct process_group *group);
 
+/* mount_process.c: processes of other programs, found in /proc. Reading there never waits for them:
+ * cmdline is read of no process but proxies of efs-utils, as the kernel waits for a lock of the
+ * process whose cmdline it is. */
+struct process_match {
+	const char *const *names; /* how the name of the program may begin; NULL at the end */
+	pid_t group;              /* its process group; 0: any */
+	const char *word;         /* one of its arguments; NULL: any */
+};
+
+/* Sends SIGKILL to all that match. How many there were. */
+unsigned process_kill(const struct process_match *match);
+
 struct attempt {
 	pid_t pid;                  /* 0: ended */
 	int status;                 /* mount(8)'s exit code; -1: not ended, or not known */

@@ -3,12 +3,13 @@
  * child that is late, and what to report. It uses neither processes nor clocks: its caller
  * tells it what has happened, and `now_ms`, and keeper_step() says what to do.
  *
- *	attempt   OFF -> RUNNING -timeout-> INT -6 s-> TERM -2 s-> KILL -2 s-> STUCK -> OFF
+ *	attempt   OFF -> RUNNING -timeout-> INT -6 s-> NFS -2 s-> KILL -2 s-> STUCK -> OFF
  *	probe     OFF -> RUNNING -probe_timeout-> KILL -2 s-> STUCK -> OFF
  *
- * The signals are for the process group of the attempt. INT is the first, since mount.efs, a
- * Python program, cleans up only then. A child is gone when its whole group has ended: there is
- * never a second one while the first one lives.
+ * INT and KILL are for the process group of the attempt. INT is the first, since mount.efs, a
+ * Python program, cleans up only then; NFS is SIGKILL to mount.nfs alone, for which mount.efs
+ * may still wait. A child is gone when its whole group has ended: there is never a second one
+ * while the first one lives.
  *
  * Nothing is ever mounted over another mount. A lost mount is mounted again at once. If it is
  * lost again before a probe was answered, the delays grow.
@@ -34,14 +35,14 @@ struct keeper_look {
 };
 
 enum keeper_act {
-	KEEPER_WAIT,   /* nothing until keeper_next_ms */
-	KEEPER_LOOK,   /* look at mountinfo, then keeper_looked() */
-	KEEPER_SAY,    /* send keeper_report() */
-	KEEPER_SPOKEN, /* tell the hub that all has been said once */
-	KEEPER_MOUNT,  /* start an attempt; keeper_ended() if that failed, or when it is gone */
-	KEEPER_GUARD,  /* the same for a child that only guards the directory of a right mount */
-	KEEPER_INT,    /* signals for the attempt's group */
-	KEEPER_TERM,
+	KEEPER_WAIT,     /* nothing until keeper_next_ms */
+	KEEPER_LOOK,     /* look at mountinfo, then keeper_looked() */
+	KEEPER_SAY,      /* send keeper_report() */
+	KEEPER_SPOKEN,   /* tell the hub that all has been said once */
+	KEEPER_MOUNT,    /* start an attempt; keeper_ended() if that failed, or when it is gone */
+	KEEPER_GUARD,    /* the same for a child that only guards the directory of a right mount */
+	KEEPER_INT,      /* a signal for the attempt's group */
+	KEEPER_KILL_NFS, /* SIGKILL for each mount.nfs of the group */
 	KEEPER_KILL,
 	KEEPER_PROBE_START, /* start the probe; keeper_probe_gone() when it is gone */
 	KEEPER_PROBE_ASK,   /* ask it for a sign of life of the mount keeper->look.id; if
@@ -54,7 +55,7 @@ enum keeper_state {
 	KEEPER_OFF,
 	KEEPER_RUNNING,
 	KEEPER_ENDING_INT,
-	KEEPER_ENDING_TERM,
+	KEEPER_ENDING_NFS,
 	KEEPER_ENDING_KILL,
 	KEEPER_STUCK, /* survived SIGKILL; due_ms: since when */
 };

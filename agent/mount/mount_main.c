@@ -173,6 +173,15 @@ static void do_signal(struct room *room, int number)
 	kill(-room->attempt.group.leader, number);
 }
 
+static void kill_nfs(struct room *room)
+{
+	static const char *const names[] = { "mount.nfs", NULL };
+	const struct process_match match = { .names = names, .group = room->attempt.group.leader };
+
+	log_info("mount: the attempt is later still: SIGKILL to %u mount.nfs of process group %d",
+	         process_kill(&match), match.group);
+}
+
 static void do_ask(struct room *room)
 {
 	struct probe_question question = { .limit_ms =
@@ -224,7 +233,7 @@ static void act(struct room *room, enum keeper_act what, int64_t now_ms)
 	case KEEPER_MOUNT: do_attempt(room, false, now_ms); break;
 	case KEEPER_GUARD: do_attempt(room, true, now_ms); break;
 	case KEEPER_INT: do_signal(room, SIGINT); break;
-	case KEEPER_TERM: do_signal(room, SIGTERM); break;
+	case KEEPER_KILL_NFS: kill_nfs(room); break;
 	case KEEPER_KILL: do_signal(room, SIGKILL); break;
 	case KEEPER_PROBE_START:
 		if (probe_start(&room->probe) < 0)

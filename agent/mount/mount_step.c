@@ -9,7 +9,7 @@
 
 enum {
 	INT_MS = 6000, /* mount.efs cleans up within 4 s */
-	TERM_MS = 2000,
+	NFS_MS = 2000,
 	KILL_MS = 2000,
 	SAY_MS = 2000,    /* between two looks and reports without a change */
 	LOOK_GAP_MS = 20, /* between two looks, also if mounts change all the time */
@@ -27,9 +27,9 @@ static enum keeper_act step_attempt(struct keeper *keeper, int64_t now_ms)
 			keeper_set(attempt, KEEPER_ENDING_INT, now_ms + INT_MS);
 			return KEEPER_INT;
 		case KEEPER_ENDING_INT:
-			keeper_set(attempt, KEEPER_ENDING_TERM, now_ms + TERM_MS);
-			return KEEPER_TERM;
-		case KEEPER_ENDING_TERM:
+			keeper_set(attempt, KEEPER_ENDING_NFS, now_ms + NFS_MS);
+			return KEEPER_KILL_NFS;
+		case KEEPER_ENDING_NFS:
 			keeper_set(attempt, KEEPER_ENDING_KILL, now_ms + KILL_MS);
 			return KEEPER_KILL;
 		case KEEPER_ENDING_KILL:

@@ -1,4 +1,5 @@
-/* Which process group is that of an earlier mount helper. */
+/* Which process group is that of an earlier mount helper, and which process of a group is killed. */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -132,12 +133,61 @@ static void another_group_of_that_number(void **state)
 	end_helper(first);
 }
 
+static pid_t start(pid_t group, const char *word)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setpgid(0, group) == 0)
+			execlp("sleep", "sleep", "600", word, (char *)NULL);
+		_exit(1);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static bool is_killed(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, WNOHANG) == pid && WIFSIGNALED(status);
+}
+
+/* Name, group and argument must all match. */
+static void one_process_of_many(void **state)
+{
+	static const char *const names[] = { "other", "sle", NULL }, *const others[] = { "x",
+		                                                                         NULL };
+	pid_t leader = start(0, "0.1"), second;
+	struct process_match match = { .names = others, .group = leader, .word = "0.2" };
+
+	(void)state;
+	assert_true(setpgid(leader, leader) == 0 || errno == EACCES);
+	second = start(leader, "0.2");
+	assert_int_equal(process_kill(&match), 0);
+	match.names = names;
+	/* Until both are programs. */
+	while (process_kill(&match) == 0)
+		usleep(1000);
+	assert_int_equal(waitpid(second, NULL, 0), second);
+	assert_false(is_killed(leader));
+	assert_int_equal(process_kill(&match), 0);
+	match.word = NULL;
+	match.group++;
+	assert_int_equal(process_kill(&match), 0);
+	match.group--;
+	while (process_kill(&match) == 0)
+		usleep(1000);
+	assert_int_equal(waitpid(leader, NULL, 0), leader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(no_note, setup, teardown),
 		cmocka_unit_test_setup_teardown(lives_until_the_helper_has_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_group_of_that_number, setup, teardown),
+		cmocka_unit_test(one_process_of_many),
 	};
 
 	return cmocka_run_group_tests_name("mount/group", tests, NULL, NULL);
