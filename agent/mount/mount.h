@@ -110,9 +110,17 @@ void judge(const struct target *target, const char *path, const struct mountinfo
  */
 #define EFS_STATE_DIR "/var/run/efs"
 
+/* The name of a state file: for "/var/www/html/efs" it has "var.www.html.efs". False if it does not
+ * fit. */
+bool efs_state_name(const char *file_system, const char *path, unsigned port, char *ret,
+                    size_t size);
+
 struct efs_state {
 	bool tls;                      /* the proxy was started with TLS */
 	char access_point[LIMIT_NAME]; /* empty: none */
+	int64_t mount_ms;              /* when the helper wrote it, wall-clock time; 0: not known */
+	int64_t unmount_ms; /* since when the watchdog has seen no mount; it ends the proxy 30 s
+	                     * later, also if there is a mount again; -1: the mount is there */
 };
 
 /*
@@ -122,6 +130,10 @@ struct efs_state {
  * unfinished name, and efs-utils' watchdog does not care for the mount's proxy. An unfinished
  * file is renamed here if it has not been written for `idle_ms`, is complete, and has the right
  * owner and mode. `now_ms` is wall-clock time, as files have it.
+ *
+ * A new mount may use the proxy of an earlier one, since the kernel shares the connection to one
+ * server. The watchdog, which saw no mount meanwhile, would end that proxy: unmount_ms is
+ * removed from the file.
  *
  * 0; -ENOENT no such file; -EINPROGRESS only an unfinished one, in which the helper may be
  * writing; -EPERM a file that others than root and its group could write; -EBADMSG not what
@@ -133,6 +145,10 @@ int efs_state_read(const char *dir, const char *file_system, const char *path, u
 /* The pure part: reads and checks the JSON text. 0 or -EBADMSG. */
 int efs_state_parse(const char *json, size_t len, const char *file_system, const char *path,
                     struct efs_state *ret);
+
+/* Writes another unmount_ms to the file `name`, which has the text `json`, or, with -1, none. 0
+ * or -errno. */
+int efs_state_mark(const char *dir, const char *name, const char *json, int64_t unmount_ms);
 
 /* mount_look.c: what is mounted on the path now, judged. */
 
@@ -243,18 +259,6 @@ bool group_read(const char *dir, struct process_group *ret);
 
 /* Whether a process of the group lives, its first one or another. */
 bool group_lives(const struct process_group *group);
-
-/* mount_process.c: processes of other programs, found in /proc. Reading there never waits for them:
- * cmdline is read of no process but proxies of efs-utils, as the kernel waits for a lock of the
- * process whose cmdline it is. */
-struct process_match {
-	const char *const *names; /* how the name of the program may begin; NULL at the end */
-	pid_t group;              /* its process group; 0: any */
-	const char *word;         /* one of its arguments; NULL: any */
-};
-
-/* Sends SIGKILL to all that match. How many there were. */
-unsigned process_kill(const struct process_match *match);
 
 struct attempt {
 	pid_t pid;                  /* 0: ended */

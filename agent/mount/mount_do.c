@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mount_tidy.h"
 #include "mountinfo.h"
 #include "str.h"
 
@@ -196,8 +197,13 @@ int do_mount(const struct conf_mount *conf, const struct target *target, bool gu
 	if (write(guard, &guarded, sizeof guarded) != (ssize_t)sizeof guarded)
 		code = DO_TROUBLE;
 	if (!guard_only) {
+		unsigned port = strcmp(target->type, "efs") == 0 ? tidy_pending(conf, target) : 0;
+
 		if (target->blocked[0] != '\0')
 			code = trouble("%s\n", target->blocked);
+		else if (port > 0)
+			code = trouble("mount.efs of another program is at work here, by port %u\n",
+			               port);
 		else
 			code = mount_it(target, conf->path, &place);
 	}

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "file.h"
+#include "log.h"
 #include "str.h"
 
 enum { STATE_MAX_BYTES = 64 * 1024, NAME_SIZE = 1 + LIMIT_NAME + LIMIT_PATH + 16 };
@@ -49,6 +51,18 @@ static int read_command(const cJSON *cmd, bool *ret_tls)
 	return 0;
 }
 
+/* The time in `key`, which is a number of seconds; `none` if there is no such key. */
+static int64_t time_of(const cJSON *state, const char *key, int64_t none)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(state, key);
+
+	if (!item)
+		return none;
+	return cJSON_IsNumber(item) && item->valuedouble > 0 && item->valuedouble < 1e12
+	               ? (int64_t)(item->valuedouble * 1000)
+	               : 0;
+}
+
 int efs_state_parse(const char *json, size_t len, const char *file_system, const char *path,
                     struct efs_state *ret)
 {
@@ -69,6 +83,8 @@ int efs_state_parse(const char *json, size_t len, const char *file_system, const
 	    (!cJSON_IsString(access_point) || !str_only(access_point->valuestring, "-") ||
 	     !str_copy(found.access_point, sizeof found.access_point, access_point->valuestring)))
 		goto out;
+	found.mount_ms = time_of(state, "mount_time", 0);
+	found.unmount_ms = time_of(state, "unmount_time", -1);
 	*ret = found;
 	rc = 0;
 out:
@@ -76,9 +92,28 @@ out:
 	return rc;
 }
 
-/* The name for "/var/www/html/efs" has "var.www.html.efs". */
-static bool state_name(const char *file_system, const char *path, unsigned port, char *ret,
-                       size_t size)
+int efs_state_mark(const char *dir, const char *name, const char *json, int64_t unmount_ms)
+{
+	cJSON *state = cJSON_Parse(json);
+	char *text = NULL;
+	int rc = -ENOMEM;
+
+	cJSON_DeleteItemFromObjectCaseSensitive(state, "unmount_time");
+	cJSON_DeleteItemFromObjectCaseSensitive(state, "unmount_count");
+	if (!state || (unmount_ms >= 0 &&
+	               !cJSON_AddNumberToObject(state, "unmount_time", (double)unmount_ms / 1000)))
+		goto out;
+	text = cJSON_PrintUnformatted(state);
+	if (text)
+		rc = file_write(dir, name, text, strlen(text));
+out:
+	free(text);
+	cJSON_Delete(state);
+	return rc;
+}
+
+bool efs_state_name(const char *file_system, const char *path, unsigned port, char *ret,
+                    size_t size)
 {
 	char dotted[LIMIT_PATH];
 	const char *from = dotted;
@@ -109,10 +144,10 @@ static bool is_idle(int fd, int64_t idle_ms, int64_t now_ms)
 	return now_ms < at_ms || now_ms - at_ms >= idle_ms;
 }
 
-static int read_state(int fd, const char *file_system, const char *path, struct efs_state *ret)
+static int read_state(int fd, const char *file_system, const char *path, char *text,
+                      struct efs_state *ret)
 {
-	char text[STATE_MAX_BYTES];
-	ssize_t n = file_read(fd, text, sizeof text);
+	ssize_t n = file_read(fd, text, STATE_MAX_BYTES);
 
 	return n <= 0 ? -EBADMSG : efs_state_parse(text, (size_t)n, file_system, path, ret);
 }
@@ -120,13 +155,13 @@ static int read_state(int fd, const char *file_system, const char *path, struct 
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
                    int64_t idle_ms, int64_t now_ms, struct efs_state *ret)
 {
-	char begun[NAME_SIZE] = "~", *done = begun + 1;
+	char begun[NAME_SIZE] = "~", *done = begun + 1, text[STATE_MAX_BYTES];
 	int dir_fd, fd, rc;
 	bool finished;
 
 	/* The file's name must be one component of a path. */
 	if (strchr(file_system, '/') ||
-	    !state_name(file_system, path, port, done, sizeof begun - 1))
+	    !efs_state_name(file_system, path, port, done, sizeof begun - 1))
 		return -EINVAL;
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
@@ -143,13 +178,20 @@ int efs_state_read(const char *dir, const char *file_system, const char *path, u
 	rc = fd;
 	if (fd < 0)
 		goto out;
-	rc = !finished && !is_idle(fd, idle_ms, now_ms) ? -EINPROGRESS
-	                                                : read_state(fd, file_system, path, ret);
+	rc = !finished && !is_idle(fd, idle_ms, now_ms)
+	             ? -EINPROGRESS
+	             : read_state(fd, file_system, path, text, ret);
 	close(fd);
 	/* A finished file is not replaced: the helper may do the same at this moment. */
 	if (rc == 0 && !finished && renameat2(dir_fd, begun, dir_fd, done, RENAME_NOREPLACE) < 0 &&
 	    errno != EEXIST && errno != ENOENT)
 		rc = -errno;
+	if (rc == 0 && ret->unmount_ms >= 0) {
+		rc = efs_state_mark(dir, done, text, -1);
+		if (rc == 0)
+			log_info("mount: the proxy on port %u serves the mount again, and stays",
+			         port);
+	}
 out:
 	close(dir_fd);
 	return rc;

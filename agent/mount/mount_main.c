@@ -22,6 +22,7 @@
 #include "log.h"
 #include "mount.h"
 #include "mount_keeper.h"
+#include "mount_tidy.h"
 #include "str.h"
 #include "worker.h"
 
@@ -45,6 +46,7 @@ struct room {
 	enum mount_state state; /* last reported */
 	struct guard guard;     /* last reported */
 	int64_t mounting_ms;    /* since when an attempt mounts; 0: none does */
+	struct tidy tidy;
 };
 
 static void make_target(struct room *room)
@@ -86,8 +88,12 @@ static void hear(struct room *room, const struct msg *msg)
 static void do_look(struct room *room, int64_t now_ms)
 {
 	struct keeper_look look;
-	int rc = look_at(room->conf, &room->target, &room->keeper, &room->names, &look);
+	int rc;
 
+	if (room->attempt.group.leader == 0)
+		tidy_look(&room->tidy, room->conf, &room->target, !keeper_there(&room->keeper),
+		          now_ms);
+	rc = look_at(room->conf, &room->target, &room->keeper, &room->names, &look);
 	if (rc < 0) {
 		log_error("mount: mountinfo: %s", strerror(-rc));
 		look = room->keeper.look;
@@ -127,6 +133,7 @@ static void do_attempt(struct room *room, bool guard_only, int64_t now_ms)
 	          guard_only ? "guards the directory" : "an attempt to mount begins");
 	rc = attempt_start(room->conf, &room->target, guard_only, &room->attempt);
 	room->mounting_ms = guard_only ? 0 : now_ms;
+	tidy_begin(&room->tidy, now_ms);
 	if (rc < 0) {
 		log_error("mount: the attempt could not be started: %s", strerror(-rc));
 		keeper_ended(&room->keeper, 1, "it could not be started");
@@ -316,6 +323,7 @@ static void find_former(struct room *room)
 
 	if (!attempt_former(&room->attempt))
 		return;
+	tidy_begin(&room->tidy, group->at_ms);
 	keeper_former(&room->keeper, group->leader, group->at_ms, clock_ms());
 	log_info("mount: %s: waits, %s", room->conf->path, room->keeper.why);
 }
@@ -337,6 +345,7 @@ int main(int argc, char **argv)
 	make_target(&room);
 	keeper_init(&room.keeper, room.conf, clock_random(), clock_ms());
 	find_former(&room);
+	tidy_begin(&room.tidy, clock_ms());
 	mountinfo_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	signal_fd = make_signal_fd();
 	if (mountinfo_fd < 0 || signal_fd < 0) {

@@ -1,5 +1,5 @@
 /* Run by wna-mount as root; never blocks. Owns nothing. */
-#include "mount.h"
+#include "mount_tidy.h"
 
 #include <dirent.h>
 #include <fcntl.h>

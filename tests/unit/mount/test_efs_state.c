@@ -92,6 +92,47 @@ static void what_the_real_ones_write(void **state)
 	rmdir(dir);
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+/* The kernel uses the proxy of an earlier mount, which efs-utils' watchdog has marked. */
+static void a_proxy_that_serves_again_stays(void **state)
+{
+	char dir[] = "/tmp/wna-efs-XXXXXX", file[128], text[256];
+	struct efs_state found;
+	int fd;
+
+	(void)state;
+	assert_int_equal(parse("{\"cmd\": [\"stunnel\"], \"files\": []}", &found), 0);
+	assert_int_equal(found.unmount_ms, -1);
+	assert_int_equal(found.mount_ms, 0);
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof file, "%s/" FS ".var.www.html.efs.20049", dir);
+	write_file(file, "{\"pid\": 9, \"cmd\": [\"stunnel\"], \"files\": [], \"mount_time\": "
+	                 "1700000000.25, \"unmount_count\": 6, \"unmount_time\": 1700000009.5, "
+	                 "\"x\": {\"y\": 7}}");
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
+	assert_int_equal(found.mount_ms, 1700000000250);
+	assert_int_equal(found.unmount_ms, 1700000009500);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	text[read(fd, text, sizeof text - 1)] = '\0';
+	close(fd);
+	assert_string_equal(text, "{\"pid\":9,\"cmd\":[\"stunnel\"],\"files\":[],\"mount_time\":"
+	                          "1700000000.25,\"x\":{\"y\":7}}");
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
+	assert_int_equal(found.unmount_ms, -1);
+	unlink(file);
+	rmdir(dir);
+}
+
 static void refused(void **state)
 {
 	static const char *const bad[] = {
@@ -129,15 +170,6 @@ static void names_stay_one_component(void **state)
 	assert_int_equal(efs_state_read("/nonexistent", "../fs-1", PATH, 20049, 1000, 0, &found),
 	                 -EINVAL);
 	assert_int_equal(efs_state_read("/nonexistent", FS, PATH, 20049, 1000, 0, &found), -ENOENT);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
 }
 
 /* A helper was killed before its end. Times are relative to the file's own time. */
@@ -232,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_generations),
 		cmocka_unit_test(what_the_real_ones_write),
+		cmocka_unit_test(a_proxy_that_serves_again_stays),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(names_stay_one_component),
 		cmocka_unit_test(finishes_what_a_helper_left),

@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "mount.h"
+#include "mount_tidy.h"
 
 static char dir[] = "/tmp/wna-group.XXXXXX", file[64];
 
