@@ -98,7 +98,9 @@ const struct conf_key conf_keys[] = {
 	BOOL("mount", "iam", mount.iam, "no", "With type efs: authorise by the instance's role."),
 	WORDS("mount", "access_point", CONF_TYPE_NAME, mount.access_point, "",
 	      "With type efs: access point, fsap-..."),
-	WORDS("mount", "region", CONF_TYPE_NAME, mount.region, "", "Empty: from the metadata."),
+	WORDS("mount", "region", CONF_TYPE_NAME, mount.region, "",
+	      "Empty: from the metadata. mount.efs is given it from amazon-efs-utils 2.1 on; "
+	      "older versions use only their own efs-utils.conf and the metadata."),
 	WORDS("mount", "domain", CONF_TYPE_NAME, mount.domain, "",
 	      "DNS suffix of AWS; empty: from the metadata."),
 	WORDS("mount", "options", CONF_TYPE_TEXT, mount.options, "",
@@ -107,7 +109,7 @@ const struct conf_key conf_keys[] = {
 	     "Make the bare directory immutable: no file is made in it while nothing is "
 	     "mounted."),
 	SPAN("mount", "timeout", mount.timeout_ms, "60s", SECOND, 10 * MINUTE,
-	     "Longest time of a mount operation; then its processes are killed."),
+	     "Longest time of a mount operation; then its processes are ended."),
 	SPAN("mount", "retry_min", mount.retry_min_ms, "2s", 100, HOUR,
 	     "First wait after a failure."),
 	SPAN("mount", "retry_max", mount.retry_max_ms, "60s", 100, HOUR, "Longest wait."),

@@ -56,14 +56,25 @@ struct target {
 	"nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,"                        \
 	"noresvport,_netdev," TARGET_SAFE_OPTIONS
 
+/* mount.efs of efs-utils. Versions before 2.1 hand an option `region` on to mount.nfs4, which
+ * refuses it. */
+enum target_helper {
+	HELPER_NONE,
+	HELPER_OLD, /* or of an unknown version */
+	HELPER_TAKES_REGION
+};
+
+/* From the text of the script, or its beginning. */
+enum target_helper target_helper(const char *script);
+
 /*
  * Always fills *ret. `found`: what the metadata say; configured values have precedence, and a
- * configured region never gets the suffix of another one. `have_helper`: mount.efs of efs-utils
- * is installed. With type "auto", and without the helper, plain NFS is used, unless TLS, IAM or
- * an access point is configured, which NFS alone does not have.
+ * configured region never gets the suffix of another one. With type "auto", and without the
+ * helper, plain NFS is used, unless TLS, IAM or an access point is configured, which NFS alone
+ * does not have.
  */
-void target_make(const struct conf_mount *conf, const struct target_place *found, bool have_helper,
-                 struct target *ret);
+void target_make(const struct conf_mount *conf, const struct target_place *found,
+                 enum target_helper helper, struct target *ret);
 
 /* Splits "server:/path" or "[v6]:/path". False if it is neither, or if a part does not fit. */
 bool target_split(const char *source, char *ret_host, size_t host_size, char *ret_path,

@@ -166,14 +166,31 @@ static bool detach_strays(const struct target *target, const char *path, const c
 	return found;
 }
 
+/* An operator's automount unit has the path: its file system is mounted when the path is used. */
+static int trigger(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return trouble("the automount on this path does not mount: %s\n", strerror(errno));
+	close(fd);
+	return 0;
+}
+
 static int mount_it(const struct target *target, const char *path, const struct place *place)
 {
+	struct mountinfo there;
 	char *before;
 	size_t len;
 	int code, rc = mountinfo_read("/proc/self/mountinfo", &before, &len);
 
 	if (rc < 0)
 		return trouble("mountinfo: %s\n", strerror(-rc));
+	if (mountinfo_topmost(before, len, path, &there) == 1 &&
+	    strcmp(there.type, "autofs") == 0) {
+		free(before);
+		return trigger(path);
+	}
 	code = is_staged(target) ? mount_staged(target, place) : run_libmount(target, path, true);
 	if (!place_is_still(place, path) && detach_strays(target, path, before, len))
 		code = DO_TROUBLE;

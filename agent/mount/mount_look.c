@@ -47,6 +47,9 @@ int look_at(const struct conf_mount *conf, const struct target *target, const st
 		return rc;
 	memset(ret, 0, sizeof *ret);
 	rc = mountinfo_topmost(text, env.mountinfo_len, conf->path, &there);
+	/* The trigger of an automount unit; what it mounts will be on top of it. */
+	if (rc == 1 && strcmp(there.type, "autofs") == 0)
+		rc = 0;
 	if (rc == 1) {
 		ret->id = there.id;
 		mountinfo_mark(&there, ret->mark, sizeof ret->mark);

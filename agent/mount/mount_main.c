@@ -19,6 +19,7 @@
 
 #include "aws_name.h"
 #include "clock.h"
+#include "file.h"
 #include "log.h"
 #include "mount.h"
 #include "mount_keeper.h"
@@ -52,10 +53,16 @@ struct room {
 static void make_target(struct room *room)
 {
 	const struct target_place unknown = { 0 };
+	enum target_helper helper = HELPER_NONE;
+	char script[32 * 1024];
 
+	if (access(EFS_HELPER, X_OK) == 0) {
+		file_load(AT_FDCWD, EFS_HELPER, FILE_OF_ROOT, script, sizeof script);
+		helper = target_helper(script);
+	}
 	/* The domain comes after the region to which it belongs. */
-	target_make(room->conf, room->domain_heard ? &room->found : &unknown,
-	            access(EFS_HELPER, X_OK) == 0, &room->target);
+	target_make(room->conf, room->domain_heard ? &room->found : &unknown, helper,
+	            &room->target);
 }
 
 /* A reload; or region and domain, which must have their exact form, since they come from an
@@ -90,9 +97,8 @@ static void do_look(struct room *room, int64_t now_ms)
 	struct keeper_look look;
 	int rc;
 
-	if (room->attempt.group.leader == 0)
-		tidy_look(&room->tidy, room->conf, &room->target, !keeper_there(&room->keeper),
-		          now_ms);
+	tidy_look(&room->tidy, room->conf, &room->target, room->attempt.group.leader != 0,
+	          !keeper_there(&room->keeper), now_ms);
 	rc = look_at(room->conf, &room->target, &room->keeper, &room->names, &look);
 	if (rc < 0) {
 		log_error("mount: mountinfo: %s", strerror(-rc));
@@ -321,8 +327,10 @@ static void find_former(struct room *room)
 {
 	const struct process_group *group = &room->attempt.group;
 
-	if (!attempt_former(&room->attempt))
+	if (!attempt_former(&room->attempt)) {
+		tidy_begin(&room->tidy, clock_ms());
 		return;
+	}
 	tidy_begin(&room->tidy, group->at_ms);
 	keeper_former(&room->keeper, group->leader, group->at_ms, clock_ms());
 	log_info("mount: %s: waits, %s", room->conf->path, room->keeper.why);
@@ -345,7 +353,6 @@ int main(int argc, char **argv)
 	make_target(&room);
 	keeper_init(&room.keeper, room.conf, clock_random(), clock_ms());
 	find_former(&room);
-	tidy_begin(&room.tidy, clock_ms());
 	mountinfo_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	signal_fd = make_signal_fd();
 	if (mountinfo_fd < 0 || signal_fd < 0) {

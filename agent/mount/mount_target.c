@@ -2,6 +2,7 @@
 #include "mount.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "aws_name.h"
@@ -51,7 +52,27 @@ static const char *domain_of(const struct target_place *place)
 	return place->domain[0] != '\0' ? place->domain : aws_partition_of(place->region)->domain;
 }
 
-static void make_efs(const struct conf_mount *conf, struct target *t, struct sb *options)
+enum target_helper target_helper(const char *script)
+{
+	static const char line[] = "\nVERSION = ";
+	const char *at = strstr(script, line);
+	char *end;
+	long major, minor;
+
+	/* A package of its own since 3.0, which has the version. */
+	if (strstr(script, "efs_utils_common"))
+		return HELPER_TAKES_REGION;
+	if (!at)
+		return HELPER_OLD;
+	at += strlen(line);
+	at += *at == '"' || *at == '\'';
+	major = strtol(at, &end, 10);
+	minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+	return major > 2 || (major == 2 && minor >= 1) ? HELPER_TAKES_REGION : HELPER_OLD;
+}
+
+static void make_efs(const struct conf_mount *conf, const char *region, struct target *t,
+                     struct sb *options)
 {
 	str_copy(t->type, sizeof t->type, "efs");
 	if (conf->source[0] == '\0')
@@ -63,8 +84,8 @@ static void make_efs(const struct conf_mount *conf, struct target *t, struct sb 
 		sb_put(options, ",iam");
 	if (conf->access_point[0] != '\0')
 		sb_printf(options, ",accesspoint=%s", conf->access_point);
-	if (conf->region[0] != '\0')
-		sb_printf(options, ",region=%s", conf->region);
+	if (region[0] != '\0')
+		sb_printf(options, ",region=%s", region);
 }
 
 static void make_nfs(const struct conf_mount *conf, const char *type, struct target *t,
@@ -123,15 +144,15 @@ static void choose_place(const struct conf_mount *conf, const struct target_plac
 		str_copy(ret->domain, sizeof ret->domain, conf->domain);
 }
 
-void target_make(const struct conf_mount *conf, const struct target_place *found, bool have_helper,
-                 struct target *ret)
+void target_make(const struct conf_mount *conf, const struct target_place *found,
+                 enum target_helper helper, struct target *ret)
 {
 	/* What plain NFS does not have. */
 	const char *demand = conf->tls                       ? "tls"
 	                     : conf->iam                     ? "iam"
 	                     : conf->access_point[0] != '\0' ? "an access point"
 	                                                     : NULL;
-	bool is_auto = strcmp(conf->type, "auto") == 0;
+	bool is_auto = strcmp(conf->type, "auto") == 0, have_helper = helper != HELPER_NONE;
 	struct target_place place;
 	struct target t = { 0 };
 	struct sb options;
@@ -148,7 +169,8 @@ void target_make(const struct conf_mount *conf, const struct target_place *found
 		t.by_tunnel = true;
 		t.by_nfs = !demand;
 		if (!is_auto || have_helper)
-			make_efs(conf, &t, &options);
+			make_efs(conf, helper == HELPER_TAKES_REGION ? place.region : "", &t,
+			         &options);
 		else
 			make_nfs(conf, "nfs4", &t, &options);
 		if (!have_helper && demand)

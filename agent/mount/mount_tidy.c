@@ -99,18 +99,16 @@ static bool is_mounted(const char *text, size_t len, unsigned port)
 static bool is_connected(unsigned port)
 {
 	FILE *file = fopen("/proc/net/tcp", "re");
-	char remote[32], line[512];
+	char established[32], opening[32], line[512];
 	bool found = false;
 
 	if (!file)
 		return true;
-	/* In the byte order of the network, whatever the machine's is; then the state. */
-	snprintf(remote, sizeof remote, " %08X:%04X 0", htonl(INADDR_LOOPBACK), port);
-	while (!found && fgets(line, sizeof line, file)) {
-		const char *at = strstr(line, remote);
-
-		found = at && strchr("12", at[strlen(remote)]); /* established, opening */
-	}
+	/* The remote address, as the kernel prints its bytes, and the state. */
+	snprintf(established, sizeof established, " %08X:%04X 01 ", htonl(INADDR_LOOPBACK), port);
+	snprintf(opening, sizeof opening, " %08X:%04X 02 ", htonl(INADDR_LOOPBACK), port);
+	while (!found && fgets(line, sizeof line, file))
+		found = strstr(line, established) || strstr(line, opening);
 	fclose(file);
 	return found;
 }
@@ -144,26 +142,32 @@ static bool end_left(const struct tidy_pass *pass, const struct left *left)
 	return false;
 }
 
-/* Whether it needs another pass. */
-static bool tidy_one(const struct tidy_pass *pass, int dir, const struct left *left)
+/* Gives it its finished name if its helper has ended: false if not. */
+static bool finish(const struct tidy_pass *pass, int dir, const struct left *left)
 {
-	bool own = left->state.unmount_ms == 0 || left->state.mount_ms >= pass->since_ms;
+	bool own = left->state.mount_ms >= pass->since_ms && left->state.mount_ms < pass->until_ms;
 	bool idle =
 	        left->written_ms > pass->now_ms || left->written_ms <= pass->now_ms - pass->idle_ms;
 
-	if (left->entry[0] == '~' &&
-	    (!is_unfinished(dir, left) || (!own && !idle) ||
-	     renameat2(dir, left->entry, dir, left->name, RENAME_NOREPLACE) < 0))
+	return is_unfinished(dir, left) && (own || idle) &&
+	       renameat2(dir, left->entry, dir, left->name, RENAME_NOREPLACE) == 0;
+}
+
+/* Whether it needs another pass. */
+static bool tidy_one(const struct tidy_pass *pass, int dir, const struct left *left)
+{
+	if (left->entry[0] == '~' && !finish(pass, dir, left))
 		return false;
 	if (is_mounted(pass->mountinfo, pass->mountinfo_len, left->port))
 		return false; /* efs_state_read */
 	if (is_connected(left->port)) {
-		if (left->state.unmount_ms > 0)
+		if (left->state.unmount_ms >= 0) {
+			log_debug("mount: the proxy on port %u serves a detached mount, and stays",
+			          left->port);
 			efs_state_mark(pass->dir, left->name, left->text, -1);
-		return own;
+		}
+		return true;
 	}
-	if (!own)
-		return false;
 	if (left->state.unmount_ms == 0 && left->written_ms <= pass->now_ms - WATCHDOG_MS)
 		return end_left(pass, left);
 	if (left->state.unmount_ms != 0) {
@@ -201,11 +205,12 @@ void tidy_begin(struct tidy *tidy, int64_t now_ms)
 {
 	if (!tidy->due)
 		tidy->since_ms = now_ms;
+	tidy->last_ms = now_ms;
 	tidy->due = true;
 }
 
 void tidy_look(struct tidy *tidy, const struct conf_mount *conf, const struct target *target,
-               bool absent, int64_t now_ms)
+               bool running, bool absent, int64_t now_ms)
 {
 	struct tidy_pass pass = make_pass(conf, target);
 	char *text;
@@ -215,7 +220,8 @@ void tidy_look(struct tidy *tidy, const struct conf_mount *conf, const struct ta
 		return;
 	pass.mountinfo = text;
 	pass.since_ms = tidy->due ? pass.now_ms - (now_ms - tidy->since_ms) : INT64_MAX;
-	tidy->due = tidy_up(&pass);
+	pass.until_ms = running ? pass.now_ms - (now_ms - tidy->last_ms) : INT64_MAX;
+	tidy->due = tidy_up(&pass) || running;
 	free(text);
 }
 

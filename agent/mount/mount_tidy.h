@@ -16,18 +16,22 @@ struct target;
  * connection of an earlier mount. The state file is finished, and marked as unmounted long ago:
  * efs-utils' watchdog then ends the proxy and deletes its files at once. Without that watchdog
  * the keeper does it.
+ *
+ * A proxy to which the kernel has a connection stays, and is no longer marked: a mount that was
+ * detached while files were open uses it. Without it nothing of the same server could be
+ * mounted.
  */
 struct tidy {
-	bool due;         /* attempts may have left something */
-	int64_t since_ms; /* when the first of them began: monotonic */
+	bool due;                  /* attempts may have left something */
+	int64_t since_ms, last_ms; /* when the first and the last of them began: monotonic */
 };
 
 /* An attempt has begun. */
 void tidy_begin(struct tidy *tidy, int64_t now_ms);
 
-/* Before each look, while no attempt runs. `absent`: nothing is mounted. */
+/* Before each look. `running`: the last attempt has not ended; `absent`: nothing is mounted. */
 void tidy_look(struct tidy *tidy, const struct conf_mount *conf, const struct target *target,
-               bool absent, int64_t now_ms);
+               bool running, bool absent, int64_t now_ms);
 
 /* The port of a mount.efs that another program has started for this path; 0: there is none. While
  * no attempt runs. */
@@ -37,14 +41,14 @@ struct tidy_pass {
 	const char *dir; /* EFS_STATE_DIR */
 	const char *file_system, *path;
 	int64_t now_ms;        /* wall-clock time, as files have it */
-	int64_t since_ms;      /* state files since then are of the keeper's attempts */
-	int64_t idle_ms;       /* a helper that has not written for this long has ended */
+	int64_t since_ms;      /* unfinished state files since then are of the keeper's attempts */
+	int64_t until_ms;      /* those since then are of the attempt that runs */
+	int64_t idle_ms;       /* another helper that has not written for this long has ended */
 	const char *mountinfo; /* the whole text */
 	size_t mountinfo_len;
 };
 
-/* One pass. Whether another one is needed. A proxy to which the kernel has a connection stays, also
- * if the watchdog has marked it: without it nothing of the same server could be mounted. */
+/* One pass. Whether another one is needed. */
 bool tidy_up(const struct tidy_pass *pass);
 
 /* mount_process.c: processes in /proc. Reading there never waits for them: cmdline is read of no

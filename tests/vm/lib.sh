@@ -170,6 +170,18 @@ agent_stop() {
 	within 15 "the agent does not stop" services_gone
 }
 
+# watchdog_start [SPEED]: the stand-in of efs-utils' watchdog, until the end of the scenario.
+watchdog_start() {
+	setsid "$wna_here/watchdog" "${1:-1}" < /dev/null >> $OUT/watchdog.log 2>&1 &
+	echo $! > /run/watchdog.pid
+}
+watchdog_stop() {
+	if [ -e /run/watchdog.pid ]; then
+		kill "$(< /run/watchdog.pid)"
+		rm /run/watchdog.pid
+	fi
+}
+
 # keeper: the core and the keeper start anew, as on a node that has just booted.
 keeper() {
 	services_kill
@@ -266,12 +278,15 @@ count_mounts() { look && echo $TOP_COUNT; }
 
 # After each scenario: nothing mounted, nothing running, nothing dropped.
 clean_up() {
+	local pid
 	unsilence
 	services_kill
+	for pid in $(pgrep -x 'mount.efs'; pgrep -x 'mount.nfs4'); do kill -9 "$pid"; done
 	while look && [ $TOP_COUNT -gt 0 ]; do
 		umount -f -l $EFS || break
 	done
 	umount /etc/hosts 2> /dev/null
+	watchdog_stop
 	if [ -e /run/efs ]; then tunnels_stop; fi
 	# The next one's node has just booted.
 	rm -rf /run/efs /sbin/mount.efs "${RUN:?}"/{config,hub,*/*}

@@ -46,7 +46,7 @@ static struct finding judged(const struct conf_mount *conf, const struct target_
 	}
 	env.mountinfo = line;
 	env.mountinfo_len = strlen(line);
-	target_make(conf, place, true, &target);
+	target_make(conf, place, HELPER_OLD, &target);
 	judge(&target, PATH, &there, &env, &finding);
 	if (finding.state == MOUNT_RIGHT)
 		assert_string_equal(finding.why, "");
@@ -247,16 +247,16 @@ static void bind_by_root_and_device(void **state)
 
 	(void)state;
 	assert_int_equal(mountinfo_topmost(text, strlen(text), PATH, &there), 1);
-	target_make(&conf, &nowhere, true, &target);
+	target_make(&conf, &nowhere, HELPER_OLD, &target);
 	judge(&target, PATH, &there, &env, &finding);
 	assert_int_equal(finding.state, MOUNT_RIGHT);
 	strcpy(conf.source, "/srv/private");
-	target_make(&conf, &nowhere, true, &target);
+	target_make(&conf, &nowhere, HELPER_OLD, &target);
 	judge(&target, PATH, &there, &env, &finding);
 	assert_int_equal(finding.state, MOUNT_WRONG);
 	/* The same root on another device. */
 	strcpy(conf.source, "/vol/shared");
-	target_make(&conf, &nowhere, true, &target);
+	target_make(&conf, &nowhere, HELPER_OLD, &target);
 	judge(&target, PATH, &there, &env, &finding);
 	assert_int_equal(finding.state, MOUNT_WRONG);
 }
@@ -277,7 +277,7 @@ static void on_top_of_another(void **state)
 	struct target target;
 
 	(void)state;
-	target_make(&conf, &seoul, true, &target);
+	target_make(&conf, &seoul, HELPER_OLD, &target);
 	assert_int_equal(mountinfo_topmost(twice, sizeof twice - 1, PATH, &there), 1);
 	judge(&target, PATH, &there, &env, &finding);
 	assert_int_equal(finding.state, MOUNT_RIGHT);
@@ -303,7 +303,7 @@ static void not_hidden_by_the_hidden(void **state)
 	struct target target;
 
 	(void)state;
-	target_make(&conf, &seoul, true, &target);
+	target_make(&conf, &seoul, HELPER_OLD, &target);
 	assert_int_equal(mountinfo_topmost(text, sizeof text - 1, PATH, &there), 1);
 	judge(&target, PATH, &there, &env, &finding);
 	assert_int_equal(finding.state, MOUNT_RIGHT);
@@ -327,7 +327,7 @@ static void hidden_is_wrong(void **state)
 	struct target target;
 
 	(void)state;
-	target_make(&conf, &seoul, true, &target);
+	target_make(&conf, &seoul, HELPER_OLD, &target);
 	assert_int_equal(mountinfo_topmost(seen, sizeof seen - 1, PATH, &there), 1);
 	judge(&target, PATH, &there, &env, &finding);
 	assert_int_equal(finding.state, MOUNT_RIGHT);

@@ -31,7 +31,7 @@ static void plain_has_awss_options(void **state)
 	struct target target;
 
 	(void)state;
-	target_make(&conf, &seoul, true, &target);
+	target_make(&conf, &seoul, HELPER_OLD, &target);
 	assert_string_equal(target.type, "nfs4");
 	assert_string_equal(target.source, FS ".efs.ap-northeast-2.amazonaws.com:/");
 	assert_string_equal(target.options,
@@ -44,7 +44,7 @@ static void plain_has_awss_options(void **state)
 
 	strcpy(conf.options, "ro,nodev");
 	strcpy(conf.export_path, "/web");
-	target_make(&conf, &seoul, true, &target);
+	target_make(&conf, &seoul, HELPER_OLD, &target);
 	assert_non_null(strstr(target.options, ",ro,nodev"));
 	assert_string_equal(target.source, FS ".efs.ap-northeast-2.amazonaws.com:/web");
 }
@@ -58,13 +58,13 @@ static void configured_places_win(void **state)
 	struct target target;
 
 	(void)state;
-	target_make(&conf, &beijing, true, &target);
+	target_make(&conf, &beijing, HELPER_OLD, &target);
 	assert_string_equal(target.host, FS ".efs.cn-north-1.amazonaws.com.cn");
 	strcpy(conf.region, "eu-west-1");
-	target_make(&conf, &beijing, true, &target);
+	target_make(&conf, &beijing, HELPER_OLD, &target);
 	assert_string_equal(target.host, FS ".efs.eu-west-1.amazonaws.com");
 	strcpy(conf.domain, "internal.example");
-	target_make(&conf, &beijing, true, &target);
+	target_make(&conf, &beijing, HELPER_OLD, &target);
 	assert_string_equal(target.host, FS ".efs.eu-west-1.internal.example");
 }
 
@@ -74,12 +74,12 @@ static void plain_waits_for_the_region(void **state)
 	struct target target;
 
 	(void)state;
-	target_make(&conf, &nowhere, true, &target);
+	target_make(&conf, &nowhere, HELPER_OLD, &target);
 	assert_string_equal(target.blocked, "the region is not known yet");
 	assert_string_equal(target.host, "");
 	/* A configured source needs no region. */
 	strcpy(conf.source, "10.16.3.7:/web");
-	target_make(&conf, &nowhere, true, &target);
+	target_make(&conf, &nowhere, HELPER_OLD, &target);
 	assert_string_equal(target.blocked, "");
 	assert_string_equal(target.host, "10.16.3.7");
 	assert_string_equal(target.export_path, "/web");
@@ -93,9 +93,9 @@ static void domain_follows_the_partition(void **state)
 	struct target target;
 
 	(void)state;
-	target_make(&conf, &beijing, false, &target);
+	target_make(&conf, &beijing, HELPER_NONE, &target);
 	assert_string_equal(target.host, FS ".efs.cn-north-1.amazonaws.com.cn");
-	target_make(&conf, &europe, false, &target);
+	target_make(&conf, &europe, HELPER_NONE, &target);
 	assert_string_equal(target.host, FS ".efs.eusc-de-east-1.amazonaws.eu");
 }
 
@@ -107,7 +107,7 @@ static void efs_speaks_the_helpers_words(void **state)
 	(void)state;
 	conf.tls = conf.iam = true;
 	strcpy(conf.access_point, "fsap-0123456789abcdef0");
-	target_make(&conf, &nowhere, true, &target);
+	target_make(&conf, &nowhere, HELPER_OLD, &target);
 	assert_string_equal(target.type, "efs");
 	assert_string_equal(target.source, FS ":/");
 	assert_string_equal(target.options,
@@ -117,8 +117,38 @@ static void efs_speaks_the_helpers_words(void **state)
 	assert_false(target.by_nfs);
 	assert_true(target.tls);
 
-	target_make(&conf, &nowhere, false, &target);
+	target_make(&conf, &nowhere, HELPER_NONE, &target);
 	assert_non_null(strstr(target.blocked, "amazon-efs-utils"));
+}
+
+static void region_for_helpers_that_know_it(void **state)
+{
+	struct conf_mount conf = efs_conf("efs");
+	struct target target;
+
+	(void)state;
+	assert_int_equal(target_helper(""), HELPER_OLD);
+	assert_int_equal(target_helper("\nVERSION = '1.28.2'\n"), HELPER_OLD);
+	assert_int_equal(target_helper("\nVERSION = \"1.36.0\"\n"), HELPER_OLD);
+	assert_int_equal(target_helper("\nVERSION = \"2.0.4\"\n"), HELPER_OLD);
+	assert_int_equal(target_helper("\nVERSION = \"2.1.0\"\n"), HELPER_TAKES_REGION);
+	assert_int_equal(target_helper("\nVERSION = \"10.0\"\n"), HELPER_TAKES_REGION);
+	assert_int_equal(target_helper("\nVERSION = os.environ[\"V\"]\n"), HELPER_OLD);
+	assert_int_equal(target_helper("\nfrom efs_utils_common.constants import VERSION\n"),
+	                 HELPER_TAKES_REGION);
+
+	target_make(&conf, &seoul, HELPER_OLD, &target);
+	assert_null(strstr(target.options, "region"));
+	target_make(&conf, &seoul, HELPER_TAKES_REGION, &target);
+	assert_non_null(strstr(target.options, ",region=ap-northeast-2"));
+	target_make(&conf, &nowhere, HELPER_TAKES_REGION, &target);
+	assert_null(strstr(target.options, "region"));
+	strcpy(conf.region, "eu-west-1");
+	target_make(&conf, &seoul, HELPER_TAKES_REGION, &target);
+	assert_non_null(strstr(target.options, ",region=eu-west-1"));
+	/* mount.nfs4 would refuse it. */
+	target_make(&conf, &seoul, HELPER_OLD, &target);
+	assert_null(strstr(target.options, "region"));
 }
 
 static void auto_takes_the_helper_or_plain_nfs(void **state)
@@ -127,9 +157,9 @@ static void auto_takes_the_helper_or_plain_nfs(void **state)
 	struct target target;
 
 	(void)state;
-	target_make(&conf, &seoul, true, &target);
+	target_make(&conf, &seoul, HELPER_OLD, &target);
 	assert_string_equal(target.type, "efs");
-	target_make(&conf, &seoul, false, &target);
+	target_make(&conf, &seoul, HELPER_NONE, &target);
 	assert_string_equal(target.type, "nfs4");
 	assert_string_equal(target.blocked, "");
 	assert_true(target.by_nfs);
@@ -148,10 +178,10 @@ static void auto_never_drops_what_is_demanded(void **state)
 		conf.iam = i == 1;
 		if (i == 2)
 			strcpy(conf.access_point, "fsap-0123456789abcdef0");
-		target_make(&conf, &seoul, false, &target);
+		target_make(&conf, &seoul, HELPER_NONE, &target);
 		assert_non_null(strstr(target.blocked, "which needs amazon-efs-utils"));
 		assert_false(target.by_nfs);
-		target_make(&conf, &seoul, true, &target);
+		target_make(&conf, &seoul, HELPER_OLD, &target);
 		assert_string_equal(target.blocked, "");
 	}
 }
@@ -162,22 +192,22 @@ static void other_types_are_taken_as_they_are(void **state)
 	struct target target;
 
 	(void)state;
-	target_make(&conf, &nowhere, true, &target);
+	target_make(&conf, &nowhere, HELPER_OLD, &target);
 	assert_string_equal(target.type, "tmpfs");
 	assert_string_equal(target.expect_type, "tmpfs");
 	assert_string_equal(target.options, "size=1m");
 	assert_false(target.by_bind);
 
 	strcpy(conf.options, "ro,bind");
-	target_make(&conf, &nowhere, true, &target);
+	target_make(&conf, &nowhere, HELPER_OLD, &target);
 	assert_true(target.by_bind);
 	strcpy(conf.options, "x-binder,nobind");
-	target_make(&conf, &nowhere, true, &target);
+	target_make(&conf, &nowhere, HELPER_OLD, &target);
 	assert_false(target.by_bind);
 
 	strcpy(conf.type, "fuse");
 	strcpy(conf.expect_type, "fuse.sshfs");
-	target_make(&conf, &nowhere, true, &target);
+	target_make(&conf, &nowhere, HELPER_OLD, &target);
 	assert_string_equal(target.expect_type, "fuse.sshfs");
 }
 
@@ -209,7 +239,7 @@ static void long_options_fit(void **state)
 
 	(void)state;
 	memset(conf.options, 'o', sizeof conf.options - 1);
-	target_make(&conf, &seoul, true, &target);
+	target_make(&conf, &seoul, HELPER_OLD, &target);
 	assert_string_equal(target.blocked, "");
 	assert_true(strlen(target.options) > sizeof conf.options);
 }
@@ -222,6 +252,7 @@ int main(void)
 		cmocka_unit_test(plain_waits_for_the_region),
 		cmocka_unit_test(domain_follows_the_partition),
 		cmocka_unit_test(efs_speaks_the_helpers_words),
+		cmocka_unit_test(region_for_helpers_that_know_it),
 		cmocka_unit_test(auto_takes_the_helper_or_plain_nfs),
 		cmocka_unit_test(auto_never_drops_what_is_demanded),
 		cmocka_unit_test(other_types_are_taken_as_they_are),

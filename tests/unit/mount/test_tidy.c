@@ -35,6 +35,7 @@ static int setup(void **state)
 		                   .path = PATH,
 		                   .now_ms = (BEGUN_S + 60) * 1000LL,
 		                   .since_ms = BEGUN_S * 1000LL,
+		                   .until_ms = INT64_MAX,
 		                   .idle_ms = 60000,
 		                   .mountinfo = "" };
 	return mkdtemp(dir) ? 0 : -1;
@@ -122,21 +123,20 @@ static void of_others(void **state)
 	/* A helper that works, and one that was killed long ago. */
 	put("~", 20049, BEGUN_S - 1, "", 59);
 	put("~", 20050, BEGUN_S - 1, "", 60);
-	/* Another mount; another path; what the watchdog ends by itself; what it is writing. */
+	/* One that has ended; one of another path; one that the watchdog is writing. */
 	put("", 20051, BEGUN_S - 1, "", 1);
 	put("", 20052, BEGUN_S + 1, ", \"mountpoint\": \"/mnt\"", 1);
-	put("", 20053, BEGUN_S - 1, ", \"unmount_time\": 1700000001", 1);
-	put("", 20054, BEGUN_S - 1, "", 1);
-	put("~", 20054, BEGUN_S - 1, "", 0);
-	assert_false(tidy_up(&pass));
+	put("", 20053, BEGUN_S - 1, "", 1);
+	put("~", 20053, BEGUN_S - 1, "", 0);
+	assert_true(tidy_up(&pass));
 	assert_true(is_there("~", 20049, ""));
-	assert_true(is_there("", 20050, ""));
-	for (unsigned port = 20050; port <= 20054; port++) {
-		assert_true(number(port, "unmount_time") == (port == 20053 ? 1700000001 : -1));
+	assert_true(is_there("~", 20053, ""));
+	for (unsigned port = 20050; port <= 20053; port++) {
+		assert_true(number(port, "unmount_time") == (port == 20052 ? -1 : 0));
 		drop(port);
 	}
 	assert_int_equal(unlink(path_of("~", 20049, "")), 0);
-	assert_int_equal(unlink(path_of("~", 20054, "")), 0);
+	assert_int_equal(unlink(path_of("~", 20053, "")), 0);
 }
 
 static void of_the_mount(void **state)
@@ -158,6 +158,21 @@ static void of_the_mount(void **state)
 	drop(20050);
 }
 
+static void of_the_attempt_that_runs(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	pass.until_ms = (BEGUN_S + 30) * 1000LL;
+	put("~", 20049, BEGUN_S + 31, "", 1);
+	put("~", 20050, BEGUN_S + 29, "", 31);
+	assert_true(tidy_up(&pass));
+	assert_true(is_there("~", 20049, ""));
+	assert_true(number(20050, "unmount_time") == 0);
+	assert_int_equal(unlink(path_of("~", 20049, "")), 0);
+	drop(20050);
+}
+
 /* A detached mount has open files: the watchdog may not end its proxy. */
 static void of_a_connection(void **state)
 {
@@ -174,14 +189,14 @@ static void of_a_connection(void **state)
 	port = ntohs(addr.sin_port);
 	if (geteuid() == 0) {
 		put("", port, BEGUN_S - 9, ", \"unmount_time\": 1700000001", 1);
-		assert_false(tidy_up(&pass));
-		assert_true(number(port, "unmount_time") == 1700000001);
 		assert_int_equal(connect(client, (struct sockaddr *)&addr, sizeof addr), 0);
-		assert_false(tidy_up(&pass));
+		assert_true(tidy_up(&pass));
 		assert_true(number(port, "unmount_time") == -1);
+		close(client);
+		assert_true(tidy_up(&pass));
+		assert_true(number(port, "unmount_time") == 0);
 		drop(port);
 	}
-	close(client);
 	close(server);
 }
 
@@ -243,6 +258,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(of_a_failed_attempt, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_the_mount, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_the_attempt_that_runs, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_a_connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_watchdog_is_there, setup, teardown),
 	};

@@ -3,7 +3,7 @@
 
 helper() { # [MODE [PATIENCE]]: installs the stand-in
 	mkdir -p /run/standin
-	rm -f /run/standin/calls
+	rm -f /run/standin/{calls,delay}
 	echo "${1:-normal}" > /run/standin/mode
 	echo "${2:-15}" > /run/standin/patience
 	echo "$wna_vm/certificates/ca.pem" > /run/standin/ca
@@ -122,7 +122,8 @@ scenario tunnel-wrong-ca
 
 helper_options() {
 	helper denied
-	efs iam=yes access_point=fsap-0123456789abcdef0 options=az=ap-northeast-2a region=ap-northeast-2
+	efs iam=yes access_point=fsap-0123456789abcdef0 options=az=ap-northeast-2a \
+		region=ap-northeast-2
 	keeper
 	mount_is $ABSENT "^mount.nfs4: access denied by server while mounting 127.0.0.1:/$"
 	for option in nosuid nodev tls iam accesspoint=fsap-0123456789abcdef0 region=ap-northeast-2 \
@@ -130,6 +131,23 @@ helper_options() {
 		expect "option $option in $(cat /run/standin/calls)" \
 			grep -qE "[ ,]$option(,|$)" /run/standin/calls
 	done
+	# From the metadata as well; but this version would hand it on to mount.nfs4.
+	helper
+	efs
+	agent_start core cloud
+	within 20 "no region" fact_is region 1
+	services_start $OUT/agent.log mount
+	mount_is $RIGHT
+	expect "the region" grep -q ",region=ap-northeast-2" /run/standin/calls
+	services_kill
+	umount $EFS
+	helper
+	sed -i 's/^VERSION = .*/VERSION = "2.0.4"/' /sbin/mount.efs
+	agent_start core cloud
+	within 20 "no region" fact_is region 1
+	services_start $OUT/agent.log mount
+	mount_is $RIGHT
+	refuse "the region" grep -q region /run/standin/calls
 }
 scenario helper-options
 
