@@ -226,13 +226,14 @@ def test_what_is_written(policy: Policy) -> None:
     inherited = {"init_tmpfs_t"}
     assert written(SERVICES, "file") - inherited - {SERVICES} == own
     assert written(SERVICES, "dir") == own
-    # efs-utils' state files, which it may rename.
+    # efs-utils' state files.
     assert written(MOUNT, "file") - inherited - {MOUNT} == own | {"var_run_t", "sysfs_t"}
-    assert policy.allows(MOUNT, "var_run_t", "file", "rename")
-    assert not policy.allows(MOUNT, "var_run_t", "file", "write")
+    for permission in ("create", "write", "rename", "unlink"):
+        assert policy.allows(MOUNT, "var_run_t", "file", permission)
+    assert policy.allows(MOUNT, "var_run_t", "dir", "rmdir")
     assert written(MOUNT, "dir") == own | {"var_run_t", "httpd_sys_content_t"}
     # The list of what it has made immutable.
-    assert written(MOUNT, "lnk_file") == {"wna_var_lib_t"}
+    assert written(MOUNT, "lnk_file") == {"wna_var_lib_t", "var_run_t"}
     for domain in DOMAINS:
         for target in ("wna_etc_t", "wna_secret_t", "etc_t", "bin_t", "wna_exec_t",
                        "httpd_sys_content_t"):

@@ -32,7 +32,7 @@ END
 }
 server_tls
 
-tunnel_pids() { pgrep -x -f ".*stunnel /var/run/efs/.*"; }
+tunnel_pids() { pgrep -x -f "(/usr/bin/)?stunnel /var/run/efs/.*"; }
 tunnels_stop() {
 	local pid
 	for pid in $(tunnel_pids); do kill -9 "$pid"; done
