@@ -89,7 +89,6 @@ bool target_split(const char *source, char *ret_host, size_t host_size, char *re
 /* What is known in addition to the mount's line of mountinfo. */
 struct judge_env {
 	const char *state_dir;            /* EFS_STATE_DIR */
-	int64_t idle_ms, wall_ms;         /* of efs_state_read */
 	const struct probe_answer *names; /* NULL: no answer since this mount appeared */
 	bool proved;                      /* this very mount has been right before */
 	const char *mountinfo;            /* the whole text */
@@ -137,21 +136,12 @@ struct efs_state {
 /*
  * The state of the mount of `file_system` on `path` by `port`, read from the folder `dir`.
  *
- * A helper that was killed before its end may leave a good mount, but its state file keeps the
- * unfinished name, and efs-utils' watchdog does not care for the mount's proxy. An unfinished
- * file is renamed here if it has not been written for `idle_ms`, is complete, and has the right
- * owner and mode. `now_ms` is wall-clock time, as files have it.
- *
- * A new mount may use the proxy of an earlier one, since the kernel shares the connection to one
- * server. The watchdog, which saw no mount meanwhile, would end that proxy: unmount_ms is
- * removed from the file.
- *
- * 0; -ENOENT no such file; -EINPROGRESS only an unfinished one, in which the helper may be
- * writing; -EPERM a file that others than root and its group could write; -EBADMSG not what
- * efs-utils writes, or about another mount; -errno.
+ * 0; -ENOENT no such file; -EINPROGRESS only an unfinished one (mount_tidy.c finishes it if its
+ * helper has ended); -EPERM a file that others than root and its group could write; -EBADMSG
+ * not what efs-utils writes, or about another mount; -errno.
  */
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
-                   int64_t idle_ms, int64_t now_ms, struct efs_state *ret);
+                   struct efs_state *ret);
 
 /* The pure part: reads and checks the JSON text. 0 or -EBADMSG. */
 int efs_state_parse(const char *json, size_t len, const char *file_system, const char *path,

@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "file.h"
-#include "log.h"
 #include "str.h"
 
 enum { STATE_MAX_BYTES = 64 * 1024, NAME_SIZE = 1 + LIMIT_NAME + LIMIT_PATH + 16 };
@@ -131,68 +129,28 @@ bool efs_state_name(const char *file_system, const char *path, unsigned port, ch
 	return n > 0 && (size_t)n < size;
 }
 
-/* Whether the file has not been written for `idle_ms`. A time in the future is one from before the
- * clock was set back. */
-static bool is_idle(int fd, int64_t idle_ms, int64_t now_ms)
-{
-	struct stat st;
-	int64_t at_ms;
-
-	if (fstat(fd, &st) < 0)
-		return false;
-	at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-	return now_ms < at_ms || now_ms - at_ms >= idle_ms;
-}
-
-static int read_state(int fd, const char *file_system, const char *path, char *text,
-                      struct efs_state *ret)
-{
-	ssize_t n = file_read(fd, text, STATE_MAX_BYTES);
-
-	return n <= 0 ? -EBADMSG : efs_state_parse(text, (size_t)n, file_system, path, ret);
-}
-
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
-                   int64_t idle_ms, int64_t now_ms, struct efs_state *ret)
+                   struct efs_state *ret)
 {
 	char begun[NAME_SIZE] = "~", *done = begun + 1, text[STATE_MAX_BYTES];
-	int dir_fd, fd, rc;
-	bool finished;
+	ssize_t n;
+	int fd;
 
 	/* The file's name must be one component of a path. */
 	if (strchr(file_system, '/') ||
 	    !efs_state_name(file_system, path, port, done, sizeof begun - 1))
 		return -EINVAL;
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return -errno;
-	fd = file_open(dir_fd, done, FILE_OF_ROOT);
-	finished = fd != -ENOENT;
-	if (!finished)
-		fd = file_open(dir_fd, begun, FILE_OF_ROOT);
-	/* The helper may have given it the final name between the two. */
-	if (fd == -ENOENT) {
-		fd = file_open(dir_fd, done, FILE_OF_ROOT);
-		finished = true;
-	}
-	rc = fd;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		goto out;
-	rc = !finished && !is_idle(fd, idle_ms, now_ms)
-	             ? -EINPROGRESS
-	             : read_state(fd, file_system, path, text, ret);
+		return -errno;
+	n = file_load(fd, done, FILE_OF_ROOT, text, sizeof text);
+	if (n == -ENOENT && faccessat(fd, begun, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		n = -EINPROGRESS;
+	/* The helper may have given it the final name between the two. */
+	if (n == -ENOENT)
+		n = file_load(fd, done, FILE_OF_ROOT, text, sizeof text);
 	close(fd);
-	/* A finished file is not replaced: the helper may do the same at this moment. */
-	if (rc == 0 && !finished && renameat2(dir_fd, begun, dir_fd, done, RENAME_NOREPLACE) < 0 &&
-	    errno != EEXIST && errno != ENOENT)
-		rc = -errno;
-	if (rc == 0 && ret->unmount_ms >= 0) {
-		rc = efs_state_mark(dir, done, text, -1);
-		if (rc == 0)
-			log_info("mount: the proxy on port %u serves the mount again, and stays",
-			         port);
-	}
-out:
-	close(dir_fd);
-	return rc;
+	if (n == 0 || n == -EFBIG)
+		return -EBADMSG;
+	return n < 0 ? (int)n : efs_state_parse(text, (size_t)n, file_system, path, ret);
 }

@@ -68,8 +68,7 @@ static void judge_tunnel(const struct target *target, const char *path,
 		say(ret, MOUNT_WRONG, "a mount from " LOOPBACK " without the port of a tunnel");
 		return;
 	}
-	rc = efs_state_read(env->state_dir, target->file_system, path, (unsigned)port, env->idle_ms,
-	                    env->wall_ms, &state);
+	rc = efs_state_read(env->state_dir, target->file_system, path, (unsigned)port, &state);
 	if (rc == -EINPROGRESS)
 		say(ret, MOUNT_UNVERIFIED, "mount.efs has not finished with port %d", (int)port);
 	else if (rc == -ENOENT || rc == -ENOTDIR)
@@ -90,6 +89,10 @@ static void judge_tunnel(const struct target *target, const char *path,
 		say(ret, MOUNT_WRONG, "mounted through access point %s, configured is %s",
 		    state.access_point[0] ? state.access_point : "none",
 		    target->access_point[0] ? target->access_point : "none");
+	else if (state.unmount_ms >= 0)
+		/* mount_tidy.c prevents it. */
+		say(ret, MOUNT_UNVERIFIED, "efs-utils is about to end the proxy on port %d",
+		    (int)port);
 	else
 		ret->state = MOUNT_RIGHT;
 }

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "file.h"
 #include "log.h"
 #include "str.h"
@@ -35,9 +34,7 @@ static void backing_file(const struct mountinfo *there, char *ret, size_t size)
 int look_at(const struct conf_mount *conf, const struct target *target, const struct keeper *keeper,
             const struct look_names *names, struct keeper_look *ret)
 {
-	struct judge_env env = { .state_dir = EFS_STATE_DIR,
-		                 .idle_ms = conf->timeout_ms,
-		                 .wall_ms = clock_wall_ms() };
+	struct judge_env env = { .state_dir = EFS_STATE_DIR };
 	char *text = NULL, backing[LIMIT_PATH];
 	struct mountinfo there;
 	struct finding finding;

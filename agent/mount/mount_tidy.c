@@ -156,22 +156,24 @@ static bool finish(const struct tidy_pass *pass, int dir, const struct left *lef
 /* Whether it needs another pass. */
 static bool tidy_one(const struct tidy_pass *pass, int dir, const struct left *left)
 {
+	bool mounted, used;
+
 	if (left->entry[0] == '~' && !finish(pass, dir, left))
 		return false;
-	if (is_mounted(pass->mountinfo, pass->mountinfo_len, left->port))
-		return false; /* efs_state_read */
-	if (is_connected(left->port)) {
-		if (left->state.unmount_ms >= 0) {
-			log_debug("mount: the proxy on port %u serves a detached mount, and stays",
-			          left->port);
-			efs_state_mark(pass->dir, left->name, left->text, -1);
-		}
-		return true;
+	mounted = is_mounted(pass->mountinfo, pass->mountinfo_len, left->port);
+	used = mounted || is_connected(left->port);
+	if (used && left->state.unmount_ms >= 0) {
+		log_info("mount: the proxy on port %u serves %s, and stays", left->port,
+		         mounted ? "the mount again" : "a detached mount");
+		efs_state_mark(pass->dir, left->name, left->text, -1);
 	}
+	if (used)
+		return !mounted;
 	if (left->state.unmount_ms == 0 && left->written_ms <= pass->now_ms - WATCHDOG_MS)
 		return end_left(pass, left);
 	if (left->state.unmount_ms != 0) {
-		log_info("mount: no mount uses the proxy on port %u, and efs-utils may end it",
+		log_info("mount: no mount uses the proxy on port %u: marked as unmounted for "
+		         "efs-utils' watchdog",
 		         left->port);
 		efs_state_mark(pass->dir, left->name, left->text, 0);
 	}
@@ -210,12 +212,12 @@ void tidy_begin(struct tidy *tidy, int64_t now_ms)
 }
 
 void tidy_look(struct tidy *tidy, const struct conf_mount *conf, const struct target *target,
-               bool running, bool absent, int64_t now_ms)
+               bool running, bool right, int64_t now_ms)
 {
 	struct tidy_pass pass = make_pass(conf, target);
 	char *text;
 
-	if (!target->by_tunnel || (!tidy->due && !absent) ||
+	if (!target->by_tunnel || (!tidy->due && right) ||
 	    mountinfo_read("/proc/self/mountinfo", &text, &pass.mountinfo_len) < 0)
 		return;
 	pass.mountinfo = text;

@@ -17,9 +17,10 @@ struct target;
  * efs-utils' watchdog then ends the proxy and deletes its files at once. Without that watchdog
  * the keeper does it.
  *
- * A proxy to which the kernel has a connection stays, and is no longer marked: a mount that was
- * detached while files were open uses it. Without it nothing of the same server could be
- * mounted.
+ * A proxy which a mount uses stays, and is no longer marked. The watchdog marks what it sees
+ * unmounted, and ends it 30 s later, also if there is a mount again: after umount -l the kernel
+ * uses the same connection for the next mount. So does a detached mount, as long as files on it
+ * are open; without its proxy nothing of the same server could be mounted.
  */
 struct tidy {
 	bool due;                  /* attempts may have left something */
@@ -29,9 +30,9 @@ struct tidy {
 /* An attempt has begun. */
 void tidy_begin(struct tidy *tidy, int64_t now_ms);
 
-/* Before each look. `running`: the last attempt has not ended; `absent`: nothing is mounted. */
+/* Before each look. `running`: the last attempt has not ended; `right`: so the last look found. */
 void tidy_look(struct tidy *tidy, const struct conf_mount *conf, const struct target *target,
-               bool running, bool absent, int64_t now_ms);
+               bool running, bool right, int64_t now_ms);
 
 /* The port of a mount.efs that another program has started for this path; 0: there is none. While
  * no attempt runs. */

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "file.h"
 #include "mount.h"
 
 #define FS   "fs-0123456789abcdef0"
@@ -85,51 +86,56 @@ static void what_the_real_ones_write(void **state)
 	fputs("{\"cmd\": [\"stunnel\"], \"files\": []}", out);
 	fclose(out);
 	assert_int_equal(chmod(file, 0664), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), 0);
 	assert_int_equal(chown(file, 0, 33), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), -EPERM);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), -EPERM);
 	unlink(file);
 	rmdir(dir);
 }
 
-static void write_file(const char *path, const char *text)
+static void times(void **state)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-}
-
-/* The kernel uses the proxy of an earlier mount, which efs-utils' watchdog has marked. */
-static void a_proxy_that_serves_again_stays(void **state)
-{
-	char dir[] = "/tmp/wna-efs-XXXXXX", file[128], text[256];
 	struct efs_state found;
-	int fd;
 
 	(void)state;
 	assert_int_equal(parse("{\"cmd\": [\"stunnel\"], \"files\": []}", &found), 0);
-	assert_int_equal(found.unmount_ms, -1);
 	assert_int_equal(found.mount_ms, 0);
-	if (geteuid() != 0)
-		skip();
-	assert_non_null(mkdtemp(dir));
-	snprintf(file, sizeof file, "%s/" FS ".var.www.html.efs.20049", dir);
-	write_file(file, "{\"pid\": 9, \"cmd\": [\"stunnel\"], \"files\": [], \"mount_time\": "
-	                 "1700000000.25, \"unmount_count\": 6, \"unmount_time\": 1700000009.5, "
-	                 "\"x\": {\"y\": 7}}");
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
+	assert_int_equal(found.unmount_ms, -1);
+	assert_int_equal(parse("{\"cmd\": [\"stunnel\"], \"files\": [], \"mount_time\": "
+	                       "1700000000.25, \"unmount_time\": 1700000009.5}",
+	                       &found),
+	                 0);
 	assert_int_equal(found.mount_ms, 1700000000250);
 	assert_int_equal(found.unmount_ms, 1700000009500);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	text[read(fd, text, sizeof text - 1)] = '\0';
+	assert_int_equal(parse("{\"cmd\": [\"stunnel\"], \"files\": [], \"mount_time\": \"x\", "
+	                       "\"unmount_time\": -7e99}",
+	                       &found),
+	                 0);
+	assert_int_equal(found.mount_ms, 0);
+	assert_int_equal(found.unmount_ms, 0);
+}
+
+/* All else stays as it was. */
+static void marked_and_unmarked(void **state)
+{
+	static const char json[] =
+	        "{\"pid\": 9, \"mount_time\": 1700000000.25, \"unmount_count\": 6, "
+	        "\"unmount_time\": 1700000009.5, \"x\": {\"y\": 7}}";
+	char dir[] = "/tmp/wna-efs-XXXXXX", text[256];
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_PATH | O_CLOEXEC);
+	assert_int_equal(efs_state_mark(dir, "x", json, -1), 0);
+	assert_true(file_load(fd, "x", FILE_OF_ANYBODY, text, sizeof text) > 0);
+	assert_string_equal(text, "{\"pid\":9,\"mount_time\":1700000000.25,\"x\":{\"y\":7}}");
+	assert_int_equal(efs_state_mark(dir, "x", json, 0), 0);
+	assert_true(file_load(fd, "x", FILE_OF_ANYBODY, text, sizeof text) > 0);
+	assert_string_equal(text, "{\"pid\":9,\"mount_time\":1700000000.25,\"x\":{\"y\":7},"
+	                          "\"unmount_time\":0}");
+	assert_int_equal(unlinkat(fd, "x", 0), 0);
 	close(fd);
-	assert_string_equal(text, "{\"pid\":9,\"cmd\":[\"stunnel\"],\"files\":[],\"mount_time\":"
-	                          "1700000000.25,\"x\":{\"y\":7}}");
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
-	assert_int_equal(found.unmount_ms, -1);
-	unlink(file);
 	rmdir(dir);
 }
 
@@ -167,95 +173,28 @@ static void names_stay_one_component(void **state)
 	struct efs_state found;
 
 	(void)state;
-	assert_int_equal(efs_state_read("/nonexistent", "../fs-1", PATH, 20049, 1000, 0, &found),
-	                 -EINVAL);
-	assert_int_equal(efs_state_read("/nonexistent", FS, PATH, 20049, 1000, 0, &found), -ENOENT);
+	assert_int_equal(efs_state_read("/nonexistent", "../fs-1", PATH, 20049, &found), -EINVAL);
+	assert_int_equal(efs_state_read("/nonexistent", FS, PATH, 20049, &found), -ENOENT);
 }
 
-/* A helper was killed before its end. Times are relative to the file's own time. */
-static void finishes_what_a_helper_left(void **state)
+/* While the helper works. */
+static void an_unfinished_file(void **state)
 {
-	char dir[] = "/tmp/wna-efs-XXXXXX", begun[128], done[128];
+	char dir[] = "/tmp/wna-efs-XXXXXX", file[128];
 	struct efs_state found;
-	struct stat st;
-	int64_t at_ms;
 
 	(void)state;
-	if (geteuid() != 0)
-		skip();
 	assert_non_null(mkdtemp(dir));
-	snprintf(begun, sizeof begun, "%s/~" FS ".var.www.html.efs.20049", dir);
-	snprintf(done, sizeof done, "%s/" FS ".var.www.html.efs.20049", dir);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), -ENOENT);
-	write_file(begun, "{\"pid\": 9, \"cmd\": [\"stunnel\"], \"files\": []}");
-	assert_int_equal(stat(begun, &st), 0);
-	at_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms, &found), -EINPROGRESS);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms + 999, &found),
-	                 -EINPROGRESS);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20048, 1000, at_ms + 1000, &found), -ENOENT);
-	assert_int_equal(chmod(begun, 0666), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms + 1000, &found), -EPERM);
-	assert_int_equal(chmod(begun, 0644), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms, &found), -EINPROGRESS);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms + 1000, &found), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
-	assert_true(found.tls);
-	/* A file from the future (the clock was set back) is idle as well. */
-	assert_int_equal(rename(done, begun), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms - 3600000, &found), 0);
-	/* A finished one is not replaced. */
-	write_file(begun, "{\"cmd\": [\"efs-proxy\"], \"files\": []}");
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, at_ms + 86400000, &found), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
-	assert_true(found.tls);
-	unlink(begun);
-	unlink(done);
-	rmdir(dir);
-}
-
-/* An incomplete file is not given its final name: the watchdog could not use it. */
-static void finishes_no_half_file(void **state)
-{
-	static const char *const half[] = {
-		"",
-		"{\"pid\": 9, \"cmd\": [\"stunnel\"], \"fil",
-		"{\"pid\": 9, \"cmd\": [\"stunnel\"], \"files\": [], \"fsId\": \"fs-1\"}",
-	};
-	char dir[] = "/tmp/wna-efs-XXXXXX", begun[128], done[128], other[128];
-	struct efs_state found;
-	int64_t later_ms = 0;
-	struct stat st;
-
-	(void)state;
-	if (geteuid() != 0)
-		skip();
-	assert_non_null(mkdtemp(dir));
-	snprintf(begun, sizeof begun, "%s/~" FS ".var.www.html.efs.20049", dir);
-	snprintf(done, sizeof done, "%s/" FS ".var.www.html.efs.20049", dir);
-	for (size_t i = 0; i < sizeof half / sizeof half[0]; i++) {
-		write_file(begun, half[i]);
-		assert_int_equal(stat(begun, &st), 0);
-		later_ms = ((int64_t)st.st_mtim.tv_sec + 3600) * 1000;
-		/* A young file: the helper may still be writing it. */
-		assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 7200000, later_ms, &found),
-		                 -EINPROGRESS);
-		assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, later_ms, &found),
-		                 -EBADMSG);
-		assert_int_equal(access(begun, F_OK), 0);
-		assert_int_equal(access(done, F_OK), -1);
-	}
-	write_file(begun, "{\"pid\": 9, \"cmd\": [\"stunnel\"], \"files\": []}");
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, later_ms + 3600000, &found), 0);
-	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, 1000, 0, &found), 0);
-	/* Nor is a link followed, though it leads to root's file. */
-	snprintf(other, sizeof other, "%s/other", dir);
-	assert_int_equal(rename(done, other), 0);
-	assert_int_equal(symlink("other", begun), 0);
-	assert_true(efs_state_read(dir, FS, PATH, 20049, 1000, later_ms + 3600000, &found) < 0);
-	assert_int_equal(access(done, F_OK), -1);
-	unlink(begun);
-	unlink(other);
+	snprintf(file, sizeof file, "%s/~" FS ".var.www.html.efs.20049", dir);
+	assert_int_equal(symlink("x", file), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), -EINPROGRESS);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20048, &found), -ENOENT);
+	unlink(file);
+	/* No link is followed. */
+	snprintf(file, sizeof file, "%s/" FS ".var.www.html.efs.20049", dir);
+	assert_int_equal(symlink("x", file), 0);
+	assert_int_equal(efs_state_read(dir, FS, PATH, 20049, &found), -ELOOP);
+	unlink(file);
 	rmdir(dir);
 }
 
@@ -264,11 +203,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_generations),
 		cmocka_unit_test(what_the_real_ones_write),
-		cmocka_unit_test(a_proxy_that_serves_again_stays),
+		cmocka_unit_test(times),
+		cmocka_unit_test(marked_and_unmarked),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(names_stay_one_component),
-		cmocka_unit_test(finishes_what_a_helper_left),
-		cmocka_unit_test(finishes_no_half_file),
+		cmocka_unit_test(an_unfinished_file),
 	};
 
 	return cmocka_run_group_tests_name("mount/efs_state", tests, NULL, NULL);

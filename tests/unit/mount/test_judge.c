@@ -23,7 +23,6 @@ static const struct target_place seoul = { .region = "ap-northeast-2", .domain =
 static const char *address;
 static bool unasked; /* nothing yet */
 static bool proved;
-static int64_t idle_ms = INT64_MAX;
 
 static struct finding judged(const struct conf_mount *conf, const struct target_place *place,
                              const char *line, const char *state_dir)
@@ -31,9 +30,7 @@ static struct finding judged(const struct conf_mount *conf, const struct target_
 	struct probe_answer names = { .why = "Name or service not known" };
 	struct judge_env env = { .names = unasked ? NULL : &names,
 		                 .proved = proved,
-		                 .state_dir = state_dir,
-		                 .idle_ms = idle_ms,
-		                 .wall_ms = INT64_MAX / 2 };
+		                 .state_dir = state_dir };
 	struct mountinfo there;
 	struct finding finding;
 	struct target target;
@@ -182,18 +179,12 @@ static void tunnel_by_state_file(void **state)
 	put_state(dir, "~" STATE_NAME, STATE(PROXY, ""), 0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);
 	assert_int_equal(finding.state, MOUNT_UNVERIFIED);
-	/* An incomplete file proves nothing if no helper has written it lately. */
-	idle_ms = 1000;
-	put_state(dir, "~" STATE_NAME, "{\"pid\": 812, \"cm", 0644);
-	finding = judged(&conf, &seoul, TUNNEL, dir);
-	assert_int_equal(finding.state, MOUNT_WRONG);
-	assert_non_null(strstr(finding.why, "malformed"));
 	drop_state(dir, "~" STATE_NAME);
-	put_state(dir, "~" STATE_NAME, STATE(PROXY ", \"--tls\"", ""), 0644);
+	put_state(dir, STATE_NAME, STATE(PROXY ", \"--tls\"", ", \"unmount_time\": 1700000000.5"),
+	          0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);
-	assert_int_equal(finding.state, MOUNT_RIGHT);
-	drop_state(dir, STATE_NAME);
-	idle_ms = INT64_MAX;
+	assert_int_equal(finding.state, MOUNT_UNVERIFIED);
+	assert_non_null(strstr(finding.why, "about to end the proxy"));
 
 	put_state(dir, STATE_NAME, STATE(PROXY ", \"--tls\"", ""), 0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);

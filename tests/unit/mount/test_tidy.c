@@ -120,7 +120,8 @@ static void of_others(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	/* A helper that works, and one that was killed long ago. */
+	/* A helper that works, one that was killed long ago, and one before it had written all. */
+	put("~", 20048, BEGUN_S - 1, "x", 600);
 	put("~", 20049, BEGUN_S - 1, "", 59);
 	put("~", 20050, BEGUN_S - 1, "", 60);
 	/* One that has ended; one of another path; one that the watchdog is writing. */
@@ -129,6 +130,8 @@ static void of_others(void **state)
 	put("", 20053, BEGUN_S - 1, "", 1);
 	put("~", 20053, BEGUN_S - 1, "", 0);
 	assert_true(tidy_up(&pass));
+	assert_true(is_there("~", 20048, ""));
+	assert_int_equal(unlink(path_of("~", 20048, "")), 0);
 	assert_true(is_there("~", 20049, ""));
 	assert_true(is_there("~", 20053, ""));
 	for (unsigned port = 20050; port <= 20053; port++) {
@@ -151,6 +154,11 @@ static void of_the_mount(void **state)
 	pass.mountinfo_len = sizeof text - 1;
 	put("~", 20049, BEGUN_S + 1, "", 1);
 	put("", 20050, BEGUN_S + 2, "", 1);
+	assert_true(tidy_up(&pass));
+	assert_true(number(20049, "unmount_time") == -1);
+	drop(20049);
+	/* The watchdog has marked it while nothing was mounted. */
+	put("", 20049, BEGUN_S - 99, ", \"unmount_time\": 1700000001", 1);
 	assert_true(tidy_up(&pass));
 	assert_true(number(20049, "unmount_time") == -1);
 	assert_true(number(20050, "unmount_time") == 0);
