@@ -76,6 +76,23 @@ right_after_silence() {
 }
 scenario right-after-silence
 
+# A server that refuses at once, again and again.
+right_after_refusals() {
+	helper
+	watchdog_start
+	efs export=/nowhere
+	keeper
+	mount_is $ABSENT "^mount.nfs4: .*No such file or directory$"
+	within 30 "few attempts" tried 6
+	mkdir /srv/srv/nowhere
+	mount_is $RIGHT
+	port
+	within 10 "more than the one of the mount" one_proxy
+	rmdir /srv/srv/nowhere
+}
+tried() { [ "$(wc -l < /run/standin/calls)" -ge "$1" ]; }
+scenario right-after-refusals
+
 # Without a watchdog the keeper ends the proxies; and the agent is stopped within an attempt.
 right_without_watchdog() {
 	helper normal 1
