@@ -73,6 +73,9 @@ enum fact_id {
 	FACT_MOUNT,       /* value: enum mount_state; more: enum mount_more; text: what is mounted;
 	                   * why: what is wrong, or what a right mount covers */
 	FACT_MOUNT_GUARD, /* value: 1 bare directory immutable, 0 not (why) */
+	FACT_MOUNT_SERVICE, /* whether the mount answers. value: enum service_state; more: enum
+	                     * service_more; text: the last repair and its outcome; why: what was
+	                     * seen */
 
 	/* check: one for each [check NAME] */
 	FACT_CHECK, /* text: NAME; value: enum check_state; more: enum check_more; why: of the
@@ -179,6 +182,39 @@ enum mount_doing {
 	MOUNT_DOING_MAX
 };
 
+enum service_state {
+	SERVICE_ABSENT,   /* nothing is mounted, or not what is configured */
+	SERVICE_MOUNTING, /* an attempt runs, or the mount has not answered a probe yet */
+	SERVICE_SERVING,
+	SERVICE_SLOW, /* a probe waits, but other requests are answered */
+	SERVICE_HUNG, /* no request is answered */
+	SERVICE_REPAIRING,
+	SERVICE_STATE_MAX
+};
+
+/* Why it is hung. The first three are this node's own, the others are the server's or the
+ * network's. */
+enum service_cause {
+	CAUSE_NONE,
+	CAUSE_DEAD_PROXY,   /* no process listens on the port of the mount */
+	CAUSE_STUCK,        /* the target takes new connections; the proxy's is not acknowledged */
+	CAUSE_FROZEN_PROXY, /* the target takes new connections; the proxy forwards nothing */
+	CAUSE_STALLED,      /* TCP acknowledges all data, but the server answers no request */
+	CAUSE_TARGET_DOWN,  /* the target takes no new connection */
+	CAUSE_UNKNOWN,      /* not found out yet */
+	CAUSE_MAX
+};
+
+/* Places in FACT_MOUNT_SERVICE's more[]. */
+enum service_more {
+	SERVICE_CAUSE,
+	SERVICE_TRIES,   /* repairs without success since the mount last answered */
+	SERVICE_REPAIRS, /* all since the start of wna-mount */
+	SERVICE_DUE_MS,  /* monotonic: when the next repair is due; 0: none is */
+};
+
+enum { SERVICE_TRIES_MAX = 3 }; /* then the repair is given up until the mount answers again */
+
 enum check_state {
 	CHECK_BAD,
 	CHECK_GOOD,
@@ -199,6 +235,8 @@ const char *cred_state_name(int64_t value);
 const char *push_state_name(int64_t value);
 const char *rds_state_name(int64_t value);
 const char *mount_state_name(int64_t value);
+const char *service_state_name(int64_t value);
+const char *service_cause_name(int64_t value); /* "dead proxy"; empty for CAUSE_NONE */
 
 /* Places in FACT_SOCKETS's more[]. */
 enum sockets_more {

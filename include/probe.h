@@ -1,7 +1,8 @@
 /*
  * Between wna-mount and its child wna-probe: one question at a time over a pair of
  * SOCK_SEQPACKET sockets; each answer is a datagram. The child asks the mounted file system and
- * name servers. If they never answer, the parent kills it.
+ * name servers. If they never answer, the parent kills it. A second child, while the mount hangs,
+ * asks whether the mount target takes connections.
  */
 #ifndef WNA_PROBE_H
 #define WNA_PROBE_H
@@ -16,11 +17,13 @@
 enum {
 	PROBE_FD = 3, /* the child's socket */
 	PROBE_ADDRESSES = 16,
+	PROBE_REACH_MS = 2000, /* for connections */
 };
 
 struct probe_question {
 	char contract[HUB_CONTRACT_SIZE]; /* hub_contract: a child of another build ends */
 	int64_t limit_ms;                 /* after this time the child ends by itself */
+	uint16_t reach_port;              /* not 0: only try to connect to this port of the host */
 	char host[LIMIT_HOST];            /* if not empty, is resolved first; has its own answer */
 	int64_t mount_id;                 /* of the mount on `path` */
 	char path[LIMIT_PATH];
@@ -28,7 +31,8 @@ struct probe_question {
 };
 
 struct probe_answer {
-	bool names;     /* the addresses of the host; else the sign of life */
+	bool names;     /* the addresses of the host, or those that take connections; else the sign
+	                 * of life */
 	int64_t value;  /* us that it took, or -errno; -ENODEV: the path leads to another mount */
 	uint32_t count; /* how many addresses; 0: the name does not resolve */
 	struct net_addr address[PROBE_ADDRESSES];

@@ -40,6 +40,10 @@ NAMES(cred_state_name, CRED_STATE_MAX, "none", "ok", "stale", "refused")
 NAMES(push_state_name, PUSH_STATE_MAX, "off", "starting", "held", "ok", "retrying", "denied")
 NAMES(rds_state_name, RDS_STATE_MAX, "starting", "writable", "read-only", "down", "no-name")
 NAMES(mount_state_name, MOUNT_STATE_MAX, "absent", "right", "wrong", "unverified")
+NAMES(service_state_name, SERVICE_STATE_MAX, "absent", "mounting", "serving", "slow", "hung",
+      "repairing")
+NAMES(service_cause_name, CAUSE_MAX, "", "dead proxy", "stuck connection", "frozen proxy",
+      "stalled server", "silent mount target", "unknown cause")
 NAMES(verdict_level_name, LEVEL_MAX, "off", "waiting", "ok", "degraded", "fail")
 
 const struct fact_info *fact_info(uint16_t id)
@@ -80,6 +84,7 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_RDS_UP] = { "rds-up", ROLE_RDS, 1 },
 		[FACT_MOUNT] = { "mount", ROLE_MOUNT, 1, true },
 		[FACT_MOUNT_GUARD] = { "mount-guard", ROLE_MOUNT, 1 },
+		[FACT_MOUNT_SERVICE] = { "mount-service", ROLE_MOUNT, 1 },
 		[FACT_CHECK] = { "check", ROLE_CHECK, LIMIT_CHECKS, true },
 		[FACT_HOOK] = { "hook", ROLE_HOOKS, 1 },
 		[FACT_SOCKETS] = { "sockets", ROLE_SOCKETS, 1 },

@@ -10,6 +10,7 @@ static const char *const scopes[] = { "local", "shared", NULL };
 static const char *const initials[] = { "good", "bad", NULL };
 static const char *const types[] = { "http", "tcp", "file", "process", "disk", NULL };
 static const char *const hangs[] = { "degraded", "fail", NULL };
+static const char *const repairs[] = { "off", "safe", NULL };
 static const char *const modes[] = { "ipv4", "ipv6", NULL };
 static const char *const tls_modes[] = { "verify", "required", "off", NULL };
 static const char *const stale_modes[] = { "off", "failover", "at_once", NULL };
@@ -116,13 +117,16 @@ const struct conf_key conf_keys[] = {
 	SPAN("mount", "probe_interval", mount.probe_interval_ms, "5s", 200, 10 * MINUTE,
 	     "How often the file system is asked for a sign of life."),
 	SPAN("mount", "probe_timeout", mount.probe_timeout_ms, "4s", 100, 10 * MINUTE,
-	     "How long one probe may wait before it is killed."),
+	     "How long the first report after a start waits for an answer of the probe."),
 	SPAN("mount", "max_age", mount.max_age_ms, "10s", 500, HOUR,
 	     "Age at which the last sign of life counts as unknown."),
 	WORDS("mount", "probe_file", CONF_TYPE_TEXT, mount.probe_file, "",
 	      "A file, relative to the path, that each probe also reads; empty: none."),
 	CHOICE("mount", "hang", mount.hang, "degraded", hangs,
 	       "What /healthz says while the right file system is mounted but silent."),
+	CHOICE("mount", "repair", mount.repair, "safe", repairs,
+	       "safe: end and start the proxy of a hung EFS mount; no data is lost. off: only "
+	       "report."),
 
 	CHECK_KEY("type", 0, CONF_TYPE_ENUM, type, "http", 0, 0, types, "Kind of check."),
 	CHECK_KEY("scope", 0, CONF_TYPE_ENUM, scope, "local", 0, 0, scopes,

@@ -186,6 +186,18 @@ static void note_database(char *text, size_t size, const char *event, const char
 	journal_database(event, after, text);
 }
 
+/* A hung mount and its repair. That it is slow, or mounted, is no event. */
+static void note_service(char *text, size_t size, const struct fact *before,
+                         const struct fact *after)
+{
+	if (after->text[0] && strcmp(before->text, after->text) != 0)
+		snprintf(text, size, "mount: %s", after->text);
+	else if (after->value >= SERVICE_HUNG &&
+	         (before->value < SERVICE_HUNG ||
+	          before->more[SERVICE_CAUSE] != after->more[SERVICE_CAUSE]))
+		snprintf(text, size, "mount: hung: %s", after->why);
+}
+
 void history_fact(struct timeline *timeline, enum fact_id id, const struct fact *before,
                   const struct fact *after, int64_t wall_ms)
 {
@@ -194,6 +206,7 @@ void history_fact(struct timeline *timeline, enum fact_id id, const struct fact 
 	switch (id) {
 	case FACT_MOUNT: note_mount(text, sizeof text, before, after); break;
 	case FACT_MOUNT_GUARD: note_guard(text, sizeof text, before, after); break;
+	case FACT_MOUNT_SERVICE: note_service(text, sizeof text, before, after); break;
 	case FACT_RDS_CHANGE:
 		note_database(text, sizeof text, "database-moved", "database: ", before, after);
 		break;

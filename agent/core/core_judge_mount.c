@@ -32,12 +32,31 @@ static char *stuck_since(const struct fact *mount, char *ret, size_t size)
 	                     ret, size);
 }
 
+/* A dead proxy is this node's own failure, once nothing is left that would start a new one. */
+static bool is_given_up(const struct judge *judge)
+{
+	const struct fact *service = facts_get(judge->facts, FACT_MOUNT_SERVICE, 0);
+
+	return service->seen && service->value == SERVICE_HUNG &&
+	       service->more[SERVICE_CAUSE] == CAUSE_DEAD_PROXY &&
+	       (judge->conf->mount.repair == REPAIR_OFF ||
+	        service->more[SERVICE_TRIES] >= SERVICE_TRIES_MAX);
+}
+
+static bool is_repaired(const struct judge *judge)
+{
+	const struct fact *service = facts_get(judge->facts, FACT_MOUNT_SERVICE, 0);
+
+	return service->seen && service->value == SERVICE_REPAIRING;
+}
+
 /* The right file system, but no sign of life. */
 static void find_silent(struct judge *judge, struct finding *ret)
 {
 	const struct conf_mount *conf = &judge->conf->mount;
 	const struct fact *mount = report(judge);
-	bool fails = conf->hang == HANG_FAIL;
+	const struct fact *service = facts_get(judge->facts, FACT_MOUNT_SERVICE, 0);
+	bool fails = (conf->hang == HANG_FAIL && !is_repaired(judge)) || is_given_up(judge);
 	enum verdict_level level = fails ? LEVEL_FAIL : LEVEL_DEGRADED;
 	enum reach reach = fails ? REACH_HEALTH : REACH_READY;
 	char text[32];
@@ -49,8 +68,9 @@ static void find_silent(struct judge *judge, struct finding *ret)
 		judge_find(ret, level, reach, "no answer: %s",
 		           judge_why(mount, "the probe failed"));
 	else
-		judge_find(ret, level, reach, "no answer for more than %s",
-		           clock_span(conf->max_age_ms, text, sizeof text));
+		judge_find(ret, level, reach, "no answer for more than %s%s%s",
+		           clock_span(conf->max_age_ms, text, sizeof text),
+		           service->why[0] ? ": " : "", service->why);
 }
 
 /* The right file system is mounted, as far as is known: does this very mount answer? */
@@ -113,6 +133,29 @@ static void tell_what(struct judge *judge, struct finding *ret)
 		sb_printf(&what, ", %s", guard->why);
 }
 
+/* True if the next step is a repair, or that none is left. */
+static bool tell_repair(struct judge *judge, struct finding *ret)
+{
+	const struct fact *service = facts_get(judge->facts, FACT_MOUNT_SERVICE, 0);
+	int64_t due_ms = service->more[SERVICE_DUE_MS];
+	char span[32];
+
+	if (!service->seen)
+		return false;
+	if (service->value == SERVICE_REPAIRING)
+		snprintf(ret->next, sizeof ret->next, "waits for the new proxy");
+	else if (service->value == SERVICE_HUNG && due_ms > 0)
+		snprintf(ret->next, sizeof ret->next, "a new proxy in %s",
+		         clock_span(due_ms - judge->now_ms, span, sizeof span));
+	else if (service->value == SERVICE_HUNG &&
+	         service->more[SERVICE_TRIES] >= SERVICE_TRIES_MAX)
+		snprintf(ret->next, sizeof ret->next, "nothing: %d new proxies did not help",
+		         SERVICE_TRIES_MAX);
+	else
+		return false;
+	return true;
+}
+
 static void tell_next(struct judge *judge, struct finding *ret)
 {
 	const struct fact *mount = report(judge);
@@ -120,7 +163,7 @@ static void tell_next(struct judge *judge, struct finding *ret)
 	const char *next = NULL;
 	char span[32];
 
-	if (!mount->seen)
+	if (!mount->seen || tell_repair(judge, ret))
 		return;
 	switch ((enum mount_doing)mount->more[MOUNT_DOING]) {
 	case MOUNT_MOUNTING: next = "looks and mounts now"; break;

@@ -118,6 +118,7 @@ static void put_fact(struct sb *sb, const struct fact *fact, int64_t now_ms)
 	sb_char(sb, ']');
 	put_text(sb, "text", fact->text);
 	put_text(sb, "why", fact->why);
+	put_time(sb, "since", fact->since_wall_ms);
 	sb_printf(sb, ",\"age_ms\":%" PRId64 "}", now_ms - fact->at_ms);
 }
 

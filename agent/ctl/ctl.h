@@ -25,6 +25,7 @@
 #include <stdio.h>
 
 #include "conf_load.h"
+#include "fact.h"
 #include "hub.h"
 #include "limits.h"
 #include "verdict.h"
@@ -136,12 +137,21 @@ struct view_counter {
 	int64_t value;
 };
 
+/* The fact mount-service (fact.h). */
+struct view_service {
+	enum service_state state; /* SERVICE_STATE_MAX: the fact is not there */
+	int64_t since_ms, cause, tries, repairs;
+	char last[VIEW_TEXT]; /* repair */
+	char why[VIEW_TEXT];
+};
+
 struct view {
 	char version[32];
 	int64_t started_ms, now_ms;
 	int64_t loaded_ms;     /* of the configuration, Unix time */
 	char error[VIEW_TEXT]; /* not empty: no valid one has been loaded since the boot */
 	struct view_page healthz, readyz;
+	struct view_service service;
 	int64_t push_sent; /* fact push-sent: data CloudWatch took; -1 = not known */
 	int jobs, checks, processes, events, counters;
 	struct view_job job[VIEW_JOBS];
@@ -242,6 +252,10 @@ int status_ask(const struct ctl *ctl, struct view *ret, char *why, size_t why_si
 /* Shows it once, as a screen or as the agent's JSON. CTL_OK if the node is
  * ready, CTL_NO if it is not. */
 enum ctl_exit status_once(const struct ctl *ctl, bool json, bool verbose);
+
+/* What is known about the shared file system's mount. CTL_OK if it serves, CTL_NO if not, CTL_OFF
+ * if none is configured. */
+enum ctl_exit mount_show(const struct ctl *ctl);
 
 /* Shows it again every second until a signal ends it; CTL_OK then. */
 enum ctl_exit status_watch(const struct ctl *ctl, bool verbose);

@@ -18,6 +18,8 @@ static const char help[] =
         "\n"
         "Commands:\n"
         "  status [--json] [--watch] [-v]  what the agent answers, and why; -v: everything\n"
+        "  mount                           whether the shared file system serves, since when, why\n"
+        "                                  not, and what the agent does about it\n"
         "  facts [--json | --env | KEY]    what the node knows about itself; KEY: instance-id,\n"
         "                                  region, asg, tags.NAME ...\n"
         "  wait --for GOAL [--timeout T]   waits for ready, healthy, mounted, database, metrics\n"
@@ -78,6 +80,13 @@ static int run_status(struct ctl *ctl, const char *const *given, int argc, char 
 	if (given['w'])
 		return status_watch(ctl, given['v']);
 	return status_once(ctl, given['j'], given['v']);
+}
+
+static int run_mount(struct ctl *ctl, const char *const *given, int argc, char **argv)
+{
+	(void)given;
+	(void)argv;
+	return argc > 0 ? usage("mount takes no arguments", "") : mount_show(ctl);
 }
 
 static int run_facts(struct ctl *ctl, const char *const *given, int argc, char **argv)
@@ -148,10 +157,10 @@ static const struct command {
 	const char *options; /* the letters of those that belong to it */
 	int (*run)(struct ctl *ctl, const char *const *given, int argc, char **argv);
 } commands[] = {
-	{ "status", "jwv", run_status },  { "facts", "je", run_facts },
-	{ "wait", "ft", run_wait },       { "check", "", run_check },
-	{ "config", "kr", run_config },   { "load", "a", run_load },
-	{ "database", "", run_database },
+	{ "mount", "", run_mount },   { "status", "jwv", run_status },
+	{ "facts", "je", run_facts }, { "wait", "ft", run_wait },
+	{ "check", "", run_check },   { "config", "kr", run_config },
+	{ "load", "a", run_load },    { "database", "", run_database },
 };
 
 /* Of these letters only v and h can be typed. */

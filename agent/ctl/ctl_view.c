@@ -218,6 +218,30 @@ static void take_counters(struct reader *reader, const cJSON *root, struct view 
 	}
 }
 
+static void take_service(struct reader *reader, const cJSON *fact, struct view_service *ret)
+{
+	const cJSON *more;
+	int64_t value = -1;
+
+	ret->state = SERVICE_STATE_MAX;
+	if (fact == NULL)
+		return;
+	snprintf(reader->at, sizeof reader->at, "facts.mount-service.");
+	take_integer(reader, fact, "value", true, &value);
+	take_time(reader, fact, "since", &ret->since_ms);
+	take_text(reader, fact, "text", false, ret->last, sizeof ret->last);
+	take_text(reader, fact, "why", false, ret->why, sizeof ret->why);
+	more = member(reader, fact, "more", true);
+	if (value < 0 || value >= SERVICE_STATE_MAX || cJSON_GetArraySize(more) != HUB_MORE) {
+		complain(reader, "value", "a state of a mount");
+		return;
+	}
+	ret->state = (enum service_state)value;
+	ret->cause = (int64_t)cJSON_GetNumberValue(cJSON_GetArrayItem(more, SERVICE_CAUSE));
+	ret->tries = (int64_t)cJSON_GetNumberValue(cJSON_GetArrayItem(more, SERVICE_TRIES));
+	ret->repairs = (int64_t)cJSON_GetNumberValue(cJSON_GetArrayItem(more, SERVICE_REPAIRS));
+}
+
 static void take_root(struct reader *reader, const cJSON *root, struct view *ret)
 {
 	const cJSON *config, *facts, *sent;
@@ -241,6 +265,8 @@ static void take_root(struct reader *reader, const cJSON *root, struct view *ret
 
 	ret->push_sent = -1;
 	facts = member(reader, root, "facts", false);
+	take_service(reader, cJSON_GetObjectItemCaseSensitive(facts, "mount-service"),
+	             &ret->service);
 	sent = cJSON_GetObjectItemCaseSensitive(facts, "push-sent");
 	snprintf(reader->at, sizeof reader->at, "facts.push-sent.");
 	if (sent != NULL)

@@ -13,9 +13,11 @@
 #include "conf.h"
 #include "fact.h"
 #include "mount_keeper.h"
+#include "mount_watch.h"
 #include "mountinfo.h"
 #include "probe.h"
 #include "trust.h"
+#include "worker.h"
 
 #define MOUNT_RECORD CONF_STATE_DIR "/mount/guarded" /* mount_guard.c */
 #define MOUNT_STAGE  CONF_RUN_DIR "/mount/stage"     /* mount_do.c */
@@ -349,5 +351,26 @@ void probe_kill(const struct probe *probe);
 
 /* Whether it has ended; if so `ret_status` is as waitpid(2) has it. */
 bool probe_gone(struct probe *probe, int *ret_status);
+
+/* mount_mend.c: the acts of mount_heal.h, done and reported. */
+struct mend {
+	const struct conf_mount *conf;
+	const struct target *target;
+	struct keeper *keeper;
+	struct probe reach; /* asks whether the mount target takes connections */
+	int64_t reach_ms;   /* it is killed then */
+	bool reached;
+	struct proxy proxy;
+	enum service_state said;
+	char told[LIMIT_FACT_TEXT]; /* the repair that was logged last */
+};
+
+void mend_say(struct mend *mend, const struct worker *worker);
+void mend_read(struct mend *mend, int64_t now_ms);
+void mend_reach(struct mend *mend, int64_t now_ms);
+/* Takes answers and ends of children. */
+void mend_check(struct mend *mend, int64_t now_ms);
+/* KEEPER_PROXY_START, or KEEPER_PROXY_KILL. */
+void mend_proxy(struct mend *mend, bool starts, int64_t now_ms);
 
 #endif

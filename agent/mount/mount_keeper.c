@@ -200,11 +200,13 @@ void keeper_signed(struct keeper *keeper, int64_t value, const char *why, int64_
 	keeper->sign_ms = now_ms;
 	keeper->lost = false;
 	keeper->tries = 0;
+	heal_answered(keeper, now_ms);
 }
 
-void keeper_named(struct keeper *keeper)
+void keeper_named(struct keeper *keeper, int64_t now_ms)
 {
 	keeper->named = keeper->look_now = true;
+	keeper->asked_ms = now_ms;
 }
 
 void keeper_probe_gone(struct keeper *keeper, int64_t now_ms)

@@ -4,12 +4,15 @@
  * tells it what has happened, and `now_ms`, and keeper_step() says what to do.
  *
  *	attempt   OFF -> RUNNING -timeout-> INT -6 s-> NFS -2 s-> KILL -2 s-> STUCK -> OFF
- *	probe     OFF -> RUNNING -probe_timeout-> KILL -2 s-> STUCK -> OFF
+ *	probe     OFF -> RUNNING -90 s-> KILL -2 s-> STUCK -> OFF
  *
  * INT and KILL are for the process group of the attempt. INT is the first, since mount.efs, a
  * Python program, cleans up only then; NFS is SIGKILL to mount.nfs alone, for which mount.efs
  * may still wait. A child is gone when its whole group has ended: there is never a second one
  * while the first one lives.
+ *
+ * A probe that hangs is left alone for 90 s: it returns when the mount answers again, and each
+ * new one would keep an idle connection of the proxy, which ends by itself after 70 s, alive.
  *
  * Nothing is ever mounted over another mount. A lost mount is mounted again at once. If it is
  * lost again before a probe was answered, the delays grow.
@@ -24,12 +27,16 @@
 
 #include "conf.h"
 #include "fact.h"
+#include "mount_heal.h"
+#include "net.h"
 
 /* What is mounted on the path: the topmost mount in mountinfo, judged. */
 struct keeper_look {
 	enum mount_state state; /* MOUNT_ABSENT: nothing, and the rest is zero */
 	bool names;             /* an answer about the server's name may change the state */
 	int64_t id;
+	struct net_addr server;     /* of an NFS mount; family 0: it is none */
+	uint16_t port;              /* of the proxy on 127.0.0.1; 0: the mount has none */
 	char mark[LIMIT_FACT_TEXT]; /* mountinfo_mark: a later mount of this id has another */
 	char text[LIMIT_FACT_TEXT], why[LIMIT_FACT_WHY]; /* as in FACT_MOUNT */
 };
@@ -48,6 +55,11 @@ enum keeper_act {
 	KEEPER_PROBE_ASK,   /* ask it for a sign of life of the mount keeper->look.id; if
 	                     * look.names, first for the addresses of the server's name */
 	KEEPER_PROBE_KILL,
+	KEEPER_READ,        /* read the kernel's tables, then keeper_read() */
+	KEEPER_REACH,       /* ask whether the target takes connections, then keeper_reached() */
+	KEEPER_PROXY_KILL,  /* end the process that listens on look.port; keeper_failed() if there
+	                     * is none that may be ended */
+	KEEPER_PROXY_START, /* start a proxy; keeper_failed() if that failed */
 	KEEPER_ACT_MAX
 };
 
@@ -80,11 +92,16 @@ struct keeper {
 	int64_t retry_ms;             /* the next attempt begins no earlier */
 	char outcome[LIMIT_FACT_WHY]; /* of the last attempt, from its own output */
 
-	struct keeper_child probe; /* due_ms: until when it must answer */
+	struct keeper_child probe; /* due_ms: when it is killed */
 	int64_t start_ms;          /* it is started no earlier */
 	int64_t probe_ms;          /* the next question */
+	int64_t asked_ms;          /* of the question about the mount; INT64_MAX: the probe is still
+	                            * at the server's name */
+	int64_t late_ms;           /* an answer of it is waited for before the first report */
 	uint64_t asked_serial;     /* the mount of the question */
 	uint64_t killed;           /* probes, since the start */
+
+	struct heal heal;
 
 	int64_t first_ms, said_ms; /* of the start; of the last report */
 
@@ -137,11 +154,20 @@ void keeper_lingers(struct keeper *keeper, int64_t now_ms);
 void keeper_ended(struct keeper *keeper, int status, const char *said);
 
 /* There is an answer about the server's name, which the next look uses. */
-void keeper_named(struct keeper *keeper);
+void keeper_named(struct keeper *keeper, int64_t now_ms);
 
 /* The probe's answer: us that it took, or -errno with a reason; -ENODEV the path leads to another
  * mount. */
 void keeper_signed(struct keeper *keeper, int64_t value, const char *why, int64_t now_ms);
+
+/* The result of KEEPER_READ. */
+void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int64_t now_ms);
+
+/* The result of KEEPER_REACH: whether the target takes connections. */
+void keeper_reached(struct keeper *keeper, bool reached, int64_t now_ms);
+
+/* KEEPER_PROXY_KILL or KEEPER_PROXY_START has failed. */
+void keeper_failed(struct keeper *keeper, const char *why, int64_t now_ms);
 
 void keeper_probe_gone(struct keeper *keeper, int64_t now_ms);
 
@@ -157,15 +183,17 @@ bool keeper_left(const struct keeper *keeper);
 /* Whether this mount was there at the last look. */
 bool keeper_knows(const struct keeper *keeper, int64_t id, const char *mark);
 
-/* The report: FACT_MOUNT. */
+/* The reports: FACT_MOUNT, and FACT_MOUNT_SERVICE. */
 void keeper_report(const struct keeper *keeper, int64_t now_ms, struct msg *ret);
+void keeper_report_service(const struct keeper *keeper, struct msg *ret);
 
-/* Shared by mount_keeper.c, which is told what has happened, and mount_step.c, which says what is
- * due. */
+/* Shared by mount_keeper.c, which is told what has happened, mount_step.c, which says what is
+ * due, and mount_heal.c. */
 
 enum {
 	KEEPER_NAMES_MS = 4000,       /* longest wait for name servers */
 	KEEPER_NAMES_GRACE_MS = 1000, /* a new mount is called unverified no earlier */
+	KEEPER_PATIENCE_MS = 90000,   /* a probe that hangs is killed no earlier */
 };
 
 /* Something is mounted. */
@@ -177,5 +205,9 @@ bool keeper_ours(const struct keeper *keeper);
 bool keeper_pending(const struct keeper *keeper, int64_t now_ms);
 void keeper_set(struct keeper_child *child, enum keeper_state state, int64_t due_ms);
 uint32_t keeper_random(struct keeper *keeper);
+/* The mount has answered the probe. */
+void heal_answered(struct keeper *keeper, int64_t now_ms);
+enum keeper_act heal_step(struct keeper *keeper, int64_t now_ms);
+int64_t heal_next_ms(const struct keeper *keeper);
 
 #endif

@@ -31,6 +31,22 @@ static void backing_file(const struct mountinfo *there, char *ret, size_t size)
 	read_line(path, ret, size);
 }
 
+/* The server of an NFS mount, and the port of its proxy on this machine. */
+static void find_server(const struct mountinfo *there, struct keeper_look *ret)
+{
+	char text[NET_ADDR_TEXT];
+	int64_t port;
+
+	if (strncmp(there->type, "nfs", 3) != 0 ||
+	    !mountinfo_option(there->super_options, "addr", text, sizeof text) ||
+	    !net_addr_parse(text, &ret->server))
+		return;
+	if (net_addr_is_loopback(&ret->server) &&
+	    mountinfo_option(there->super_options, "port", text, sizeof text) &&
+	    str_int64(text, 1, UINT16_MAX, &port))
+		ret->port = (uint16_t)port;
+}
+
 int look_at(const struct conf_mount *conf, const struct target *target, const struct keeper *keeper,
             const struct look_names *names, struct keeper_look *ret)
 {
@@ -50,6 +66,7 @@ int look_at(const struct conf_mount *conf, const struct target *target, const st
 	if (rc == 1) {
 		ret->id = there.id;
 		mountinfo_mark(&there, ret->mark, sizeof ret->mark);
+		find_server(&there, ret);
 		backing_file(&there, backing, sizeof backing);
 		env.mountinfo = text;
 		env.backing = backing[0] ? backing : NULL;

@@ -1,5 +1,6 @@
 /*
- * wna-mount, the keeper of the mount: it mounts the configured file system, once, and reports.
+ * wna-mount, the keeper of the mount: it mounts the configured file system, once, repairs its
+ * proxy, and reports.
  * It runs as root and never blocks: its children do, an attempt to mount and the probe
  * (mount.h). mount_keeper.h decides what to do. The mount, its helper and the immutable flag
  * outlive it.
@@ -43,6 +44,7 @@ struct room {
 	struct keeper keeper;
 	struct attempt attempt; /* may be the helper of an earlier keeper */
 	struct probe probe;
+	struct mend mend;
 	struct look_names names;
 	enum mount_state state; /* last reported */
 	struct guard guard;     /* last reported */
@@ -115,6 +117,7 @@ static void do_say(struct room *room, int64_t now_ms)
 	char span[32];
 	struct msg msg;
 
+	mend_say(&room->mend, &room->worker);
 	keeper_report(&room->keeper, now_ms, &msg);
 	worker_say(&room->worker, &msg);
 	if ((enum mount_state)msg.value == room->state)
@@ -197,8 +200,7 @@ static void kill_nfs(struct room *room)
 
 static void do_ask(struct room *room)
 {
-	struct probe_question question = { .limit_ms =
-		                                   room->conf->probe_timeout_ms + KEEPER_NAMES_MS,
+	struct probe_question question = { .limit_ms = KEEPER_PATIENCE_MS + KEEPER_NAMES_MS,
 		                           .mount_id = room->keeper.look.id };
 
 	str_copy(question.contract, sizeof question.contract, hub_contract);
@@ -224,7 +226,7 @@ static void check_probe(struct room *room, int64_t now_ms)
 	} else if (rc > 0 && answer.names) {
 		room->names.serial = keeper->asked_serial;
 		room->names.answer = answer;
-		keeper_named(keeper);
+		keeper_named(keeper, now_ms);
 	} else if (rc > 0) {
 		keeper_signed(keeper, answer.value, answer.why, now_ms);
 	}
@@ -257,6 +259,10 @@ static void act(struct room *room, enum keeper_act what, int64_t now_ms)
 		log_debug("probe: killed, %llu in all", (unsigned long long)room->keeper.killed);
 		probe_kill(&room->probe);
 		break;
+	case KEEPER_READ: mend_read(&room->mend, now_ms); break;
+	case KEEPER_REACH: mend_reach(&room->mend, now_ms); break;
+	case KEEPER_PROXY_KILL: mend_proxy(&room->mend, false, now_ms); break;
+	case KEEPER_PROXY_START: mend_proxy(&room->mend, true, now_ms); break;
 	case KEEPER_WAIT:
 	case KEEPER_ACT_MAX: break;
 	}
@@ -290,6 +296,7 @@ static void turn(struct room *room, int mountinfo_fd, int signal_fd)
 		{ .fd = signal_fd, .events = POLLIN },
 		{ .fd = mountinfo_fd, .events = POLLPRI },
 		{ .fd = room->probe.fd, .events = POLLIN },
+		{ .fd = room->mend.reach.fd, .events = POLLIN },
 		{ .fd = room->attempt.group.leader ? room->attempt.words_fd : -1,
 		  .events = POLLIN },
 		{ .fd = room->attempt.group.leader ? room->attempt.guard_fd : -1,
@@ -315,6 +322,7 @@ static void turn(struct room *room, int mountinfo_fd, int signal_fd)
 		keeper_event(&room->keeper);
 	check_attempt(room, now_ms);
 	check_probe(room, now_ms);
+	mend_check(&room->mend, now_ms);
 	while ((what = keeper_step(&room->keeper, now_ms)) != KEEPER_WAIT)
 		act(room, what, now_ms);
 	/* Without an attempt, a new mount is from another program. */
@@ -363,6 +371,10 @@ int main(int argc, char **argv)
 		log_error("mount: %s", why);
 		return 1;
 	}
+	room.mend = (struct mend){ .conf = room.conf,
+		                   .target = &room.target,
+		                   .keeper = &room.keeper,
+		                   .reach = room.probe };
 	while (!keeper_left(&room.keeper))
 		turn(&room, mountinfo_fd, signal_fd);
 	return 0;

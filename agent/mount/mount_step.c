@@ -55,13 +55,18 @@ static enum keeper_act step_attempt(struct keeper *keeper, int64_t now_ms)
 	return keeper->guarding ? KEEPER_GUARD : KEEPER_MOUNT;
 }
 
-/* The probe first answers about the name, for which it has additional time. */
+/* The probe first answers about the name, for which it has additional time. A reading at the same
+ * time makes the later ones meet the end of HEAL_PENDING_MS. */
 static enum keeper_act ask(struct keeper *keeper, int64_t now_ms)
 {
 	keeper->asked = true;
 	keeper->asked_serial = keeper->serial;
-	keeper->probe.due_ms = now_ms + keeper->conf->probe_timeout_ms +
-	                       (keeper->look.names ? KEEPER_NAMES_MS : 0);
+	keeper->asked_ms = keeper->look.names ? INT64_MAX : now_ms;
+	keeper->heal.read_ms = now_ms;
+	keeper->probe.due_ms =
+	        now_ms + KEEPER_PATIENCE_MS + (keeper->look.names ? KEEPER_NAMES_MS : 0);
+	keeper->late_ms = now_ms + keeper->conf->probe_timeout_ms +
+	                  (keeper->look.names ? KEEPER_NAMES_MS : 0);
 	keeper->probe_ms = now_ms + clock_jitter(keeper->conf->probe_interval_ms, JITTER_PERCENT,
 	                                         keeper_random(keeper));
 	return KEEPER_PROBE_ASK;
@@ -98,17 +103,17 @@ static enum keeper_act step_probe(struct keeper *keeper, int64_t now_ms)
 		if (!keeper->asked && !keeper->leaving)
 			return wanted && now_ms >= keeper->probe_ms ? ask(keeper, now_ms)
 			                                            : KEEPER_WAIT;
+		if (is_unsure(keeper) && now_ms >= keeper->late_ms) {
+			keeper->sign = -ETIMEDOUT;
+			str_copy(keeper->sign_why, sizeof keeper->sign_why,
+			         "none since the start of wna-mount");
+		}
 		/* It may hang in a mount that is not there any more. */
 		if (!keeper->leaving && now_ms < probe->due_ms &&
 		    (!wanted || keeper->asked_serial == keeper->serial))
 			return KEEPER_WAIT;
 		keeper_set(probe, KEEPER_ENDING_KILL, now_ms + KILL_MS);
 		keeper->killed++;
-		if (is_unsure(keeper)) {
-			keeper->sign = -ETIMEDOUT;
-			str_copy(keeper->sign_why, sizeof keeper->sign_why,
-			         "none since the start of wna-mount");
-		}
 		return KEEPER_PROBE_KILL;
 	case KEEPER_ENDING_KILL:
 		if (now_ms >= probe->due_ms) {
@@ -161,6 +166,8 @@ enum keeper_act keeper_step(struct keeper *keeper, int64_t now_ms)
 	act = step_attempt(keeper, now_ms);
 	if (act == KEEPER_WAIT)
 		act = step_probe(keeper, now_ms);
+	if (act == KEEPER_WAIT)
+		act = heal_step(keeper, now_ms);
 	return act == KEEPER_WAIT ? step_report(keeper, now_ms) : act;
 }
 
@@ -188,13 +195,15 @@ static int64_t probe_next_ms(const struct keeper *keeper)
 		return INT64_MAX;
 	if (probe->state == KEEPER_RUNNING && !keeper->asked)
 		return is_wanted(keeper) ? keeper->probe_ms : INT64_MAX;
-	return probe->due_ms;
+	return probe->state == KEEPER_RUNNING && is_unsure(keeper) ? keeper->late_ms
+	                                                           : probe->due_ms;
 }
 
 int64_t keeper_next_ms(const struct keeper *keeper)
 {
 	int64_t next_ms = sooner(attempt_next_ms(keeper), probe_next_ms(keeper));
 
+	next_ms = sooner(next_ms, heal_next_ms(keeper));
 	if (keeper->look_now)
 		next_ms = sooner(next_ms, keeper->looked_ms + LOOK_GAP_MS);
 	if (keeper->said)

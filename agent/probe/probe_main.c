@@ -1,7 +1,7 @@
 /*
- * wna-probe: asks the mounted file system for a sign of life, and name servers for addresses
- * (include/probe.h). A resident child of wna-mount, as user wna-probe and without capabilities;
- * there is one at a time. It may sleep in NFS for ever, and can be killed then: that is its
+ * wna-probe: asks the mounted file system for a sign of life, name servers for addresses, and a
+ * mount target whether it takes connections (include/probe.h). A resident child of wna-mount, as user wna-probe and without capabilities;
+ * there is one at a time, and a second one for connections. It may sleep in NFS for ever, and can be killed then: that is its
  * purpose. Owns nothing.
  */
 #include <errno.h>
@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "probe.h"
+#include "probe_reach.h"
 #include "probe_sign.h"
 #include "role.h"
 #include "str.h"
@@ -117,10 +118,13 @@ int main(int argc, char **argv)
 		alarm((unsigned)((question.limit_ms + 999) / 1000) + GRACE_S);
 		if (question.host[0] != '\0') {
 			resolve(question.host, &reply);
-			if (!say(&reply))
+			if (question.reach_port != 0)
+				probe_reach(question.reach_port, PROBE_REACH_MS, &reply);
+			else if (!say(&reply))
 				break;
 		}
-		sign(&question, &reply);
+		if (question.reach_port == 0)
+			sign(&question, &reply);
 		alarm(0);
 		if (!say(&reply))
 			break;

@@ -20,10 +20,14 @@
  *	                                 what attempts to mount end with from now on
  *	answer probe MICROSECONDS|-ERRNO ID ["why"] | dies | hangs | stuck
  *	                                 what probes end with; ID: of the mount that they come to
+ *	proxy well|dead|stuck|frozen|stalled|silent|busy|barren|watchdog
+ *	                                 what the proxy of the mount, its server or its target
+ *	                                 does; also from the start (world_mount.h)
  *	unstick                          the stuck attempt or probe ends
  *	expect healthz|readyz CODE [LEVEL] [why "part"]
  *	expect job|check NAME LEVEL [why "part"]
  *	expect attempts|probes N         begun since last asked
+ *	expect repairs N                 proxies killed or started since last asked
  *	expect flips healthz|readyz N    changes of its code since last asked
  *	expect timeline N "part"         so many of its lines have this part
  *	expect accepting yes|no
@@ -137,6 +141,31 @@ static void do_answer(struct script *s)
 		str_copy(shot->why, sizeof shot->why, script_optional(s));
 		str_copy(shot->mark, sizeof shot->mark, script_optional(s));
 	}
+	if (!mount)
+		world_mount_thaw(&world);
+}
+
+static void do_proxy(struct script *s)
+{
+	static const char *const names[] = { "none",   "well",    "dead",   "stuck",
+		                             "frozen", "stalled", "silent", "busy" };
+	const char *name = script_next(s);
+
+	if (strcmp(name, "watchdog") == 0) {
+		world.mount.watchdog = true;
+		return;
+	}
+	if (strcmp(name, "barren") == 0) {
+		world.mount.barren = true;
+		return;
+	}
+	for (int i = 0; i <= PROXY_BUSY; i++) {
+		if (strcmp(name, names[i]) == 0) {
+			world_mount_proxy(&world, (enum world_proxy)i);
+			return;
+		}
+	}
+	script_fail(s, "no such state of a proxy: %s", name);
 }
 
 static void expect_why(struct script *s, const char *why)
@@ -235,6 +264,9 @@ static void do_expect(struct script *s)
 	} else if (strcmp(what, "probes") == 0) {
 		expect_number(s, "probes", world.mount.probes);
 		world.mount.probes = 0;
+	} else if (strcmp(what, "repairs") == 0) {
+		expect_number(s, "repairs", world.mount.repairs);
+		world.mount.repairs = 0;
 	} else if (strcmp(what, "flips") == 0) {
 		expect_flips(s);
 	} else if (strcmp(what, "timeline") == 0) {
@@ -306,6 +338,8 @@ static void do_command(struct script *s)
 		do_stop(s);
 	else if (strcmp(command, "path") == 0)
 		do_path(s);
+	else if (strcmp(command, "proxy") == 0)
+		do_proxy(s);
 	else if (strcmp(command, "unstick") == 0)
 		world_mount_free(&world);
 	else if (strcmp(command, "answer") == 0)
@@ -335,12 +369,13 @@ int main(int argc, char **argv)
 			script_conf(&script);
 			continue;
 		}
-		if (strcmp(word, "answer") == 0 || strcmp(word, "path") == 0) {
-			(word[0] == 'a' ? do_answer : do_path)(&script);
+		if (strcmp(word, "answer") == 0 || strcmp(word, "path") == 0 ||
+		    strcmp(word, "proxy") == 0) {
+			(word[0] == 'a' ? do_answer : word[1] == 'a' ? do_path : do_proxy)(&script);
 			continue;
 		}
 		if (strcmp(word, "at") != 0)
-			script_fail(&script, "expected conf, answer or at");
+			script_fail(&script, "expected conf, answer, path, proxy or at");
 		if (!started)
 			start_world();
 		started = true;

@@ -7,7 +7,8 @@
 #include "str.h"
 #include "world.h"
 
-enum { CHILD_MS = 50, KILLED_BY_SEGV = 128 + 11 };
+enum { CHILD_MS = 50, SPAWN_MS = 2000, REACH_MS = 2000, KILLED_BY_SEGV = 128 + 11 };
+enum { PROXY_PORT = 20049 };
 
 void world_mount_start(struct world *world)
 {
@@ -22,6 +23,7 @@ void world_mount_start(struct world *world)
 			world->said[i].type = 0;
 	}
 	mount->mount_ends_ms = mount->probe_ends_ms = mount->answers_ms = INT64_MAX;
+	mount->spawn_ms = mount->reach_ms = INT64_MAX;
 	keeper_init(&mount->keeper, &world->conf->mount, 1, world->now_ms);
 }
 
@@ -29,6 +31,66 @@ void world_mount_put(struct world *world, const struct keeper_look *there)
 {
 	world->mount.there = *there;
 	keeper_event(&world->mount.keeper);
+}
+
+void world_mount_thaw(struct world *world)
+{
+	struct world_mount *mount = &world->mount;
+
+	if (mount->keeper.asked && mount->probing.answer == ANSWER_HANGS &&
+	    mount->probe.answer == ANSWER_GIVEN) {
+		mount->probing = mount->probe;
+		mount->answers_ms = world->now_ms + CHILD_MS;
+	}
+}
+
+void world_mount_proxy(struct world *world, enum world_proxy proxy)
+{
+	struct world_mount *mount = &world->mount;
+
+	mount->proxy = proxy;
+	mount->reading.nfs = proxy != PROXY_NONE;
+	mount->reading.watchdog = mount->watchdog;
+	mount->reading.listener = proxy == PROXY_DEAD ? 0 : mount->reading.listener + 1;
+	mount->reading.flow = proxy == PROXY_FROZEN    ? FLOW_HELD
+	                      : proxy == PROXY_STALLED ? FLOW_ACKED
+	                      : proxy == PROXY_WELL    ? FLOW_ACKED
+	                                               : FLOW_STUCK;
+	if (proxy == PROXY_DEAD && mount->watchdog)
+		mount->spawn_ms = world->now_ms + SPAWN_MS;
+	if (proxy == PROXY_WELL)
+		world_mount_thaw(world);
+}
+
+/* A proxy was started. */
+static void spawn(struct world *world)
+{
+	struct world_mount *mount = &world->mount;
+
+	mount->spawn_ms = INT64_MAX;
+	if (mount->barren)
+		return;
+	mount->reading.listener++;
+	if (mount->proxy >= PROXY_DEAD && mount->proxy <= PROXY_FROZEN)
+		world_mount_proxy(world, PROXY_WELL);
+}
+
+static void kill_proxy(struct world *world)
+{
+	struct world_mount *mount = &world->mount;
+
+	mount->repairs++;
+	mount->reading.listener = 0;
+	if (mount->watchdog)
+		mount->spawn_ms = world->now_ms + SPAWN_MS;
+}
+
+static void read_tables(struct world *world)
+{
+	struct world_mount *mount = &world->mount;
+
+	mount->reading.recvs += mount->proxy == PROXY_BUSY;
+	keeper_read(&mount->keeper, &mount->reading, world->now_ms);
 }
 
 void world_mount_free(struct world *world)
@@ -75,6 +137,7 @@ static void answer(struct world *world)
 	const struct world_oneshot *shot = &mount->probing;
 
 	mount->answers_ms = INT64_MAX;
+	mount->reading.recvs++;
 	if (shot->id != mount->keeper.look.id)
 		keeper_signed(&mount->keeper, -ENODEV, "the path leads to another mount",
 		              world->now_ms);
@@ -93,6 +156,8 @@ static void begin_probe(struct world *world)
 	struct world_mount *mount = &world->mount;
 
 	mount->probing = mount->probe;
+	if (mount->proxy > PROXY_WELL)
+		mount->probing.answer = ANSWER_HANGS;
 	mount->probes++;
 	if (mount->probing.answer == ANSWER_DIES)
 		mount->probe_ends_ms = world->now_ms + CHILD_MS;
@@ -106,8 +171,23 @@ static void act(struct world *world, enum keeper_act what)
 	struct msg msg;
 
 	switch (what) {
-	case KEEPER_LOOK: keeper_looked(&mount->keeper, &mount->there, world->now_ms); break;
+	case KEEPER_LOOK:
+		if (mount->proxy != PROXY_NONE) {
+			net_addr_parse("127.0.0.1", &mount->there.server);
+			mount->there.port = PROXY_PORT;
+		}
+		keeper_looked(&mount->keeper, &mount->there, world->now_ms);
+		break;
+	case KEEPER_READ: read_tables(world); break;
+	case KEEPER_REACH: mount->reach_ms = world->now_ms + REACH_MS; break;
+	case KEEPER_PROXY_KILL: kill_proxy(world); break;
+	case KEEPER_PROXY_START:
+		mount->repairs++;
+		mount->spawn_ms = world->now_ms + CHILD_MS;
+		break;
 	case KEEPER_SAY:
+		keeper_report_service(&mount->keeper, &msg);
+		world_say(world, &msg);
 		keeper_report(&mount->keeper, world->now_ms, &msg);
 		world_say(world, &msg);
 		break;
@@ -147,6 +227,12 @@ bool world_mount_run(struct world *world)
 		mount->probe_ends_ms = INT64_MAX;
 		keeper_probe_gone(&mount->keeper, world->now_ms);
 	}
+	if (mount->spawn_ms <= world->now_ms)
+		spawn(world);
+	if (mount->reach_ms <= world->now_ms) {
+		mount->reach_ms = INT64_MAX;
+		keeper_reached(&mount->keeper, mount->proxy != PROXY_SILENT, world->now_ms);
+	}
 	while ((what = keeper_step(&mount->keeper, world->now_ms)) != KEEPER_WAIT) {
 		act(world, what);
 		acted = true;
@@ -165,6 +251,7 @@ int64_t world_mount_next_ms(const struct world *world)
 
 	if (!mount->lives)
 		return INT64_MAX;
-	return sooner(sooner(mount->mount_ends_ms, mount->probe_ends_ms),
+	return sooner(sooner(sooner(mount->mount_ends_ms, mount->probe_ends_ms),
+	                     sooner(mount->spawn_ms, mount->reach_ms)),
 	              sooner(mount->answers_ms, keeper_next_ms(&mount->keeper)));
 }

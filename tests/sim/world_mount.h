@@ -27,8 +27,26 @@ struct world_oneshot {
 	char mark[LIMIT_FACT_TEXT];
 };
 
+/* The proxy of the mount, if it has one. While there is a fault, probes hang. */
+enum world_proxy {
+	PROXY_NONE, /* plain NFS, without readings of mountstats */
+	PROXY_WELL,
+	PROXY_DEAD,
+	PROXY_STUCK, /* its connection; a new proxy heals this one and the next */
+	PROXY_FROZEN,
+	PROXY_STALLED, /* the server; a new proxy does not help */
+	PROXY_SILENT,  /* the mount target; the connection is stuck when it speaks again */
+	PROXY_BUSY,    /* replies come, but not to the probe */
+};
+
 struct world_mount {
 	bool lives; /* the keeper */
+	enum world_proxy proxy;
+	bool watchdog;               /* of efs-utils; starts a proxy 2 s after the end of one */
+	bool barren;                 /* no proxy that is started listens */
+	struct heal_reading reading; /* of the kernel's tables */
+	int64_t spawn_ms, reach_ms;  /* INT64_MAX: not under way */
+	unsigned repairs;            /* proxies killed or started, since last looked at */
 	struct keeper keeper;
 	struct keeper_look there;               /* what is on the path, whoever mounted it */
 	struct world_oneshot mount, probe;      /* what those that begin from now on do */
@@ -42,6 +60,12 @@ void world_mount_start(struct world *world);
 
 /* From now on this is on the path. */
 void world_mount_put(struct world *world, const struct keeper_look *there);
+
+/* From now on the proxy is in this state. */
+void world_mount_proxy(struct world *world, enum world_proxy proxy);
+
+/* A probe that hangs returns, since the mount answers again. */
+void world_mount_thaw(struct world *world);
 
 /* A stuck child of the keeper ends. */
 void world_mount_free(struct world *world);

@@ -15,7 +15,8 @@
 
 static struct conf_mount conf;
 static struct keeper keeper;
-static struct keeper_look there; /* what KEEPER_LOOK finds */
+static struct keeper_look there;    /* what KEEPER_LOOK finds */
+static struct heal_reading reading; /* what KEEPER_READ finds */
 static unsigned count[KEEPER_ACT_MAX];
 static struct msg said; /* the last report */
 
@@ -29,6 +30,7 @@ static void begin(uint32_t seed)
 		                    .probe_timeout_ms = 4000,
 		                    .max_age_ms = 10000 };
 	memset(&there, 0, sizeof there);
+	memset(&reading, 0, sizeof reading);
 	memset(count, 0, sizeof count);
 	memset(&said, 0, sizeof said);
 	keeper_init(&keeper, &conf, seed, 0);
@@ -52,6 +54,8 @@ static void step(int64_t now_ms)
 		assert_in_range(count[act], 1, 9);
 		if (act == KEEPER_LOOK)
 			keeper_looked(&keeper, &there, now_ms);
+		else if (act == KEEPER_READ)
+			keeper_read(&keeper, &reading, now_ms);
 		else if (act == KEEPER_SAY)
 			keeper_report(&keeper, now_ms, &said);
 	}

@@ -1,0 +1,358 @@
+/* wna-mount and the simulator; pure. Whether the mount answers, and its repair (mount_heal.h). */
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "mount_keeper.h"
+#include "str.h"
+
+enum {
+	READ_MS = 1000,   /* between two readings */
+	QUICK_MS = 200,   /* the same, during a repair */
+	DEAF_MS = 1000,   /* without LISTEN in two readings, the proxy is dead */
+	SILENT_MS = 1000, /* between two questions to a target that takes no connection */
+	OPEN_MS = 5000,   /* and to one that does */
+	STALL_MS = 60000, /* a server that only acknowledges is waited for */
+	EXIT_MS = 300,    /* in which a killed process ends */
+	JITTER_PERCENT = 10,
+};
+
+static void enter(struct keeper *keeper, enum service_state state, int64_t now_ms)
+{
+	struct heal *heal = &keeper->heal;
+
+	if (heal->state == state)
+		return;
+	heal->state = state;
+	heal->since_ms = now_ms;
+	/* What is not known of a hung mount by now, a full reading tells at once. */
+	heal->full = state >= SERVICE_HUNG;
+	if (state == SERVICE_HUNG) {
+		heal->asked = false;
+		heal->read_ms = heal->ask_ms = now_ms;
+	}
+	keeper->say = true;
+}
+
+static void blame(struct keeper *keeper, enum service_cause cause)
+{
+	keeper->say = keeper->say || keeper->heal.cause != cause;
+	keeper->heal.cause = cause;
+}
+
+static void tell(struct keeper *keeper, const char *outcome)
+{
+	struct heal *heal = &keeper->heal;
+
+	snprintf(heal->told, sizeof heal->told, "new proxy on port %u, %s: %s", keeper->look.port,
+	         service_cause_name(heal->cause), outcome);
+	keeper->say = true;
+}
+
+static void fail(struct keeper *keeper, const char *why, int64_t now_ms)
+{
+	keeper->heal.tries++;
+	keeper->heal.step = HEAL_IDLE;
+	tell(keeper, why);
+	enter(keeper, SERVICE_HUNG, now_ms);
+}
+
+static void recover(struct keeper *keeper, int64_t now_ms)
+{
+	struct heal *heal = &keeper->heal;
+	char span[32], text[48];
+
+	if (heal->step != HEAL_IDLE) {
+		snprintf(text, sizeof text, "answers after %s",
+		         clock_span(now_ms - heal->repair_ms, span, sizeof span));
+		tell(keeper, text);
+	}
+	heal->step = HEAL_IDLE;
+	heal->stall_tried = false;
+	heal->clear_ms = now_ms;
+	blame(keeper, CAUSE_NONE);
+	enter(keeper, SERVICE_SERVING, now_ms);
+}
+
+void heal_answered(struct keeper *keeper, int64_t now_ms)
+{
+	keeper->heal.tries = 0;
+	keeper->heal.deaf_ms = 0;
+	keeper->heal.still_ms = now_ms;
+	recover(keeper, now_ms);
+}
+
+/* The probe waits for the mount itself, long enough to be a sign of trouble. */
+static bool is_pending(const struct keeper *keeper, int64_t now_ms)
+{
+	int64_t limit_ms = now_ms - HEAL_PENDING_MS;
+
+	return keeper->asked && keeper->asked_serial == keeper->serial &&
+	       keeper->asked_ms <= limit_ms && keeper->heal.clear_ms <= limit_ms;
+}
+
+/* No reply has come for too long. Without mountstats, the probe alone says it. */
+static bool is_still(const struct keeper *keeper, int64_t now_ms)
+{
+	const struct heal *heal = &keeper->heal;
+
+	return !heal->reading.nfs || now_ms >= heal->still_ms + HEAL_STILL_MS;
+}
+
+static bool is_dead(const struct keeper *keeper, int64_t now_ms)
+{
+	const struct heal *heal = &keeper->heal;
+
+	return heal->deaf_ms > 0 && now_ms >= heal->deaf_ms + DEAF_MS;
+}
+
+static enum service_cause find_cause(const struct keeper *keeper, int64_t now_ms)
+{
+	const struct heal *heal = &keeper->heal;
+
+	if (is_dead(keeper, now_ms))
+		return CAUSE_DEAD_PROXY;
+	if (!heal->asked)
+		return CAUSE_UNKNOWN;
+	if (!heal->reached)
+		return CAUSE_TARGET_DOWN;
+	switch (heal->reading.flow) {
+	case FLOW_STUCK: return CAUSE_STUCK;
+	case FLOW_HELD: return CAUSE_FROZEN_PROXY;
+	case FLOW_ACKED: return CAUSE_STALLED;
+	default: return CAUSE_UNKNOWN;
+	}
+}
+
+static void decide(struct keeper *keeper, int64_t now_ms)
+{
+	struct heal *heal = &keeper->heal;
+	bool hung =
+	        is_dead(keeper, now_ms) || (is_pending(keeper, now_ms) && is_still(keeper, now_ms));
+
+	if (heal->step != HEAL_IDLE)
+		return;
+	if (hung || heal->state == SERVICE_HUNG) {
+		enter(keeper, SERVICE_HUNG, now_ms);
+		blame(keeper, find_cause(keeper, now_ms));
+	} else if (is_pending(keeper, now_ms)) {
+		/* Between the two it is not clear yet. */
+		if (now_ms < heal->still_ms + HEAL_PENDING_MS)
+			enter(keeper, SERVICE_SLOW, now_ms);
+	} else if (heal->state != SERVICE_SLOW || !keeper->asked) {
+		bool probed = keeper->sign != MOUNT_NOT_PROBED && keeper->sign != MOUNT_CAME_BACK;
+
+		enter(keeper, probed ? SERVICE_SERVING : SERVICE_MOUNTING, now_ms);
+	}
+}
+
+/* A process listens on the port, another one than the one that was killed. */
+static bool has_proxy(const struct heal *heal)
+{
+	return heal->reading.listener != 0 && heal->reading.listener != heal->ended;
+}
+
+void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int64_t now_ms)
+{
+	struct heal *heal = &keeper->heal;
+	bool moved = reading->nfs && reading->recvs != heal->reading.recvs;
+
+	if (heal->serial != keeper->serial || !heal->reading.nfs)
+		moved = true;
+	heal->serial = keeper->serial;
+	heal->read_ms = now_ms + (heal->step != HEAL_IDLE ? QUICK_MS : READ_MS);
+	heal->reading = *reading;
+	if (moved)
+		heal->still_ms = now_ms;
+	if (keeper->look.port != 0 && reading->listener == 0) {
+		heal->deaf_ms = heal->deaf_ms > 0 ? heal->deaf_ms : now_ms;
+	} else if (heal->deaf_ms > 0) {
+		/* A new proxy, of another program; without traffic only a probe can tell. */
+		heal->deaf_ms = 0;
+		keeper->probe_ms = now_ms;
+	}
+	heal->full = heal->state >= SERVICE_HUNG || heal->deaf_ms > 0;
+	if ((heal->step == HEAL_SPAWNING || heal->step == HEAL_STARTING) && has_proxy(heal)) {
+		heal->step = HEAL_ANSWERING;
+		heal->step_ms = now_ms + HEAL_ANSWER_MS;
+		keeper->probe_ms = now_ms;
+	} else if (moved && heal->deaf_ms == 0 &&
+	           (heal->step == HEAL_ANSWERING ||
+	            (heal->step == HEAL_IDLE && heal->state == SERVICE_HUNG))) {
+		recover(keeper, now_ms);
+	}
+	decide(keeper, now_ms);
+}
+
+void keeper_reached(struct keeper *keeper, bool reached, int64_t now_ms)
+{
+	struct heal *heal = &keeper->heal;
+
+	heal->asking = false;
+	heal->asked = true;
+	heal->reached = reached;
+	heal->ask_ms = now_ms + clock_jitter(reached ? OPEN_MS : SILENT_MS, JITTER_PERCENT,
+	                                     keeper_random(keeper));
+	/* The cause is found by a reading that is newer than the answer. */
+	heal->read_ms = now_ms;
+}
+
+void keeper_failed(struct keeper *keeper, const char *why, int64_t now_ms)
+{
+	fail(keeper, why, now_ms);
+}
+
+/* When a repair may begin; INT64_MAX: the cause must change before. */
+static int64_t repair_due_ms(const struct keeper *keeper)
+{
+	const struct heal *heal = &keeper->heal;
+	int64_t due_ms = heal->since_ms;
+
+	if (keeper->conf->repair != REPAIR_SAFE || heal->state != SERVICE_HUNG ||
+	    keeper->look.state != MOUNT_RIGHT || keeper->look.port == 0 || !heal->reading.nfs ||
+	    heal->tries >= SERVICE_TRIES_MAX)
+		return INT64_MAX;
+	switch (heal->cause) {
+	case CAUSE_DEAD_PROXY:
+	case CAUSE_STUCK:
+	case CAUSE_FROZEN_PROXY: break;
+	case CAUSE_STALLED:
+		if (heal->stall_tried)
+			return INT64_MAX;
+		due_ms += STALL_MS;
+		break;
+	default: return INT64_MAX;
+	}
+	if (heal->repairs > 0 && due_ms < heal->repair_ms + HEAL_GAP_MS)
+		due_ms = heal->repair_ms + HEAL_GAP_MS;
+	return due_ms;
+}
+
+static enum keeper_act begin(struct keeper *keeper, int64_t now_ms)
+{
+	struct heal *heal = &keeper->heal;
+	bool kills = heal->cause != CAUSE_DEAD_PROXY;
+
+	heal->repair_ms = heal->read_ms = now_ms;
+	heal->repairs++;
+	heal->stall_tried = heal->stall_tried || heal->cause == CAUSE_STALLED;
+	heal->ended = kills ? heal->reading.listener : 0;
+	heal->step = HEAL_SPAWNING;
+	heal->step_ms = now_ms + (heal->reading.watchdog ? HEAL_SPAWN_MS : kills ? EXIT_MS : 0);
+	enter(keeper, SERVICE_REPAIRING, now_ms);
+	return kills ? KEEPER_PROXY_KILL : KEEPER_READ;
+}
+
+static enum keeper_act step_repair(struct keeper *keeper, int64_t now_ms)
+{
+	struct heal *heal = &keeper->heal;
+
+	if (heal->step == HEAL_IDLE)
+		return now_ms >= repair_due_ms(keeper) ? begin(keeper, now_ms) : KEEPER_WAIT;
+	if (now_ms < heal->step_ms)
+		return KEEPER_WAIT;
+	switch (heal->step) {
+	case HEAL_SPAWNING:
+		heal->step = HEAL_STARTING;
+		heal->step_ms = now_ms + HEAL_SPAWN_MS;
+		return KEEPER_PROXY_START;
+	case HEAL_STARTING: fail(keeper, "it does not listen", now_ms); break;
+	default: fail(keeper, "no reply through it", now_ms); break;
+	}
+	return KEEPER_WAIT;
+}
+
+/* Whether the target takes connections: of no use while the proxy is dead. */
+static bool wants_to_ask(const struct keeper *keeper)
+{
+	const struct heal *heal = &keeper->heal;
+
+	return heal->state == SERVICE_HUNG && heal->deaf_ms == 0 && !heal->asking &&
+	       keeper->look.server.family != 0;
+}
+
+enum keeper_act heal_step(struct keeper *keeper, int64_t now_ms)
+{
+	struct heal *heal = &keeper->heal;
+	enum keeper_act act;
+
+	if (!keeper_ours(keeper) || (heal->serial != 0 && heal->serial != keeper->serial)) {
+		/* Of another mount nothing is known. The limits of repairs go on. */
+		heal->serial = 0;
+		heal->step = HEAL_IDLE;
+		heal->deaf_ms = 0;
+		blame(keeper, CAUSE_NONE);
+		enter(keeper,
+		      keeper_ours(keeper) ||
+		                      (keeper->attempt.state != KEEPER_OFF && !keeper->guarding)
+		              ? SERVICE_MOUNTING
+		              : SERVICE_ABSENT,
+		      now_ms);
+		if (!keeper_ours(keeper))
+			return KEEPER_WAIT;
+	}
+	if (keeper->leaving)
+		return KEEPER_WAIT;
+	if (now_ms >= heal->read_ms)
+		return KEEPER_READ;
+	act = step_repair(keeper, now_ms);
+	if (act != KEEPER_WAIT)
+		return act;
+	if (wants_to_ask(keeper) && now_ms >= heal->ask_ms) {
+		heal->asking = true;
+		return KEEPER_REACH;
+	}
+	return KEEPER_WAIT;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t heal_next_ms(const struct keeper *keeper)
+{
+	const struct heal *heal = &keeper->heal;
+	int64_t next_ms = heal->read_ms;
+
+	if (!keeper_ours(keeper) || keeper->leaving)
+		return INT64_MAX;
+	if (heal->step != HEAL_IDLE)
+		next_ms = sooner(next_ms, heal->step_ms);
+	else if (wants_to_ask(keeper))
+		next_ms = sooner(next_ms, heal->ask_ms);
+	return next_ms;
+}
+
+static const char *explain(const struct keeper *keeper)
+{
+	if (keeper->heal.state == SERVICE_SLOW)
+		return "a probe waits, but other requests are answered";
+	switch (keeper->heal.cause) {
+	case CAUSE_DEAD_PROXY: return "no process listens on the port of the proxy";
+	case CAUSE_STUCK:
+		return "the mount target takes new connections, but does not acknowledge the "
+		       "present one";
+	case CAUSE_FROZEN_PROXY:
+		return "the mount target takes new connections, but the proxy forwards nothing";
+	case CAUSE_STALLED: return "the server acknowledges requests, but answers none";
+	case CAUSE_TARGET_DOWN: return "the mount target takes no connection";
+	case CAUSE_UNKNOWN: return "no request is answered";
+	default: return "";
+	}
+}
+
+void keeper_report_service(const struct keeper *keeper, struct msg *ret)
+{
+	const struct heal *heal = &keeper->heal;
+	int64_t due_ms = repair_due_ms(keeper);
+	struct msg msg = { .type = HUB_FACT, .id = FACT_MOUNT_SERVICE, .value = heal->state };
+
+	msg.more[SERVICE_CAUSE] = heal->cause;
+	msg.more[SERVICE_TRIES] = heal->tries;
+	msg.more[SERVICE_REPAIRS] = heal->repairs;
+	msg.more[SERVICE_DUE_MS] = due_ms == INT64_MAX ? 0 : due_ms;
+	str_copy(msg.text, sizeof msg.text, heal->told);
+	str_copy(msg.why, sizeof msg.why, explain(keeper));
+	*ret = msg;
+}

@@ -1,0 +1,225 @@
+/*
+ * Run by wna-mount as root; never blocks: it reads and writes small files on a tmpfs. Owns the
+ * process of a proxy that it has started, until either ends.
+ */
+#include "mount.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "file.h"
+#include "str.h"
+
+enum {
+	WORDS = 32,
+	FILE_BYTES = 64 * 1024,
+};
+
+/* A refusal, with its reason. */
+__attribute__((format(printf, 4, 5))) static int refuse(char *ret_why, size_t why_size, int rc,
+                                                        const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(ret_why, why_size, format, args);
+	va_end(args);
+	return rc;
+}
+
+/* The state file, which is freed by cJSON_Delete; NULL with a reason. */
+static cJSON *load_state(const struct proxy *proxy, char *ret_name, size_t name_size, char *ret_why,
+                         size_t why_size)
+{
+	int dir = open(EFS_STATE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	static char text[FILE_BYTES];
+	cJSON *state;
+	ssize_t n;
+
+	if (dir < 0 ||
+	    !efs_state_name(proxy->file_system, proxy->path, proxy->port, ret_name, name_size)) {
+		refuse(ret_why, why_size, 0, EFS_STATE_DIR ": %s", strerror(errno));
+		return NULL;
+	}
+	n = file_load(dir, ret_name, FILE_OF_ROOT, text, sizeof text);
+	close(dir);
+	state = n > 0 ? cJSON_ParseWithLength(text, (size_t)n) : NULL;
+	if (!state)
+		refuse(ret_why, why_size, 0, "the state file of port %u: %s", proxy->port,
+		       n < 0 ? strerror((int)-n) : "not JSON");
+	return state;
+}
+
+/* The command of the state file, into `ret`, which ends with NULL. How many words; 0 with a
+ * reason. */
+static int command_of(const cJSON *state, char **ret, char *ret_why, size_t why_size)
+{
+	const cJSON *cmd = cJSON_GetObjectItemCaseSensitive(state, "cmd"), *word;
+	int count = 0;
+
+	cJSON_ArrayForEach(word, cmd)
+	{
+		if (!cJSON_IsString(word) || count == WORDS - 1)
+			return refuse(ret_why, why_size, 0, "the state file has no command");
+		ret[count++] = word->valuestring;
+	}
+	ret[count] = NULL;
+	if (count < 2 || ret[0][0] != '/' || ret[1][0] != '/')
+		return refuse(ret_why, why_size, 0,
+		              "the state file's command is no program with its configuration");
+	return count;
+}
+
+/* "connect = HOST:PORT" in the proxy's configuration. */
+static bool read_connect(char *text, char *ret_host, size_t host_size, uint16_t *ret_port)
+{
+	char *line, *value, *colon;
+	int64_t port;
+
+	while ((line = strsep(&text, "\n"))) {
+		value = strchr(line, '=');
+		if (!value)
+			continue;
+		*value++ = '\0';
+		if (strcmp(str_trim(line), "connect") != 0)
+			continue;
+		value = str_trim(value);
+		colon = strrchr(value, ':');
+		if (!colon || !str_int64(colon + 1, 1, 65535, &port))
+			return false;
+		*colon = '\0';
+		*ret_port = (uint16_t)port;
+		return str_only(value, ".-") && str_copy(ret_host, host_size, value);
+	}
+	return false;
+}
+
+int proxy_target(const struct proxy *proxy, char *ret_host, size_t host_size, uint16_t *ret_port,
+                 char *ret_why, size_t why_size)
+{
+	char name[LIMIT_PATH * 2], *words[WORDS];
+	cJSON *state = load_state(proxy, name, sizeof name, ret_why, why_size);
+	static char text[FILE_BYTES];
+	int rc = -EBADMSG;
+
+	if (!state || command_of(state, words, ret_why, why_size) == 0)
+		goto out;
+	rc = (int)file_load(AT_FDCWD, words[1], FILE_OF_ROOT, text, sizeof text);
+	if (rc < 0)
+		refuse(ret_why, why_size, 0, "%.100s: %s", words[1], strerror(-rc));
+	else if (!read_connect(text, ret_host, host_size, ret_port))
+		rc = refuse(ret_why, why_size, -EBADMSG, "%.100s: no \"connect = HOST:PORT\"",
+		            words[1]);
+out:
+	cJSON_Delete(state);
+	return rc < 0 ? rc : 0;
+}
+
+int proxy_kill(const struct proxy *proxy, char *ret_why, size_t why_size)
+{
+	uint64_t listener = watch_listens(proxy->port);
+	static struct watch_owner owner; /* large */
+	int fd, rc = 0;
+	pid_t pid;
+
+	if (!watch_find(listener, &owner))
+		return refuse(ret_why, why_size, -ESRCH, "no proxy listens on port %u",
+		              proxy->port);
+	pid = owner.pid;
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* The number may have been given to another process before it was opened. */
+	if (fd < 0 || !watch_find(listener, &owner) || owner.pid != pid)
+		rc = -ESRCH;
+	else if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
+		rc = -errno;
+	if (fd >= 0)
+		close(fd);
+	return rc < 0 ? refuse(ret_why, why_size, rc, "process %d: %s", pid, strerror(-rc)) : 0;
+}
+
+/* The path of the program, without links (/sbin may be one): root alone can replace it. */
+static int find_program(const char *path, char *ret_real, char *ret_why, size_t why_size)
+{
+	char folder[PATH_MAX], wrong[TRUST_PATH], *slash;
+	int dir, rc;
+	struct stat st;
+
+	if (!realpath(path, ret_real))
+		return refuse(ret_why, why_size, -errno, "%.100s: %s", path, strerror(errno));
+	strcpy(folder, ret_real);
+	slash = strrchr(folder, '/');
+	slash[slash == folder] = '\0';
+	rc = trust_open_dir(folder, 0, &dir, wrong);
+	if (rc < 0)
+		return refuse(ret_why, why_size, rc, "%.100s %s", wrong, trust_explain(rc));
+	close(dir);
+	if (lstat(ret_real, &st) < 0 || file_allows(&st, FILE_OF_ROOT) < 0)
+		return refuse(ret_why, why_size, -EPERM, "%.100s: others can write it", path);
+	return 0;
+}
+
+static _Noreturn void be_proxy(const char *program, char **words, pid_t parent)
+{
+	static char *const envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", NULL };
+	const int fds[] = { -1, -1, -1 };
+
+	if (child_begin(parent, fds, 3) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0 || setsid() < 0 ||
+	    chdir("/") < 0)
+		_exit(126);
+	execve(program, words, envp);
+	_exit(127);
+}
+
+/* As the watchdog does; it would start a second proxy for a process that is not there. */
+static void note_pid(cJSON *state, const char *name, pid_t pid)
+{
+	char *text;
+
+	cJSON_DeleteItemFromObjectCaseSensitive(state, "pid");
+	cJSON_AddNumberToObject(state, "pid", pid);
+	text = cJSON_PrintUnformatted(state);
+	if (text)
+		(void)file_write(EFS_STATE_DIR, name, text, strlen(text));
+	free(text);
+}
+
+int proxy_start(struct proxy *proxy, char *ret_why, size_t why_size)
+{
+	char name[LIMIT_PATH * 2], program[PATH_MAX], *words[WORDS];
+	cJSON *state = load_state(proxy, name, sizeof name, ret_why, why_size);
+	pid_t parent = getpid(), pid;
+	int rc = -EBADMSG;
+
+	if (!state || command_of(state, words, ret_why, why_size) == 0)
+		goto out;
+	rc = find_program(words[0], program, ret_why, why_size);
+	if (rc < 0)
+		goto out;
+	pid = fork();
+	if (pid == 0)
+		be_proxy(program, words, parent);
+	rc = pid < 0 ? refuse(ret_why, why_size, -errno, "fork: %s", strerror(errno)) : 0;
+	if (rc == 0) {
+		proxy->pid = pid;
+		note_pid(state, name, pid);
+	}
+out:
+	cJSON_Delete(state);
+	return rc;
+}
+
+void proxy_reap(struct proxy *proxy)
+{
+	if (proxy->pid > 0 && waitpid(proxy->pid, NULL, WNOHANG) != 0)
+		proxy->pid = 0;
+}

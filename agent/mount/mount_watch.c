@@ -1,0 +1,244 @@
+/*
+ * Run by wna-mount as root. Reads files of the kernel, which it never delays for a server. Owns
+ * nothing.
+ *
+ * It never connects to the proxy's port: one connection that is closed at once ends a new
+ * efs-proxy, and one that is held delays the mount. Nor does it read the command line of a
+ * process, which would wait for a process that hangs in its own memory: by its name (comm) a
+ * process is found to be a proxy, and by its descriptors to be the one of this mount.
+ */
+#include "mount_watch.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "str.h"
+
+enum {
+	WATCH_BACKOFF = 3,    /* retransmissions after which a connection is stuck */
+	WATCH_HELD_MS = 5000, /* the proxy has sent nothing for so much longer than the kernel */
+};
+
+#define WATCHDOG_COMM "amazon-efs-moun" /* amazon-efs-mount-watchdog, cut by the kernel */
+
+/* "0100007F", or its IPv6 form: 127.0.0.1 or all addresses. */
+static bool is_local(const char *address)
+{
+	const char *last = strlen(address) >= 8 ? address + strlen(address) - 8 : address;
+	uint32_t bits = (uint32_t)strtoul(last, NULL, 16);
+
+	return bits == 0 || bits == htonl(INADDR_LOOPBACK);
+}
+
+bool watch_recvs(FILE *mountstats, const char *path, int64_t *ret)
+{
+	char needle[LIMIT_PATH + 32], *line = NULL;
+	bool inside = false, found = false;
+	size_t size = 0;
+	int64_t recvs;
+
+	snprintf(needle, sizeof needle, " mounted on %s with fstype nfs", path);
+	while (getline(&line, &size, mountstats) > 0) {
+		if (strncmp(line, "device ", 7) == 0) {
+			/* The last one of this path is the topmost. */
+			inside = strstr(line, needle) != NULL;
+			if (inside)
+				*ret = 0;
+			found = found || inside;
+		} else if (inside && sscanf(line, " xprt: %*s %*s %*s %*s %*s %*s %*s %" SCNd64,
+		                            &recvs) == 1) {
+			*ret += recvs;
+		}
+	}
+	free(line);
+	return found;
+}
+
+uint64_t watch_listener(FILE *table, uint16_t port)
+{
+	char address[40], line[512];
+	unsigned at, state;
+	uint64_t inode;
+
+	if (!fgets(line, sizeof line, table))
+		return 0;
+	/* The listening sockets come first. */
+	while (fgets(line, sizeof line, table)) {
+		if (sscanf(line, " %*d: %39[0-9A-F]:%x %*s %x %*s %*s %*s %*s %*s %" SCNu64,
+		           address, &at, &state, &inode) != 4 ||
+		    state != TCP_LISTEN)
+			return 0;
+		if (at == port && is_local(address))
+			return inode;
+	}
+	return 0;
+}
+
+uint64_t watch_listens(uint16_t port)
+{
+	static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6" };
+	uint64_t inode = 0;
+
+	for (size_t i = 0; i < 2 && inode == 0; i++) {
+		FILE *table = fopen(tables[i], "re");
+
+		if (table) {
+			inode = watch_listener(table, port);
+			fclose(table);
+		}
+	}
+	return inode;
+}
+
+/* The inode behind an entry of /proc/PID/fd; 0: it is no socket. */
+static uint64_t socket_of(int dir_fd, const char *name)
+{
+	char text[64];
+	ssize_t n = readlinkat(dir_fd, name, text, sizeof text - 1);
+	uint64_t inode;
+
+	text[n > 0 ? n : 0] = '\0';
+	return sscanf(text, "socket:[%" SCNu64 "]", &inode) == 1 ? inode : 0;
+}
+
+/* Collects the sockets of a process. True if `listener` is one of them. */
+static bool has_socket(int proc, const char *pid, uint64_t listener, struct watch_owner *ret)
+{
+	const struct dirent *entry;
+	char path[32];
+	bool found = false;
+	uint64_t inode;
+	DIR *list;
+	int fd;
+
+	snprintf(path, sizeof path, "%.16s/fd", pid);
+	fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	list = fd < 0 ? NULL : fdopendir(fd);
+	ret->count = 0;
+	while (list && (entry = readdir(list))) {
+		inode = socket_of(fd, entry->d_name);
+		found = found || (inode != 0 && inode == listener);
+		if (inode != 0 && ret->count < sizeof ret->inode / sizeof ret->inode[0])
+			ret->inode[ret->count++] = inode;
+	}
+	if (list)
+		closedir(list);
+	return found;
+}
+
+static bool is_proxy(const char *comm)
+{
+	return strncmp(comm, "stunnel", 7) == 0 || strncmp(comm, "efs-proxy", 9) == 0;
+}
+
+/* The owner of `listener`, and whether the watchdog runs. */
+static void look_around(uint64_t listener, struct watch_owner *ret, bool *ret_watchdog)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	char path[32], comm[32];
+
+	ret->pid = 0;
+	ret->count = 0;
+	*ret_watchdog = false;
+	while (proc && (entry = readdir(proc))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof path, "%.16s/comm", entry->d_name);
+		if (file_load(dirfd(proc), path, FILE_OF_ANYBODY, comm, sizeof comm) < 0)
+			continue;
+		comm[strcspn(comm, "\n")] = '\0';
+		if (strcmp(comm, WATCHDOG_COMM) == 0)
+			*ret_watchdog = true;
+		else if (ret->pid == 0 && listener != 0 && is_proxy(comm) &&
+		         has_socket(dirfd(proc), entry->d_name, listener, ret))
+			ret->pid = (pid_t)atoi(entry->d_name);
+	}
+	if (ret->pid == 0)
+		ret->count = 0;
+	if (proc)
+		closedir(proc);
+}
+
+bool watch_find(uint64_t listener, struct watch_owner *ret)
+{
+	bool watchdog;
+
+	look_around(listener, ret, &watchdog);
+	return ret->pid != 0;
+}
+
+static bool owns(const struct watch_owner *owner, uint64_t inode)
+{
+	for (unsigned i = 0; i < owner->count; i++) {
+		if (owner->inode[i] == inode)
+			return true;
+	}
+	return false;
+}
+
+void watch_flow_add(struct watch_flow *flow, const struct watch *watch,
+                    const struct watch_owner *owner, const struct watch_socket *sock)
+{
+	bool near = net_addr_is_loopback(&sock->remote.addr);
+
+	if (watch->port != 0 && near) {
+		if (sock->local.port == watch->port)
+			flow->unread = flow->unread || sock->unread_bytes > 0;
+		if (sock->remote.port == watch->port &&
+		    (flow->near_ms == 0 || sock->sent_ms < flow->near_ms))
+			flow->near_ms = sock->sent_ms;
+		return;
+	}
+	if (watch->port != 0 ? !owns(owner, sock->inode)
+	                     : !net_addr_equal(&sock->remote.addr, &watch->server))
+		return;
+	if (flow->out == 0 || sock->sent_ms < flow->out_ms)
+		flow->out_ms = sock->sent_ms;
+	flow->out++;
+	flow->stuck += sock->opening || (sock->unacked > 0 && sock->backoff >= WATCH_BACKOFF);
+	flow->unsent = flow->unsent || sock->unsent_bytes > 0;
+}
+
+enum heal_flow watch_flow_of(const struct watch_flow *flow, const struct watch *watch)
+{
+	if (flow->stuck > 0)
+		return FLOW_STUCK;
+	if (watch->port == 0)
+		return flow->out > 0 ? FLOW_ACKED : FLOW_UNKNOWN;
+	/* With unsent data the server's window is full: the proxy waits as well. */
+	if (flow->out == 0 ||
+	    (!flow->unsent && (flow->unread || flow->out_ms > flow->near_ms + WATCH_HELD_MS)))
+		return FLOW_HELD;
+	return FLOW_ACKED;
+}
+
+void watch_read(const struct watch *watch, bool full, struct heal_reading *ret)
+{
+	FILE *mountstats = fopen("/proc/self/mountstats", "re");
+	struct heal_reading reading = { 0 };
+	static struct watch_owner owner; /* large */
+
+	if (mountstats) {
+		reading.nfs = watch_recvs(mountstats, watch->path, &reading.recvs);
+		fclose(mountstats);
+	}
+	if (watch->port != 0)
+		reading.listener = watch_listens(watch->port);
+	if (full && watch->server.family != 0) {
+		look_around(reading.listener, &owner, &reading.watchdog);
+		if (watch->port == 0 || owner.pid != 0)
+			reading.flow = watch_sockets(watch, &owner);
+	}
+	*ret = reading;
+}

@@ -1,0 +1,99 @@
+/*
+ * What the kernel's tables say about the mount, and the acts on its proxy. Included by the
+ * keeper and its tests.
+ */
+#ifndef WNA_MOUNT_WATCH_H
+#define WNA_MOUNT_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "mount_heal.h"
+#include "net.h"
+
+/* mount_watch.c */
+
+/* The process that listens on the port of the mount, if it is a proxy by its name. */
+struct watch_owner {
+	pid_t pid; /* 0: none was found */
+	unsigned count;
+	uint64_t inode[256]; /* its sockets */
+};
+
+/* What one reading is about. */
+struct watch {
+	const char *path;
+	struct net_addr server; /* of the mount; for a proxy 127.0.0.1 */
+	uint16_t port;          /* of the proxy; 0: none */
+};
+
+/* `full`: also the sockets, and whether the watchdog runs. */
+void watch_read(const struct watch *watch, bool full, struct heal_reading *ret);
+
+/* Replies that the connections of the NFS mount on `path` have received: the sum of the xprt lines
+ * of its part of mountstats. False if it has none. */
+bool watch_recvs(FILE *mountstats, const char *path, int64_t *ret);
+
+/* The inode of the socket that listens on 127.0.0.1, or on all addresses, with this port, in a
+ * table like /proc/net/tcp; 0: none. */
+uint64_t watch_listener(FILE *table, uint16_t port);
+
+/* The same in the tables of this machine. */
+uint64_t watch_listens(uint16_t port);
+
+/* Finds the stunnel or efs-proxy that has the socket `listener`. False if there is none. */
+bool watch_find(uint64_t listener, struct watch_owner *ret);
+
+/* A TCP socket with a peer. */
+struct watch_socket {
+	struct net_endpoint local, remote;
+	uint64_t inode;
+	uint32_t unread_bytes, unsent_bytes, unacked, backoff;
+	int64_t sent_ms; /* since when nothing was sent */
+	bool opening;    /* SYN sent, not answered */
+};
+
+/* What the sockets of a mount show together. */
+struct watch_flow {
+	unsigned out, stuck;
+	bool unread, unsent;
+	int64_t out_ms, near_ms; /* shortest sent_ms of those to the server; to the proxy */
+};
+
+void watch_flow_add(struct watch_flow *flow, const struct watch *watch,
+                    const struct watch_owner *owner, const struct watch_socket *sock);
+enum heal_flow watch_flow_of(const struct watch_flow *flow, const struct watch *watch);
+
+/* mount_sockets.c: the same of all sockets of this network namespace. FLOW_UNKNOWN if the kernel
+ * does not list them. */
+enum heal_flow watch_sockets(const struct watch *watch, const struct watch_owner *owner);
+
+/*
+ * mount_proxy.c: the proxy of efs-utils that serves the mount of `file_system` on `path` by
+ * `port`, by its state file. Root alone can write that file, its configuration and its program;
+ * another one is refused.
+ */
+struct proxy {
+	const char *file_system, *path;
+	uint16_t port;
+	pid_t pid; /* started by this process and not ended yet; 0: none */
+};
+
+/* Where it connects to. 0 or -errno with a reason. */
+int proxy_target(const struct proxy *proxy, char *ret_host, size_t host_size, uint16_t *ret_port,
+                 char *ret_why, size_t why_size);
+
+/* Kills the process that listens on the port, if it is a proxy. The same. */
+int proxy_kill(const struct proxy *proxy, char *ret_why, size_t why_size);
+
+/* Runs the command of the state file, in a session of its own: it outlives this process. Notes its
+ * process in the state file, as the watchdog does. The same. */
+int proxy_start(struct proxy *proxy, char *ret_why, size_t why_size);
+
+/* Takes the end of a proxy that this process has started. */
+void proxy_reap(struct proxy *proxy);
+
+#endif

@@ -1,0 +1,151 @@
+/* The kernel's tables, as they were read on a node with an EFS mount. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mount_watch.h"
+
+static const char mountstats[] =
+        "device /dev/root mounted on / with fstype ext4\n"
+        "device 127.0.0.1:/ mounted on /var/www/html/efs2 with fstype nfs4 statvers=1.1\n"
+        "\txprt:\ttcp 1 1 1 0 0 7 777 0 7 0 2 0 0\n"
+        "device 127.0.0.1:/ mounted on /var/www/html/efs with fstype nfs4 statvers=1.1\n"
+        "\topts:\trw,vers=4.1\n"
+        "\tRPC iostats version: 1.1  p/v: 100003/4 (nfs)\n"
+        "\txprt:\ttcp 931 1 1 0 0 25 24 1 25 0 2 0 0\n"
+        "\txprt:\ttcp 932 1 1 0 0 8 6 0 8 0 2 0 0\n"
+        "\tper-op statistics\n"
+        "\t        NULL: 1 1 0 44 24 0 0 0 0\n"
+        "device tmpfs mounted on /run with fstype tmpfs\n";
+
+static bool recvs(const char *path, int64_t *ret)
+{
+	FILE *file = fmemopen((char *)mountstats, sizeof mountstats - 1, "r");
+	bool found = watch_recvs(file, path, ret);
+
+	fclose(file);
+	return found;
+}
+
+static void replies_are_of_this_mount_alone(void **state)
+{
+	int64_t count = -1;
+
+	(void)state;
+	assert_true(recvs("/var/www/html/efs", &count));
+	assert_int_equal(count, 30);
+	assert_true(recvs("/var/www/html/efs2", &count));
+	assert_int_equal(count, 777);
+	assert_false(recvs("/var/www/html", &count));
+	assert_false(recvs("/run", &count));
+}
+
+#define HEAD                                                                                       \
+	"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid ...\n"
+#define REST " 00000000:00000000 00:00000000 00000000     0        0 "
+
+static uint64_t listener(const char *table, uint16_t port)
+{
+	FILE *file = fmemopen((char *)table, strlen(table), "r");
+	uint64_t inode = watch_listener(file, port);
+
+	fclose(file);
+	return inode;
+}
+
+static void only_a_listening_socket_of_loopback_counts(void **state)
+{
+	static const char table[] =
+	        HEAD "   0: 0100007F:4E51 00000000:0000 0A" REST "4711 1 0 100 0 0 10 0\n"
+	             "   1: 0200007F:4E52 00000000:0000 0A" REST "4712 1 0 100 0 0 10 0\n"
+	             "   2: 00000000:4E53 00000000:0000 0A" REST "4713 1 0 100 0 0 10 0\n"
+	             "   3: 0100007F:4E54 0100007F:8000 01" REST "4714 1 0 100 0 0 10 0\n";
+	static const char v6[] =
+	        HEAD "   0: 0000000000000000FFFF00000100007F:4E51 "
+	             "00000000000000000000000000000000:0000 0A" REST "4715 1 0 100 0 0 10 0\n";
+
+	(void)state;
+	assert_int_equal(listener(table, 0x4e51), 4711);
+	assert_int_equal(listener(table, 0x4e52), 0);
+	assert_int_equal(listener(table, 0x4e53), 4713);
+	assert_int_equal(listener(table, 0x4e54), 0);
+	assert_int_equal(listener(v6, 0x4e51), 4715);
+	assert_int_equal(listener(HEAD, 0x4e51), 0);
+}
+
+enum { PORT = 20049 };
+
+static struct watch_socket between(const char *local, const char *remote)
+{
+	struct watch_socket sock = { 0 };
+
+	assert_true(net_endpoint_parse(local, &sock.local));
+	assert_true(net_endpoint_parse(remote, &sock.remote));
+	return sock;
+}
+
+/* Last argument: the socket of the proxy (inode 5) to the server. */
+static enum heal_flow flow_of(bool unread, struct watch_socket out)
+{
+	struct watch watch = { .path = "/efs", .port = PORT };
+	struct watch_owner owner = { .pid = 7, .count = 1, .inode = { 5 } };
+	struct watch_socket kernel = between("127.0.0.1:900", "127.0.0.1:20049"),
+	                    accepted = between("127.0.0.1:20049", "127.0.0.1:900"),
+	                    other = between("10.0.0.9:444", "10.0.0.7:2049");
+	struct watch_flow flow = { 0 };
+
+	kernel.sent_ms = 5000;
+	accepted.unread_bytes = unread ? 100 : 0;
+	other.unacked = other.backoff = 9;
+	watch_flow_add(&flow, &watch, &owner, &kernel);
+	watch_flow_add(&flow, &watch, &owner, &accepted);
+	watch_flow_add(&flow, &watch, &owner, &other);
+	watch_flow_add(&flow, &watch, &owner, &out);
+	return watch_flow_of(&flow, &watch);
+}
+
+static void the_sockets_tell_the_cause(void **state)
+{
+	struct watch_socket out = between("10.0.0.9:445", "10.0.0.2:2049"), bad;
+
+	(void)state;
+	out.inode = 5;
+	out.sent_ms = 5000;
+	assert_int_equal(flow_of(false, out), FLOW_ACKED);
+	bad = out;
+	bad.unacked = 1;
+	bad.backoff = 2;
+	assert_int_equal(flow_of(false, bad), FLOW_ACKED);
+	bad.backoff = 3;
+	assert_int_equal(flow_of(true, bad), FLOW_STUCK);
+	bad = out;
+	bad.opening = true;
+	assert_int_equal(flow_of(false, bad), FLOW_STUCK);
+	/* Nothing forwarded: unread requests, or no data for longer than the kernel has sent none. */
+	assert_int_equal(flow_of(true, out), FLOW_HELD);
+	bad = out;
+	bad.sent_ms = 10001;
+	assert_int_equal(flow_of(false, bad), FLOW_HELD);
+	/* The server takes no more data. */
+	bad.unsent_bytes = 1;
+	assert_int_equal(flow_of(true, bad), FLOW_ACKED);
+	/* No connection of the proxy's to any server. */
+	bad = out;
+	bad.inode = 6;
+	assert_int_equal(flow_of(false, bad), FLOW_HELD);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(replies_are_of_this_mount_alone),
+		cmocka_unit_test(only_a_listening_socket_of_loopback_counts),
+		cmocka_unit_test(the_sockets_tell_the_cause),
+	};
+
+	return cmocka_run_group_tests_name("mount/watch", tests, NULL, NULL);
+}

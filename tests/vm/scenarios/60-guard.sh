@@ -1,0 +1,155 @@
+# A mount that hangs behind its proxy, and the keeper that repairs it: real NFS, real stunnel. Each
+# scenario ends with the question whether a program that wrote and synced all the time lost anything.
+# shellcheck shell=bash disable=SC2154,SC2086
+
+SERVING=2 SLOW=3 # enum service_state
+REPAIRS=2               # enum service_more
+
+# writer: five records a second, each synced; /run/writer has those that came back.
+writer() {
+	rm -f /run/writer /run/writer.errors
+	python3 - $EFS/records /run/writer /run/writer.errors << 'PYTHON' &
+import os, sys, time
+to = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+with open(sys.argv[2], "w", buffering=1) as done, open(sys.argv[3], "w", buffering=1) as errors:
+    for number in range(100000):
+        try:
+            os.write(to, f"{number}\n".encode())
+            os.fsync(to)
+            done.write(f"{number}\n")
+        except OSError as error:
+            errors.write(f"{number} {error}\n")
+        time.sleep(0.2)
+PYTHON
+	WRITER=$!
+	disown
+	within 10 "the writer does not write" [ -s /run/writer ]
+}
+written() { tail -n 1 /run/writer; }
+writes_on() { [ "$(written)" -gt "$1" ]; } # NUMBER
+
+# writer_lost: its records that the server does not have; its errors.
+writer_ends() {
+	kill $WRITER
+	sync $EFS/records
+	expect "errors: $(head -n 3 /run/writer.errors)" [ ! -s /run/writer.errors ]
+	expect "records were lost" cmp -s <(seq 0 "$(written)") <(head -n $(($(written) + 1)) /srv/srv/records)
+}
+
+service_is() { status_fact mount-service && [ "$VALUE" = "$1" ]; }
+repairs() { status_fact mount-service && echo "${MORE[REPAIRS]}"; }
+
+# The name is what the keeper knows it by.
+watchdog_start() {
+	cp "$wna_here/watchdog" /sbin/amazon-efs-mount-watchdog
+	/sbin/amazon-efs-mount-watchdog > $OUT/watchdog.log 2>&1 &
+	WATCHDOG=$!
+	disown
+}
+
+# guard: an agent with a mount through the proxy, and a writer.
+guard() {
+	helper
+	efs region=ap-northeast-2 probe_interval=5s probe_timeout=4s max_age=10s
+	agent_start core cloud mount
+	within 60 "the mount does not serve" service_is $SERVING
+	writer
+}
+
+# heals SECONDS: the writer goes on within so many seconds from now; says how long it took.
+heals() {
+	local start=${EPOCHREALTIME/./} number
+	number=$(($(written) + 1)) # one may be under way
+	within $1 "nothing is written for more than $1 s: $(service_is $SERVING; echo "$WHY")" writes_on $number
+	echo "serves again after $(((${EPOCHREALTIME/./} - start) / 1000)) ms"
+	within 10 "it serves, but is not reported so" service_is $SERVING
+}
+
+keeper_anew() {
+	services_kill
+	agent_start core cloud mount
+	within 60 "the mount is not adopted" service_is $SERVING
+}
+
+guard_dead() {
+	guard
+	kill -9 "$(tunnel_pids)"
+	heals 5
+	expect "one repair" [ "$(repairs)" = 1 ]
+	expect "one proxy" [ "$(tunnel_pids | wc -l)" = 1 ]
+	expect "its process is in the state file" grep -q "\"pid\":$(tunnel_pids)[,}]" "$(state_file)"
+	keeper_anew
+	expect "the proxy ended with the keeper" [ "$(tunnel_pids | wc -l)" = 1 ]
+	writer_ends
+}
+scenario guard-dead
+
+# Only the present connection of the proxy to the server is silent.
+silence_connection() {
+	local port
+	port=$(ss -Htn state established "dst = $SERVER and dport = :2050" | sed -E 's/.*:([0-9]+) +[0-9.]+:2050.*/\1/')
+	ip netns exec srv iptables-legacy -A INPUT -i eth0 -p tcp --sport "$port" -j DROP
+	: > /run/silenced
+}
+
+guard_stuck() {
+	guard
+	watchdog_start
+	silence_connection
+	heals 15
+	expect "one repair" [ "$(repairs)" = 1 ]
+	[[ $TEXT == *"stuck connection: answers"* ]] || die "another reason: $TEXT"
+	# A frozen proxy, and nobody else who would start a new one.
+	kill $WATCHDOG
+	# The limit of repairs is of one keeper.
+	keeper_anew
+	kill -STOP "$(tunnel_pids)"
+	heals 15
+	status_fact mount-service
+	[[ $TEXT == *"frozen proxy: answers"* ]] || die "another reason: $TEXT"
+	writer_ends
+}
+scenario guard-stuck
+
+healthz_is_200() { code_is /healthz 200; }
+
+guard_silent() {
+	guard
+	local end
+	silence
+	within 20 "the target is not found silent" fact_says mount-service "the mount target takes no connection"
+	end=$((EPOCHSECONDS + 15))
+	while [ $EPOCHSECONDS -lt $end ]; do
+		healthz_is_200 || die "/healthz moves: $(now /healthz)"
+		nap
+	done
+	expect "a repair while the target is silent" [ "$(repairs)" = 0 ]
+	unsilence
+	heals 5
+	writer_ends
+}
+scenario guard-silent
+
+# Calls take many seconds, but there are replies.
+guard_slow() {
+	guard
+	local i end slow=no
+	# Both ways: requests and replies.
+	tc qdisc add dev v-srv root netem rate 2mbit limit 10000
+	for i in 1 2 3 4; do
+		dd if=/dev/zero of=$EFS/load-$i bs=1M count=20 oflag=direct 2> /dev/null &
+	done
+	end=$((EPOCHSECONDS + 30))
+	while [ $EPOCHSECONDS -lt $end ]; do
+		if service_is $SLOW; then slow=yes; fi
+		nap
+	done
+	expect "a repair under load" [ "$(repairs)" = 0 ]
+	expect "it was not slow" [ $slow = yes ]
+	tc qdisc del dev v-srv root
+	within 20 "it does not serve again" service_is $SERVING
+	writer_ends
+	kill %2 %3 %4 %5 2> /dev/null
+	expect "hung once" [ "$(repairs)" = 0 ]
+}
+scenario guard-slow
