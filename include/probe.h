@@ -25,6 +25,7 @@ struct probe_question {
 	int64_t limit_ms;                 /* after this time the child ends by itself */
 	uint16_t reach_port;              /* not 0: only try to connect to this port of the host */
 	char host[LIMIT_HOST];            /* if not empty, is resolved first; has its own answer */
+	char other[LIMIT_HOST];           /* with reach_port: another host of the same service */
 	int64_t mount_id;                 /* of the mount on `path` */
 	char path[LIMIT_PATH];
 	char file[LIMIT_PATH]; /* below path; if not empty, is read as well */
@@ -36,6 +37,7 @@ struct probe_answer {
 	int64_t value;  /* us that it took, or -errno; -ENODEV: the path leads to another mount */
 	uint32_t count; /* how many addresses; 0: the name does not resolve */
 	struct net_addr address[PROBE_ADDRESSES];
+	struct net_addr other; /* one of the other host that takes connections; family 0: none */
 	char why[LIMIT_FACT_WHY];
 };
 

@@ -360,6 +360,10 @@ struct mend {
 	struct probe reach; /* asks whether the mount target takes connections */
 	int64_t reach_ms;   /* it is killed then */
 	bool reached;
+	unsigned zone;         /* of the other target that is asked: "a" is 0 */
+	struct net_addr other; /* that takes connections; family 0: none is known */
+	char home[LIMIT_HOST]; /* the mount target in the proxy's configuration, if another one is
+	                         * there for the start of the next proxy; empty: it is there */
 	struct proxy proxy;
 	enum service_state said;
 	char told[LIMIT_FACT_TEXT]; /* the repair that was logged last */
@@ -370,7 +374,7 @@ void mend_read(struct mend *mend, int64_t now_ms);
 void mend_reach(struct mend *mend, int64_t now_ms);
 /* Takes answers and ends of children. */
 void mend_check(struct mend *mend, int64_t now_ms);
-/* KEEPER_PROXY_START, or KEEPER_PROXY_KILL. */
-void mend_proxy(struct mend *mend, bool starts, int64_t now_ms);
+/* KEEPER_PROXY_START, KEEPER_PROXY_KILL or KEEPER_PROXY_AWAY. */
+void mend_proxy(struct mend *mend, enum keeper_act what, int64_t now_ms);
 
 #endif

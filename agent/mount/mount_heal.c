@@ -184,13 +184,14 @@ void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int6
 	decide(keeper, now_ms);
 }
 
-void keeper_reached(struct keeper *keeper, bool reached, int64_t now_ms)
+void keeper_reached(struct keeper *keeper, bool reached, bool other, int64_t now_ms)
 {
 	struct heal *heal = &keeper->heal;
 
 	heal->asking = false;
 	heal->asked = true;
 	heal->reached = reached;
+	heal->other = other;
 	heal->ask_ms = now_ms + clock_jitter(reached ? OPEN_MS : SILENT_MS, JITTER_PERCENT,
 	                                     keeper_random(keeper));
 	/* The cause is found by a reading that is newer than the answer. */
@@ -216,6 +217,11 @@ static int64_t repair_due_ms(const struct keeper *keeper)
 	case CAUSE_DEAD_PROXY:
 	case CAUSE_STUCK:
 	case CAUSE_FROZEN_PROXY: break;
+	case CAUSE_TARGET_DOWN:
+		if (!heal->other)
+			return INT64_MAX;
+		due_ms = heal->still_ms + HEAL_AWAY_MS;
+		break;
 	case CAUSE_STALLED:
 		if (heal->stall_tried)
 			return INT64_MAX;
@@ -240,6 +246,8 @@ static enum keeper_act begin(struct keeper *keeper, int64_t now_ms)
 	heal->step = HEAL_SPAWNING;
 	heal->step_ms = now_ms + (heal->reading.watchdog ? HEAL_SPAWN_MS : kills ? EXIT_MS : 0);
 	enter(keeper, SERVICE_REPAIRING, now_ms);
+	if (heal->cause == CAUSE_TARGET_DOWN)
+		return KEEPER_PROXY_AWAY;
 	return kills ? KEEPER_PROXY_KILL : KEEPER_READ;
 }
 
@@ -336,7 +344,9 @@ static const char *explain(const struct keeper *keeper)
 	case CAUSE_FROZEN_PROXY:
 		return "the mount target takes new connections, but the proxy forwards nothing";
 	case CAUSE_STALLED: return "the server acknowledges requests, but answers none";
-	case CAUSE_TARGET_DOWN: return "the mount target takes no connection";
+	case CAUSE_TARGET_DOWN:
+		return keeper->heal.other ? "the mount target takes no connection, another one does"
+		                          : "the mount target takes no connection";
 	case CAUSE_UNKNOWN: return "no request is answered";
 	default: return "";
 	}

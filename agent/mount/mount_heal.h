@@ -9,8 +9,9 @@
  * longest time without a reply was 4.2 s.
  *
  * The repair is a new proxy on the same port; the kernel's NFS client then sends its requests
- * again, and no open file notices. It cannot help while the mount target is silent, and is not
- * tried then. At most once in HEAL_GAP_MS, SERVICE_TRIES_MAX times without success.
+ * again, and no open file notices. While the mount target is silent, it helps only by way of
+ * another target of the same file system, which is tried after HEAL_AWAY_MS. At most once in
+ * HEAL_GAP_MS, SERVICE_TRIES_MAX times without success.
  */
 #ifndef WNA_MOUNT_HEAL_H
 #define WNA_MOUNT_HEAL_H
@@ -25,6 +26,7 @@ enum {
 	HEAL_PENDING_MS = 5000,
 	HEAL_STILL_MS = 8000,
 	HEAL_GAP_MS = 60000,
+	HEAL_AWAY_MS = 30000,
 	HEAL_SPAWN_MS = 5000,  /* in which the watchdog of efs-utils starts a proxy, or the keeper's
 	                        * own listens */
 	HEAL_ANSWER_MS = 10000 /* from LISTEN until replies come */
@@ -71,6 +73,7 @@ struct heal {
 	bool asking;    /* whether the target takes connections */
 	bool asked;     /* `reached` is an answer of this hang */
 	bool reached;   /* it does */
+	bool other;     /* another target of the file system does */
 	int64_t ask_ms; /* the next question is due */
 
 	enum heal_step step;

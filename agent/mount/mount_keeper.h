@@ -59,6 +59,7 @@ enum keeper_act {
 	KEEPER_REACH,       /* ask whether the target takes connections, then keeper_reached() */
 	KEEPER_PROXY_KILL,  /* end the process that listens on look.port; keeper_failed() if there
 	                     * is none that may be ended */
+	KEEPER_PROXY_AWAY,  /* the same, and the next proxy goes to the other target */
 	KEEPER_PROXY_START, /* start a proxy; keeper_failed() if that failed */
 	KEEPER_ACT_MAX
 };
@@ -163,8 +164,8 @@ void keeper_signed(struct keeper *keeper, int64_t value, const char *why, int64_
 /* The result of KEEPER_READ. */
 void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int64_t now_ms);
 
-/* The result of KEEPER_REACH: whether the target takes connections. */
-void keeper_reached(struct keeper *keeper, bool reached, int64_t now_ms);
+/* The result of KEEPER_REACH: whether the target, and another one, take connections. */
+void keeper_reached(struct keeper *keeper, bool reached, bool other, int64_t now_ms);
 
 /* KEEPER_PROXY_KILL or KEEPER_PROXY_START has failed. */
 void keeper_failed(struct keeper *keeper, const char *why, int64_t now_ms);

@@ -261,8 +261,9 @@ static void act(struct room *room, enum keeper_act what, int64_t now_ms)
 		break;
 	case KEEPER_READ: mend_read(&room->mend, now_ms); break;
 	case KEEPER_REACH: mend_reach(&room->mend, now_ms); break;
-	case KEEPER_PROXY_KILL: mend_proxy(&room->mend, false, now_ms); break;
-	case KEEPER_PROXY_START: mend_proxy(&room->mend, true, now_ms); break;
+	case KEEPER_PROXY_KILL:
+	case KEEPER_PROXY_AWAY:
+	case KEEPER_PROXY_START: mend_proxy(&room->mend, what, now_ms); break;
 	case KEEPER_WAIT:
 	case KEEPER_ACT_MAX: break;
 	}

@@ -7,7 +7,10 @@
 #include "log.h"
 #include "str.h"
 
-enum { NFS_PORT = 2049 };
+enum {
+	NFS_PORT = 2049,
+	ZONES = 6, /* "a" to "f" */
+};
 
 void mend_say(struct mend *mend, const struct worker *worker)
 {
@@ -42,6 +45,27 @@ static struct proxy *proxy_of(struct mend *mend)
 	return &mend->proxy;
 }
 
+/* The mount target of a Regional file system in another zone: "ZONE.FS.efs.REGION.DOMAIN", with a
+ * letter behind the region. A zone without a target has no such name. Empty: not known. */
+static void name_other(struct mend *mend, char *ret, size_t size)
+{
+	const char *host = mend->target->host, *region = strstr(host, ".efs.");
+
+	struct sb name;
+
+	ret[0] = '\0';
+	if (!mend->target->by_tunnel || strncmp(host, "fs-", 3) != 0 || !region)
+		return;
+	region += strlen(".efs.");
+	if (mend->other.family == 0)
+		mend->zone = (mend->zone + 1) % ZONES;
+	sb_init(&name, ret, size);
+	sb_printf(&name, "%.*s%c.%s", (int)strcspn(region, "."), region, 'a' + (int)mend->zone,
+	          host);
+	if (name.cut)
+		ret[0] = '\0';
+}
+
 /* Each question has a process of its own: name servers may be silent as well. */
 void mend_reach(struct mend *mend, int64_t now_ms)
 {
@@ -49,16 +73,35 @@ void mend_reach(struct mend *mend, int64_t now_ms)
 		                           .reach_port = NFS_PORT };
 	const struct keeper_look *look = &mend->keeper->look;
 	char why[LIMIT_FACT_WHY];
+	int rc = 0;
 
 	mend->reached = false;
 	mend->reach_ms = now_ms + question.limit_ms;
 	str_copy(question.contract, sizeof question.contract, hub_contract);
 	net_addr_text(&look->server, question.host, sizeof question.host);
-	if (look->port != 0 && proxy_target(proxy_of(mend), question.host, sizeof question.host,
-	                                    &question.reach_port, why, sizeof why) < 0)
+	if (look->port != 0) {
+		name_other(mend, question.other, sizeof question.other);
+		rc = proxy_target(proxy_of(mend), question.host, sizeof question.host,
+		                  &question.reach_port, why, sizeof why);
+	}
+	if (rc < 0)
 		log_debug("mount: the proxy's mount target is not known: %s", why);
 	else if (probe_start(&mend->reach) == 0 && probe_ask(&mend->reach, &question) < 0)
 		probe_kill(&mend->reach);
+}
+
+/* A proxy reads its configuration once, at its start. Later ones go to the own target again. */
+static void come_home(struct mend *mend)
+{
+	char why[LIMIT_FACT_WHY];
+
+	if (mend->home[0] == '\0' || mend->keeper->heal.step == HEAL_SPAWNING ||
+	    mend->keeper->heal.step == HEAL_STARTING)
+		return;
+	if (proxy_redirect(proxy_of(mend), mend->home, why, sizeof why) < 0)
+		log_warning("mount: %s cannot be put back as the mount target: %s", mend->home,
+		            why);
+	mend->home[0] = '\0';
 }
 
 void mend_check(struct mend *mend, int64_t now_ms)
@@ -67,32 +110,57 @@ void mend_check(struct mend *mend, int64_t now_ms)
 	int status, rc;
 
 	proxy_reap(&mend->proxy);
+	come_home(mend);
 	if (!mend->keeper->heal.asking)
 		return;
 	if (mend->reach.pid != 0) {
 		rc = probe_answered(&mend->reach, &answer);
-		mend->reached |= rc > 0 && answer.names && answer.count > 0;
+		if (rc > 0 && answer.names) {
+			mend->reached = answer.count > 0;
+			mend->other = answer.other;
+		}
 		if (rc != 0 || now_ms >= mend->reach_ms)
 			probe_kill(&mend->reach);
 		if (!probe_gone(&mend->reach, &status))
 			return;
 	}
-	keeper_reached(mend->keeper, mend->reached, now_ms);
+	keeper_reached(mend->keeper, mend->reached, mend->other.family != 0, now_ms);
 }
 
-void mend_proxy(struct mend *mend, bool starts, int64_t now_ms)
+/* The proxy that is started next goes to the other target. */
+static int go_away(struct mend *mend, char *ret_why, size_t why_size)
 {
 	struct proxy *proxy = proxy_of(mend);
-	char why[LIMIT_FACT_WHY];
-	int rc = starts ? proxy_start(proxy, why, sizeof why) : proxy_kill(proxy, why, sizeof why);
+	char other[NET_ADDR_TEXT];
+	uint16_t port;
+	int rc = proxy_target(proxy, mend->home, sizeof mend->home, &port, ret_why, why_size);
 
+	net_addr_text(&mend->other, other, sizeof other);
+	if (rc == 0)
+		rc = proxy_redirect(proxy, other, ret_why, why_size);
+	if (rc < 0)
+		mend->home[0] = '\0';
+	else
+		log_warning("mount: %s is silent, the next proxy goes to %s", mend->home, other);
+	return rc;
+}
+
+void mend_proxy(struct mend *mend, enum keeper_act what, int64_t now_ms)
+{
+	struct proxy *proxy = proxy_of(mend);
+	const char *done = what == KEEPER_PROXY_START ? "started" : "ended";
+	char why[LIMIT_FACT_WHY];
+	int rc = what == KEEPER_PROXY_AWAY ? go_away(mend, why, sizeof why) : 0;
+
+	if (rc == 0)
+		rc = what == KEEPER_PROXY_START ? proxy_start(proxy, why, sizeof why)
+		                                : proxy_kill(proxy, why, sizeof why);
 	if (rc < 0) {
-		log_warning("mount: the proxy on port %u could not be %s: %s", proxy->port,
-		            starts ? "started" : "ended", why);
+		log_warning("mount: the proxy on port %u could not be %s: %s", proxy->port, done,
+		            why);
 		keeper_failed(mend->keeper, why, now_ms);
 	} else {
-		log_warning("mount: the proxy on port %u was %s, %s", proxy->port,
-		            starts ? "started" : "ended",
+		log_warning("mount: the proxy on port %u was %s, %s", proxy->port, done,
 		            service_cause_name(mend->keeper->heal.cause));
 	}
 }

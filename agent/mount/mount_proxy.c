@@ -80,49 +80,93 @@ static int command_of(const cJSON *state, char **ret, char *ret_why, size_t why_
 	return count;
 }
 
-/* "connect = HOST:PORT" in the proxy's configuration. */
-static bool read_connect(char *text, char *ret_host, size_t host_size, uint16_t *ret_port)
+/* Loads the proxy's configuration. Its length; -errno with a reason. */
+static int load_configuration(const struct proxy *proxy, char *ret_path, size_t path_size,
+                              char *ret_text, size_t size, char *ret_why, size_t why_size)
 {
-	char *line, *value, *colon;
+	char name[LIMIT_PATH * 2], *words[WORDS];
+	cJSON *state = load_state(proxy, name, sizeof name, ret_why, why_size);
+	int rc = -EBADMSG;
+
+	if (state && command_of(state, words, ret_why, why_size) > 0) {
+		str_copy(ret_path, path_size, words[1]);
+		rc = (int)file_load(AT_FDCWD, words[1], FILE_OF_ROOT, ret_text, size);
+		if (rc < 0)
+			refuse(ret_why, why_size, 0, "%.100s: %s", words[1], strerror(-rc));
+	}
+	cJSON_Delete(state);
+	return rc;
+}
+
+/* The host in the line "connect = HOST:PORT", and its length; NULL: there is none. */
+static const char *find_host(const char *text, size_t *ret_len, uint16_t *ret_port)
+{
+	const char *at = text, *end, *colon;
+	char port_text[8];
 	int64_t port;
 
-	while ((line = strsep(&text, "\n"))) {
-		value = strchr(line, '=');
-		if (!value)
-			continue;
-		*value++ = '\0';
-		if (strcmp(str_trim(line), "connect") != 0)
-			continue;
-		value = str_trim(value);
-		colon = strrchr(value, ':');
-		if (!colon || !str_int64(colon + 1, 1, 65535, &port))
-			return false;
-		*colon = '\0';
-		*ret_port = (uint16_t)port;
-		return str_only(value, ".-") && str_copy(ret_host, host_size, value);
+	while (at && strncmp(at, "connect", 7) != 0) {
+		at = strchr(at, '\n');
+		at = at ? at + 1 : NULL;
 	}
-	return false;
+	if (!at)
+		return NULL;
+	at += 7;
+	at += strspn(at, " \t");
+	if (*at++ != '=')
+		return NULL;
+	at += strspn(at, " \t");
+	end = at + strcspn(at, " \t\r\n");
+	colon = memchr(at, ':', (size_t)(end - at));
+	if (!colon || colon == at)
+		return NULL;
+	snprintf(port_text, sizeof port_text, "%.*s", (int)(end - colon - 1), colon + 1);
+	if (!str_int64(port_text, 1, UINT16_MAX, &port))
+		return NULL;
+	*ret_len = (size_t)(colon - at);
+	*ret_port = (uint16_t)port;
+	return at;
 }
 
 int proxy_target(const struct proxy *proxy, char *ret_host, size_t host_size, uint16_t *ret_port,
                  char *ret_why, size_t why_size)
 {
-	char name[LIMIT_PATH * 2], *words[WORDS];
-	cJSON *state = load_state(proxy, name, sizeof name, ret_why, why_size);
 	static char text[FILE_BYTES];
-	int rc = -EBADMSG;
+	char path[PATH_MAX];
+	const char *host;
+	size_t len;
+	int rc = load_configuration(proxy, path, sizeof path, text, sizeof text, ret_why, why_size);
 
-	if (!state || command_of(state, words, ret_why, why_size) == 0)
-		goto out;
-	rc = (int)file_load(AT_FDCWD, words[1], FILE_OF_ROOT, text, sizeof text);
 	if (rc < 0)
-		refuse(ret_why, why_size, 0, "%.100s: %s", words[1], strerror(-rc));
-	else if (!read_connect(text, ret_host, host_size, ret_port))
-		rc = refuse(ret_why, why_size, -EBADMSG, "%.100s: no \"connect = HOST:PORT\"",
-		            words[1]);
-out:
-	cJSON_Delete(state);
-	return rc < 0 ? rc : 0;
+		return rc;
+	host = find_host(text, &len, ret_port);
+	if (!host || len >= host_size)
+		return refuse(ret_why, why_size, -EBADMSG, "%.100s: no \"connect = HOST:PORT\"",
+		              path);
+	snprintf(ret_host, host_size, "%.*s", (int)len, host);
+	return 0;
+}
+
+int proxy_redirect(const struct proxy *proxy, const char *host, char *ret_why, size_t why_size)
+{
+	static char text[FILE_BYTES], changed[FILE_BYTES + LIMIT_HOST];
+	char path[PATH_MAX], *slash;
+	const char *old;
+	uint16_t port;
+	size_t len;
+	int rc = load_configuration(proxy, path, sizeof path, text, sizeof text, ret_why, why_size);
+
+	if (rc < 0)
+		return rc;
+	old = find_host(text, &len, &port);
+	slash = strrchr(path, '/');
+	if (!old || !slash)
+		return refuse(ret_why, why_size, -EBADMSG, "%.100s: no \"connect = HOST:PORT\"",
+		              path);
+	snprintf(changed, sizeof changed, "%.*s%s%s", (int)(old - text), text, host, old + len);
+	*slash = '\0';
+	rc = file_write(path, slash + 1, changed, strlen(changed));
+	return rc < 0 ? refuse(ret_why, why_size, rc, "%.100s: %s", path, strerror(-rc)) : 0;
 }
 
 int proxy_kill(const struct proxy *proxy, char *ret_why, size_t why_size)

@@ -86,6 +86,9 @@ struct proxy {
 int proxy_target(const struct proxy *proxy, char *ret_host, size_t host_size, uint16_t *ret_port,
                  char *ret_why, size_t why_size);
 
+/* Replaces the host in its configuration; a proxy reads that at its start. The same. */
+int proxy_redirect(const struct proxy *proxy, const char *host, char *ret_why, size_t why_size);
+
 /* Kills the process that listens on the port, if it is a proxy. The same. */
 int proxy_kill(const struct proxy *proxy, char *ret_why, size_t why_size);
 

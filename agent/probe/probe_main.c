@@ -25,12 +25,13 @@
 
 enum { GRACE_S = 5 };
 
+/* Adds the addresses of the host. */
 static void resolve(const char *host, struct probe_answer *ret)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
 	int rc = getaddrinfo(host, NULL, &hints, &list);
 
-	*ret = (struct probe_answer){ .names = true };
+	ret->names = true;
 	if (rc != 0)
 		str_copy(ret->why, sizeof ret->why, gai_strerror(rc));
 	for (const struct addrinfo *at = list; at && ret->count < PROBE_ADDRESSES; at = at->ai_next)
@@ -116,12 +117,18 @@ int main(int argc, char **argv)
 		/* If the parent is stopped, the alarm ends this process: also a sleep in NFS, since
 		 * the default action of the signal is fatal. */
 		alarm((unsigned)((question.limit_ms + 999) / 1000) + GRACE_S);
+		reply = (struct probe_answer){ 0 };
 		if (question.host[0] != '\0') {
 			resolve(question.host, &reply);
-			if (question.reach_port != 0)
-				probe_reach(question.reach_port, PROBE_REACH_MS, &reply);
-			else if (!say(&reply))
+			if (question.reach_port == 0 && !say(&reply))
 				break;
+		}
+		if (question.reach_port != 0) {
+			unsigned own = reply.count;
+
+			if (question.other[0] != '\0')
+				resolve(question.other, &reply);
+			probe_reach(question.reach_port, own, PROBE_REACH_MS, &reply);
 		}
 		if (question.reach_port == 0)
 			sign(&question, &reply);

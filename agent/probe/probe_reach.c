@@ -32,7 +32,7 @@ static bool is_open(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0;
 }
 
-void probe_reach(uint16_t port, int64_t limit_ms, struct probe_answer *answer)
+void probe_reach(uint16_t port, unsigned own, int64_t limit_ms, struct probe_answer *answer)
 {
 	struct pollfd polls[PROBE_ADDRESSES];
 	int64_t end_ms = clock_ms() + limit_ms, left_ms;
@@ -59,7 +59,9 @@ void probe_reach(uint16_t port, int64_t limit_ms, struct probe_answer *answer)
 	for (unsigned i = 0; i < count; i++) {
 		if (polls[i].fd >= 0)
 			close(polls[i].fd);
-		if (open[i])
+		if (open[i] && i < own)
 			answer->address[answer->count++] = answer->address[i];
+		else if (open[i])
+			answer->other = answer->address[i];
 	}
 }

@@ -6,8 +6,9 @@
 
 #include "probe.h"
 
-/* Connects to `port` of all addresses of *answer at once, for `limit_ms` at most, and keeps those
- * that take the connection. Sends no data. */
-void probe_reach(uint16_t port, int64_t limit_ms, struct probe_answer *answer);
+/* Connects to `port` of all addresses of *answer at once, for `limit_ms` at most. Of the first
+ * `own` it keeps those that take the connection; one of the others becomes answer->other. Sends no
+ * data. */
+void probe_reach(uint16_t port, unsigned own, int64_t limit_ms, struct probe_answer *answer);
 
 #endif

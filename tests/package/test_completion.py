@@ -46,7 +46,7 @@ def complete(facts: Path, *words: str, line: str = "") -> list[str]:
 
 def test_commands_and_options(facts: Path) -> None:
     assert complete(facts, "") == sorted(
-        ["status", "facts", "wait", "database", "check", "config", "load", "--socket", "--run", "--help", "--version"])
+        ["status", "mount", "facts", "wait", "database", "check", "config", "load", "--socket", "--run", "--help", "--version"])
     assert complete(facts, "st") == ["status"]
     assert complete(facts, "wait", "--for", "m") == ["metrics", "mounted"]
     assert complete(facts, "--socket", "/x", "status", "--v") == ["--verbose"]

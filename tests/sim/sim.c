@@ -20,7 +20,7 @@
  *	                                 what attempts to mount end with from now on
  *	answer probe MICROSECONDS|-ERRNO ID ["why"] | dies | hangs | stuck
  *	                                 what probes end with; ID: of the mount that they come to
- *	proxy well|dead|stuck|frozen|stalled|silent|busy|barren|watchdog
+ *	proxy well|dead|stuck|frozen|stalled|busy|silent|away|barren|watchdog
  *	                                 what the proxy of the mount, its server or its target
  *	                                 does; also from the start (world_mount.h)
  *	unstick                          the stuck attempt or probe ends
@@ -147,8 +147,8 @@ static void do_answer(struct script *s)
 
 static void do_proxy(struct script *s)
 {
-	static const char *const names[] = { "none",   "well",    "dead",   "stuck",
-		                             "frozen", "stalled", "silent", "busy" };
+	static const char *const names[] = { "none",    "well", "dead",   "stuck", "frozen",
+		                             "stalled", "busy", "silent", "away" };
 	const char *name = script_next(s);
 
 	if (strcmp(name, "watchdog") == 0) {
@@ -159,7 +159,7 @@ static void do_proxy(struct script *s)
 		world.mount.barren = true;
 		return;
 	}
-	for (int i = 0; i <= PROXY_BUSY; i++) {
+	for (int i = 0; i <= PROXY_AWAY; i++) {
 		if (strcmp(name, names[i]) == 0) {
 			world_mount_proxy(&world, (enum world_proxy)i);
 			return;

@@ -180,6 +180,10 @@ static void act(struct world *world, enum keeper_act what)
 		break;
 	case KEEPER_READ: read_tables(world); break;
 	case KEEPER_REACH: mount->reach_ms = world->now_ms + REACH_MS; break;
+	case KEEPER_PROXY_AWAY:
+		mount->proxy = PROXY_STUCK;
+		kill_proxy(world);
+		break;
 	case KEEPER_PROXY_KILL: kill_proxy(world); break;
 	case KEEPER_PROXY_START:
 		mount->repairs++;
@@ -231,7 +235,8 @@ bool world_mount_run(struct world *world)
 		spawn(world);
 	if (mount->reach_ms <= world->now_ms) {
 		mount->reach_ms = INT64_MAX;
-		keeper_reached(&mount->keeper, mount->proxy != PROXY_SILENT, world->now_ms);
+		keeper_reached(&mount->keeper, mount->proxy < PROXY_SILENT,
+		               mount->proxy == PROXY_AWAY, world->now_ms);
 	}
 	while ((what = keeper_step(&mount->keeper, world->now_ms)) != KEEPER_WAIT) {
 		act(world, what);

@@ -35,8 +35,9 @@ enum world_proxy {
 	PROXY_STUCK, /* its connection; a new proxy heals this one and the next */
 	PROXY_FROZEN,
 	PROXY_STALLED, /* the server; a new proxy does not help */
-	PROXY_SILENT,  /* the mount target; the connection is stuck when it speaks again */
 	PROXY_BUSY,    /* replies come, but not to the probe */
+	PROXY_SILENT,  /* the mount target; the connection is stuck when it speaks again */
+	PROXY_AWAY,    /* the mount target, but another one takes connections */
 };
 
 struct world_mount {

@@ -140,7 +140,7 @@ static void it_says_what_is(void **state)
 	assert_non_null(strstr(
 	        page,
 	        "\"instance-id\":{\"value\":1,\"more\":[0,0,0,0],\"text\":\"i-0abc\",\"why\":\"\","
-	        "\"age_ms\":500}"));
+	        "\"since\":\"1970-01-01T00:00:01Z\",\"age_ms\":500}"));
 	assert_non_null(strstr(page, "\"healthz\":{\"code\":503,\"level\":\"waiting\",\"since\":"
 	                             "\"1970-01-01T00:00:01Z\""));
 	assert_non_null(strstr(page, "\"jobs\":[{\"name\":\"identity\""));

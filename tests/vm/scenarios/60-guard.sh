@@ -40,8 +40,8 @@ service_is() { status_fact mount-service && [ "$VALUE" = "$1" ]; }
 repairs() { status_fact mount-service && echo "${MORE[REPAIRS]}"; }
 
 # The name is what the keeper knows it by.
-watchdog_start() {
-	cp "$wna_here/watchdog" /sbin/amazon-efs-mount-watchdog
+efs_watchdog_start() {
+	cp "$wna_here/efs-watchdog" /sbin/amazon-efs-mount-watchdog
 	/sbin/amazon-efs-mount-watchdog > $OUT/watchdog.log 2>&1 &
 	WATCHDOG=$!
 	disown
@@ -94,7 +94,7 @@ silence_connection() {
 
 guard_stuck() {
 	guard
-	watchdog_start
+	efs_watchdog_start
 	silence_connection
 	heals 15
 	expect "one repair" [ "$(repairs)" = 1 ]
@@ -111,16 +111,14 @@ guard_stuck() {
 }
 scenario guard-stuck
 
-healthz_is_200() { code_is /healthz 200; }
-
 guard_silent() {
 	guard
 	local end
 	silence
-	within 20 "the target is not found silent" fact_says mount-service "the mount target takes no connection"
+	within 40 "the target is not found silent" fact_says mount-service "the mount target takes no connection"
 	end=$((EPOCHSECONDS + 15))
 	while [ $EPOCHSECONDS -lt $end ]; do
-		healthz_is_200 || die "/healthz moves: $(now /healthz)"
+		refuse "/healthz moves: $BODY" code_is /healthz 503
 		nap
 	done
 	expect "a repair while the target is silent" [ "$(repairs)" = 0 ]
@@ -153,3 +151,25 @@ guard_slow() {
 	expect "hung once" [ "$(repairs)" = 0 ]
 }
 scenario guard-slow
+
+# The own mount target is silent; another one, in another zone, answers. The last scenario, since
+# that one stays.
+guard_away() {
+	local other=10.99.0.4 file
+	ip -n srv addr add $other/24 dev eth0
+	sed "s/$SERVER:2050/$other:2050/; s|/run/server.pid|/run/server2.pid|" /run/server.conf > /run/server2.conf
+	ip netns exec srv setsid stunnel /run/server2.conf > /dev/null 2>&1 &
+	echo "$other ap-northeast-2c.$NAME" >> /etc/hosts
+	guard
+	ip netns exec srv iptables-legacy -A INPUT -i eth0 -d $SERVER -j DROP
+	: > /run/silenced
+	heals 45
+	status_fact mount-service
+	[[ $TEXT == *"silent mount target: answers"* ]] || die "another reason: $TEXT"
+	expect "not by the other target" [ -n "$(ss -Htn state established "dst = $other")" ]
+	file=$(state_file)
+	expect "the next proxy would not go home" grep -q "^connect = $NAME:2050$" \
+		"${file%/*}/stunnel-config.${file##*/}"
+	writer_ends
+}
+scenario guard-away
