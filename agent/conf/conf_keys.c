@@ -117,7 +117,7 @@ const struct conf_key conf_keys[] = {
 	SPAN("mount", "probe_interval", mount.probe_interval_ms, "5s", 200, 10 * MINUTE,
 	     "How often the file system is asked for a sign of life."),
 	SPAN("mount", "probe_timeout", mount.probe_timeout_ms, "4s", 100, 10 * MINUTE,
-	     "How long the first report after a start waits for an answer of the probe."),
+	     "How long one probe may wait before it is killed; on NFS at least 90 s."),
 	SPAN("mount", "max_age", mount.max_age_ms, "10s", 500, HOUR,
 	     "Age at which the last sign of life counts as unknown."),
 	WORDS("mount", "probe_file", CONF_TYPE_TEXT, mount.probe_file, "",

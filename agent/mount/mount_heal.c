@@ -155,10 +155,9 @@ static bool has_proxy(const struct heal *heal)
 void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int64_t now_ms)
 {
 	struct heal *heal = &keeper->heal;
-	bool moved = reading->nfs && reading->recvs != heal->reading.recvs;
+	bool first = heal->serial != keeper->serial || !heal->reading.nfs;
+	bool moved = reading->nfs && (first || reading->recvs != heal->reading.recvs);
 
-	if (heal->serial != keeper->serial || !heal->reading.nfs)
-		moved = true;
 	heal->serial = keeper->serial;
 	heal->read_ms = now_ms + (heal->step != HEAL_IDLE ? QUICK_MS : READ_MS);
 	heal->reading = *reading;

@@ -91,7 +91,7 @@ static void meet(struct keeper *keeper, int64_t now_ms)
 	keeper->sign_ms = 0;
 	keeper->sign_why[0] = '\0';
 	keeper->probe_ms = keeper->seen_ms = now_ms;
-	keeper->named = false;
+	keeper->named = keeper->unanswered = false;
 }
 
 static bool looks_alike(const struct keeper_look *a, const struct keeper_look *b)
@@ -191,6 +191,7 @@ void keeper_signed(struct keeper *keeper, int64_t value, const char *why, int64_
 	if (!keeper_ours(keeper) || keeper->asked_serial != keeper->serial)
 		return;
 	keeper->say = true;
+	keeper->unanswered = false;
 	keeper->sign = value;
 	str_copy(keeper->sign_why, sizeof keeper->sign_why, value < 0 ? why : "");
 	if (value < 0) {
@@ -206,7 +207,8 @@ void keeper_signed(struct keeper *keeper, int64_t value, const char *why, int64_
 void keeper_named(struct keeper *keeper, int64_t now_ms)
 {
 	keeper->named = keeper->look_now = true;
-	keeper->asked_ms = now_ms;
+	if (keeper->asked_ms == INT64_MAX)
+		keeper->asked_ms = now_ms;
 }
 
 void keeper_probe_gone(struct keeper *keeper, int64_t now_ms)

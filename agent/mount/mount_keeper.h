@@ -4,15 +4,15 @@
  * tells it what has happened, and `now_ms`, and keeper_step() says what to do.
  *
  *	attempt   OFF -> RUNNING -timeout-> INT -6 s-> NFS -2 s-> KILL -2 s-> STUCK -> OFF
- *	probe     OFF -> RUNNING -90 s-> KILL -2 s-> STUCK -> OFF
+ *	probe     OFF -> RUNNING -probe_timeout, NFS 90 s-> KILL -2 s-> STUCK -> OFF
  *
  * INT and KILL are for the process group of the attempt. INT is the first, since mount.efs, a
  * Python program, cleans up only then; NFS is SIGKILL to mount.nfs alone, for which mount.efs
  * may still wait. A child is gone when its whole group has ended: there is never a second one
  * while the first one lives.
  *
- * A probe that hangs is left alone for 90 s: it returns when the mount answers again, and each
- * new one would keep an idle connection of the proxy, which ends by itself after 70 s, alive.
+ * A probe that hangs in NFS is left alone for 90 s: it returns when the mount answers again, and
+ * each new one would keep a dead connection alive, which stunnel ends when it has been idle for 70 s.
  *
  * Nothing is ever mounted over another mount. A lost mount is mounted again at once. If it is
  * lost again before a probe was answered, the delays grow.
@@ -96,8 +96,8 @@ struct keeper {
 	struct keeper_child probe; /* due_ms: when it is killed */
 	int64_t start_ms;          /* it is started no earlier */
 	int64_t probe_ms;          /* the next question */
-	int64_t asked_ms;          /* of the question about the mount; INT64_MAX: the probe is still
-	                            * at the server's name */
+	int64_t asked_ms;          /* of the first question without an answer about the mount;
+	                            * INT64_MAX: the probe is still at the server's name */
 	int64_t late_ms;           /* an answer of it is waited for before the first report */
 	uint64_t asked_serial;     /* the mount of the question */
 	uint64_t killed;           /* probes, since the start */
@@ -117,9 +117,10 @@ struct keeper {
 	bool guarding; /* the attempt only guards the directory */
 	bool judging;  /* the attempt has ended; the next look shows its result */
 	bool guarded, guard_tried;
-	bool asked; /* the probe has a question */
-	bool named; /* there was an answer about the name since the mount appeared */
-	bool say;   /* a report is due */
+	bool asked;      /* the probe has a question */
+	bool unanswered; /* that one, or the one before it, which was killed */
+	bool named;      /* there was an answer about the name since the mount appeared */
+	bool say;        /* a report is due */
 	bool said, spoken;
 	bool anew;   /* another mount has replaced a lost one: the loss is reported first */
 	bool losing; /* the next report is of that loss */
@@ -194,7 +195,7 @@ void keeper_report_service(const struct keeper *keeper, struct msg *ret);
 enum {
 	KEEPER_NAMES_MS = 4000,       /* longest wait for name servers */
 	KEEPER_NAMES_GRACE_MS = 1000, /* a new mount is called unverified no earlier */
-	KEEPER_PATIENCE_MS = 90000,   /* a probe that hangs is killed no earlier */
+	KEEPER_PATIENCE_MS = 90000,   /* a probe that hangs in NFS is killed no earlier */
 };
 
 /* Something is mounted. */

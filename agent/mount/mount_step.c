@@ -61,12 +61,16 @@ static enum keeper_act ask(struct keeper *keeper, int64_t now_ms)
 {
 	keeper->asked = true;
 	keeper->asked_serial = keeper->serial;
-	keeper->asked_ms = keeper->look.names ? INT64_MAX : now_ms;
+	if (!keeper->unanswered)
+		keeper->asked_ms = keeper->look.names ? INT64_MAX : now_ms;
+	keeper->unanswered = true;
 	keeper->heal.read_ms = now_ms;
-	keeper->probe.due_ms =
-	        now_ms + KEEPER_PATIENCE_MS + (keeper->look.names ? KEEPER_NAMES_MS : 0);
 	keeper->late_ms = now_ms + keeper->conf->probe_timeout_ms +
 	                  (keeper->look.names ? KEEPER_NAMES_MS : 0);
+	keeper->probe.due_ms = keeper->late_ms;
+	/* Of NFS the kernel sends it again: it returns when the server answers. */
+	if (keeper->look.server.family != 0 && keeper->late_ms < now_ms + KEEPER_PATIENCE_MS)
+		keeper->probe.due_ms = now_ms + KEEPER_PATIENCE_MS;
 	keeper->probe_ms = now_ms + clock_jitter(keeper->conf->probe_interval_ms, JITTER_PERCENT,
 	                                         keeper_random(keeper));
 	return KEEPER_PROBE_ASK;

@@ -22,14 +22,14 @@ static void probes_with_jitter_and_one_at_a_time(void **state)
 		now_ms = due_ms;
 	}
 	assert_true(moved);
-	/* It is not repeated while it hangs; much later it is killed, and replaced when it is gone. */
-	step(now_ms + 89999);
-	assert_int_equal(count[KEEPER_PROBE_ASK] + count[KEEPER_PROBE_KILL], 0);
-	step(now_ms + 90000);
+	/* Late: killed, and replaced when it is gone. */
+	step(now_ms + 3999);
+	assert_int_equal(count[KEEPER_PROBE_KILL], 0);
+	step(now_ms + 4000);
 	assert_int_equal(count[KEEPER_PROBE_KILL], 1);
-	step(now_ms + 92000);
+	step(now_ms + 6000);
 	assert_int_equal(said.more[MOUNT_DOING], MOUNT_PROBE_STUCK);
-	assert_int_equal(said.more[MOUNT_DUE_MS], now_ms + 92000);
+	assert_int_equal(said.more[MOUNT_DUE_MS], now_ms + 6000);
 	step(now_ms + 3600000);
 	assert_int_equal(count[KEEPER_PROBE_START] + count[KEEPER_PROBE_KILL], 0);
 	assert_int_equal(said.more[MOUNT_SIGN], 700);
@@ -37,6 +37,26 @@ static void probes_with_jitter_and_one_at_a_time(void **state)
 	step(now_ms + 3600000);
 	assert_int_equal(count[KEEPER_PROBE_START], 1);
 	assert_int_equal(count[KEEPER_PROBE_ASK], 1);
+}
+
+/* It returns when the server answers. */
+static void a_probe_that_hangs_in_nfs_is_not_repeated(void **state)
+{
+	(void)state;
+	put(MOUNT_RIGHT, 57);
+	net_addr_parse("127.0.0.1", &there.server);
+	step(0);
+	assert_int_equal(count[KEEPER_PROBE_ASK], 1);
+	for (int64_t now_ms = 1; now_ms < 90000; now_ms = next(now_ms)) {
+		step(now_ms);
+		assert_int_equal(count[KEEPER_PROBE_ASK] + count[KEEPER_PROBE_KILL], 0);
+		if (count[KEEPER_REACH])
+			keeper_reached(&keeper, false, false, now_ms);
+	}
+	step(90000);
+	assert_int_equal(count[KEEPER_PROBE_KILL], 1);
+	keeper_report_service(&keeper, &said);
+	assert_int_equal(said.value, SERVICE_HUNG);
 }
 
 /* A probe that ends by itself again and again has no answer to wait for. */
@@ -128,6 +148,7 @@ static void without_names_it_is_unverified(void **state)
 	assert_int_equal(said.value, MOUNT_UNVERIFIED);
 	/* The wait for silent name servers says nothing about the mount. */
 	step(7999);
+	assert_int_equal(count[KEEPER_PROBE_KILL], 0);
 	keeper_report_service(&keeper, &said);
 	assert_int_equal(said.value, SERVICE_MOUNTING);
 	keeper_named(&keeper, 7999);
@@ -136,6 +157,8 @@ static void without_names_it_is_unverified(void **state)
 	assert_int_equal(said.more[MOUNT_SIGN], 800);
 	assert_int_equal(said.value, MOUNT_UNVERIFIED);
 	assert_int_equal(count[KEEPER_PROBE_ASK], 1);
+	step(16000);
+	assert_int_equal(count[KEEPER_PROBE_KILL], 1);
 }
 
 /* The mount is wrong by its server's name; the name may resolve to another address later. */
@@ -158,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(probes_with_jitter_and_one_at_a_time, setup),
+		cmocka_unit_test_setup(a_probe_that_hangs_in_nfs_is_not_repeated, setup),
 		cmocka_unit_test_setup(a_probe_that_dies_delays_no_report, setup),
 		cmocka_unit_test_setup(a_new_mount_gets_a_new_probe, setup),
 		cmocka_unit_test_setup(a_probe_that_dies_is_not_started_in_a_loop, setup),
