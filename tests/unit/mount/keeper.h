@@ -36,7 +36,7 @@ static void begin(uint32_t seed)
 	keeper_init(&keeper, &conf, seed, 0);
 }
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
 	(void)state;
 	begin(1);
@@ -76,7 +76,7 @@ static int64_t next(int64_t now_ms)
 }
 
 /* At 0: an attempt has mounted id 57. */
-static void become_right(void)
+static inline void become_right(void)
 {
 	step(0);
 	assert_int_equal(count[KEEPER_MOUNT], 1);

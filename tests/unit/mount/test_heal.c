@@ -1,0 +1,81 @@
+/* The guard of the mount over long times: nothing is repaired without a cause. */
+#include "keeper.h"
+
+#include <stdlib.h>
+
+enum {
+	DAY_MS = 24 * 3600 * 1000,
+	STOP_MS = 4200,  /* the longest time without a reply under load, by experiment */
+	CALL_MS = 18600, /* the longest call under load */
+};
+
+static uint32_t dice; /* xorshift32 */
+
+static uint32_t roll(uint32_t below)
+{
+	dice ^= dice << 13;
+	dice ^= dice >> 17;
+	dice ^= dice << 5;
+	return dice % below;
+}
+
+/* One node: most calls are quick, some take many seconds; a proxy dies now and then, and the
+ * watchdog starts the next one within a second. */
+static void live(uint32_t seed, int64_t end_ms)
+{
+	int64_t now_ms = 0, answer_ms = INT64_MAX, reply_ms = 0, gap_ms = INT64_MAX;
+	unsigned slow = 0;
+
+	begin(seed);
+	dice = seed;
+	conf.repair = REPAIR_SAFE;
+	put(MOUNT_RIGHT, 57);
+	net_addr_parse("127.0.0.1", &there.server);
+	there.port = 20049;
+	reading = (struct heal_reading){ .nfs = true, .listener = 1 };
+	while (now_ms < end_ms) {
+		while (now_ms >= reply_ms) {
+			reading.recvs++;
+			reply_ms += 1 + roll(roll(50) == 0 ? STOP_MS - 1000 : 900);
+		}
+		if (now_ms >= answer_ms) {
+			keeper_signed(&keeper, 700, "", now_ms);
+			answer_ms = INT64_MAX;
+		}
+		reading.listener = now_ms >= gap_ms && now_ms < gap_ms + 900 ? 0 : 1;
+		step(now_ms);
+		if (count[KEEPER_PROBE_ASK])
+			answer_ms = now_ms + 1 + roll(roll(100) == 0 ? CALL_MS : 900);
+		if (count[KEEPER_PROBE_ASK] && roll(1000) == 0)
+			gap_ms = now_ms + roll(5000);
+		slow += keeper.heal.state == SERVICE_SLOW;
+		assert_int_not_equal(keeper.heal.state, SERVICE_HUNG);
+		assert_int_equal(count[KEEPER_PROXY_KILL] + count[KEEPER_PROXY_START] +
+		                         count[KEEPER_PROXY_AWAY] + count[KEEPER_REACH],
+		                 0);
+		now_ms = next(now_ms);
+		now_ms = answer_ms < now_ms ? answer_ms : now_ms;
+	}
+	assert_true(slow > 0);
+}
+
+/* WEEKS=1000: so many nodes for a week each; the number takes a quarter of an hour. */
+static void nothing_is_repaired_without_a_cause(void **state)
+{
+	const char *weeks = getenv("WEEKS");
+	int nodes = weeks ? atoi(weeks) : 7;
+
+	(void)state;
+	for (int i = 0; i < nodes; i++)
+		live((uint32_t)i + 1, (weeks ? 7 : 1) * (int64_t)DAY_MS);
+	print_message("%d nodes, %d d each: no repair\n", nodes, weeks ? 7 : 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_repaired_without_a_cause),
+	};
+
+	return cmocka_run_group_tests_name("mount/heal", tests, NULL, NULL);
+}
