@@ -128,6 +128,19 @@ guard_silent() {
 }
 scenario guard-silent
 
+# Without a proxy there is nothing to repair, but the cause is told.
+guard_plain() {
+	plain probe_interval=5s
+	agent_start core cloud mount
+	within 60 "the mount does not serve" service_is $SERVING
+	silence
+	within 40 "the target is not found silent" fact_says mount-service "the mount target takes no connection"
+	unsilence
+	within 30 "it does not serve again" service_is $SERVING
+	expect "a repair" [ "$(repairs)" = 0 ]
+}
+scenario guard-plain
+
 # Calls take many seconds, but there are replies.
 guard_slow() {
 	guard
