@@ -196,11 +196,11 @@ enum service_state {
  * network's. */
 enum service_cause {
 	CAUSE_NONE,
-	CAUSE_DEAD_PROXY,   /* no process listens on the port of the mount */
-	CAUSE_STUCK,        /* the target takes new connections; the proxy's is not acknowledged */
-	CAUSE_FROZEN_PROXY, /* the target takes new connections; the proxy forwards nothing */
+	CAUSE_DEAD_PROXY, /* no process listens on the port of the mount */
+	CAUSE_STUCK,      /* the target accepts new connections; the proxy's is not acknowledged */
+	CAUSE_FROZEN_PROXY, /* the target accepts new connections; the proxy forwards nothing */
 	CAUSE_STALLED,      /* TCP acknowledges all data, but the server answers no request */
-	CAUSE_TARGET_DOWN,  /* the target takes no new connection */
+	CAUSE_TARGET_DOWN,  /* the target accepts no new connection */
 	CAUSE_UNKNOWN,      /* not found out yet */
 	CAUSE_MAX
 };

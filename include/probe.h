@@ -2,7 +2,7 @@
  * Between wna-mount and its child wna-probe: one question at a time over a pair of
  * SOCK_SEQPACKET sockets; each answer is a datagram. The child asks the mounted file system and
  * name servers. If they never answer, the parent kills it. A second child, while the mount hangs,
- * asks whether the mount target takes connections.
+ * asks whether the mount target accepts connections.
  */
 #ifndef WNA_PROBE_H
 #define WNA_PROBE_H
@@ -32,12 +32,12 @@ struct probe_question {
 };
 
 struct probe_answer {
-	bool names;     /* the addresses of the host, or those that take connections; else the sign
+	bool names;    /* the addresses of the host, or those that accept connections; else the sign
 	                 * of life */
-	int64_t value;  /* us that it took, or -errno; -ENODEV: the path leads to another mount */
+	int64_t value; /* us that it took, or -errno; -ENODEV: the path leads to another mount */
 	uint32_t count; /* how many addresses; 0: the name does not resolve */
 	struct net_addr address[PROBE_ADDRESSES];
-	struct net_addr other; /* one of the other host that takes connections; family 0: none */
+	struct net_addr other; /* one of the other host that accepts connections; family 0: none */
 	char why[LIMIT_FACT_WHY];
 };
 

@@ -357,11 +357,11 @@ struct mend {
 	const struct conf_mount *conf;
 	const struct target *target;
 	struct keeper *keeper;
-	struct probe reach; /* asks whether the mount target takes connections */
+	struct probe reach; /* asks whether the mount target accepts connections */
 	int64_t reach_ms;   /* it is killed then */
 	bool reached;
 	unsigned zone;         /* of the other target that is asked: "a" is 0 */
-	struct net_addr other; /* that takes connections; family 0: none is known */
+	struct net_addr other; /* that accepts connections; family 0: none is known */
 	char home[LIMIT_HOST]; /* the mount target in the proxy's configuration, if another one is
 	                         * there for the start of the next proxy; empty: it is there */
 	struct proxy proxy;

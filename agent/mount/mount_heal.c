@@ -10,7 +10,7 @@ enum {
 	READ_MS = 1000,   /* between two readings */
 	QUICK_MS = 200,   /* the same, during a repair */
 	DEAF_MS = 1000,   /* without LISTEN in two readings, the proxy is dead */
-	SILENT_MS = 1000, /* between two questions to a target that takes no connection */
+	SILENT_MS = 1000, /* between two questions to a target that accepts no connection */
 	OPEN_MS = 5000,   /* and to one that does */
 	STALL_MS = 60000, /* a server that only acknowledges is waited for */
 	EXIT_MS = 300,    /* in which a killed process ends */
@@ -25,7 +25,7 @@ static void enter(struct keeper *keeper, enum service_state state, int64_t now_m
 		return;
 	heal->state = state;
 	heal->since_ms = now_ms;
-	/* What is not known of a hung mount by now, a full reading tells at once. */
+	/* The cause of a hang needs a full reading, at once. */
 	heal->full = state >= SERVICE_HUNG;
 	if (state == SERVICE_HUNG) {
 		heal->asked = false;
@@ -76,9 +76,13 @@ static void recover(struct keeper *keeper, int64_t now_ms)
 
 void heal_answered(struct keeper *keeper, int64_t now_ms)
 {
-	keeper->heal.tries = 0;
-	keeper->heal.deaf_ms = 0;
-	keeper->heal.still_ms = now_ms;
+	struct heal *heal = &keeper->heal;
+
+	heal->still_ms = now_ms;
+	/* An answer by way of the old proxy, which is gone. */
+	if (heal->deaf_ms > 0 || heal->step == HEAL_SPAWNING || heal->step == HEAL_STARTING)
+		return;
+	heal->tries = 0;
 	recover(keeper, now_ms);
 }
 
@@ -269,7 +273,7 @@ static enum keeper_act step_repair(struct keeper *keeper, int64_t now_ms)
 	return KEEPER_WAIT;
 }
 
-/* Whether the target takes connections: of no use while the proxy is dead. */
+/* Whether the target accepts connections: of no use while the proxy is dead. */
 static bool wants_to_ask(const struct keeper *keeper)
 {
 	const struct heal *heal = &keeper->heal;
@@ -338,14 +342,15 @@ static const char *explain(const struct keeper *keeper)
 	switch (keeper->heal.cause) {
 	case CAUSE_DEAD_PROXY: return "no process listens on the port of the proxy";
 	case CAUSE_STUCK:
-		return "the mount target takes new connections, but does not acknowledge the "
+		return "the mount target accepts new connections, but does not acknowledge the "
 		       "present one";
 	case CAUSE_FROZEN_PROXY:
-		return "the mount target takes new connections, but the proxy forwards nothing";
+		return "the mount target accepts new connections, but the proxy forwards nothing";
 	case CAUSE_STALLED: return "the server acknowledges requests, but answers none";
 	case CAUSE_TARGET_DOWN:
-		return keeper->heal.other ? "the mount target takes no connection, another one does"
-		                          : "the mount target takes no connection";
+		return keeper->heal.other
+		               ? "the mount target accepts no connection, another one does"
+		               : "the mount target accepts no connection";
 	case CAUSE_UNKNOWN: return "no request is answered";
 	default: return "";
 	}

@@ -70,7 +70,7 @@ struct heal {
 	int64_t deaf_ms;  /* no LISTEN since; 0: a process listens */
 	int64_t clear_ms; /* time before it does not count as waiting of a probe */
 
-	bool asking;    /* whether the target takes connections */
+	bool asking;    /* whether the target accepts connections */
 	bool asked;     /* `reached` is an answer of this hang */
 	bool reached;   /* it does */
 	bool other;     /* another target of the file system does */

@@ -1,6 +1,6 @@
 /*
  * wna-probe: asks the mounted file system for a sign of life, name servers for addresses, and a
- * mount target whether it takes connections (include/probe.h). A resident child of wna-mount, as user wna-probe and without capabilities;
+ * mount target whether it accepts connections (include/probe.h). A resident child of wna-mount, as user wna-probe and without capabilities;
  * there is one at a time, and a second one for connections. It may sleep in NFS for ever, and can be killed then: that is its
  * purpose. Owns nothing.
  */

@@ -1,4 +1,4 @@
-/* Whether a mount target takes connections. */
+/* Whether a mount target accepts connections. */
 #ifndef WNA_PROBE_REACH_H
 #define WNA_PROBE_REACH_H
 
@@ -7,7 +7,7 @@
 #include "probe.h"
 
 /* Connects to `port` of all addresses of *answer at once, for `limit_ms` at most. Of the first
- * `own` it keeps those that take the connection; one of the others becomes answer->other. Sends no
+ * `own` it keeps those that accept the connection; one of the others becomes answer->other. Sends no
  * data. */
 void probe_reach(uint16_t port, unsigned own, int64_t limit_ms, struct probe_answer *answer);
 

@@ -51,7 +51,7 @@ void world_mount_proxy(struct world *world, enum world_proxy proxy)
 	mount->proxy = proxy;
 	mount->reading.nfs = proxy != PROXY_NONE;
 	mount->reading.watchdog = mount->watchdog;
-	mount->reading.listener = proxy == PROXY_DEAD ? 0 : mount->reading.listener + 1;
+	mount->reading.listener = proxy == PROXY_DEAD ? 0 : ++mount->sockets;
 	mount->reading.flow = proxy == PROXY_FROZEN    ? FLOW_HELD
 	                      : proxy == PROXY_STALLED ? FLOW_ACKED
 	                      : proxy == PROXY_WELL    ? FLOW_ACKED
@@ -70,7 +70,7 @@ static void spawn(struct world *world)
 	mount->spawn_ms = INT64_MAX;
 	if (mount->barren)
 		return;
-	mount->reading.listener++;
+	mount->reading.listener = ++mount->sockets;
 	if (mount->proxy >= PROXY_DEAD && mount->proxy <= PROXY_FROZEN)
 		world_mount_proxy(world, PROXY_WELL);
 }

@@ -37,13 +37,14 @@ enum world_proxy {
 	PROXY_STALLED, /* the server; a new proxy does not help */
 	PROXY_BUSY,    /* replies come, but not to the probe */
 	PROXY_SILENT,  /* the mount target; the connection is stuck when it speaks again */
-	PROXY_AWAY,    /* the mount target, but another one takes connections */
+	PROXY_AWAY,    /* the mount target, but another one accepts connections */
 };
 
 struct world_mount {
 	bool lives; /* the keeper */
 	enum world_proxy proxy;
 	bool watchdog;               /* of efs-utils; starts a proxy 2 s after the end of one */
+	uint64_t sockets;            /* that have listened on its port */
 	bool barren;                 /* no proxy that is started listens */
 	struct heal_reading reading; /* of the kernel's tables */
 	int64_t spawn_ms, reach_ms;  /* INT64_MAX: not under way */

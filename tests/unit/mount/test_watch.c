@@ -130,7 +130,7 @@ static void the_sockets_tell_the_cause(void **state)
 	bad = out;
 	bad.sent_ms = 10001;
 	assert_int_equal(flow_of(false, bad), FLOW_HELD);
-	/* The server takes no more data. */
+	/* The server accepts no more data. */
 	bad.unsent_bytes = 1;
 	assert_int_equal(flow_of(true, bad), FLOW_ACKED);
 	/* No connection of the proxy's to any server. */

@@ -59,7 +59,7 @@ tunnel_mount() {
 	expect "adopted" [ "$(top_id)/$(count_mounts)/$(tunnel_pids)" = "$id/1/$pid" ]
 	sign_comes yes
 	silence
-	within 10 "a proxy that takes connections proves something" silent
+	within 10 "a proxy that accepts connections proves something" silent
 	unsilence
 	within 20 "the server does not answer again" answering
 }

@@ -115,7 +115,7 @@ guard_silent() {
 	guard
 	local end
 	silence
-	within 40 "the target is not found silent" fact_says mount-service "the mount target takes no connection"
+	within 40 "the target is not found silent" fact_says mount-service "the mount target accepts no connection"
 	end=$((EPOCHSECONDS + 15))
 	while [ $EPOCHSECONDS -lt $end ]; do
 		refuse "/healthz moves: $BODY" code_is /healthz 503
@@ -130,11 +130,11 @@ scenario guard-silent
 
 # Without a proxy there is nothing to repair, but the cause is told.
 guard_plain() {
-	plain probe_interval=5s
+	plain
 	agent_start core cloud mount
 	within 60 "the mount does not serve" service_is $SERVING
 	silence
-	within 40 "the target is not found silent" fact_says mount-service "the mount target takes no connection"
+	within 40 "the target is not found silent" fact_says mount-service "the mount target accepts no connection"
 	unsilence
 	within 30 "it does not serve again" service_is $SERVING
 	expect "a repair" [ "$(repairs)" = 0 ]
