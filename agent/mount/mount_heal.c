@@ -10,7 +10,7 @@ enum {
 	READ_MS = 1000,   /* between two readings */
 	QUICK_MS = 200,   /* the same, during a repair */
 	DEAF_MS = 1000,   /* without LISTEN in two readings, the proxy is dead */
-	SILENT_MS = 1000, /* between two questions to a target that accepts no connection */
+	SILENT_MS = 250,  /* between two questions to a target that accepts no connection */
 	OPEN_MS = 5000,   /* and to one that does */
 	STALL_MS = 60000, /* a server that only acknowledges is waited for */
 	EXIT_MS = 300,    /* in which a killed process ends */
