@@ -14,17 +14,19 @@ enum {
 
 void mend_say(struct mend *mend, const struct worker *worker)
 {
+	enum service_state state;
 	struct msg msg;
 
 	keeper_report_service(mend->keeper, &msg);
+	state = (enum service_state)msg.value;
 	worker_say(worker, &msg);
 	if (strcmp(mend->told, msg.text) != 0)
 		log_warning("mount: %s: %s", mend->conf->path, msg.text);
 	str_copy(mend->told, sizeof mend->told, msg.text);
-	if ((enum service_state)msg.value != mend->said)
-		log_info("mount: %s: %s%s%s", mend->conf->path, service_state_name(msg.value),
+	if (state != mend->said && (state >= SERVICE_SLOW || mend->said >= SERVICE_SLOW))
+		log_info("mount: %s: %s%s%s", mend->conf->path, service_state_name(state),
 		         msg.why[0] ? ", " : "", msg.why);
-	mend->said = (enum service_state)msg.value;
+	mend->said = state;
 }
 
 void mend_read(struct mend *mend, int64_t now_ms)
