@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-	STATES =
+	WITH_PEER =
 	        1 << TCP_ESTABLISHED | 1 << TCP_SYN_SENT | 1 << TCP_FIN_WAIT1 | 1 << TCP_CLOSE_WAIT,
 	DUMP_BYTES = 32768,
 };
@@ -40,7 +40,7 @@ static void take_info(const struct tcp_info *info, struct watch_socket *ret)
 	ret->sent_ms = info->tcpi_last_data_sent;
 }
 
-static void take_socket(const struct nlmsghdr *head, struct watch_socket *ret)
+static void read_socket(const struct nlmsghdr *head, struct watch_socket *ret)
 {
 	const struct inet_diag_msg *diag = NLMSG_DATA(head);
 	int len = (int)NLMSG_PAYLOAD(head, sizeof *diag);
@@ -63,9 +63,9 @@ static void take_socket(const struct nlmsghdr *head, struct watch_socket *ret)
 	ret->unsent_bytes = ret->unacked == 0 ? diag->idiag_wqueue : 0;
 }
 
-/* 1: more will come; 0: the end of the dump; -1: the kernel cannot make it. */
-static int take_dump(const char *dump, size_t size, const struct watch *watch,
-                     const struct watch_owner *owner, struct watch_flow *flow)
+/* 1: more will come; 0: the end of the list; -1: the kernel cannot make it. */
+static int read_dump(const char *dump, size_t size,
+                     void (*take)(void *arg, const struct watch_socket *sock), void *arg)
 {
 	struct watch_socket sock;
 	size_t len = size;
@@ -74,14 +74,14 @@ static int take_dump(const char *dump, size_t size, const struct watch *watch,
 	     head = NLMSG_NEXT(head, len)) {
 		if (head->nlmsg_type != SOCK_DIAG_BY_FAMILY)
 			return head->nlmsg_type == NLMSG_DONE ? 0 : -1;
-		take_socket(head, &sock);
-		watch_flow_add(flow, watch, owner, &sock);
+		read_socket(head, &sock);
+		take(arg, &sock);
 	}
 	return 1;
 }
 
-static bool dump_family(int fd, uint8_t family, const struct watch *watch,
-                        const struct watch_owner *owner, struct watch_flow *flow)
+static bool list_family(int fd, uint8_t family, unsigned states, uint16_t port,
+                        void (*take)(void *arg, const struct watch_socket *sock), void *arg)
 {
 	struct {
 		struct nlmsghdr head;
@@ -93,7 +93,8 @@ static bool dump_family(int fd, uint8_t family, const struct watch *watch,
 		.diag = { .sdiag_family = family,
 		          .sdiag_protocol = IPPROTO_TCP,
 		          .idiag_ext = 1 << (INET_DIAG_INFO - 1),
-		          .idiag_states = STATES },
+		          .idiag_states = states,
+		          .id.idiag_sport = htons(port) },
 	};
 	static _Alignas(struct nlmsghdr) char dump[DUMP_BYTES];
 	int more = 1;
@@ -103,23 +104,65 @@ static bool dump_family(int fd, uint8_t family, const struct watch *watch,
 		return false;
 	while (more > 0) {
 		n = recv(fd, dump, sizeof dump, 0);
-		more = n > 0 ? take_dump(dump, (size_t)n, watch, owner, flow) : -1;
+		more = n > 0 ? read_dump(dump, (size_t)n, take, arg) : -1;
 	}
 	return more == 0;
 }
 
-enum heal_flow watch_sockets(const struct watch *watch, const struct watch_owner *owner)
+/* All sockets in these states; `port`: their own, 0: any. */
+static bool list(unsigned states, uint16_t port,
+                 void (*take)(void *arg, const struct watch_socket *sock), void *arg)
 {
 	struct timeval patience = { .tv_sec = 1 };
-	struct watch_flow flow = { 0 };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	bool known;
 
 	if (fd < 0)
-		return FLOW_UNKNOWN;
+		return false;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	known = dump_family(fd, AF_INET, watch, owner, &flow) &&
-	        dump_family(fd, AF_INET6, watch, owner, &flow);
+	known = list_family(fd, AF_INET, states, port, take, arg) &&
+	        list_family(fd, AF_INET6, states, port, take, arg);
 	close(fd);
-	return known ? watch_flow_of(&flow, watch) : FLOW_UNKNOWN;
+	return known;
+}
+
+static void take_listener(void *arg, const struct watch_socket *sock)
+{
+	const struct net_addr *addr = &sock->local.addr;
+	static const struct net_addr all;
+
+	if (net_addr_is_loopback(addr) || memcmp(addr->bytes, all.bytes, sizeof all.bytes) == 0)
+		*(uint64_t *)arg = sock->inode;
+}
+
+uint64_t watch_listens(uint16_t port)
+{
+	uint64_t inode = 0;
+
+	/* A kernel without tcp_diag may list nothing. Its tables are the truth, but it reads all of
+	 * its hash table for them, which takes milliseconds on a large machine. */
+	if (!list(1 << TCP_LISTEN, port, take_listener, &inode) || inode == 0)
+		inode = watch_tables(port);
+	return inode;
+}
+
+struct sum {
+	const struct watch *watch;
+	const struct watch_owner *owner;
+	struct watch_flow flow;
+};
+
+static void take_connection(void *arg, const struct watch_socket *sock)
+{
+	struct sum *sum = arg;
+
+	watch_flow_add(&sum->flow, sum->watch, sum->owner, sock);
+}
+
+enum heal_flow watch_sockets(const struct watch *watch, const struct watch_owner *owner)
+{
+	struct sum sum = { watch, owner, { 0 } };
+
+	return list(WITH_PEER, 0, take_connection, &sum) ? watch_flow_of(&sum.flow, watch)
+	                                                 : FLOW_UNKNOWN;
 }

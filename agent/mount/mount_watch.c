@@ -84,7 +84,7 @@ uint64_t watch_listener(FILE *table, uint16_t port)
 	return 0;
 }
 
-uint64_t watch_listens(uint16_t port)
+uint64_t watch_tables(uint16_t port)
 {
 	static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6" };
 	uint64_t inode = 0;
@@ -193,6 +193,7 @@ void watch_flow_add(struct watch_flow *flow, const struct watch *watch,
 	bool near = net_addr_is_loopback(&sock->remote.addr);
 
 	if (watch->port != 0 && near) {
+		flow->near += sock->local.port == watch->port || sock->remote.port == watch->port;
 		if (sock->local.port == watch->port)
 			flow->unread = flow->unread || sock->unread_bytes > 0;
 		if (sock->remote.port == watch->port &&
@@ -214,7 +215,7 @@ enum heal_flow watch_flow_of(const struct watch_flow *flow, const struct watch *
 {
 	if (flow->stuck > 0)
 		return FLOW_STUCK;
-	if (watch->port == 0)
+	if (watch->port == 0 || flow->near == 0)
 		return flow->out > 0 ? FLOW_ACKED : FLOW_UNKNOWN;
 	/* With unsent data the server's window is full: the proxy waits as well. */
 	if (flow->out == 0 ||

@@ -42,7 +42,7 @@ bool watch_recvs(FILE *mountstats, const char *path, int64_t *ret);
 uint64_t watch_listener(FILE *table, uint16_t port);
 
 /* The same in the tables of this machine. */
-uint64_t watch_listens(uint16_t port);
+uint64_t watch_tables(uint16_t port);
 
 /* Finds the stunnel or efs-proxy that has the socket `listener`. False if there is none. */
 bool watch_find(uint64_t listener, struct watch_owner *ret);
@@ -58,7 +58,7 @@ struct watch_socket {
 
 /* What the sockets of a mount show together. */
 struct watch_flow {
-	unsigned out, stuck;
+	unsigned out, stuck, near; /* connections to the server; of those; of kernel and proxy */
 	bool unread, unsent;
 	int64_t out_ms, near_ms; /* shortest sent_ms of those to the server; to the proxy */
 };
@@ -67,8 +67,10 @@ void watch_flow_add(struct watch_flow *flow, const struct watch *watch,
                     const struct watch_owner *owner, const struct watch_socket *sock);
 enum heal_flow watch_flow_of(const struct watch_flow *flow, const struct watch *watch);
 
-/* mount_sockets.c: the same of all sockets of this network namespace. FLOW_UNKNOWN if the kernel
- * does not list them. */
+/* mount_sockets.c: watch_listener by way of netlink. */
+uint64_t watch_listens(uint16_t port);
+
+/* What all sockets of this network namespace show. FLOW_UNKNOWN if the kernel does not list them. */
 enum heal_flow watch_sockets(const struct watch *watch, const struct watch_owner *owner);
 
 /*
