@@ -1,10 +1,12 @@
-/* wna-sockets and wnactl. Waits for the kernel only, ANSWER_S at most; owns nothing. */
+/* wna-sockets, wna-mount and wnactl. Waits for the kernel only, ANSWER_S at most; owns nothing. */
 #include "sockdiag.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -30,7 +32,30 @@ static struct net_endpoint endpoint_of(uint8_t family, const uint32_t *addr, uin
 	return endpoint;
 }
 
-static int parse_socket(const void *body, size_t len, sockdiag_take *take, void *arg)
+/* The kernel's struct tcp_info may be shorter or longer than ours. */
+static void parse_info(const uint8_t *at, size_t len, struct sockdiag_socket *ret)
+{
+	struct tcp_info info = { 0 };
+	struct rtattr head;
+	size_t step, size;
+
+	for (; len >= sizeof head; at += step, len -= step) {
+		memcpy(&head, at, sizeof head);
+		if (head.rta_len < sizeof head || head.rta_len > len)
+			return;
+		size = head.rta_len - sizeof head;
+		if (head.rta_type == INET_DIAG_INFO)
+			memcpy(&info, at + sizeof head, size < sizeof info ? size : sizeof info);
+		step = RTA_ALIGN(head.rta_len);
+		if (step > len)
+			step = len;
+	}
+	ret->unacked_segments = info.tcpi_unacked;
+	ret->backoff = info.tcpi_backoff;
+	ret->quiet_ms = info.tcpi_last_data_sent;
+}
+
+static int parse_socket(const uint8_t *body, size_t len, sockdiag_take *take, void *arg)
 {
 	struct inet_diag_msg msg;
 	struct sockdiag_socket socket;
@@ -47,8 +72,11 @@ static int parse_socket(const void *body, size_t len, sockdiag_take *take, void 
 		.remote = endpoint_of(msg.idiag_family, msg.id.idiag_dst, msg.id.idiag_dport),
 		.uid = msg.idiag_uid,
 		.inode = msg.idiag_inode,
+		.unread_bytes = msg.idiag_rqueue,
+		.unsent_bytes = msg.idiag_wqueue,
 		.id = msg.id,
 	};
+	parse_info(body + sizeof msg, len - sizeof msg, &socket);
 	take(arg, &socket);
 	return 1;
 }
@@ -132,7 +160,8 @@ static int ask(struct request *request, sockdiag_take *take, void *arg)
 	return rc;
 }
 
-int sockdiag_list(unsigned states, uint16_t remote_port, sockdiag_take *take, void *arg)
+int sockdiag_list(unsigned states, uint16_t local_port, uint16_t remote_port, sockdiag_take *take,
+                  void *arg)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	int rc = 0;
@@ -143,8 +172,10 @@ int sockdiag_list(unsigned states, uint16_t remote_port, sockdiag_take *take, vo
 			          .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 			.body = { .sdiag_family = families[i],
 			          .sdiag_protocol = IPPROTO_TCP,
+			          .idiag_ext = 1 << (INET_DIAG_INFO - 1),
 			          .idiag_states = states,
-			          .id = { .idiag_dport = htons(remote_port) } },
+			          .id = { .idiag_sport = htons(local_port),
+			                  .idiag_dport = htons(remote_port) } },
 		};
 
 		rc = ask(&request, take, arg);

@@ -16,7 +16,12 @@ struct sockdiag_socket {
 	uint8_t family; /* of the socket: with AF_INET6 both addresses may be IPv4 (mapped) */
 	uint8_t state;  /* TCP_ESTABLISHED ... of <netinet/tcp.h> */
 	struct net_endpoint local, remote;
-	uint32_t uid, inode;        /* inode 0: no process has it any more */
+	uint32_t uid, inode;       /* inode 0: no process has it any more */
+	uint32_t unread_bytes;     /* received, and not read by the owner */
+	uint32_t unsent_bytes;     /* not acknowledged, sent or not */
+	uint32_t unacked_segments; /* sent, and not acknowledged */
+	uint32_t backoff; /* how often the time-out was doubled: retransmissions in a row */
+	int64_t quiet_ms; /* since data were sent last */
 	struct inet_diag_sockid id; /* has the cookie, which no other socket ever has */
 };
 
@@ -26,11 +31,12 @@ typedef void sockdiag_take(void *arg, const struct sockdiag_socket *socket);
 #define SOCKDIAG_STATE(state) (1u << (state))
 
 /*
- * Gives `take` every socket of both families in one of the states, with this remote port. 0 or
+ * Gives `take` every socket of both families in one of the states, with these ports; 0: any. 0 or
  * -errno; -ENOENT and -EPROTONOSUPPORT: the kernel has no sock_diag. A kernel without
  * CONFIG_INET_TCP_DIAG may list nothing instead.
  */
-int sockdiag_list(unsigned states, uint16_t remote_port, sockdiag_take *take, void *arg);
+int sockdiag_list(unsigned states, uint16_t local_port, uint16_t remote_port, sockdiag_take *take,
+                  void *arg);
 
 /*
  * Ends a socket of sockdiag_list: its owner's calls fail with ECONNABORTED, and the peer gets

@@ -147,7 +147,7 @@ enum ctl_exit connections_show(const struct ctl *ctl)
 	}
 	rc = sockdiag_list(SOCKDIAG_STATE(TCP_ESTABLISHED) | SOCKDIAG_STATE(TCP_SYN_SENT) |
 	                           SOCKDIAG_STATE(TCP_CLOSE_WAIT),
-	                   (uint16_t)snapshot->conf.rds.port, take, &list);
+	                   0, (uint16_t)snapshot->conf.rds.port, take, &list);
 	if (rc < 0) {
 		fprintf(ctl->err, "wnactl: sockets cannot be listed: %s\n", strerror(-rc));
 		exit = CTL_UNREACHABLE;

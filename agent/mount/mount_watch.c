@@ -188,7 +188,7 @@ static bool owns(const struct watch_owner *owner, uint64_t inode)
 }
 
 void watch_flow_add(struct watch_flow *flow, const struct watch *watch,
-                    const struct watch_owner *owner, const struct watch_socket *sock)
+                    const struct watch_owner *owner, const struct sockdiag_socket *sock)
 {
 	bool near = net_addr_is_loopback(&sock->remote.addr);
 
@@ -197,18 +197,19 @@ void watch_flow_add(struct watch_flow *flow, const struct watch *watch,
 		if (sock->local.port == watch->port)
 			flow->unread = flow->unread || sock->unread_bytes > 0;
 		if (sock->remote.port == watch->port &&
-		    (flow->near_ms == 0 || sock->sent_ms < flow->near_ms))
-			flow->near_ms = sock->sent_ms;
+		    (flow->near_ms == 0 || sock->quiet_ms < flow->near_ms))
+			flow->near_ms = sock->quiet_ms;
 		return;
 	}
 	if (watch->port != 0 ? !owns(owner, sock->inode)
 	                     : !net_addr_equal(&sock->remote.addr, &watch->server))
 		return;
-	if (flow->out == 0 || sock->sent_ms < flow->out_ms)
-		flow->out_ms = sock->sent_ms;
+	if (flow->out == 0 || sock->quiet_ms < flow->out_ms)
+		flow->out_ms = sock->quiet_ms;
 	flow->out++;
-	flow->stuck += sock->opening || (sock->unacked > 0 && sock->backoff >= WATCH_BACKOFF);
-	flow->unsent = flow->unsent || sock->unsent_bytes > 0;
+	flow->stuck += sock->state == TCP_SYN_SENT ||
+	               (sock->unacked_segments > 0 && sock->backoff >= WATCH_BACKOFF);
+	flow->unsent = flow->unsent || (sock->unsent_bytes > 0 && sock->unacked_segments == 0);
 }
 
 enum heal_flow watch_flow_of(const struct watch_flow *flow, const struct watch *watch)

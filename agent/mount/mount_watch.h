@@ -13,6 +13,7 @@
 
 #include "mount_heal.h"
 #include "net.h"
+#include "sockdiag.h"
 
 /* mount_watch.c */
 
@@ -47,15 +48,6 @@ uint64_t watch_tables(uint16_t port);
 /* Finds the stunnel or efs-proxy that has the socket `listener`. False if there is none. */
 bool watch_find(uint64_t listener, struct watch_owner *ret);
 
-/* A TCP socket with a peer. */
-struct watch_socket {
-	struct net_endpoint local, remote;
-	uint64_t inode;
-	uint32_t unread_bytes, unsent_bytes, unacked, backoff;
-	int64_t sent_ms; /* since when nothing was sent */
-	bool opening;    /* SYN sent, not answered */
-};
-
 /* What the sockets of a mount show together. */
 struct watch_flow {
 	unsigned out, stuck, near; /* connections to the server; of those; of kernel and proxy */
@@ -64,7 +56,7 @@ struct watch_flow {
 };
 
 void watch_flow_add(struct watch_flow *flow, const struct watch *watch,
-                    const struct watch_owner *owner, const struct watch_socket *sock);
+                    const struct watch_owner *owner, const struct sockdiag_socket *sock);
 enum heal_flow watch_flow_of(const struct watch_flow *flow, const struct watch *watch);
 
 /* mount_sockets.c: watch_listener by way of netlink. */

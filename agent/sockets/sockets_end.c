@@ -53,7 +53,7 @@ int sockets_end(const struct sockets_rule *rule, struct sockets_ended *ret)
 	int rc;
 
 	*ret = (struct sockets_ended){ .count = 0 };
-	rc = sockdiag_list(sockets_states(rule), rule->port, end_one, &look);
+	rc = sockdiag_list(sockets_states(rule), 0, rule->port, end_one, &look);
 	sb_init(&users, ret->users, sizeof ret->users);
 	for (int i = 0; i < look.uids; i++)
 		sb_printf(&users, "%s%s", i > 0 ? ", " : "",
@@ -97,7 +97,7 @@ static int end_own(int fd, uint16_t port)
 
 	rc = port_of(fd, &own.port);
 	if (rc == 0)
-		rc = sockdiag_list(SOCKDIAG_STATE(TCP_ESTABLISHED), port, find_own, &own);
+		rc = sockdiag_list(SOCKDIAG_STATE(TCP_ESTABLISHED), 0, port, find_own, &own);
 	if (rc == 0 && !own.found)
 		rc = -ENOENT;
 	if (rc == 0)

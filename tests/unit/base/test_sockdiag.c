@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 
@@ -101,6 +102,38 @@ static void sockets_of_both_families(void **state)
 	assert_int_equal(taken, 1 + 2 + 3);
 }
 
+/* An older kernel tells less, a later one more; and an attribute may have any length. */
+static void what_tcp_says(void **state)
+{
+	struct {
+		struct inet_diag_msg msg;
+		struct rtattr head;
+		struct tcp_info info;
+	} body = {
+		.msg = { .idiag_family = AF_INET, .idiag_rqueue = 7, .idiag_wqueue = 9 },
+		.head = { .rta_len = sizeof body.head + sizeof body.info,
+		          .rta_type = INET_DIAG_INFO },
+		.info = { .tcpi_unacked = 3, .tcpi_backoff = 4, .tcpi_last_data_sent = 5000 },
+	};
+
+	(void)state;
+	put(SOCK_DIAG_BY_FAMILY, &body, sizeof body);
+	assert_int_equal(parse(), 1);
+	assert_int_equal(last.unread_bytes, 7);
+	assert_int_equal(last.unsent_bytes, 9);
+	assert_int_equal(last.unacked_segments, 3);
+	assert_int_equal(last.backoff, 4);
+	assert_int_equal(last.quiet_ms, 5000);
+	for (unsigned size = 0; size < sizeof body.head + sizeof body.info + 9; size++) {
+		len = 0;
+		body.head.rta_len = (unsigned short)size;
+		put(SOCK_DIAG_BY_FAMILY, &body,
+		    sizeof body.msg + (size < 64 ? size : sizeof body.head + sizeof body.info));
+		assert_int_equal(parse(), 1);
+	}
+	assert_int_equal(last.unacked_segments, 0);
+}
+
 static void the_end(void **state)
 {
 	const int32_t none = 0, denied = -EPERM, wrong = 1, huge = INT32_MIN;
@@ -165,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(sockets_of_both_families, setup),
+		cmocka_unit_test_setup(what_tcp_says, setup),
 		cmocka_unit_test_setup(the_end, setup),
 		cmocka_unit_test_setup(other_messages_are_passed_over, setup),
 		cmocka_unit_test_setup(short_and_hostile, setup),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <netinet/tcp.h>
 
 #include "mount_watch.h"
 
@@ -79,9 +80,9 @@ static void only_a_listening_socket_of_loopback_counts(void **state)
 
 enum { PORT = 20049 };
 
-static struct watch_socket between(const char *local, const char *remote)
+static struct sockdiag_socket between(const char *local, const char *remote)
 {
-	struct watch_socket sock = { 0 };
+	struct sockdiag_socket sock = { 0 };
 
 	assert_true(net_endpoint_parse(local, &sock.local));
 	assert_true(net_endpoint_parse(remote, &sock.remote));
@@ -89,18 +90,18 @@ static struct watch_socket between(const char *local, const char *remote)
 }
 
 /* Last argument: the socket of the proxy (inode 5) to the server. */
-static enum heal_flow flow_of(bool unread, struct watch_socket out)
+static enum heal_flow flow_of(bool unread, struct sockdiag_socket out)
 {
 	struct watch watch = { .path = "/efs", .port = PORT };
 	struct watch_owner owner = { .pid = 7, .count = 1, .inode = { 5 } };
-	struct watch_socket kernel = between("127.0.0.1:900", "127.0.0.1:20049"),
-	                    accepted = between("127.0.0.1:20049", "127.0.0.1:900"),
-	                    other = between("10.0.0.9:444", "10.0.0.7:2049");
+	struct sockdiag_socket kernel = between("127.0.0.1:900", "127.0.0.1:20049"),
+	                       accepted = between("127.0.0.1:20049", "127.0.0.1:900"),
+	                       other = between("10.0.0.9:444", "10.0.0.7:2049");
 	struct watch_flow flow = { 0 };
 
-	kernel.sent_ms = 5000;
+	kernel.quiet_ms = 5000;
 	accepted.unread_bytes = unread ? 100 : 0;
-	other.unacked = other.backoff = 9;
+	other.unacked_segments = other.backoff = 9;
 	watch_flow_add(&flow, &watch, &owner, &kernel);
 	watch_flow_add(&flow, &watch, &owner, &accepted);
 	watch_flow_add(&flow, &watch, &owner, &other);
@@ -110,25 +111,25 @@ static enum heal_flow flow_of(bool unread, struct watch_socket out)
 
 static void the_sockets_tell_the_cause(void **state)
 {
-	struct watch_socket out = between("10.0.0.9:445", "10.0.0.2:2049"), bad;
+	struct sockdiag_socket out = between("10.0.0.9:445", "10.0.0.2:2049"), bad;
 
 	(void)state;
 	out.inode = 5;
-	out.sent_ms = 5000;
+	out.quiet_ms = 5000;
 	assert_int_equal(flow_of(false, out), FLOW_ACKED);
 	bad = out;
-	bad.unacked = 1;
+	bad.unacked_segments = 1;
 	bad.backoff = 2;
 	assert_int_equal(flow_of(false, bad), FLOW_ACKED);
 	bad.backoff = 3;
 	assert_int_equal(flow_of(true, bad), FLOW_STUCK);
 	bad = out;
-	bad.opening = true;
+	bad.state = TCP_SYN_SENT;
 	assert_int_equal(flow_of(false, bad), FLOW_STUCK);
 	/* Nothing forwarded: unread requests, or no data for longer than the kernel has sent none. */
 	assert_int_equal(flow_of(true, out), FLOW_HELD);
 	bad = out;
-	bad.sent_ms = 10001;
+	bad.quiet_ms = 10001;
 	assert_int_equal(flow_of(false, bad), FLOW_HELD);
 	/* The server accepts no more data. */
 	bad.unsent_bytes = 1;
