@@ -7,7 +7,7 @@
 #include "str.h"
 
 enum {
-	READ_MS = 1000,   /* between two readings */
+	READ_MS = 500,    /* between two readings */
 	QUICK_MS = 200,   /* the same, during a repair */
 	DEAF_MS = 1000,   /* without LISTEN in two readings, the proxy is dead */
 	SILENT_MS = 250,  /* between two questions to a target that accepts no connection */

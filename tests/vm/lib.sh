@@ -204,10 +204,10 @@ get() {
 	fi
 }
 
-# status_fact NAME: sets VALUE, MORE, TEXT and WHY from /status.
+# status_fact NAME [SECONDS]: sets VALUE, MORE, TEXT and WHY from /status.
 status_fact() {
 	VALUE='' MORE=() TEXT='' WHY=''
-	get /status || return 1
+	get /status "${2:-2}" || return 1
 	[[ $BODY =~ \"$1\":\{\"value\":(-?[0-9]+),\"more\":\[([-0-9,]*)\],\"text\":\"([^\"]*)\",\"why\":\"([^\"]*)\" ]] ||
 		return 1
 	VALUE=${BASH_REMATCH[1]} TEXT=${BASH_REMATCH[3]} WHY=${BASH_REMATCH[4]}
