@@ -179,9 +179,10 @@ void report_send(struct report *report)
 	report_write_json(report);
 	log_name(report);
 	log_state(report);
+	/* First: hook scripts find these connections ended. */
+	send_stale(report);
 	send_facts(report);
 	send_events(report);
-	send_stale(report);
 }
 
 void report_change(const struct report *report, const struct rds_change *change)

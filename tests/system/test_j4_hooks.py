@@ -242,6 +242,7 @@ def test_a_hung_worker_does_not_stop_the_site(database: Database, node: Node, ag
     node.host.run("install", "-m", "755", "/usr/share/doc/web-node-agent/hooks/50-php-fpm",
                   "/etc/web-node-agent/hooks.d/database-moved/")
     agent.change("hooks", enabled=True, user="root")
+    agent.change("database", stale_connections="off")  # or the connection would be ended
     agent.drop_in("hooks", "[Service]\nUser=root\n")
     agent.start()
     agent.wait_fact("rds", WRITABLE)
