@@ -59,7 +59,8 @@ static void log_ended(const struct process *process, const struct sockets_ended 
 	sb_init(&sb, fields, sizeof fields);
 	log_field(&sb, "MESSAGE_ID", JOURNAL_ENDED_ID);
 	snprintf(number, sizeof number, "%" PRId64, rule->number);
-	log_field(&sb, "WNA_EVENT", number);
+	log_field(&sb, "WNA_EVENT", "connections-ended");
+	log_field(&sb, "WNA_NUMBER", number);
 	log_field(&sb, "WNA_REASON", rule->reason == RDS_STALE_FORMER ? "former" : "silent");
 	log_field(&sb, "WNA_ADDRESS", net_addr_text(&rule->addr, addr, sizeof addr));
 	snprintf(number, sizeof number, "%d", ended->count);

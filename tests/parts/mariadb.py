@@ -189,7 +189,8 @@ class Database:
                 server.start(writer=False)
         for server in self.servers:
             # Of nodes that are gone: their sockets never said goodbye.
-            server.sql(f"KILL USER {AGENT_USER}; KILL USER {PAGE_USER}")
+            server.sql(f"KILL USER {AGENT_USER}; KILL USER {PAGE_USER}; "
+                       "SET GLOBAL connect_timeout = DEFAULT")
         self.servers[1].writable(False)
         self.servers[0].writable(True)
         self.writer = 0
