@@ -67,6 +67,7 @@ static int command_of(const cJSON *state, char **ret, char *ret_why, size_t why_
 	const cJSON *cmd = cJSON_GetObjectItemCaseSensitive(state, "cmd"), *word;
 	int count = 0;
 
+	ret[0] = NULL;
 	cJSON_ArrayForEach(word, cmd)
 	{
 		if (!cJSON_IsString(word) || count == WORDS - 1)
@@ -200,7 +201,7 @@ static int find_program(const char *path, char *ret_real, char *ret_why, size_t 
 
 	if (!realpath(path, ret_real))
 		return refuse(ret_why, why_size, -errno, "%.100s: %s", path, strerror(errno));
-	strcpy(folder, ret_real);
+	str_copy(folder, sizeof folder, ret_real);
 	slash = strrchr(folder, '/');
 	slash[slash == folder] = '\0';
 	rc = trust_open_dir(folder, 0, &dir, wrong);

@@ -10,11 +10,8 @@
 #include "mount_watch.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +22,24 @@
 #include "str.h"
 
 enum {
+	WORDS = 16,
 	WATCH_BACKOFF = 3,    /* retransmissions after which a connection is stuck */
 	WATCH_HELD_MS = 5000, /* the proxy has sent nothing for so much longer than the kernel */
 };
 
 #define WATCHDOG_COMM "amazon-efs-moun" /* amazon-efs-mount-watchdog, cut by the kernel */
+
+/* Splits the line at white space. How many words it has, at most WORDS. */
+static int split(char *line, char *words[])
+{
+	char *rest = NULL;
+	int count = 0;
+
+	for (char *word = strtok_r(line, " \t\n", &rest); word && count < WORDS;
+	     word = strtok_r(NULL, " \t\n", &rest))
+		words[count++] = word;
+	return count;
+}
 
 /* "0100007F", or its IPv6 form: 127.0.0.1 or all addresses. */
 static bool is_local(const char *address)
@@ -42,7 +52,8 @@ static bool is_local(const char *address)
 
 bool watch_recvs(FILE *mountstats, const char *path, int64_t *ret)
 {
-	char needle[LIMIT_PATH + 32], *line = NULL;
+	enum { NAME, KIND, RECVS = 8 };
+	char needle[LIMIT_PATH + 32], *line = NULL, *words[WORDS];
 	bool inside = false, found = false;
 	size_t size = 0;
 	int64_t recvs;
@@ -55,8 +66,9 @@ bool watch_recvs(FILE *mountstats, const char *path, int64_t *ret)
 			if (inside)
 				*ret = 0;
 			found = found || inside;
-		} else if (inside && sscanf(line, " xprt: %*s %*s %*s %*s %*s %*s %*s %" SCNd64,
-		                            &recvs) == 1) {
+		} else if (inside && split(line, words) > RECVS &&
+		           strcmp(words[NAME], "xprt:") == 0 && strcmp(words[KIND], "tcp") == 0 &&
+		           str_int64(words[RECVS], 0, INT64_MAX, &recvs)) {
 			*ret += recvs;
 		}
 	}
@@ -66,20 +78,24 @@ bool watch_recvs(FILE *mountstats, const char *path, int64_t *ret)
 
 uint64_t watch_listener(FILE *table, uint16_t port)
 {
-	char address[40], line[512];
-	unsigned at, state;
-	uint64_t inode;
+	enum { LOCAL = 1, STATE = 3, INODE = 9 };
+	char line[512], wanted[8], *words[WORDS], *colon;
+	int64_t inode;
 
+	snprintf(wanted, sizeof wanted, ":%04X", port);
 	if (!fgets(line, sizeof line, table))
 		return 0;
 	/* The listening sockets come first. */
 	while (fgets(line, sizeof line, table)) {
-		if (sscanf(line, " %*d: %39[0-9A-F]:%x %*s %x %*s %*s %*s %*s %*s %" SCNu64,
-		           address, &at, &state, &inode) != 4 ||
-		    state != TCP_LISTEN)
+		if (split(line, words) <= INODE || strcmp(words[STATE], "0A") != 0)
 			return 0;
-		if (at == port && is_local(address))
-			return inode;
+		colon = strrchr(words[LOCAL], ':');
+		if (!colon || strcmp(colon, wanted) != 0 ||
+		    !str_int64(words[INODE], 1, UINT32_MAX, &inode))
+			continue;
+		*colon = '\0';
+		if (is_local(words[LOCAL]))
+			return (uint64_t)inode;
 	}
 	return 0;
 }
@@ -100,15 +116,18 @@ uint64_t watch_tables(uint16_t port)
 	return inode;
 }
 
-/* The inode behind an entry of /proc/PID/fd; 0: it is no socket. */
+/* The inode behind an entry of /proc/PID/fd, "socket:[INODE]"; 0: it is no socket. */
 static uint64_t socket_of(int dir_fd, const char *name)
 {
+	static const char prefix[] = "socket:[";
 	char text[64];
 	ssize_t n = readlinkat(dir_fd, name, text, sizeof text - 1);
-	uint64_t inode;
+	int64_t inode = 0;
 
-	text[n > 0 ? n : 0] = '\0';
-	return sscanf(text, "socket:[%" SCNu64 "]", &inode) == 1 ? inode : 0;
+	text[n > 0 ? n - 1 : 0] = '\0';
+	if (strncmp(text, prefix, sizeof prefix - 1) == 0)
+		str_int64(text + sizeof prefix - 1, 1, UINT32_MAX, &inode);
+	return (uint64_t)inode;
 }
 
 /* Collects the sockets of a process. True if `listener` is one of them. */
@@ -147,12 +166,13 @@ static void look_around(uint64_t listener, struct watch_owner *ret, bool *ret_wa
 	DIR *proc = opendir("/proc");
 	const struct dirent *entry;
 	char path[32], comm[32];
+	int64_t pid;
 
 	ret->pid = 0;
 	ret->count = 0;
 	*ret_watchdog = false;
 	while (proc && (entry = readdir(proc))) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
+		if (!str_int64(entry->d_name, 1, INT32_MAX, &pid))
 			continue;
 		snprintf(path, sizeof path, "%.16s/comm", entry->d_name);
 		if (file_load(dirfd(proc), path, FILE_OF_ANYBODY, comm, sizeof comm) < 0)
@@ -162,7 +182,7 @@ static void look_around(uint64_t listener, struct watch_owner *ret, bool *ret_wa
 			*ret_watchdog = true;
 		else if (ret->pid == 0 && listener != 0 && is_proxy(comm) &&
 		         has_socket(dirfd(proc), entry->d_name, listener, ret))
-			ret->pid = (pid_t)atoi(entry->d_name);
+			ret->pid = (pid_t)pid;
 	}
 	if (ret->pid == 0)
 		ret->count = 0;

@@ -59,7 +59,7 @@ void probe_reach(uint16_t port, unsigned own, int64_t limit_ms, struct probe_ans
 	for (unsigned i = 0; i < count; i++) {
 		if (polls[i].fd >= 0)
 			close(polls[i].fd);
-		if (open[i] && i < own)
+		if (i < own && open[i])
 			answer->address[answer->count++] = answer->address[i];
 		else if (open[i])
 			answer->other = answer->address[i];
