@@ -25,7 +25,7 @@ PYTHON
 	WRITER=$!
 	disown
 	# With an open file the kernel would keep the old connection for the next scenario's mount.
-	trap 'kill $WRITER $WATCHDOG $LOAD 2> /dev/null' EXIT
+	trap 'kill $WRITER $LOAD 2> /dev/null' EXIT
 	within 10 "the writer does not write" [ -s /run/writer ]
 }
 written() { tail -n 1 /run/writer; }
@@ -45,14 +45,7 @@ service_is() { service && [ "$VALUE" = "$1" ]; }
 service_says() { service && [[ $WHY == "$1" ]]; }
 repairs() { service && echo "${MORE[REPAIRS]}"; }
 
-# The name is what the keeper knows it by.
-WATCHDOG='' LOAD=''
-efs_watchdog_start() {
-	cp "$wna_here/efs-watchdog" /sbin/amazon-efs-mount-watchdog
-	/sbin/amazon-efs-mount-watchdog > $OUT/watchdog.log 2>&1 &
-	WATCHDOG=$!
-	disown
-}
+LOAD=''
 
 # guard: an agent with a mount through the proxy, and a writer.
 guard() {
@@ -125,13 +118,13 @@ silence_connection() {
 
 guard_stuck() {
 	guard
-	efs_watchdog_start
+	watchdog_start
 	silence_connection
 	heals 15
 	expect "one repair" [ "$(repairs)" = 1 ]
 	[[ $TEXT == *"stuck connection: answers"* ]] || die "another reason: $TEXT"
 	# A frozen proxy, and nobody else who would start a new one.
-	kill $WATCHDOG
+	watchdog_stop
 	# The limit of repairs is of one keeper.
 	keeper_anew
 	kill -STOP "$(tunnel_pids)"
