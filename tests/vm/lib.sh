@@ -223,7 +223,7 @@ SIGN=0 DUE=3                          # enum mount_more
 
 # mount_is STATE [PATTERN]: the keeper comes to say so, with a reason that matches.
 mount_is() {
-	local end=$((${EPOCHREALTIME/./} + 20000000))
+	local end=$((${EPOCHREALTIME/./} + 40000000)) # to end a helper takes up to 14 s
 	until fact_is mount "$1" && [[ $WHY =~ ${2:-} ]]; do
 		[ "${EPOCHREALTIME/./}" -lt $end ] ||
 			die "mount is ${VALUE:-unknown}, not $1${2:+ $2}: $WHY"
