@@ -59,10 +59,10 @@ static void live(uint32_t seed, int64_t end_ms)
 	assert_true(slow > 0);
 }
 
-/* WEEKS=1000: so many nodes for a week each; the number takes a quarter of an hour. */
+/* WNA_TEST_WEEKS=1000: so many nodes for a week each; the number takes a quarter of an hour. */
 static void nothing_is_repaired_without_a_cause(void **state)
 {
-	const char *weeks = getenv("WEEKS");
+	const char *weeks = getenv("WNA_TEST_WEEKS");
 	int nodes = weeks ? atoi(weeks) : 7;
 
 	(void)state;

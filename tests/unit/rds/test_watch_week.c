@@ -1,6 +1,6 @@
 /*
  * A week in virtual time of a database that is well, with all that a network does meanwhile:
- * nothing is declared, and the session is kept. WNA_TEST_SEEDS: how many weeks (5).
+ * nothing is declared, and the session is kept. WNA_TEST_WEEKS: how many weeks (5).
  */
 #include "watch_lab.h"
 
@@ -60,7 +60,7 @@ static void ask(void)
 static void nothing_happens_in_a_quiet_week(void **state)
 {
 	const int64_t week_ms = INT64_C(7) * 24 * 3600 * 1000;
-	const char *seeds = getenv("WNA_TEST_SEEDS");
+	const char *seeds = getenv("WNA_TEST_WEEKS");
 
 	(void)state;
 	for (int seed = 0; seed < (seeds ? atoi(seeds) : 5); seed++) {
