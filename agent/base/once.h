@@ -1,5 +1,5 @@
 /*
- * An event is a fact with a number, which its owner says again and again (fact.h). A listener
+ * An event is a fact with a number, which its owner says whenever it connects (fact.h). A listener
  * acts once on each number, whatever is restarted: it keeps the last one in a file on tmpfs.
  */
 #ifndef WNA_ONCE_H

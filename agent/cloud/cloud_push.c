@@ -339,7 +339,8 @@ void push_outage(struct push *push, const struct msg *up, int64_t now_ms)
 	const int64_t *at_ms = up->more;
 	int64_t impact_ms = at_ms[RDS_UP_IMPACT_MS], writable_ms = at_ms[RDS_UP_WRITABLE_MS];
 
-	if (!push->queue || !gate_open(&push->gate) || !once_is_new(&push->outage, up->value))
+	/* Asked first: the number of the boot's beginning must be noted, whatever the gate. */
+	if (!push->queue || !once_is_new(&push->outage, up->value) || !gate_open(&push->gate))
 		return;
 	/* If it cannot be written, a restarted wna-cloud pushes the outage again. */
 	once_note(&push->outage, up->value);

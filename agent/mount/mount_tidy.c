@@ -163,8 +163,11 @@ static bool tidy_one(const struct tidy_pass *pass, int dir, const struct left *l
 	mounted = is_mounted(pass->mountinfo, pass->mountinfo_len, left->port);
 	used = mounted || is_connected(left->port);
 	if (used && left->state.unmount_ms >= 0) {
-		log_info("mount: the proxy on port %u serves %s, and stays", left->port,
-		         mounted ? "the mount again" : "a detached mount");
+		/* The watchdog marks the proxy of a detached mount again and again. */
+		if (*pass->kept != left->port)
+			log_info("mount: the proxy on port %u serves %s, and stays", left->port,
+			         mounted ? "the mount again" : "a detached mount");
+		*pass->kept = left->port;
 		efs_state_mark(pass->dir, left->name, left->text, -1);
 	}
 	if (used)
@@ -208,6 +211,7 @@ void tidy_begin(struct tidy *tidy, int64_t now_ms)
 	if (!tidy->due)
 		tidy->since_ms = now_ms;
 	tidy->last_ms = now_ms;
+	tidy->end_ms = 0;
 	tidy->due = true;
 }
 
@@ -221,8 +225,11 @@ void tidy_look(struct tidy *tidy, const struct conf_mount *conf, const struct ta
 	    mountinfo_read("/proc/self/mountinfo", &text, &pass.mountinfo_len) < 0)
 		return;
 	pass.mountinfo = text;
+	if (!running && tidy->end_ms == 0)
+		tidy->end_ms = now_ms;
+	pass.kept = &tidy->kept;
 	pass.since_ms = tidy->due ? pass.now_ms - (now_ms - tidy->since_ms) : INT64_MAX;
-	pass.until_ms = running ? pass.now_ms - (now_ms - tidy->last_ms) : INT64_MAX;
+	pass.until_ms = pass.now_ms - (now_ms - (running ? tidy->last_ms : tidy->end_ms));
 	tidy->due = tidy_up(&pass) || running;
 	free(text);
 }

@@ -25,6 +25,8 @@ struct target;
 struct tidy {
 	bool due;                  /* attempts may have left something */
 	int64_t since_ms, last_ms; /* when the first and the last of them began: monotonic */
+	int64_t end_ms;            /* when the last one was first seen to have ended; 0: it runs */
+	unsigned kept;             /* the port of the last proxy that was kept */
 };
 
 /* An attempt has begun. */
@@ -41,12 +43,14 @@ unsigned tidy_pending(const struct conf_mount *conf, const struct target *target
 struct tidy_pass {
 	const char *dir; /* EFS_STATE_DIR */
 	const char *file_system, *path;
-	int64_t now_ms;        /* wall-clock time, as files have it */
-	int64_t since_ms;      /* unfinished state files since then are of the keeper's attempts */
-	int64_t until_ms;      /* those since then are of the attempt that runs */
-	int64_t idle_ms;       /* another helper that has not written for this long has ended */
+	int64_t now_ms;   /* wall-clock time, as files have it */
+	int64_t since_ms; /* unfinished state files since then are of the keeper's attempts */
+	int64_t until_ms; /* and before this time: later ones are of the attempt that runs, or of
+	                        * another program */
+	int64_t idle_ms;  /* another helper that has not written for this long has ended */
 	const char *mountinfo; /* the whole text */
 	size_t mountinfo_len;
+	unsigned *kept; /* of struct tidy */
 };
 
 /* One pass. Whether another one is needed. */

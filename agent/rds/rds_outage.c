@@ -55,6 +55,7 @@ bool outage_good(struct outage *outage, const struct rds_sample *sample,
 	outage->down = outage->read_only = false;
 	if (moved) {
 		outage->moved = change;
+		outage->moved_out = was_out;
 		outage->changes++;
 	}
 	if (!moved && (!known || !was_out))

@@ -48,9 +48,13 @@ void stale_answered(struct watch *watch, int64_t now)
 
 	if (watch->state != RDS_WRITABLE || outage->changes == stale->change)
 		return;
-	/* The other address of the same server, if the name has one of each family. */
-	if (answer_has(&watch->answer, from) || from->family == watch->answer.unknown)
+	/* The question for its family failed: whether the name still has it is not known yet. */
+	if (from->family == watch->answer.unknown)
 		return;
 	stale->change = outage->changes;
+	/* A server that has not failed, or that the name still has, serves as before: its address is
+	 * one of several that change places. */
+	if (!outage->moved_out || answer_has(&watch->answer, from))
+		return;
 	declare(stale, from, RDS_STALE_FORMER, now);
 }

@@ -100,6 +100,8 @@ struct outage {
 	int64_t bad_last_ms;     /* start of the last bad one */
 	int64_t changes;         /* moves of the writer since boot: the number of the last event */
 	struct rds_change moved; /* the last move; to.family 0: none */
+	bool moved_out; /* a question failed, or found a read-only server, before that move;
+	                          * false also after a restart */
 
 	/* the present outage */
 	int64_t named_ms; /* since when DNS does not have the writer; -1: it has it */

@@ -66,8 +66,8 @@ void sockets_looked(struct sockets_rule *rule, int64_t now_ms)
 
 unsigned sockets_states(const struct sockets_rule *rule)
 {
-	/* A silent server that accepts a connection after the event is silent no more. */
-	if (rule->reason == RDS_STALE_SILENT && rule->again)
+	/* A server that accepts a connection after the event serves again: as a reader, for example. */
+	if (rule->again)
 		return SOCKDIAG_STATE(TCP_SYN_SENT);
 	return SOCKDIAG_STATE(TCP_ESTABLISHED) | SOCKDIAG_STATE(TCP_SYN_SENT) |
 	       SOCKDIAG_STATE(TCP_CLOSE_WAIT);

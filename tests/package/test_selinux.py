@@ -107,7 +107,7 @@ def test_who_becomes_whom(policy: Policy) -> None:
     assert ("bin_t", "initrc_t", "") in started
     # Helpers; the probe; the proxy of a hung mount.
     assert policy.transitions(MOUNT) == {("mount_exec_t", "mount_t", ""), ("bin_t", "mount_t", ""),
-                                         ("wna_exec_t", SERVICES, "")}
+                                         ("stunnel_exec_t", "mount_t", ""), ("wna_exec_t", SERVICES, "")}
     assert policy.transitions(SERVICES) == set()
     may = {domain: {rule.target for rule in policy.rules(domain) if rule.kind == "process" and
                     rule.permissions & {"transition", "dyntransition"}} for domain in DOMAINS}
@@ -133,6 +133,10 @@ def test_the_keeper_s_power_over_others(policy: Policy) -> None:
         assert policy.allows(MOUNT, child, "process", "sigkill")
         assert not policy.allows(MOUNT, child, "process", "noatsecure")
     assert policy.allows(MOUNT, SERVICES, "process", "rlimitinh")
+    # A proxy that efs-utils' watchdog, or a person, has started.
+    for other in ("initrc_t", "unconfined_t"):
+        assert policy.allows(MOUNT, other, "process", "sigkill")
+        assert not policy.allows(MOUNT, other, "process", "ptrace")
     for other in (MOUNT, "mount_t", "initrc_t"):
         assert not policy.allows(SERVICES, other, "process", "sigkill")
 

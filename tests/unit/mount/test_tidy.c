@@ -24,13 +24,16 @@
 enum { BEGUN_S = 1700000000 }; /* of the attempt */
 
 static char dir[] = "/tmp/wna-tidy-XXXXXX";
+static unsigned kept;
 static struct tidy_pass pass;
 
 static int setup(void **state)
 {
 	(void)state;
 	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	kept = 0;
 	pass = (struct tidy_pass){ .dir = dir,
+		                   .kept = &kept,
 		                   .file_system = FS,
 		                   .path = PATH,
 		                   .now_ms = (BEGUN_S + 60) * 1000LL,

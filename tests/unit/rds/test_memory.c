@@ -51,6 +51,7 @@ static void events_are_counted_on(void **state)
 	start("db.test", 0);
 	assert_int_equal(watch.outage.changes, 0);
 	start_at(&a);
+	fails(TROUBLE_LOST, 1);
 	memory_save(&memory, &watch);
 	/* A failover between the end of one process and the start of the next is detected. */
 	start("db.test", 5000);
@@ -79,6 +80,7 @@ static void events_are_counted_on(void **state)
 	assert_false(changed);
 	stale_answered(&watch, now);
 	assert_int_equal(watch.stale.number, 1);
+	fails(TROUBLE_LOST, 1);
 	memory_save(&memory, &watch);
 	start("other.test", 0);
 	start_at(&b);

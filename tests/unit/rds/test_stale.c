@@ -110,6 +110,29 @@ static void the_family_that_is_not_known(void **state)
 	expect_event(1, &a, RDS_STALE_FORMER);
 }
 
+/* Addresses that change places, as those of RDS Proxy do, or a session that broke alone while the
+ * name has both: the first server goes on serving. */
+static void a_server_that_has_not_failed(void **state)
+{
+	const struct rds_answer both = { .count = 2, .addr = { a, b }, .ttl_s = 5 };
+
+	(void)state;
+	start_at(&a);
+	resolved_to(&b, 5);
+	watch_dropped(&watch, now, 0);
+	logs_in_at(&b);
+	answers_and_tells(false);
+	assert_int_equal(watch.outage.changes, 1);
+	watch_resolved(&watch, now, now, &both, "", 0);
+	session_fails(1);
+	logs_in_at(&a);
+	answers_and_tells(false);
+	assert_int_equal(watch.outage.changes, 2);
+	resolved_to(&a, 5);
+	answers_and_tells(false);
+	assert_int_equal(watch.stale.number, 0);
+}
+
 static void a_silent_server(void **state)
 {
 	(void)state;
@@ -162,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup(a_former_writer, setup),
 		cmocka_unit_test_setup(demoted_and_back, setup),
 		cmocka_unit_test_setup(the_other_family_of_the_same_server, setup),
+		cmocka_unit_test_setup(a_server_that_has_not_failed, setup),
 		cmocka_unit_test_setup(a_silent_server, setup),
 		cmocka_unit_test_setup(the_family_that_is_not_known, setup),
 		cmocka_unit_test_setup(a_broken_session_is_not_silence, setup),
