@@ -191,6 +191,9 @@ void keeper_reached(struct keeper *keeper, bool reached, bool other, int64_t now
 {
 	struct heal *heal = &keeper->heal;
 
+	/* After an outage the repairs that failed during it do not count. */
+	if (reached && !heal->reached)
+		heal->tries = 0;
 	heal->asking = false;
 	heal->asked = true;
 	heal->reached = reached;

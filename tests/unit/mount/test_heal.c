@@ -107,11 +107,49 @@ static void a_late_answer_does_not_end_a_repair(void **state)
 	assert_string_equal(said.text, "new proxy on port 20049, dead proxy: answers after 5.6 s");
 }
 
+/* Until the last of SERVICE_TRIES_MAX repairs has failed, or `end_ms` has come. */
+static int64_t fail_all(bool reached, int64_t now_ms, int64_t end_ms)
+{
+	while (keeper.heal.tries < SERVICE_TRIES_MAX && now_ms < end_ms) {
+		step(now_ms);
+		if (count[KEEPER_PROXY_KILL] + count[KEEPER_PROXY_AWAY])
+			keeper_failed(&keeper, "no", now_ms);
+		if (count[KEEPER_REACH])
+			keeper_reached(&keeper, reached, !reached, now_ms);
+		now_ms = next(now_ms);
+	}
+	return now_ms;
+}
+
+/* Repairs by way of another target have failed during an outage of all targets. */
+static void the_end_of_an_outage_allows_new_repairs(void **state)
+{
+	int64_t now_ms;
+
+	(void)state;
+	begin(1);
+	conf.repair = REPAIR_SAFE;
+	put(MOUNT_RIGHT, 57);
+	net_addr_parse("127.0.0.1", &there.server);
+	there.port = 20049;
+	reading = (struct heal_reading){ .nfs = true, .listener = 1, .flow = FLOW_STUCK };
+	now_ms = fail_all(false, 1, DAY_MS);
+	assert_int_equal(keeper.heal.tries, SERVICE_TRIES_MAX);
+	step(now_ms + 10000);
+	keeper_reached(&keeper, true, false, now_ms + 10000);
+	assert_int_equal(keeper.heal.tries, 0);
+	/* Of a target that accepts connections all the time, the limit stays. */
+	now_ms = fail_all(true, now_ms + 10001, now_ms + DAY_MS);
+	assert_int_equal(keeper.heal.tries, SERVICE_TRIES_MAX);
+	assert_int_equal(keeper.heal.repairs, 2 * SERVICE_TRIES_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_repaired_without_a_cause),
 		cmocka_unit_test(a_late_answer_does_not_end_a_repair),
+		cmocka_unit_test(the_end_of_an_outage_allows_new_repairs),
 	};
 
 	return cmocka_run_group_tests_name("mount/heal", tests, NULL, NULL);
