@@ -153,6 +153,9 @@ int efs_state_parse(const char *json, size_t len, const char *file_system, const
  * or -errno. */
 int efs_state_mark(const char *dir, const char *name, const char *json, int64_t unmount_ms);
 
+/* Writes another pid to the file `name`, which has the text `json`. 1; 0 it has this pid; -errno. */
+int efs_state_note(const char *dir, const char *name, const char *json, pid_t pid);
+
 /* mount_look.c: what is mounted on the path now, judged. */
 
 /* The last answer about the name of the target's host. */
@@ -365,6 +368,7 @@ struct mend {
 	char home[LIMIT_HOST]; /* the mount target in the proxy's configuration, if another one is
 	                         * there for the start of the next proxy; empty: it is there */
 	struct proxy proxy;
+	int64_t note_ms; /* the next look at the process in the state file */
 	enum service_state said;
 	char told[LIMIT_FACT_TEXT]; /* the repair that was logged last */
 };

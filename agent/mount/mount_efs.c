@@ -110,6 +110,28 @@ out:
 	return rc;
 }
 
+int efs_state_note(const char *dir, const char *name, const char *json, pid_t pid)
+{
+	cJSON *state = cJSON_Parse(json);
+	const cJSON *noted = cJSON_GetObjectItemCaseSensitive(state, "pid");
+	char *text = NULL;
+	int rc = 0;
+
+	if (cJSON_IsNumber(noted) && noted->valueint == pid)
+		goto out;
+	rc = -EBADMSG;
+	cJSON_DeleteItemFromObjectCaseSensitive(state, "pid");
+	if (!cJSON_IsObject(state) || !cJSON_AddNumberToObject(state, "pid", pid))
+		goto out;
+	text = cJSON_PrintUnformatted(state);
+	rc = text ? file_write(dir, name, text, strlen(text)) : -ENOMEM;
+	rc = rc < 0 ? rc : 1;
+out:
+	free(text);
+	cJSON_Delete(state);
+	return rc;
+}
+
 bool efs_state_name(const char *file_system, const char *path, unsigned port, char *ret,
                     size_t size)
 {

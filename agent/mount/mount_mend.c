@@ -9,7 +9,8 @@
 
 enum {
 	NFS_PORT = 2049,
-	ZONES = 6, /* "a" to "f" */
+	ZONES = 6,      /* "a" to "f" */
+	NOTE_MS = 3000, /* between two looks at the process in the state file */
 };
 
 void mend_say(struct mend *mend, const struct worker *worker)
@@ -29,22 +30,36 @@ void mend_say(struct mend *mend, const struct worker *worker)
 	mend->said = state;
 }
 
-void mend_read(struct mend *mend, int64_t now_ms)
-{
-	const struct keeper_look *look = &mend->keeper->look;
-	struct watch watch = { mend->conf->path, look->server, look->port };
-	struct heal_reading reading;
-
-	watch_read(&watch, mend->keeper->heal.full, &reading);
-	keeper_read(mend->keeper, &reading, now_ms);
-}
-
 static struct proxy *proxy_of(struct mend *mend)
 {
 	mend->proxy.file_system = mend->target->file_system;
 	mend->proxy.path = mend->conf->path;
 	mend->proxy.port = mend->keeper->look.port;
 	return &mend->proxy;
+}
+
+static void note_proxy(struct mend *mend, uint64_t listener, bool full, int64_t now_ms)
+{
+	struct proxy *proxy = proxy_of(mend);
+
+	if (listener == 0 || now_ms < mend->note_ms || (!full && proxy->started != proxy->port))
+		return;
+	mend->note_ms = now_ms + NOTE_MS;
+	if (proxy_note(proxy, listener) > 0)
+		log_info("mount: the state file of port %u has process %d now", proxy->port,
+		         proxy->owner);
+}
+
+void mend_read(struct mend *mend, int64_t now_ms)
+{
+	const struct keeper_look *look = &mend->keeper->look;
+	bool full = mend->keeper->heal.full;
+	struct watch watch = { mend->conf->path, look->server, look->port };
+	struct heal_reading reading;
+
+	watch_read(&watch, full, &reading);
+	note_proxy(mend, reading.listener, full, now_ms);
+	keeper_read(mend->keeper, &reading, now_ms);
 }
 
 /* The mount target of a Regional file system in another zone: "ZONE.FS.efs.REGION.DOMAIN", with a

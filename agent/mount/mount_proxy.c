@@ -225,19 +225,6 @@ static _Noreturn void be_proxy(const char *program, char **words, pid_t parent)
 	_exit(127);
 }
 
-/* As the watchdog does; it would start a second proxy for a process that is not there. */
-static void note_pid(cJSON *state, const char *name, pid_t pid)
-{
-	char *text;
-
-	cJSON_DeleteItemFromObjectCaseSensitive(state, "pid");
-	cJSON_AddNumberToObject(state, "pid", pid);
-	text = cJSON_PrintUnformatted(state);
-	if (text)
-		(void)file_write(EFS_STATE_DIR, name, text, strlen(text));
-	free(text);
-}
-
 int proxy_start(struct proxy *proxy, char *ret_why, size_t why_size)
 {
 	char name[LIMIT_PATH * 2], program[PATH_MAX], *words[WORDS];
@@ -256,10 +243,34 @@ int proxy_start(struct proxy *proxy, char *ret_why, size_t why_size)
 	rc = pid < 0 ? refuse(ret_why, why_size, -errno, "fork: %s", strerror(errno)) : 0;
 	if (rc == 0) {
 		proxy->pid = pid;
-		note_pid(state, name, pid);
+		proxy->started = proxy->port;
 	}
 out:
 	cJSON_Delete(state);
+	return rc;
+}
+
+int proxy_note(struct proxy *proxy, uint64_t listener)
+{
+	static struct watch_owner owner; /* large */
+	char name[LIMIT_PATH * 2];
+	static char text[FILE_BYTES];
+	int dir, rc;
+	ssize_t n;
+
+	if (proxy->listener != listener) {
+		proxy->owner = watch_find(listener, &owner) ? owner.pid : 0;
+		proxy->listener = proxy->owner != 0 ? listener : 0;
+	}
+	if (proxy->owner == 0 ||
+	    !efs_state_name(proxy->file_system, proxy->path, proxy->port, name, sizeof name))
+		return 0;
+	dir = open(EFS_STATE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	n = file_load(dir, name, FILE_OF_ROOT, text, sizeof text);
+	rc = n < 0 ? (int)n : efs_state_note(EFS_STATE_DIR, name, text, proxy->owner);
+	close(dir);
 	return rc;
 }
 

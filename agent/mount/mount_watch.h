@@ -73,7 +73,10 @@ enum heal_flow watch_sockets(const struct watch *watch, const struct watch_owner
 struct proxy {
 	const char *file_system, *path;
 	uint16_t port;
-	pid_t pid; /* started by this process and not ended yet; 0: none */
+	pid_t pid;         /* started by this process and not ended yet; 0: none */
+	uint16_t started;  /* the port of the last one that was started; 0: none was */
+	uint64_t listener; /* the socket that `owner` listens with; 0: not known */
+	pid_t owner;
 };
 
 /* Where it connects to. 0 or -errno with a reason. */
@@ -86,9 +89,14 @@ int proxy_redirect(const struct proxy *proxy, const char *host, char *ret_why, s
 /* Kills the process that listens on the port, if it is a proxy. The same. */
 int proxy_kill(const struct proxy *proxy, char *ret_why, size_t why_size);
 
-/* Runs the command of the state file, in a session of its own: it outlives this process. Notes its
- * process in the state file, as the watchdog does. The same. */
+/* Runs the command of the state file, in a session of its own: it outlives this process. The
+ * same. */
 int proxy_start(struct proxy *proxy, char *ret_why, size_t why_size);
+
+/* Writes the process that listens with `listener` to the state file, if another one is there: for
+ * that one the watchdog would start a second proxy, again and again. The watchdog may undo this
+ * by an older copy of the file. 1 written; 0 or -errno. */
+int proxy_note(struct proxy *proxy, uint64_t listener);
 
 /* Takes the end of a proxy that this process has started. */
 void proxy_reap(struct proxy *proxy);

@@ -139,6 +139,30 @@ static void marked_and_unmarked(void **state)
 	rmdir(dir);
 }
 
+static void the_process_is_noted_once(void **state)
+{
+	char dir[] = "/tmp/wna-efs-XXXXXX", text[256];
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_PATH | O_CLOEXEC);
+	assert_int_equal(efs_state_note(dir, "x", "{\"pid\": 9, \"x\": 1}", 9), 0);
+	assert_int_equal(efs_state_note(dir, "x", "[9]", 9), -EBADMSG);
+	assert_int_equal(efs_state_note(dir, "x", "", 9), -EBADMSG);
+	assert_int_equal(faccessat(fd, "x", F_OK, 0), -1);
+	assert_int_equal(efs_state_note(dir, "x", "{\"pid\": 9, \"x\": 1}", 10), 1);
+	assert_true(file_load(fd, "x", FILE_OF_ANYBODY, text, sizeof text) > 0);
+	assert_string_equal(text, "{\"x\":1,\"pid\":10}");
+	/* While the watchdog starts a proxy there is none. */
+	assert_int_equal(efs_state_note(dir, "x", "{\"x\": 1}", 11), 1);
+	assert_true(file_load(fd, "x", FILE_OF_ANYBODY, text, sizeof text) > 0);
+	assert_string_equal(text, "{\"x\":1,\"pid\":11}");
+	assert_int_equal(unlinkat(fd, "x", 0), 0);
+	close(fd);
+	rmdir(dir);
+}
+
 static void refused(void **state)
 {
 	static const char *const bad[] = {
@@ -205,6 +229,7 @@ int main(void)
 		cmocka_unit_test(what_the_real_ones_write),
 		cmocka_unit_test(times),
 		cmocka_unit_test(marked_and_unmarked),
+		cmocka_unit_test(the_process_is_noted_once),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(names_stay_one_component),
 		cmocka_unit_test(an_unfinished_file),
