@@ -34,7 +34,8 @@ struct probe_question {
 struct probe_answer {
 	bool names;    /* the addresses of the host, or those that accept connections; else the sign
 	                 * of life */
-	int64_t value; /* us that it took, or -errno; -ENODEV: the path leads to another mount */
+	int64_t value; /* us that it took, or -errno; -ENODEV: the path leads to another mount. With
+	                * reach_port: how many addresses of the host were tried */
 	uint32_t count; /* how many addresses; 0: the name does not resolve */
 	struct net_addr address[PROBE_ADDRESSES];
 	struct net_addr other; /* one of the other host that accepts connections; family 0: none */

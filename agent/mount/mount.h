@@ -362,6 +362,7 @@ struct mend {
 	struct keeper *keeper;
 	struct probe reach; /* asks whether the mount target accepts connections */
 	int64_t reach_ms;   /* it is killed then */
+	bool known;         /* there is an answer, `reached` */
 	bool reached;
 	unsigned zone;         /* of the other target that is asked: "a" is 0 */
 	struct net_addr other; /* that accepts connections; family 0: none is known */

@@ -187,6 +187,20 @@ void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int6
 	decide(keeper, now_ms);
 }
 
+static int64_t next_question_ms(struct keeper *keeper, int64_t delay_ms, int64_t now_ms)
+{
+	return now_ms + clock_jitter(delay_ms, JITTER_PERCENT, keeper_random(keeper));
+}
+
+void keeper_unreached(struct keeper *keeper, int64_t now_ms)
+{
+	struct heal *heal = &keeper->heal;
+
+	heal->asking = heal->asked = heal->other = false;
+	heal->ask_ms = next_question_ms(keeper, SILENT_MS, now_ms);
+	heal->read_ms = now_ms;
+}
+
 void keeper_reached(struct keeper *keeper, bool reached, bool other, int64_t now_ms)
 {
 	struct heal *heal = &keeper->heal;
@@ -198,8 +212,7 @@ void keeper_reached(struct keeper *keeper, bool reached, bool other, int64_t now
 	heal->asked = true;
 	heal->reached = reached;
 	heal->other = other;
-	heal->ask_ms = now_ms + clock_jitter(reached ? OPEN_MS : SILENT_MS, JITTER_PERCENT,
-	                                     keeper_random(keeper));
+	heal->ask_ms = next_question_ms(keeper, reached ? OPEN_MS : SILENT_MS, now_ms);
 	/* The cause is found by a reading that is newer than the answer. */
 	heal->read_ms = now_ms;
 }

@@ -56,7 +56,8 @@ enum keeper_act {
 	                     * look.names, first for the addresses of the server's name */
 	KEEPER_PROBE_KILL,
 	KEEPER_READ,        /* read the kernel's tables, then keeper_read() */
-	KEEPER_REACH,       /* ask whether the target accepts connections, then keeper_reached() */
+	KEEPER_REACH,       /* ask whether the target accepts connections, then keeper_reached()
+	                     * or keeper_unreached() */
 	KEEPER_PROXY_KILL,  /* end the process that listens on look.port; keeper_failed() if there
 	                     * is none that may be ended */
 	KEEPER_PROXY_AWAY,  /* the same, and the next proxy goes to the other target */
@@ -167,6 +168,9 @@ void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int6
 
 /* The result of KEEPER_REACH: whether the target, and another one, accept connections. */
 void keeper_reached(struct keeper *keeper, bool reached, bool other, int64_t now_ms);
+
+/* KEEPER_REACH has no result: the question could not be asked, or was not answered. */
+void keeper_unreached(struct keeper *keeper, int64_t now_ms);
 
 /* KEEPER_PROXY_KILL or KEEPER_PROXY_START has failed. */
 void keeper_failed(struct keeper *keeper, const char *why, int64_t now_ms);

@@ -92,7 +92,7 @@ void mend_reach(struct mend *mend, int64_t now_ms)
 	char why[LIMIT_FACT_WHY];
 	int rc = 0;
 
-	mend->reached = false;
+	mend->known = false;
 	mend->reach_ms = now_ms + question.limit_ms;
 	str_copy(question.contract, sizeof question.contract, hub_contract);
 	net_addr_text(&look->server, question.host, sizeof question.host);
@@ -132,7 +132,9 @@ void mend_check(struct mend *mend, int64_t now_ms)
 		return;
 	if (mend->reach.pid != 0) {
 		rc = probe_answered(&mend->reach, &answer);
-		if (rc > 0 && answer.names) {
+		/* A host without addresses was not tried: its name servers may be silent. */
+		if (rc > 0 && answer.names && answer.value > 0) {
+			mend->known = true;
 			mend->reached = answer.count > 0;
 			mend->other = answer.other;
 		}
@@ -141,7 +143,12 @@ void mend_check(struct mend *mend, int64_t now_ms)
 		if (!probe_gone(&mend->reach, &status))
 			return;
 	}
-	keeper_reached(mend->keeper, mend->reached, mend->other.family != 0, now_ms);
+	if (mend->known) {
+		keeper_reached(mend->keeper, mend->reached, mend->other.family != 0, now_ms);
+	} else {
+		mend->other = (struct net_addr){ 0 };
+		keeper_unreached(mend->keeper, now_ms);
+	}
 }
 
 /* The proxy that is started next goes to the other target. */

@@ -55,6 +55,7 @@ void probe_reach(uint16_t port, unsigned own, int64_t limit_ms, struct probe_ans
 			waiting--;
 		}
 	}
+	answer->value = own;
 	answer->count = 0;
 	for (unsigned i = 0; i < count; i++) {
 		if (polls[i].fd >= 0)

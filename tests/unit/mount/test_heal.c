@@ -144,12 +144,43 @@ static void the_end_of_an_outage_allows_new_repairs(void **state)
 	assert_int_equal(keeper.heal.repairs, 2 * SERVICE_TRIES_MAX);
 }
 
+/* Name servers are silent, or the state file cannot be read: the target may well be there. */
+static void without_an_answer_the_cause_is_unknown(void **state)
+{
+	int64_t now_ms = 1;
+	unsigned asked = 0;
+
+	(void)state;
+	begin(1);
+	conf.repair = REPAIR_SAFE;
+	put(MOUNT_RIGHT, 57);
+	net_addr_parse("127.0.0.1", &there.server);
+	there.port = 20049;
+	reading = (struct heal_reading){ .nfs = true, .listener = 1, .flow = FLOW_STUCK };
+	for (; now_ms < 80000; now_ms = next(now_ms)) {
+		step(now_ms);
+		assert_int_equal(count[KEEPER_PROXY_KILL] + count[KEEPER_PROXY_AWAY], 0);
+		asked += count[KEEPER_REACH];
+		if (count[KEEPER_REACH] && asked == 1)
+			keeper_reached(&keeper, false, true, now_ms);
+		else if (count[KEEPER_REACH])
+			keeper_unreached(&keeper, now_ms);
+	}
+	assert_true(asked > 10);
+	assert_int_equal(keeper.heal.state, SERVICE_HUNG);
+	assert_int_equal(keeper.heal.cause, CAUSE_UNKNOWN);
+	keeper_reached(&keeper, true, false, now_ms);
+	step(now_ms);
+	assert_int_equal(count[KEEPER_PROXY_KILL], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_repaired_without_a_cause),
 		cmocka_unit_test(a_late_answer_does_not_end_a_repair),
 		cmocka_unit_test(the_end_of_an_outage_allows_new_repairs),
+		cmocka_unit_test(without_an_answer_the_cause_is_unknown),
 	};
 
 	return cmocka_run_group_tests_name("mount/heal", tests, NULL, NULL);
