@@ -121,6 +121,14 @@ static void come_home(struct mend *mend)
 	mend->home[0] = '\0';
 }
 
+/* The probe has no rights, and may have been taken over: its word alone moves no mount. */
+static void take_other(struct mend *mend, const struct net_addr *addr)
+{
+	bool usable = proxy_may_use(addr) && proxy_verifies(proxy_of(mend));
+
+	mend->other = usable ? *addr : (struct net_addr){ 0 };
+}
+
 void mend_check(struct mend *mend, int64_t now_ms)
 {
 	struct probe_answer answer;
@@ -136,7 +144,7 @@ void mend_check(struct mend *mend, int64_t now_ms)
 		if (rc > 0 && answer.names && answer.value > 0) {
 			mend->known = true;
 			mend->reached = answer.count > 0;
-			mend->other = answer.other;
+			take_other(mend, &answer.other);
 		}
 		if (rc != 0 || now_ms >= mend->reach_ms)
 			probe_kill(&mend->reach);

@@ -99,34 +99,74 @@ static int load_configuration(const struct proxy *proxy, char *ret_path, size_t 
 	return rc;
 }
 
+/* What is behind "KEY = " at the begin of a line, and its length; NULL: there is no such line. */
+static const char *find_value(const char *text, const char *key, size_t *ret_len)
+{
+	size_t len = strlen(key);
+
+	for (const char *at = text; at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+		const char *value = at + len;
+
+		if (strncmp(at, key, len) != 0)
+			continue;
+		value += strspn(value, " \t");
+		if (*value++ != '=')
+			continue;
+		value += strspn(value, " \t");
+		*ret_len = strcspn(value, " \t\r\n");
+		return *ret_len > 0 ? value : NULL;
+	}
+	return NULL;
+}
+
 /* The host in the line "connect = HOST:PORT", and its length; NULL: there is none. */
 static const char *find_host(const char *text, size_t *ret_len, uint16_t *ret_port)
 {
-	const char *at = text, *end, *colon;
+	const char *at, *colon;
 	char port_text[8];
 	int64_t port;
+	size_t len;
 
-	while (at && strncmp(at, "connect", 7) != 0) {
-		at = strchr(at, '\n');
-		at = at ? at + 1 : NULL;
-	}
-	if (!at)
-		return NULL;
-	at += 7;
-	at += strspn(at, " \t");
-	if (*at++ != '=')
-		return NULL;
-	at += strspn(at, " \t");
-	end = at + strcspn(at, " \t\r\n");
-	colon = memchr(at, ':', (size_t)(end - at));
+	at = find_value(text, "connect", &len);
+	colon = at ? memchr(at, ':', len) : NULL;
 	if (!colon || colon == at)
 		return NULL;
-	snprintf(port_text, sizeof port_text, "%.*s", (int)(end - colon - 1), colon + 1);
+	snprintf(port_text, sizeof port_text, "%.*s", (int)(at + len - colon - 1), colon + 1);
 	if (!str_int64(port_text, 1, UINT16_MAX, &port))
 		return NULL;
 	*ret_len = (size_t)(colon - at);
 	*ret_port = (uint16_t)port;
 	return at;
+}
+
+bool proxy_checks_name(const char *configuration)
+{
+	size_t len;
+
+	return find_value(configuration, "checkHost", &len) != NULL;
+}
+
+bool proxy_may_use(const struct net_addr *addr)
+{
+	enum { THIS = 0, MULTICAST = 224 /* and all above it */ };
+	const uint8_t *bytes = addr->bytes;
+
+	return addr->family == AF_INET && bytes[0] != THIS && bytes[0] < MULTICAST &&
+	       !net_addr_is_loopback(addr) && !(bytes[0] == 169 && bytes[1] == 254);
+}
+
+bool proxy_verifies(const struct proxy *proxy)
+{
+	static char text[FILE_BYTES];
+	char path[PATH_MAX], why[LIMIT_FACT_WHY];
+	struct efs_state state;
+
+	return efs_state_read(EFS_STATE_DIR, proxy->file_system, proxy->path, proxy->port,
+	                      &state) == 0 &&
+	       state.tls &&
+	       load_configuration(proxy, path, sizeof path, text, sizeof text, why, sizeof why) >=
+	               0 &&
+	       proxy_checks_name(text);
 }
 
 int proxy_target(const struct proxy *proxy, char *ret_host, size_t host_size, uint16_t *ret_port,

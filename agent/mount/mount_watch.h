@@ -83,6 +83,16 @@ struct proxy {
 int proxy_target(const struct proxy *proxy, char *ret_host, size_t host_size, uint16_t *ret_port,
                  char *ret_why, size_t why_size);
 
+/* Whether it may be sent to another target: it uses TLS, and checks the name in the certificate. */
+bool proxy_verifies(const struct proxy *proxy);
+
+/* The pure part: the configuration has the name. */
+bool proxy_checks_name(const char *configuration);
+
+/* Whether the address may be one of a mount target: not of this machine, multicast or link-local.
+ * IPv4 alone, since the line of the configuration is HOST:PORT. */
+bool proxy_may_use(const struct net_addr *addr);
+
 /* Replaces the host in its configuration; a proxy reads that at its start. The same. */
 int proxy_redirect(const struct proxy *proxy, const char *host, char *ret_why, size_t why_size);
 

@@ -140,12 +140,51 @@ static void the_sockets_tell_the_cause(void **state)
 	assert_int_equal(flow_of(false, bad), FLOW_HELD);
 }
 
+static bool may_use(const char *text)
+{
+	struct net_addr addr = { 0 };
+
+	assert_true(net_addr_parse(text, &addr));
+	return proxy_may_use(&addr);
+}
+
+static void only_another_machine_is_a_mount_target(void **state)
+{
+	static const char *const bad[] = {
+		"127.0.0.1",       "127.1.2.3", "0.0.0.0", "0.0.0.9",
+		"169.254.169.254", "224.0.0.1", "::1",     "255.255.255.255",
+		"2001:db8::1",     "fe80::1",   "::",      "::ffff:127.0.0.1"
+	};
+	static const struct net_addr none;
+
+	(void)state;
+	assert_true(may_use("10.0.0.7"));
+	assert_true(may_use("172.16.3.4"));
+	assert_true(may_use("169.253.0.1"));
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_false(may_use(bad[i]));
+	assert_false(proxy_may_use(&none));
+}
+
+static void a_configuration_has_the_name_or_not(void **state)
+{
+	(void)state;
+	assert_true(proxy_checks_name("[efs]\nverify = 2\ncheckHost = fs-1.efs.x\nlibwrap = no\n"));
+	assert_true(proxy_checks_name("checkHost=fs-1.efs.x"));
+	assert_false(proxy_checks_name("[efs]\nverify = 2\n;checkHost = fs-1.efs.x\n"));
+	assert_false(proxy_checks_name("checkHost =\nlibwrap = no\n"));
+	assert_false(proxy_checks_name("checkHosts = fs-1.efs.x\n"));
+	assert_false(proxy_checks_name(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replies_are_of_this_mount_alone),
 		cmocka_unit_test(only_a_listening_socket_of_loopback_counts),
 		cmocka_unit_test(the_sockets_tell_the_cause),
+		cmocka_unit_test(only_another_machine_is_a_mount_target),
+		cmocka_unit_test(a_configuration_has_the_name_or_not),
 	};
 
 	return cmocka_run_group_tests_name("mount/watch", tests, NULL, NULL);
