@@ -107,7 +107,7 @@ static bool is_dead(const struct keeper *keeper, int64_t now_ms)
 {
 	const struct heal *heal = &keeper->heal;
 
-	return heal->deaf_ms > 0 && now_ms >= heal->deaf_ms + DEAF_MS;
+	return heal->deaf_ms > 0 && !heal->reading.unseen && now_ms >= heal->deaf_ms + DEAF_MS;
 }
 
 static enum service_cause find_cause(const struct keeper *keeper, int64_t now_ms)
@@ -161,15 +161,17 @@ void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int6
 	struct heal *heal = &keeper->heal;
 	bool first = heal->serial != keeper->serial || !heal->reading.nfs;
 	bool moved = reading->nfs && (first || reading->recvs != heal->reading.recvs);
+	uint64_t listener = reading->unseen ? heal->reading.listener : reading->listener;
 
 	heal->serial = keeper->serial;
 	heal->read_ms = now_ms + (heal->step != HEAL_IDLE ? QUICK_MS : READ_MS);
 	heal->reading = *reading;
+	heal->reading.listener = listener;
 	if (moved)
 		heal->still_ms = now_ms;
-	if (keeper->look.port != 0 && reading->listener == 0) {
+	if (keeper->look.port != 0 && !reading->unseen && listener == 0) {
 		heal->deaf_ms = heal->deaf_ms > 0 ? heal->deaf_ms : now_ms;
-	} else if (heal->deaf_ms > 0) {
+	} else if (heal->deaf_ms > 0 && !reading->unseen) {
 		/* A new proxy, of another program; without traffic only a probe can tell. */
 		heal->deaf_ms = 0;
 		keeper->probe_ms = now_ms;

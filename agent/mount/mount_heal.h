@@ -45,6 +45,7 @@ struct heal_reading {
 	bool nfs;          /* mountstats has the mount */
 	int64_t recvs;     /* replies that its connections have received */
 	uint64_t listener; /* inode of the socket that listens on the proxy's port; 0: none does */
+	bool unseen;       /* the kernel did not tell `listener` */
 	/* If the reading was a full one: */
 	bool watchdog; /* the watchdog of efs-utils runs */
 	enum heal_flow flow;

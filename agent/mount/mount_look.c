@@ -31,10 +31,12 @@ static void backing_file(const struct mountinfo *there, char *ret, size_t size)
 	read_line(path, ret, size);
 }
 
-/* The server of an NFS mount, and the port of its proxy on this machine. */
-static void find_server(const struct mountinfo *there, struct keeper_look *ret)
+/* The server of an NFS mount, and the port of its proxy on this machine. A proxy in another network
+ * namespace is not seen from here: it counts as none. */
+static void find_server(const struct target *target, const struct mountinfo *there,
+                        struct keeper_look *ret)
 {
-	char text[NET_ADDR_TEXT];
+	char text[NET_ADDR_TEXT], netns[LIMIT_PATH];
 	int64_t port;
 
 	if (strncmp(there->type, "nfs", 3) != 0 ||
@@ -42,6 +44,7 @@ static void find_server(const struct mountinfo *there, struct keeper_look *ret)
 	    !net_addr_parse(text, &ret->server))
 		return;
 	if (net_addr_is_loopback(&ret->server) &&
+	    !mountinfo_option(target->options, "netns", netns, sizeof netns) &&
 	    mountinfo_option(there->super_options, "port", text, sizeof text) &&
 	    str_int64(text, 1, UINT16_MAX, &port))
 		ret->port = (uint16_t)port;
@@ -66,7 +69,7 @@ int look_at(const struct conf_mount *conf, const struct target *target, const st
 	if (rc == 1) {
 		ret->id = there.id;
 		mountinfo_mark(&there, ret->mark, sizeof ret->mark);
-		find_server(&there, ret);
+		find_server(target, &there, ret);
 		backing_file(&there, backing, sizeof backing);
 		env.mountinfo = text;
 		env.backing = backing[0] ? backing : NULL;

@@ -103,6 +103,8 @@ void mend_reach(struct mend *mend, int64_t now_ms)
 	}
 	if (rc < 0)
 		log_debug("mount: the proxy's mount target is not known: %s", why);
+	else if (look->port == 0 && net_addr_is_loopback(&look->server))
+		log_debug("mount: the proxy of the mount is not known");
 	else if (probe_start(&mend->reach) == 0 && probe_ask(&mend->reach, &question) < 0)
 		probe_kill(&mend->reach);
 }

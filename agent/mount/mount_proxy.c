@@ -212,12 +212,12 @@ int proxy_redirect(const struct proxy *proxy, const char *host, char *ret_why, s
 
 int proxy_kill(const struct proxy *proxy, char *ret_why, size_t why_size)
 {
-	uint64_t listener = watch_listens(proxy->port);
 	static struct watch_owner owner; /* large */
+	uint64_t listener;
 	int fd, rc = 0;
 	pid_t pid;
 
-	if (!watch_find(listener, &owner))
+	if (watch_listens(proxy->port, &listener) < 0 || !watch_find(listener, &owner))
 		return refuse(ret_why, why_size, -ESRCH, "no proxy listens on port %u",
 		              proxy->port);
 	pid = owner.pid;

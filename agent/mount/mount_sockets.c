@@ -13,16 +13,18 @@ static void take_listener(void *arg, const struct sockdiag_socket *sock)
 		*(uint64_t *)arg = sock->inode;
 }
 
-uint64_t watch_listens(uint16_t port)
+int watch_listens(uint16_t port, uint64_t *ret)
 {
 	uint64_t inode = 0;
+	int rc = 0;
 
 	/* A kernel without tcp_diag may list nothing. Its tables are the truth, but it reads all of
 	 * its hash table for them, which takes milliseconds on a large machine. */
 	if (sockdiag_list(SOCKDIAG_STATE(TCP_LISTEN), port, 0, take_listener, &inode) < 0 ||
 	    inode == 0)
-		inode = watch_tables(port);
-	return inode;
+		rc = watch_tables(port, &inode);
+	*ret = inode;
+	return rc;
 }
 
 struct sum {

@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -100,20 +101,25 @@ uint64_t watch_listener(FILE *table, uint16_t port)
 	return 0;
 }
 
-uint64_t watch_tables(uint16_t port)
+int watch_tables(uint16_t port, uint64_t *ret)
 {
 	static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6" };
 	uint64_t inode = 0;
+	int rc = 0;
 
 	for (size_t i = 0; i < 2 && inode == 0; i++) {
 		FILE *table = fopen(tables[i], "re");
 
+		/* A kernel without IPv6 has no second table. */
 		if (table) {
 			inode = watch_listener(table, port);
 			fclose(table);
+		} else if (errno != ENOENT || i == 0) {
+			rc = -errno;
 		}
 	}
-	return inode;
+	*ret = inode;
+	return inode != 0 ? 0 : rc;
 }
 
 /* The inode behind an entry of /proc/PID/fd, "socket:[INODE]"; 0: it is no socket. */
@@ -256,7 +262,7 @@ void watch_read(const struct watch *watch, bool full, struct heal_reading *ret)
 		fclose(mountstats);
 	}
 	if (watch->port != 0)
-		reading.listener = watch_listens(watch->port);
+		reading.unseen = watch_listens(watch->port, &reading.listener) < 0;
 	if (full && watch->server.family != 0) {
 		look_around(reading.listener, &owner, &reading.watchdog);
 		if (watch->port == 0 || owner.pid != 0)

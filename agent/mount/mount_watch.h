@@ -42,8 +42,8 @@ bool watch_recvs(FILE *mountstats, const char *path, int64_t *ret);
  * table like /proc/net/tcp; 0: none. */
 uint64_t watch_listener(FILE *table, uint16_t port);
 
-/* The same in the tables of this machine. */
-uint64_t watch_tables(uint16_t port);
+/* The same in the tables of this machine. 0; -errno they cannot be read. */
+int watch_tables(uint16_t port, uint64_t *ret);
 
 /* Finds the stunnel or efs-proxy that has the socket `listener`. False if there is none. */
 bool watch_find(uint64_t listener, struct watch_owner *ret);
@@ -59,8 +59,8 @@ void watch_flow_add(struct watch_flow *flow, const struct watch *watch,
                     const struct watch_owner *owner, const struct sockdiag_socket *sock);
 enum heal_flow watch_flow_of(const struct watch_flow *flow, const struct watch *watch);
 
-/* mount_sockets.c: watch_listener by way of netlink. */
-uint64_t watch_listens(uint16_t port);
+/* mount_sockets.c: watch_tables by way of netlink. */
+int watch_listens(uint16_t port, uint64_t *ret);
 
 /* What all sockets of this network namespace show. FLOW_UNKNOWN if the kernel does not list them. */
 enum heal_flow watch_sockets(const struct watch *watch, const struct watch_owner *owner);

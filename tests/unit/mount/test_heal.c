@@ -174,6 +174,48 @@ static void without_an_answer_the_cause_is_unknown(void **state)
 	assert_int_equal(count[KEEPER_PROXY_KILL], 1);
 }
 
+/* Without an answer of the kernel a proxy is neither dead nor back. */
+static void a_table_that_cannot_be_read_changes_nothing(void **state)
+{
+	(void)state;
+	begin(1);
+	conf.repair = REPAIR_SAFE;
+	put(MOUNT_RIGHT, 57);
+	net_addr_parse("127.0.0.1", &there.server);
+	there.port = 20049;
+	reading = (struct heal_reading){ .nfs = true, .unseen = true };
+	step(1);
+	keeper_signed(&keeper, 700, "", 2);
+	assert_int_equal(state_at(1000), SERVICE_SERVING);
+	reading.recvs++;
+	assert_int_equal(state_at(9000), SERVICE_SERVING);
+	reading = (struct heal_reading){ .nfs = true, .recvs = 2, .listener = 1 };
+	assert_int_equal(state_at(10000), SERVICE_SERVING);
+	reading.listener = 0;
+	assert_int_equal(state_at(11000), SERVICE_SERVING);
+	reading.unseen = true;
+	assert_int_equal(state_at(11500), SERVICE_SERVING);
+	assert_int_equal(state_at(13000), SERVICE_SERVING);
+	reading.unseen = false;
+	assert_int_equal(state_at(14000), SERVICE_REPAIRING);
+}
+
+/* The keeper was started after the proxy's death. */
+static void a_proxy_that_was_never_seen_is_dead(void **state)
+{
+	(void)state;
+	begin(1);
+	conf.repair = REPAIR_SAFE;
+	put(MOUNT_RIGHT, 57);
+	net_addr_parse("127.0.0.1", &there.server);
+	there.port = 20049;
+	reading = (struct heal_reading){ .nfs = true };
+	step(1);
+	assert_int_equal(state_at(1000), SERVICE_MOUNTING);
+	assert_int_equal(state_at(2000), SERVICE_REPAIRING);
+	assert_int_equal(count[KEEPER_PROXY_START], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +223,8 @@ int main(void)
 		cmocka_unit_test(a_late_answer_does_not_end_a_repair),
 		cmocka_unit_test(the_end_of_an_outage_allows_new_repairs),
 		cmocka_unit_test(without_an_answer_the_cause_is_unknown),
+		cmocka_unit_test(a_table_that_cannot_be_read_changes_nothing),
+		cmocka_unit_test(a_proxy_that_was_never_seen_is_dead),
 	};
 
 	return cmocka_run_group_tests_name("mount/heal", tests, NULL, NULL);
