@@ -28,7 +28,9 @@ enum {
 	WATCH_HELD_MS = 5000, /* the proxy has sent nothing for so much longer than the kernel */
 };
 
-#define WATCHDOG_COMM "amazon-efs-moun" /* amazon-efs-mount-watchdog, cut by the kernel */
+/* Its control group, with the unified hierarchy or the older ones. */
+#define WATCHDOG_GROUP "system.slice/amazon-efs-mount-watchdog.service/cgroup.procs"
+#define WATCHDOG_COMM  "amazon-efs-moun" /* amazon-efs-mount-watchdog, cut by the kernel */
 
 /* Splits the line at white space. How many words it has, at most WORDS. */
 static int split(char *line, char *words[])
@@ -166,6 +168,24 @@ static bool is_proxy(const char *comm)
 	return strncmp(comm, "stunnel", 7) == 0 || strncmp(comm, "efs-proxy", 9) == 0;
 }
 
+/* By its unit: its name is that of Python where the system's `env` starts it. */
+bool watch_unit(const char *cgroups)
+{
+	static const char *const groups[] = { WATCHDOG_GROUP, "systemd/" WATCHDOG_GROUP };
+	char path[PATH_MAX], pids[32];
+	bool runs = false;
+
+	for (size_t i = 0; i < 2 && !runs; i++) {
+		ssize_t n;
+
+		snprintf(path, sizeof path, "%s/%s", cgroups, groups[i]);
+		n = file_load(AT_FDCWD, path, FILE_OF_ANYBODY, pids, sizeof pids);
+		/* Of many processes the list does not fit. */
+		runs = n > 0 || n == -EFBIG;
+	}
+	return runs;
+}
+
 /* The owner of `listener`, and whether the watchdog runs. */
 static void look_around(uint64_t listener, struct watch_owner *ret, bool *ret_watchdog)
 {
@@ -176,7 +196,7 @@ static void look_around(uint64_t listener, struct watch_owner *ret, bool *ret_wa
 
 	ret->pid = 0;
 	ret->count = 0;
-	*ret_watchdog = false;
+	*ret_watchdog = watch_unit("/sys/fs/cgroup");
 	while (proc && (entry = readdir(proc))) {
 		if (!str_int64(entry->d_name, 1, INT32_MAX, &pid))
 			continue;

@@ -45,6 +45,9 @@ uint64_t watch_listener(FILE *table, uint16_t port);
 /* The same in the tables of this machine. 0; -errno they cannot be read. */
 int watch_tables(uint16_t port, uint64_t *ret);
 
+/* Whether the unit of efs-utils' watchdog has a process, by the control groups in this folder. */
+bool watch_unit(const char *cgroups);
+
 /* Finds the stunnel or efs-proxy that has the socket `listener`. False if there is none. */
 bool watch_find(uint64_t listener, struct watch_owner *ret);
 

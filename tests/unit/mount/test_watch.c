@@ -3,7 +3,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <netinet/tcp.h>
@@ -177,12 +180,56 @@ static void a_configuration_has_the_name_or_not(void **state)
 	assert_false(proxy_checks_name(""));
 }
 
+#define UNIT "amazon-efs-mount-watchdog.service"
+
+static void put_group(const char *path, const char *pids)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fputs(pids, file);
+	fclose(file);
+}
+
+static void the_watchdog_is_found_by_its_unit(void **state)
+{
+	static const char *const folders[] = { "systemd", "systemd/system.slice",
+		                               "systemd/system.slice/" UNIT, "system.slice",
+		                               "system.slice/" UNIT };
+	char dir[] = "/tmp/wna-cgroup-XXXXXX", path[160], older[160];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_false(watch_unit(dir));
+	for (size_t i = 0; i < 5; i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, folders[i]);
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	snprintf(path, sizeof path, "%s/system.slice/" UNIT "/cgroup.procs", dir);
+	snprintf(older, sizeof older, "%s/systemd/system.slice/" UNIT "/cgroup.procs", dir);
+	put_group(path, "");
+	put_group(older, "");
+	assert_false(watch_unit(dir));
+	put_group(older, "812\n");
+	assert_true(watch_unit(dir));
+	assert_int_equal(unlink(older), 0);
+	put_group(path, "812\n813\n814\n815\n816\n817\n818\n819\n820\n");
+	assert_true(watch_unit(dir));
+	assert_int_equal(unlink(path), 0);
+	for (size_t i = 5; i-- > 0;) {
+		snprintf(path, sizeof path, "%s/%s", dir, folders[i]);
+		assert_int_equal(rmdir(path), 0);
+	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replies_are_of_this_mount_alone),
 		cmocka_unit_test(only_a_listening_socket_of_loopback_counts),
 		cmocka_unit_test(the_sockets_tell_the_cause),
+		cmocka_unit_test(the_watchdog_is_found_by_its_unit),
 		cmocka_unit_test(only_another_machine_is_a_mount_target),
 		cmocka_unit_test(a_configuration_has_the_name_or_not),
 	};
