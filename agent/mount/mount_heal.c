@@ -95,12 +95,14 @@ static bool is_pending(const struct keeper *keeper, int64_t now_ms)
 	       keeper->asked_ms <= limit_ms && keeper->heal.clear_ms <= limit_ms;
 }
 
-/* No reply has come for too long. Without mountstats, the probe alone says it. */
+/* No reply to a request has come for too long. Without mountstats, the probe alone says it. Without
+ * a request, the probe waits for something else: another file system, or the processor. */
 static bool is_still(const struct keeper *keeper, int64_t now_ms)
 {
 	const struct heal *heal = &keeper->heal;
 
-	return !heal->reading.nfs || now_ms >= heal->still_ms + HEAL_STILL_MS;
+	return !heal->reading.nfs ||
+	       (!heal->reading.idle && now_ms >= heal->still_ms + HEAL_STILL_MS);
 }
 
 static bool is_dead(const struct keeper *keeper, int64_t now_ms)

@@ -44,6 +44,7 @@ enum heal_flow {
 struct heal_reading {
 	bool nfs;          /* mountstats has the mount */
 	int64_t recvs;     /* replies that its connections have received */
+	bool idle;         /* a probe waits, but no request waits at the server */
 	uint64_t listener; /* inode of the socket that listens on the proxy's port; 0: none does */
 	bool unseen;       /* the kernel did not tell `listener` */
 	/* If the reading was a full one: */

@@ -54,7 +54,9 @@ void mend_read(struct mend *mend, int64_t now_ms)
 {
 	const struct keeper_look *look = &mend->keeper->look;
 	bool full = mend->keeper->heal.full;
-	struct watch watch = { mend->conf->path, look->server, look->port };
+	const struct keeper *keeper = mend->keeper;
+	bool waits = keeper->asked && keeper->asked_ms <= now_ms - HEAL_PENDING_MS;
+	struct watch watch = { mend->conf->path, look->server, look->port, waits };
 	struct heal_reading reading;
 
 	watch_read(&watch, full, &reading);

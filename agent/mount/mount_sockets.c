@@ -27,6 +27,31 @@ int watch_listens(uint16_t port, uint64_t *ret)
 	return rc;
 }
 
+struct queue {
+	const struct watch *watch;
+	bool found, queued;
+};
+
+static void take_queue(void *arg, const struct sockdiag_socket *sock)
+{
+	struct queue *queue = arg;
+
+	if (!net_addr_equal(&sock->remote.addr, &queue->watch->server))
+		return;
+	queue->found = true;
+	queue->queued = queue->queued || sock->unsent_bytes > 0 || sock->unread_bytes > 0;
+}
+
+bool watch_queued(const struct watch *watch)
+{
+	enum { NFS_PORT = 2049 };
+	struct queue queue = { watch, false, false };
+	uint16_t port = watch->port != 0 ? watch->port : NFS_PORT;
+
+	return sockdiag_list(SOCKDIAG_STATE(TCP_ESTABLISHED), 0, port, take_queue, &queue) < 0 ||
+	       !queue.found || queue.queued;
+}
+
 struct sum {
 	const struct watch *watch;
 	const struct watch_owner *owner;

@@ -53,13 +53,13 @@ static bool is_local(const char *address)
 	return bits == 0 || bits == htonl(INADDR_LOOPBACK);
 }
 
-bool watch_recvs(FILE *mountstats, const char *path, int64_t *ret)
+bool watch_count(FILE *mountstats, const char *path, struct watch_counts *ret)
 {
-	enum { NAME, KIND, RECVS = 8 };
+	enum { NAME, KIND, IDLE_S = 6, SENDS, RECVS };
 	char needle[LIMIT_PATH + 32], *line = NULL, *words[WORDS];
 	bool inside = false, found = false;
 	size_t size = 0;
-	int64_t recvs;
+	int64_t idle_s, sends, recvs;
 
 	snprintf(needle, sizeof needle, " mounted on %s with fstype nfs", path);
 	while (getline(&line, &size, mountstats) > 0) {
@@ -67,12 +67,16 @@ bool watch_recvs(FILE *mountstats, const char *path, int64_t *ret)
 			/* The last one of this path is the topmost. */
 			inside = strstr(line, needle) != NULL;
 			if (inside)
-				*ret = 0;
+				*ret = (struct watch_counts){ .idle = true };
 			found = found || inside;
 		} else if (inside && split(line, words) > RECVS &&
 		           strcmp(words[NAME], "xprt:") == 0 && strcmp(words[KIND], "tcp") == 0 &&
+		           str_int64(words[IDLE_S], 0, INT64_MAX, &idle_s) &&
+		           str_int64(words[SENDS], 0, INT64_MAX, &sends) &&
 		           str_int64(words[RECVS], 0, INT64_MAX, &recvs)) {
-			*ret += recvs;
+			ret->recvs += recvs;
+			/* Of a connection that is lost the kernel tells no time. */
+			ret->idle = ret->idle && idle_s > 0 && sends == recvs;
 		}
 	}
 	free(line);
@@ -275,12 +279,15 @@ void watch_read(const struct watch *watch, bool full, struct heal_reading *ret)
 {
 	FILE *mountstats = fopen("/proc/self/mountstats", "re");
 	struct heal_reading reading = { 0 };
+	struct watch_counts counts = { 0 };
 	static struct watch_owner owner; /* large */
 
 	if (mountstats) {
-		reading.nfs = watch_recvs(mountstats, watch->path, &reading.recvs);
+		reading.nfs = watch_count(mountstats, watch->path, &counts);
+		reading.recvs = counts.recvs;
 		fclose(mountstats);
 	}
+	reading.idle = watch->waits && reading.nfs && counts.idle && !watch_queued(watch);
 	if (watch->port != 0)
 		reading.unseen = watch_listens(watch->port, &reading.listener) < 0;
 	if (full && watch->server.family != 0) {

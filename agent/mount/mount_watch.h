@@ -29,14 +29,20 @@ struct watch {
 	const char *path;
 	struct net_addr server; /* of the mount; for a proxy 127.0.0.1 */
 	uint16_t port;          /* of the proxy; 0: none */
+	bool waits;             /* a probe waits: read whether the mount is idle */
 };
 
 /* `full`: also the sockets, and whether the watchdog runs. */
 void watch_read(const struct watch *watch, bool full, struct heal_reading *ret);
 
-/* Replies that the connections of the NFS mount on `path` have received: the sum of the xprt lines
- * of its part of mountstats. False if it has none. */
-bool watch_recvs(FILE *mountstats, const char *path, int64_t *ret);
+/* The connections of an NFS mount together. */
+struct watch_counts {
+	int64_t recvs; /* replies that they have received */
+	bool idle;     /* each is there, has been used before, and has a reply to each request */
+};
+
+/* The sum of the xprt lines of the mount on `path` in mountstats. False if it has none. */
+bool watch_count(FILE *mountstats, const char *path, struct watch_counts *ret);
 
 /* The inode of the socket that listens on 127.0.0.1, or on all addresses, with this port, in a
  * table like /proc/net/tcp; 0: none. */
@@ -64,6 +70,10 @@ enum heal_flow watch_flow_of(const struct watch_flow *flow, const struct watch *
 
 /* mount_sockets.c: watch_tables by way of netlink. */
 int watch_listens(uint16_t port, uint64_t *ret);
+
+/* Whether the kernel's connections to the server, or to its proxy, have data that are not acknowledged
+ * or not read. True if the kernel does not list them. */
+bool watch_queued(const struct watch *watch);
 
 /* What all sockets of this network namespace show. FLOW_UNKNOWN if the kernel does not list them. */
 enum heal_flow watch_sockets(const struct watch *watch, const struct watch_owner *owner);

@@ -216,6 +216,27 @@ static void a_proxy_that_was_never_seen_is_dead(void **state)
 	assert_int_equal(count[KEEPER_PROXY_START], 1);
 }
 
+/* The probe hangs on a parent directory of another server, or gets no time of the processor. */
+static void a_mount_without_requests_is_not_hung(void **state)
+{
+	int64_t now_ms = 1;
+
+	(void)state;
+	begin(1);
+	conf.repair = REPAIR_SAFE;
+	put(MOUNT_RIGHT, 57);
+	net_addr_parse("127.0.0.1", &there.server);
+	there.port = 20049;
+	reading = (struct heal_reading){ .nfs = true, .idle = true, .listener = 1 };
+	step(now_ms);
+	keeper_signed(&keeper, 700, "", 2);
+	for (; now_ms < 60000; now_ms = next(now_ms))
+		assert_int_equal(state_at(now_ms), SERVICE_SERVING);
+	assert_true(keeper.asked);
+	reading.idle = false;
+	assert_int_equal(state_at(now_ms + 1000), SERVICE_HUNG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +246,7 @@ int main(void)
 		cmocka_unit_test(without_an_answer_the_cause_is_unknown),
 		cmocka_unit_test(a_table_that_cannot_be_read_changes_nothing),
 		cmocka_unit_test(a_proxy_that_was_never_seen_is_dead),
+		cmocka_unit_test(a_mount_without_requests_is_not_hung),
 	};
 
 	return cmocka_run_group_tests_name("mount/heal", tests, NULL, NULL);

@@ -26,10 +26,10 @@ static const char mountstats[] =
         "\t        NULL: 1 1 0 44 24 0 0 0 0\n"
         "device tmpfs mounted on /run with fstype tmpfs\n";
 
-static bool recvs(const char *path, int64_t *ret)
+static bool count_in(const char *text, const char *path, struct watch_counts *ret)
 {
-	FILE *file = fmemopen((char *)mountstats, sizeof mountstats - 1, "r");
-	bool found = watch_recvs(file, path, ret);
+	FILE *file = fmemopen((char *)text, strlen(text), "r");
+	bool found = watch_count(file, path, ret);
 
 	fclose(file);
 	return found;
@@ -37,15 +37,40 @@ static bool recvs(const char *path, int64_t *ret)
 
 static void replies_are_of_this_mount_alone(void **state)
 {
-	int64_t count = -1;
+	struct watch_counts count;
 
 	(void)state;
-	assert_true(recvs("/var/www/html/efs", &count));
-	assert_int_equal(count, 30);
-	assert_true(recvs("/var/www/html/efs2", &count));
-	assert_int_equal(count, 777);
-	assert_false(recvs("/var/www/html", &count));
-	assert_false(recvs("/run", &count));
+	assert_true(count_in(mountstats, "/var/www/html/efs", &count));
+	assert_int_equal(count.recvs, 30);
+	assert_true(count_in(mountstats, "/var/www/html/efs2", &count));
+	assert_int_equal(count.recvs, 777);
+	assert_false(count_in(mountstats, "/var/www/html", &count));
+	assert_false(count_in(mountstats, "/run", &count));
+}
+
+static bool is_idle(const char *first, const char *second)
+{
+	struct watch_counts count;
+	char text[512];
+
+	snprintf(text, sizeof text,
+	         "device 127.0.0.1:/ mounted on /efs with fstype nfs4 statvers=1.1\n"
+	         "\txprt:\ttcp 931 1 1 0 %s 0 25 0 2 0 0\n"
+	         "\txprt:\ttcp 932 1 1 0 %s 0 8 0 2 0 0\n",
+	         first, second);
+	assert_true(count_in(text, "/efs", &count));
+	return count.idle;
+}
+
+/* Idle time, requests and replies of two connections. */
+static void a_mount_with_a_reply_to_each_request_is_idle(void **state)
+{
+	(void)state;
+	assert_true(is_idle("6 25 25", "7 8 8"));
+	assert_false(is_idle("6 25 24", "7 8 8"));
+	assert_false(is_idle("6 25 25", "7 9 8"));
+	/* Lost, or never made. */
+	assert_false(is_idle("6 25 25", "0 8 8"));
 }
 
 #define HEAD                                                                                       \
@@ -227,6 +252,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replies_are_of_this_mount_alone),
+		cmocka_unit_test(a_mount_with_a_reply_to_each_request_is_idle),
 		cmocka_unit_test(only_a_listening_socket_of_loopback_counts),
 		cmocka_unit_test(the_sockets_tell_the_cause),
 		cmocka_unit_test(the_watchdog_is_found_by_its_unit),
