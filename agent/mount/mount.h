@@ -20,6 +20,7 @@
 #include "worker.h"
 
 #define MOUNT_RECORD CONF_STATE_DIR "/mount/guarded" /* mount_guard.c */
+#define MOUNT_NOTES  CONF_RUN_DIR "/mount"           /* group_note, home_note */
 #define MOUNT_STAGE  CONF_RUN_DIR "/mount/stage"     /* mount_do.c */
 
 /* mount_target.c: what the configuration asks for, in the terms of libmount and mountinfo.
@@ -366,8 +367,7 @@ struct mend {
 	bool reached;
 	unsigned zone;         /* of the other target that is asked: "a" is 0 */
 	struct net_addr other; /* that accepts connections; family 0: none is known */
-	char home[LIMIT_HOST]; /* the mount target in the proxy's configuration, if another one is
-	                         * there for the start of the next proxy; empty: it is there */
+	struct home home;      /* of the last redirect */
 	struct proxy proxy;
 	int64_t note_ms; /* the next look at the process in the state file */
 	enum service_state said;

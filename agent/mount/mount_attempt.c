@@ -17,8 +17,7 @@
 #include "pidstat.h"
 #include "str.h"
 
-#define FOLDER CONF_RUN_DIR "/mount"
-#define NOTE   "helper"
+#define NOTE "helper"
 
 enum { GUARD_FD = 3 };
 
@@ -95,8 +94,8 @@ static _Noreturn void be_child(const struct conf_mount *conf, const struct targe
 	    fcntl(GUARD_FD, F_SETFD, FD_CLOEXEC) < 0)
 		_exit(DO_TROUBLE);
 	/* Here and not in the parent, which may be killed meanwhile. */
-	if (group_note(FOLDER) < 0)
-		dprintf(STDERR_FILENO, FOLDER "/" NOTE " cannot be written\n");
+	if (group_note(MOUNT_NOTES) < 0)
+		dprintf(STDERR_FILENO, MOUNT_NOTES "/" NOTE " cannot be written\n");
 	_exit(do_mount(conf, target, guard_only, GUARD_FD));
 }
 
@@ -139,12 +138,12 @@ out_words:
 bool attempt_former(struct attempt *ret)
 {
 	*ret = (struct attempt){ .status = -1, .words_fd = -1, .guard_fd = -1 };
-	if (!group_read(FOLDER, &ret->group))
+	if (!group_read(MOUNT_NOTES, &ret->group))
 		return false;
 	if (group_lives(&ret->group))
 		return true;
 	ret->group.leader = 0;
-	unlink(FOLDER "/" NOTE);
+	unlink(MOUNT_NOTES "/" NOTE);
 	return false;
 }
 
@@ -239,7 +238,7 @@ enum attempt_end attempt_check(struct attempt *attempt, int *ret_status)
 		return ATTEMPT_RUNS;
 	if (group_lives(&attempt->group))
 		return attempt->status < 0 ? ATTEMPT_RUNS : ATTEMPT_LINGERS;
-	unlink(FOLDER "/" NOTE);
+	unlink(MOUNT_NOTES "/" NOTE);
 	end(&attempt->words_fd);
 	end(&attempt->guard_fd);
 	attempt->group.leader = 0;

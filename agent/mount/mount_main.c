@@ -376,6 +376,7 @@ int main(int argc, char **argv)
 		                   .target = &room.target,
 		                   .keeper = &room.keeper,
 		                   .reach = room.probe };
+	(void)home_read(MOUNT_NOTES, &room.mend.home);
 	while (!keeper_left(&room.keeper))
 		turn(&room, mountinfo_fd, signal_fd);
 	return 0;

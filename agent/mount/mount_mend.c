@@ -111,18 +111,26 @@ void mend_reach(struct mend *mend, int64_t now_ms)
 		probe_kill(&mend->reach);
 }
 
-/* A proxy reads its configuration once, at its start. Later ones go to the own target again. */
+/* A proxy reads its configuration once, at its start. Later ones go to the own target again, also if
+ * the redirect was of an earlier keeper. */
 static void come_home(struct mend *mend)
 {
-	char why[LIMIT_FACT_WHY];
+	char host[LIMIT_HOST], why[LIMIT_FACT_WHY];
+	struct proxy *proxy = proxy_of(mend);
+	uint16_t port;
+	int rc;
 
-	if (mend->home[0] == '\0' || mend->keeper->heal.step == HEAL_SPAWNING ||
-	    mend->keeper->heal.step == HEAL_STARTING)
+	if (mend->home.host[0] == '\0' || proxy->port == 0 ||
+	    mend->keeper->heal.step == HEAL_SPAWNING || mend->keeper->heal.step == HEAL_STARTING)
 		return;
-	if (proxy_redirect(proxy_of(mend), mend->home, why, sizeof why) < 0)
-		log_warning("mount: %s cannot be put back as the mount target: %s", mend->home,
+	rc = proxy_target(proxy, host, sizeof host, &port, why, sizeof why);
+	/* A later mount has a configuration of its own. */
+	if (rc == 0 && strcmp(host, mend->home.away) == 0)
+		rc = proxy_redirect(proxy, mend->home.host, why, sizeof why);
+	if (rc < 0)
+		log_warning("mount: %s cannot be put back as the mount target: %s", mend->home.host,
 		            why);
-	mend->home[0] = '\0';
+	home_forget(MOUNT_NOTES, &mend->home);
 }
 
 /* The probe has no rights, and may have been taken over: its word alone moves no mount. */
@@ -167,17 +175,23 @@ void mend_check(struct mend *mend, int64_t now_ms)
 static int go_away(struct mend *mend, char *ret_why, size_t why_size)
 {
 	struct proxy *proxy = proxy_of(mend);
-	char other[NET_ADDR_TEXT];
+	struct home *home = &mend->home;
 	uint16_t port;
-	int rc = proxy_target(proxy, mend->home, sizeof mend->home, &port, ret_why, why_size);
+	int rc = proxy_target(proxy, home->host, sizeof home->host, &port, ret_why, why_size);
 
-	net_addr_text(&mend->other, other, sizeof other);
+	net_addr_text(&mend->other, home->away, sizeof home->away);
+	if (rc == 0) {
+		rc = home_note(MOUNT_NOTES, home);
+		if (rc < 0)
+			snprintf(ret_why, why_size, MOUNT_NOTES ": %s", strerror(-rc));
+	}
 	if (rc == 0)
-		rc = proxy_redirect(proxy, other, ret_why, why_size);
+		rc = proxy_redirect(proxy, home->away, ret_why, why_size);
 	if (rc < 0)
-		mend->home[0] = '\0';
+		home_forget(MOUNT_NOTES, home);
 	else
-		log_warning("mount: %s is silent, the next proxy goes to %s", mend->home, other);
+		log_warning("mount: %s is silent, the next proxy goes to %s", home->host,
+		            home->away);
 	return rc;
 }
 

@@ -124,4 +124,23 @@ int proxy_note(struct proxy *proxy, uint64_t listener);
 /* Takes the end of a proxy that this process has started. */
 void proxy_reap(struct proxy *proxy);
 
+/*
+ * mount_home.c: the note of a redirect. It outlives the keeper, since the configuration does as
+ * well.
+ */
+struct home {
+	char host[LIMIT_HOST];    /* the mount target in the proxy's configuration before; empty: it
+	                           * is there */
+	char away[NET_ADDR_TEXT]; /* what was written instead */
+};
+
+/* In the folder `dir`. 0 or -errno. */
+int home_note(const char *dir, const struct home *home);
+
+/* False: there is none. */
+bool home_read(const char *dir, struct home *ret);
+
+/* Empties it. */
+void home_forget(const char *dir, struct home *home);
+
 #endif

@@ -207,12 +207,12 @@ static void a_configuration_has_the_name_or_not(void **state)
 
 #define UNIT "amazon-efs-mount-watchdog.service"
 
-static void put_group(const char *path, const char *pids)
+static void put_file(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "we");
 
 	assert_non_null(file);
-	fputs(pids, file);
+	fputs(text, file);
 	fclose(file);
 }
 
@@ -232,13 +232,13 @@ static void the_watchdog_is_found_by_its_unit(void **state)
 	}
 	snprintf(path, sizeof path, "%s/system.slice/" UNIT "/cgroup.procs", dir);
 	snprintf(older, sizeof older, "%s/systemd/system.slice/" UNIT "/cgroup.procs", dir);
-	put_group(path, "");
-	put_group(older, "");
+	put_file(path, "");
+	put_file(older, "");
 	assert_false(watch_unit(dir));
-	put_group(older, "812\n");
+	put_file(older, "812\n");
 	assert_true(watch_unit(dir));
 	assert_int_equal(unlink(older), 0);
-	put_group(path, "812\n813\n814\n815\n816\n817\n818\n819\n820\n");
+	put_file(path, "812\n813\n814\n815\n816\n817\n818\n819\n820\n");
 	assert_true(watch_unit(dir));
 	assert_int_equal(unlink(path), 0);
 	for (size_t i = 5; i-- > 0;) {
@@ -248,11 +248,36 @@ static void the_watchdog_is_found_by_its_unit(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void a_redirect_is_noted(void **state)
+{
+	struct home home = { "fs-1.efs.ap-northeast-2.amazonaws.com", "10.0.0.7" }, found = { 0 };
+	char dir[] = "/tmp/wna-home-XXXXXX", path[64];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	assert_false(home_read(dir, &found));
+	assert_int_equal(home_note(dir, &home), 0);
+	assert_true(home_read(dir, &found));
+	assert_string_equal(found.host, home.host);
+	assert_string_equal(found.away, home.away);
+	home_forget(dir, &found);
+	assert_string_equal(found.host, "");
+	assert_false(home_read(dir, &found));
+	snprintf(path, sizeof path, "%s/redirect", dir);
+	put_file(path, "fs-1.efs.x and more");
+	assert_false(home_read(dir, &found));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replies_are_of_this_mount_alone),
 		cmocka_unit_test(a_mount_with_a_reply_to_each_request_is_idle),
+		cmocka_unit_test(a_redirect_is_noted),
 		cmocka_unit_test(only_a_listening_socket_of_loopback_counts),
 		cmocka_unit_test(the_sockets_tell_the_cause),
 		cmocka_unit_test(the_watchdog_is_found_by_its_unit),
