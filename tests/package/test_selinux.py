@@ -145,7 +145,7 @@ def test_what_is_executed(policy: Policy) -> None:
     executed = {domain: {rule.target for rule in policy.rules(domain) if rule.kind == "file" and
                          "execute" in rule.permissions} - LIBRARIES for domain in DOMAINS}
     assert executed[SERVICES] == {"wna_exec_t"}
-    assert executed[MOUNT] == {"wna_mount_exec_t", "wna_exec_t", "mount_exec_t", "bin_t"}
+    assert executed[MOUNT] == {"wna_mount_exec_t", "wna_exec_t", "mount_exec_t", "bin_t", "stunnel_exec_t"}
     assert not policy.allows(SERVICES, "bin_t", "file", "execute")
     for domain in DOMAINS:
         assert not policy.allows(domain, "shell_exec_t", "file", "execute"), domain
