@@ -100,7 +100,7 @@ static void do_look(struct room *room, int64_t now_ms)
 	int rc;
 
 	tidy_look(&room->tidy, room->conf, &room->target, room->attempt.group.leader != 0,
-	          room->keeper.look.state == MOUNT_RIGHT, now_ms);
+	          room->keeper.look.state == MOUNT_RIGHT);
 	rc = look_at(room->conf, &room->target, &room->keeper, &room->names, &look);
 	if (rc < 0) {
 		log_error("mount: mountinfo: %s", strerror(-rc));

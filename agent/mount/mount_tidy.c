@@ -149,7 +149,7 @@ static bool finish(const struct tidy_pass *pass, int dir, const struct left *lef
 	bool idle =
 	        left->written_ms > pass->now_ms || left->written_ms <= pass->now_ms - pass->idle_ms;
 
-	return is_unfinished(dir, left) && (own || idle) &&
+	return !pass->running && is_unfinished(dir, left) && (own || idle) &&
 	       renameat2(dir, left->entry, dir, left->name, RENAME_NOREPLACE) == 0;
 }
 
@@ -210,15 +210,15 @@ void tidy_begin(struct tidy *tidy, int64_t now_ms)
 {
 	if (!tidy->due)
 		tidy->since_ms = now_ms;
-	tidy->last_ms = now_ms;
 	tidy->end_ms = 0;
 	tidy->due = true;
 }
 
 void tidy_look(struct tidy *tidy, const struct conf_mount *conf, const struct target *target,
-               bool running, bool right, int64_t now_ms)
+               bool running, bool right)
 {
 	struct tidy_pass pass = make_pass(conf, target);
+	int64_t now_ms = clock_ms(); /* at the instant of the wall-clock time above */
 	char *text;
 
 	if (!target->by_tunnel || (!tidy->due && right) ||
@@ -229,7 +229,8 @@ void tidy_look(struct tidy *tidy, const struct conf_mount *conf, const struct ta
 		tidy->end_ms = now_ms;
 	pass.kept = &tidy->kept;
 	pass.since_ms = tidy->due ? pass.now_ms - (now_ms - tidy->since_ms) : INT64_MAX;
-	pass.until_ms = pass.now_ms - (now_ms - (running ? tidy->last_ms : tidy->end_ms));
+	pass.until_ms = pass.now_ms - (now_ms - tidy->end_ms);
+	pass.running = running;
 	tidy->due = tidy_up(&pass) || running;
 	free(text);
 }

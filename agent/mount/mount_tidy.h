@@ -23,10 +23,10 @@ struct target;
  * are open; without its proxy nothing of the same server could be mounted.
  */
 struct tidy {
-	bool due;                  /* attempts may have left something */
-	int64_t since_ms, last_ms; /* when the first and the last of them began: monotonic */
-	int64_t end_ms;            /* when the last one was first seen to have ended; 0: it runs */
-	unsigned kept;             /* the port of the last proxy that was kept */
+	bool due;         /* attempts may have left something */
+	int64_t since_ms; /* when the first of them began: monotonic */
+	int64_t end_ms;   /* when the last one was first seen to have ended; 0: it runs */
+	unsigned kept;    /* the port of the last proxy that was kept */
 };
 
 /* An attempt has begun. */
@@ -34,7 +34,7 @@ void tidy_begin(struct tidy *tidy, int64_t now_ms);
 
 /* Before each look. `running`: the last attempt has not ended; `right`: so the last look found. */
 void tidy_look(struct tidy *tidy, const struct conf_mount *conf, const struct target *target,
-               bool running, bool right, int64_t now_ms);
+               bool running, bool right);
 
 /* The port of a mount.efs that another program has started for this path; 0: there is none. While
  * no attempt runs. */
@@ -45,9 +45,11 @@ struct tidy_pass {
 	const char *file_system, *path;
 	int64_t now_ms;   /* wall-clock time, as files have it */
 	int64_t since_ms; /* unfinished state files since then are of the keeper's attempts */
-	int64_t until_ms; /* and before this time: later ones are of the attempt that runs, or of
-	                        * another program */
-	int64_t idle_ms;  /* another helper that has not written for this long has ended */
+	int64_t until_ms; /* and before this time: later ones are of another program */
+	/* An attempt runs: unfinished state files stay. Their times cannot tell them apart, since
+	 * the wall clock may be set meanwhile. */
+	bool running;
+	int64_t idle_ms;       /* another helper that has not written for this long has ended */
 	const char *mountinfo; /* the whole text */
 	size_t mountinfo_len;
 	unsigned *kept; /* of struct tidy */
