@@ -2,7 +2,7 @@
  * Whether root alone can change a directory. Every component of the path must be a directory,
  * not a symbolic link; its owner must be root, and no other user may write it. A sticky
  * directory of root's, for example /tmp, is allowed, since no other user can rename root's
- * files in it. The directory that is opened is the one that was checked.
+ * files in it. The check is of the opened descriptors: no rename can come between.
  */
 #ifndef WNA_TRUST_H
 #define WNA_TRUST_H

@@ -49,7 +49,7 @@ static int read_command(const cJSON *cmd, bool *ret_tls)
 	return 0;
 }
 
-/* The time in `key`, which is a number of seconds; `none` if there is no such key. */
+/* The number of seconds in `key`, as ms; `none` if the key is missing. */
 static int64_t time_of(const cJSON *state, const char *key, int64_t none)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(state, key);

@@ -152,7 +152,7 @@ static void decide(struct keeper *keeper, int64_t now_ms)
 	}
 }
 
-/* A process listens on the port, another one than the one that was killed. */
+/* A process listens on the port. The killed process does not count. */
 static bool has_proxy(const struct heal *heal)
 {
 	return heal->reading.listener != 0 && heal->reading.listener != heal->ended;

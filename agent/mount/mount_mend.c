@@ -52,24 +52,25 @@ static void note_proxy(struct mend *mend, uint64_t listener, bool full, int64_t 
 
 void mend_read(struct mend *mend, int64_t now_ms)
 {
-	const struct keeper_look *look = &mend->keeper->look;
-	bool full = mend->keeper->heal.full;
 	const struct keeper *keeper = mend->keeper;
+	const struct keeper_look *look = &keeper->look;
+	bool full = keeper->heal.full;
 	bool waits = keeper->asked && keeper->asked_ms <= now_ms - HEAL_PENDING_MS;
 	struct watch watch = { mend->conf->path, look->server, look->port, waits };
-	struct heal_reading reading;
+	struct heal_reading reading = { 0 };
 
-	watch_read(&watch, full, &reading);
+	/* The tables are about NFS only. */
+	if (look->server.family != 0)
+		watch_read(&watch, full, &reading);
 	note_proxy(mend, reading.listener, full, now_ms);
 	keeper_read(mend->keeper, &reading, now_ms);
 }
 
-/* The mount target of a Regional file system in another zone: "ZONE.FS.efs.REGION.DOMAIN", with a
- * letter behind the region. A zone without a target has no such name. Empty: not known. */
+/* The name of a mount target in another zone: "ZONE.FS.efs.REGION.DOMAIN". ZONE is the region and a
+ * letter. DNS has the name only if that zone has a mount target. Empty: not known. */
 static void name_other(struct mend *mend, char *ret, size_t size)
 {
 	const char *host = mend->target->host, *region = strstr(host, ".efs.");
-
 	struct sb name;
 
 	ret[0] = '\0';

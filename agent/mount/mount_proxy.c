@@ -46,12 +46,13 @@ static cJSON *load_state(const struct proxy *proxy, char *ret_name, size_t name_
 	cJSON *state;
 	ssize_t n;
 
-	if (dir < 0 ||
-	    !efs_state_name(proxy->file_system, proxy->path, proxy->port, ret_name, name_size)) {
+	if (dir < 0) {
 		refuse(ret_why, why_size, 0, EFS_STATE_DIR ": %s", strerror(errno));
 		return NULL;
 	}
-	n = file_load(dir, ret_name, FILE_OF_ROOT, text, sizeof text);
+	n = -ENAMETOOLONG;
+	if (efs_state_name(proxy->file_system, proxy->path, proxy->port, ret_name, name_size))
+		n = file_load(dir, ret_name, FILE_OF_ROOT, text, sizeof text);
 	close(dir);
 	state = n > 0 ? cJSON_ParseWithLength(text, (size_t)n) : NULL;
 	if (!state)
@@ -99,7 +100,7 @@ static int load_configuration(const struct proxy *proxy, char *ret_path, size_t 
 	return rc;
 }
 
-/* What is behind "KEY = " at the begin of a line, and its length; NULL: there is no such line. */
+/* The value of the first line "KEY = VALUE", and its length; NULL: no line has the key. */
 static const char *find_value(const char *text, const char *key, size_t *ret_len)
 {
 	size_t len = strlen(key);

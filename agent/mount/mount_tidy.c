@@ -94,8 +94,9 @@ static bool is_mounted(const char *text, size_t len, unsigned port)
 	return false;
 }
 
-/* Whether the kernel has a connection to the proxy. A mount that was detached has it as long as
- * a file on it is open. */
+/* Whether the kernel has a connection to the proxy. A detached mount has one while a file on it is
+ * open. By the table: a kernel without tcp_diag lists no sockets over netlink, and the proxy in use
+ * would be ended. */
 static bool is_connected(unsigned port)
 {
 	FILE *file = fopen("/proc/net/tcp", "re");

@@ -165,7 +165,7 @@ static void do_proxy(struct script *s)
 			return;
 		}
 	}
-	script_fail(s, "no such state of a proxy: %s", name);
+	script_fail(s, "unknown state of the proxy: %s", name);
 }
 
 static void expect_why(struct script *s, const char *why)
