@@ -7,7 +7,7 @@
 #include "str.h"
 
 enum {
-	READ_MS = 500,    /* between two readings */
+	READ_MS = 900,    /* between two readings: a dead proxy is found within two seconds */
 	QUICK_MS = 200,   /* the same, during a repair */
 	DEAF_MS = 1000,   /* without LISTEN in two readings, the proxy is dead */
 	SILENT_MS = 250,  /* between two questions to a target that accepts no connection */
@@ -152,6 +152,13 @@ static void decide(struct keeper *keeper, int64_t now_ms)
 	}
 }
 
+static int64_t read_period_ms(const struct heal *heal)
+{
+	if (heal->step != HEAL_IDLE)
+		return QUICK_MS;
+	return heal->deaf_ms > 0 ? DEAF_MS : READ_MS;
+}
+
 /* A process listens on the port. The killed process does not count. */
 static bool has_proxy(const struct heal *heal)
 {
@@ -166,7 +173,6 @@ void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int6
 	uint64_t listener = reading->unseen ? heal->reading.listener : reading->listener;
 
 	heal->serial = keeper->serial;
-	heal->read_ms = now_ms + (heal->step != HEAL_IDLE ? QUICK_MS : READ_MS);
 	heal->reading = *reading;
 	heal->reading.listener = listener;
 	if (moved)
@@ -179,6 +185,7 @@ void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int6
 		keeper->probe_ms = now_ms;
 	}
 	heal->full = heal->state >= SERVICE_HUNG || heal->deaf_ms > 0;
+	heal->read_ms = now_ms + read_period_ms(heal);
 	if ((heal->step == HEAL_SPAWNING || heal->step == HEAL_STARTING) && has_proxy(heal)) {
 		heal->step = HEAL_ANSWERING;
 		heal->step_ms = now_ms + HEAL_ANSWER_MS;

@@ -31,7 +31,6 @@
 #define EFS_HELPER "/sbin/mount.efs"
 
 enum {
-	ALIVE_MS = 1000,
 	GROUP_MS = 200, /* between looks whether a group has ended */
 };
 
@@ -306,7 +305,7 @@ static void turn(struct room *room, int mountinfo_fd, int signal_fd)
 	/* The end of a child is an event; the end of its group is not. */
 	bool lingers = room->attempt.group.leader != 0 && room->attempt.pid == 0;
 	int64_t now_ms = clock_ms(), left_ms = keeper_next_ms(&room->keeper) - now_ms;
-	int64_t most_ms = lingers ? GROUP_MS : ALIVE_MS;
+	int64_t most_ms = lingers ? GROUP_MS : WORKER_ALIVE_MS;
 	enum keeper_act what;
 	struct msg msg;
 
@@ -315,10 +314,11 @@ static void turn(struct room *room, int mountinfo_fd, int signal_fd)
 	     : left_ms < most_ms ? (int)left_ms
 	                         : (int)most_ms);
 	now_ms = clock_ms();
-	while (worker_recv(&room->worker, &msg))
+	while (polls[0].revents && worker_recv(&room->worker, &msg))
 		hear(room, &msg);
 	worker_alive(&room->worker);
-	take_signals(room, signal_fd, now_ms);
+	if (polls[1].revents)
+		take_signals(room, signal_fd, now_ms);
 	if (polls[2].revents)
 		keeper_event(&room->keeper);
 	check_attempt(room, now_ms);

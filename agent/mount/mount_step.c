@@ -11,7 +11,7 @@ enum {
 	INT_MS = 6000, /* mount.efs cleans up within 4 s */
 	NFS_MS = 2000,
 	KILL_MS = 2000,
-	SAY_MS = 2000,    /* between two looks and reports without a change */
+	SAY_MS = 5000,    /* between two looks and reports without a change */
 	LOOK_GAP_MS = 20, /* between two looks, also if mounts change all the time */
 	SPOKEN_MS = 200,  /* the core waits this long for the first sign of life */
 	JITTER_PERCENT = 10,
