@@ -118,24 +118,43 @@ static bool parse_rest(const char *line, size_t len, size_t at, struct mountinfo
 
 bool mountinfo_parse_line(const char *line, size_t len, struct mountinfo *ret)
 {
-	struct mountinfo mi;
 	size_t at = 0;
 
-	if (!parse_place(line, len, &at, &mi) || !parse_rest(line, len, at, &mi))
-		return false;
-	*ret = mi;
-	return true;
+	return parse_place(line, len, &at, ret) && parse_rest(line, len, at, ret);
+}
+
+/* Takes the next line off the text. Its length without the newline. */
+static size_t take_line(const char **text, size_t *len, const char **ret)
+{
+	const char *end = memchr(*text, '\n', *len);
+	size_t n = end ? (size_t)(end - *text) : *len;
+
+	*ret = *text;
+	*text += n + (end ? 1 : 0);
+	*len -= n + (end ? 1 : 0);
+	return n;
 }
 
 bool mountinfo_next(const char **text, size_t *len, struct mountinfo *ret)
 {
 	while (*len > 0) {
-		const char *line = *text, *end = memchr(line, '\n', *len);
-		size_t n = end ? (size_t)(end - line) : *len;
+		const char *line;
+		size_t n = take_line(text, len, &line);
 
-		*text += n + (end ? 1 : 0);
-		*len -= n + (end ? 1 : 0);
 		if (mountinfo_parse_line(line, n, ret))
+			return true;
+	}
+	return false;
+}
+
+/* The same without the fields after the path: a walk reads the table many times. */
+static bool next_place(const char **text, size_t *len, struct mountinfo *ret)
+{
+	while (*len > 0) {
+		const char *line;
+		size_t n = take_line(text, len, &line), at = 0;
+
+		if (parse_place(line, n, &at, ret))
 			return true;
 	}
 	return false;
@@ -174,16 +193,13 @@ static bool is_readable(const char *text, size_t len, const char *path)
 	bool any = false;
 
 	while (len > 0) {
-		const char *end = memchr(text, '\n', len);
-		size_t line = end ? (size_t)(end - text) : len;
+		const char *line;
+		size_t n = take_line(&text, &len, &line);
 
-		if (mountinfo_parse_line(text, line, &mi))
+		if (mountinfo_parse_line(line, n, &mi))
 			any = true;
-		else if (may_concern(text, line, path))
+		else if (may_concern(line, n, path))
 			return false;
-		line += end ? 1 : 0;
-		text += line;
-		len -= line;
 	}
 	return any;
 }
@@ -206,14 +222,14 @@ static int64_t find_bottom(const char *text, size_t len)
 	const char *first = text;
 	size_t first_len = len;
 
-	if (!mountinfo_next(&first, &first_len, &mi))
+	if (!next_place(&first, &first_len, &mi))
 		return -1;
 	for (size_t steps = count_lines(text, len); steps > 0; steps--) {
 		const char *at = text;
 		size_t left = len;
 		bool found = false;
 
-		while (!found && mountinfo_next(&at, &left, &up))
+		while (!found && next_place(&at, &left, &up))
 			found = up.id == mi.parent;
 		if (!found || up.id == up.parent)
 			return mi.parent;
@@ -232,23 +248,30 @@ int mountinfo_holding(const char *text, size_t len, const char *path, struct mou
 		return -EBADMSG;
 	/* Like the kernel: from each mount to the first mount point on the rest of the path. */
 	for (size_t steps = count_lines(text, len); steps > 0; steps--) {
-		struct mountinfo mi, next = { .id = -1 };
-		const char *at = text;
-		size_t left = len, to = 0, n;
+		const char *at = text, *line, *best = NULL;
+		size_t left = len, best_len = 0, to = 0, n, pos;
+		struct mountinfo mi;
 
-		while (mountinfo_next(&at, &left, &mi)) {
+		while (left > 0) {
+			size_t line_len = take_line(&at, &left, &line);
+
+			pos = 0;
+			if (!parse_place(line, line_len, &pos, &mi))
+				continue;
 			n = strlen(mi.path);
 			if (mi.parent == in && (mi.id != in || !found) && n >= from &&
-			    lies_below(path, mi.path, n) && (next.id < 0 || n <= to)) {
-				next = mi;
+			    lies_below(path, mi.path, n) && (!best || n <= to)) {
+				best = line;
+				best_len = line_len;
 				to = n;
 			}
 		}
-		if (next.id < 0)
+		if (!best)
 			return found;
-		*ret = next;
+		if (!mountinfo_parse_line(best, best_len, ret))
+			return -EBADMSG;
 		found = true;
-		in = next.id;
+		in = ret->id;
 		from = to;
 	}
 	return -EBADMSG;
