@@ -20,6 +20,10 @@
 #define CONF_RUN_DIR      "/run/web-node-agent"     /* root's; one folder below per writer */
 #define CONF_STATE_DIR    "/var/lib/web-node-agent" /* same */
 
+/* wna-cloud writes it there for wna-rds (cloud_login.c). */
+#define LOGIN_DIR  CONF_RUN_DIR "/login"
+#define LOGIN_FILE "token"
+
 enum conf_scope { SCOPE_LOCAL, SCOPE_SHARED };
 enum conf_initial { INITIAL_GOOD, INITIAL_BAD };
 enum check_type { CHECK_HTTP, CHECK_TCP, CHECK_FILE, CHECK_PROCESS, CHECK_DISK, CHECK_TYPE_MAX };
@@ -27,6 +31,7 @@ enum conf_hang { HANG_DEGRADED, HANG_FAIL };
 enum conf_repair { REPAIR_OFF, REPAIR_SAFE };
 enum conf_imds_mode { IMDS_IPV4, IMDS_IPV6 };
 enum conf_db_tls { DB_TLS_VERIFY, DB_TLS_REQUIRED, DB_TLS_OFF };
+enum conf_db_auth { DB_AUTH_PASSWORD, DB_AUTH_IAM };
 enum conf_stale { STALE_OFF, STALE_FAILOVER, STALE_AT_ONCE };
 
 /* [agent] */
@@ -115,7 +120,8 @@ struct conf_rds {
 	char endpoint[LIMIT_HOST];
 	int32_t port;
 	char user[LIMIT_NAME];
-	char password_file[LIMIT_PATH]; /* root's, 0600 */
+	int32_t auth;                   /* enum conf_db_auth */
+	char password_file[LIMIT_PATH]; /* root's, 0640; of DB_AUTH_PASSWORD */
 	char schema[LIMIT_NAME];        /* may be empty */
 	int32_t tls;                    /* enum conf_db_tls */
 	char tls_ca[LIMIT_PATH];

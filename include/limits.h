@@ -10,17 +10,19 @@
 #define WNA_LIMITS_H
 
 enum {
-	LIMIT_CHECKS = 16,         /* [check NAME] sections */
-	LIMIT_NETS = 16,           /* networks in one list */
-	LIMIT_NAME = 64,           /* names given by an operator, with the NUL */
-	LIMIT_PATH = 256,          /* configured paths, with the NUL */
-	LIMIT_HOST = 256,          /* host names (RFC 1035: 253), with the NUL */
-	LIMIT_VALUE = 512,         /* any other configured text, with the NUL */
-	LIMIT_CONF_LINE = 1024,    /* one line of a configuration file */
-	LIMIT_CONF_FILES = 64,     /* agent.conf and its drop-ins */
-	LIMIT_FACT_TEXT = 96,      /* struct msg.text, with the NUL */
-	LIMIT_FACT_WHY = 160,      /* struct msg.why, with the NUL */
-	LIMIT_TIMELINE = 64,       /* remembered changes */
+	LIMIT_CHECKS = 16,      /* [check NAME] sections */
+	LIMIT_NETS = 16,        /* networks in one list */
+	LIMIT_NAME = 64,        /* names given by an operator, with the NUL */
+	LIMIT_PATH = 256,       /* configured paths, with the NUL */
+	LIMIT_HOST = 256,       /* host names (RFC 1035: 253), with the NUL */
+	LIMIT_VALUE = 512,      /* any other configured text, with the NUL */
+	LIMIT_CONF_LINE = 1024, /* one line of a configuration file */
+	LIMIT_CONF_FILES = 64,  /* agent.conf and its drop-ins */
+	LIMIT_LOGIN_TOKEN =
+	        8192,         /* a database's login token, with the NUL; AWS's have 1 to 2 KiB */
+	LIMIT_FACT_TEXT = 96, /* struct msg.text, with the NUL */
+	LIMIT_FACT_WHY = 160, /* struct msg.why, with the NUL */
+	LIMIT_TIMELINE = 64,  /* remembered changes */
 	LIMIT_HTTP_REQUEST = 1024, /* request line and headers of one request */
 	LIMIT_CONNECTIONS = 4096,  /* upper bound of health.max_connections */
 	LIMIT_PEERS = 40,          /* connections to the hub at a time */

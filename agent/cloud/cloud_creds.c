@@ -36,6 +36,7 @@ struct creds_store {
 	struct imds_ask ask; /* for the role's name, then for its credentials */
 	char role[65];       /* "" while its name is asked for */
 	char profile[LIMIT_NAME];
+	bool wanted; /* by the metrics or the database's login */
 	bool chosen; /* the profile was named, by configuration or environment */
 	bool have_env, have;
 	struct creds env, current;
@@ -64,6 +65,8 @@ struct creds_store *creds_new(const struct worker *worker, struct imds *imds,
 	store->worker = worker;
 	store->conf = conf;
 	store->imds = imds;
+	store->wanted = conf->enabled ||
+	                (worker->conf->rds.enabled && worker->conf->rds.auth == DB_AUTH_IAM);
 	store->chosen = profile && profile[0];
 	str_copy(store->profile, sizeof store->profile, store->chosen ? profile : "default");
 	store->have_env = creds_env_read(env, &store->env, why);
@@ -239,7 +242,7 @@ int64_t creds_turn(struct creds_store *store, int64_t now_ms, int64_t wall_ms)
 {
 	enum cred_state state;
 
-	if (!store->conf->enabled)
+	if (!store->wanted)
 		return INT64_MAX;
 	if (!store->ask.waiting && now_ms >= store->next_ms)
 		fetch(store, now_ms);

@@ -19,7 +19,7 @@ struct creds {
 struct creds_store;
 
 /*
- * Keeps all pointers. Nothing is fetched unless metrics are enabled. `env` is getenv; a variable
+ * Keeps all pointers. Nothing is fetched unless metrics are enabled or database.auth is iam. `env` is getenv; a variable
  * that holds a secret is read once and overwritten in place. NULL when out of memory.
  * creds_free wipes.
  */

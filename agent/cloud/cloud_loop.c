@@ -21,6 +21,7 @@ struct loop {
 	struct identity_job *identity;
 	struct creds_store *creds;
 	struct push *push;
+	struct login *login;
 	int signal_fd; /* SIGTERM, SIGINT */
 	bool end;
 };
@@ -59,11 +60,13 @@ static bool jobs_new(struct loop *loop, int64_t now_ms)
 	deps.creds = loop->creds;
 	deps.identity = identity_get(loop->identity);
 	loop->push = push_new(&deps, now_ms, clock_wall_ms());
-	return loop->push;
+	loop->login = login_new(loop->worker, loop->creds, deps.identity, LOGIN_DIR);
+	return loop->push && loop->login;
 }
 
 static void loop_free(struct loop *loop)
 {
+	login_free(loop->login);
 	if (loop->push)
 		push_free(loop->push, clock_ms());
 	creds_free(loop->creds);
@@ -114,6 +117,7 @@ static void turn(struct loop *loop)
 	due_ms = push_turn(loop->push, now_ms, wall_ms);
 	due_ms = earlier(due_ms, identity_turn(loop->identity, now_ms));
 	due_ms = earlier(due_ms, creds_turn(loop->creds, now_ms, wall_ms));
+	due_ms = earlier(due_ms, login_turn(loop->login, now_ms, push_aws_ms(loop->push, wall_ms)));
 	worker_alive(loop->worker);
 	due_ms = earlier(due_ms, now_ms + WORKER_ALIVE_MS);
 	if (http_wait(loop->http, fds, 2, due_ms - clock_ms()))

@@ -300,6 +300,11 @@ int64_t push_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 	return earlier(due_ms, cpu_deadline(&push->cpu));
 }
 
+int64_t push_aws_ms(const struct push *push, int64_t wall_ms)
+{
+	return wall_ms + push->skew.ms;
+}
+
 void push_healthy(struct push *push)
 {
 	int r;

@@ -95,13 +95,14 @@ struct cwatch_answer {
 void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret);
 
 /*
- * cloud_sigv4.c: AWS Signature Version 4 of a POST to "/" without a query, which is the only
- * request that is signed ("Create a signed AWS API request" of the IAM User Guide,
+ * cloud_sigv4.c: AWS Signature Version 4 of a POST to "/" without a query, and of the query that is
+ * a database's login token ("Create a signed AWS API request" of the IAM User Guide,
  * reference_sigv-create-signed-request). Time is an argument: AWS's, not the machine's.
  */
 enum {
 	SIGV4_DATE = 17, /* "20260102T030405Z" and NUL */
 	SIGV4_AUTHORIZATION = 768,
+	SIGV4_LOGIN_S = 900, /* how long a login token is valid */
 };
 
 struct sigv4_request {
@@ -123,6 +124,31 @@ bool sigv4_date(int64_t wall_ms, char ret[SIGV4_DATE]);
 /* Writes the value of the header Authorization: a secret for the five minutes in which AWS
  * accepts it. 0; -E2BIG if a text does not fit; -EIO if libcrypto fails. */
 int sigv4_sign(const struct sigv4_request *request, char ret[SIGV4_AUTHORIZATION]);
+
+/*
+ * Writes the token with which `user` may log in to the database on `host`, "NAME:PORT", within
+ * SIGV4_LOGIN_S (RDS User Guide, "Connecting to your DB instance using IAM authentication"; as
+ * botocore's generate_db_auth_token makes it). Headers and body of `request` are not used; its
+ * service is "rds-db". The same results; `ret` is wiped on failure.
+ */
+int sigv4_login(const struct sigv4_request *request, const char *host, const char *user,
+                const char *session_token, char *ret, size_t size);
+
+/*
+ * cloud_login.c: the login token of wna-rds, while database.auth is iam. The file LOGIN_FILE in
+ * `dir` is always less than LOGIN_PERIOD_MS old, if there are credentials and a region. Keeps all
+ * pointers. NULL when out of memory.
+ */
+struct login;
+
+enum { LOGIN_PERIOD_MS = 10 * 60 * 1000 };
+
+struct login *login_new(const struct worker *worker, const struct creds_store *creds,
+                        const struct identity *identity, const char *dir);
+void login_free(struct login *login);
+
+/* Signs if it is due. `aws_ms` is AWS's clock. Returns when it is needed again. */
+int64_t login_turn(struct login *login, int64_t now_ms, int64_t aws_ms);
 
 /*
  * cloud_queue.c: what CloudWatch has not accepted yet, on disk with its original timestamps.
@@ -249,6 +275,9 @@ struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall
 /* Does what is due: sample, close a window, start or retry a push. Returns when it is needed
  * again. */
 int64_t push_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
+
+/* AWS's clock, as far as it is known. */
+int64_t push_aws_ms(const struct push *push, int64_t wall_ms);
 
 /* /healthz has been 200 once since this boot (HUB_VERDICT). */
 void push_healthy(struct push *push);

@@ -1,5 +1,5 @@
 /*
- * Run by wna-cloud for every push; never blocks. Owns nothing: keys are derived anew for each call
+ * Run by wna-cloud for every push and every login token; never blocks. Owns nothing: keys are derived anew for each call
  * (four HMACs, microseconds), on its stack, and wiped before it returns.
  */
 #include <assert.h>
@@ -18,8 +18,8 @@
 enum {
 	HASH = 32,
 	HEX = 2 * HASH + 1,
-	SCOPE = 192,      /* "20260102/ap-northeast-2/monitoring/aws4_request" */
-	CANONICAL = 6144, /* session tokens have up to 4096 characters */
+	SCOPE = 192,                         /* "20260102/ap-northeast-2/monitoring/aws4_request" */
+	CANONICAL = LIMIT_LOGIN_TOKEN + 512, /* session tokens have up to 4096 characters */
 	SECRET_MAX = 256,
 };
 
@@ -71,7 +71,8 @@ static void put_names(const struct sigv4_request *request, struct sb *sb)
 		sb_printf(sb, "%s%s", i > 0 ? ";" : "", request->headers[i].name);
 }
 
-static int canonical_hash(const struct sigv4_request *request, char ret[HEX])
+static int canonical_hash(const struct sigv4_request *request, const char *method,
+                          const char *query, char ret[HEX])
 {
 	char canonical[CANONICAL], payload[HEX];
 	struct sb sb;
@@ -80,7 +81,7 @@ static int canonical_hash(const struct sigv4_request *request, char ret[HEX])
 	if (!hash_hex(request->body, request->body_len, payload))
 		return -EIO;
 	sb_init(&sb, canonical, sizeof canonical);
-	sb_put(&sb, "POST\n/\n\n");
+	sb_printf(&sb, "%s\n/\n%s\n", method, query);
 	for (size_t i = 0; i < request->header_count; i++) {
 		const struct http_header *header = &request->headers[i];
 
@@ -117,22 +118,36 @@ static bool signature(const struct sigv4_request *request, const char *to_sign, 
 	return ok;
 }
 
+/* "20260102/eu-west-1/monitoring/aws4_request". False if it does not fit. */
+static bool scope_of(const struct sigv4_request *request, char ret[SCOPE])
+{
+	struct sb sb;
+
+	sb_init(&sb, ret, SCOPE);
+	sb_printf(&sb, "%.8s/%s/%s/aws4_request", request->date, request->region, request->service);
+	return !sb.cut;
+}
+
+static int sign(const struct sigv4_request *request, const char *method, const char *query,
+                const char *scope, char ret[HEX])
+{
+	char hash[HEX], to_sign[sizeof ALGORITHM + SIGV4_DATE + SCOPE + HEX];
+	int rc = canonical_hash(request, method, query, hash);
+
+	if (rc < 0)
+		return rc;
+	snprintf(to_sign, sizeof to_sign, ALGORITHM "\n%s\n%s\n%s", request->date, scope, hash);
+	return signature(request, to_sign, ret) ? 0 : -EIO;
+}
+
 int sigv4_sign(const struct sigv4_request *request, char ret[SIGV4_AUTHORIZATION])
 {
-	char scope[SCOPE], hash[HEX], hex[HEX], text[SIGV4_AUTHORIZATION];
-	char to_sign[sizeof ALGORITHM + SIGV4_DATE + SCOPE + HEX];
+	char scope[SCOPE], hex[HEX], text[SIGV4_AUTHORIZATION];
 	struct sb sb;
-	int r = canonical_hash(request, hash);
+	int rc = scope_of(request, scope) ? sign(request, "POST", "", scope, hex) : -E2BIG;
 
-	if (r < 0)
-		return r;
-	sb_init(&sb, scope, sizeof scope);
-	sb_printf(&sb, "%.8s/%s/%s/aws4_request", request->date, request->region, request->service);
-	if (sb.cut)
-		return -E2BIG;
-	snprintf(to_sign, sizeof to_sign, ALGORITHM "\n%s\n%s\n%s", request->date, scope, hash);
-	if (!signature(request, to_sign, hex))
-		return -EIO;
+	if (rc < 0)
+		return rc;
 	sb_init(&sb, text, sizeof text);
 	sb_printf(&sb, ALGORITHM " Credential=%s/%s, SignedHeaders=", request->access_key, scope);
 	put_names(request, &sb);
@@ -141,4 +156,53 @@ int sigv4_sign(const struct sigv4_request *request, char ret[SIGV4_AUTHORIZATION
 		memcpy(ret, text, sb.len + 1);
 	OPENSSL_cleanse(text, sizeof text);
 	return sb.cut ? -E2BIG : 0;
+}
+
+/* As AWS wants it in a query: all but letters, digits and "-._~" as %XX. */
+static void put_encoded(struct sb *sb, const char *text)
+{
+	for (; *text; text++) {
+		char one[2] = { *text };
+
+		if (str_only(one, "-._~"))
+			sb_char(sb, *text);
+		else
+			sb_printf(sb, "%%%02X", (unsigned char)*text);
+	}
+}
+
+int sigv4_login(const struct sigv4_request *request, const char *host, const char *user,
+                const char *session_token, char *ret, size_t size)
+{
+	const struct http_header header = { "host", host };
+	struct sigv4_request get = *request;
+	char scope[SCOPE], hex[HEX] = "";
+	struct sb sb;
+	int rc;
+
+	get.headers = &header;
+	get.header_count = 1;
+	get.body_len = 0;
+	sb_init(&sb, ret, size);
+	sb_printf(&sb, "%s/?Action=connect&DBUser=", host);
+	put_encoded(&sb, user);
+	sb_put(&sb, "&X-Amz-Algorithm=" ALGORITHM "&X-Amz-Credential=");
+	put_encoded(&sb, request->access_key);
+	rc = scope_of(request, scope) ? 0 : -E2BIG;
+	put_encoded(&sb, "/");
+	put_encoded(&sb, scope);
+	sb_printf(&sb, "&X-Amz-Date=%s&X-Amz-Expires=%d", request->date, SIGV4_LOGIN_S);
+	if (session_token[0]) {
+		sb_put(&sb, "&X-Amz-Security-Token=");
+		put_encoded(&sb, session_token);
+	}
+	sb_put(&sb, "&X-Amz-SignedHeaders=host");
+	if (rc == 0)
+		rc = sb.cut ? -E2BIG : sign(&get, "GET", strchr(ret, '?') + 1, scope, hex);
+	sb_printf(&sb, "&X-Amz-Signature=%s", hex);
+	if (rc == 0 && sb.cut)
+		rc = -E2BIG;
+	if (rc < 0)
+		OPENSSL_cleanse(ret, size);
+	return rc;
 }

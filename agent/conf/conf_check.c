@@ -136,7 +136,10 @@ static void check_database(struct conf_draft *draft)
 		EXPECT(draft, CONF_RANGE, "database", "endpoint", "a DNS name without port");
 	if (!*r->user)
 		EXPECT(draft, CONF_MISSING, "database", "user", "a user name");
-	if (!*r->password_file)
+	if (r->auth == DB_AUTH_IAM && r->tls != DB_TLS_VERIFY)
+		EXPECT(draft, CONF_MISSING, "database", "tls",
+		       "verify, which auth = iam needs: the token itself is sent to the server");
+	if (r->auth == DB_AUTH_PASSWORD && !*r->password_file)
 		EXPECT(draft, CONF_MISSING, "database", "password_file",
 		       "a file with the password in its first line");
 	if (r->tls == DB_TLS_VERIFY && !*r->tls_ca)
@@ -280,4 +283,6 @@ void conf_check_meaning(struct conf_draft *draft)
 		unused(draft, "database", -1, "endpoint", "database.enabled is no");
 	else if (conf->rds.tls != DB_TLS_VERIFY)
 		unused(draft, "database", -1, "tls_ca", "database.tls is not verify");
+	if (conf->rds.enabled && conf->rds.auth == DB_AUTH_IAM)
+		unused(draft, "database", -1, "password_file", "database.auth is iam");
 }

@@ -13,6 +13,7 @@ static const char *const hangs[] = { "degraded", "fail", NULL };
 static const char *const repairs[] = { "off", "safe", NULL };
 static const char *const modes[] = { "ipv4", "ipv6", NULL };
 static const char *const tls_modes[] = { "verify", "required", "off", NULL };
+static const char *const auth_modes[] = { "password", "iam", NULL };
 static const char *const stale_modes[] = { "off", "failover", "at_once", NULL };
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
@@ -172,6 +173,10 @@ const struct conf_key conf_keys[] = {
 	WORDS("database", "endpoint", CONF_TYPE_NAME, rds.endpoint, "", "The endpoint's DNS name."),
 	NUMBER("database", "port", rds.port, "3306", 1, 65535, "Its port."),
 	WORDS("database", "user", CONF_TYPE_NAME, rds.user, "wna", "User to log in as."),
+	CHOICE("database", "auth", rds.auth, "password", auth_modes,
+	       "password: log in with password_file; iam: with a token that the role of the "
+	       "instance signs for the endpoint, which is then the name that RDS has given; needs "
+	       "tls = verify."),
 	WORDS("database", "password_file", CONF_TYPE_PATH, rds.password_file, "",
 	      "File with the password in its first line; root:wna-rds, mode 0640."),
 	WORDS("database", "schema", CONF_TYPE_NAME, rds.schema, "",

@@ -196,7 +196,7 @@ void conf_check_machine(struct conf_draft *draft, const char *mountinfo_path,
 		.certs_fault = certs_fault,
 	};
 
-	if (rds->enabled && *rds->password_file)
+	if (rds->enabled && rds->auth == DB_AUTH_PASSWORD && *rds->password_file)
 		check_secret(&look, "database", "password_file", rds->password_file, "wna-rds");
 	if (rds->enabled && rds->tls == DB_TLS_VERIFY && *rds->tls_ca)
 		check_readable(&look, "database", "tls_ca", rds->tls_ca, "wna-rds");

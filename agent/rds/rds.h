@@ -3,7 +3,7 @@
  * it says to others:
  *
  *	rds_resolve.c    the endpoint's name to addresses, by DNS
- *	rds_secret.c     the password file
+ *	rds_secret.c     the password file, or the login token
  *	rds_connector.c  where the two client libraries differ
  *	rds_session.c    the session with the database: log in, ask, close
  *	rds_deadline.c   a limit on what the client library does meanwhile
@@ -28,25 +28,26 @@
 /* rds_secret.c */
 
 enum {
-	SECRET_SIZE = 4096, /* an IAM token has about 1 KiB */
+	SECRET_SIZE = LIMIT_LOGIN_TOKEN,
 	FILE_ID_SIZE = 96,
 };
 
 /*
- * The first line of the password file without its end ("\n", "\r\n"). The file must be
- * root's and may be readable by its group, which is this process's own. 0; -ENODATA empty;
- * -EMSGSIZE longer than size - 1; -EINVAL with a NUL byte, or no regular file; -EPERM not
- * root's, or open to others; -EREMOTE on a network file system; -errno unreadable. `ret` is
+ * What the database is sent at a login: the first line of the password file without its end
+ * ("\n", "\r\n"), or the login token, by conf.auth. The password file must be root's and may be
+ * readable by its group, which is this process's own. 0; -ENODATA empty; -EMSGSIZE longer than
+ * size - 1; -EINVAL with a NUL byte, or no regular file; -EPERM not root's, or open to others;
+ * -EREMOTE on a network file system; -ESTALE the token is too old; -errno unreadable. `ret` is
  * wiped on failure. The caller wipes it (explicit_bzero) after use: the file is read again
  * for every login, thus a new password needs no restart.
  */
-int secret_read(const char *path, char *ret, size_t size);
+int secret_read(const struct conf_rds *conf, char *ret, size_t size);
 
 /* For people: "the password file is empty". */
-const char *secret_explain(int rc);
+const char *secret_explain(const struct conf_rds *conf, int rc);
 
-/* file_id() of the password file; empty as well if it is on a network file system. */
-void secret_identify(const char *path, char *ret, size_t size);
+/* file_id() of the file; empty as well if it is on a network file system. */
+void secret_identify(const struct conf_rds *conf, char *ret, size_t size);
 
 /* A text that changes whenever a file is edited or replaced; empty if there is none. */
 void file_id(const char *path, char *ret, size_t size);

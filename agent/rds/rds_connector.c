@@ -47,7 +47,7 @@ bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
 	return secure_more(mysql, conf);
 }
 
-#else /* Oracle's, where mysql_clear_password is off unless switched on */
+#else /* Oracle's, where mysql_clear_password, which sends the token of IAM, is off by default */
 
 bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
 {
@@ -55,7 +55,10 @@ bool connector_secure(MYSQL *mysql, const struct conf_rds *conf)
 	                : conf->tls == DB_TLS_REQUIRED ? SSL_MODE_REQUIRED
 	                                               : SSL_MODE_DISABLED;
 
-	if (mysql_options(mysql, MYSQL_OPT_SSL_MODE, &mode) != 0)
+	bool clear = conf->auth == DB_AUTH_IAM;
+
+	if (mysql_options(mysql, MYSQL_OPT_SSL_MODE, &mode) != 0 ||
+	    mysql_options(mysql, MYSQL_ENABLE_CLEARTEXT_PLUGIN, &clear) != 0)
 		return false;
 	return conf->tls != DB_TLS_VERIFY || conf->tls_ca[0] == '\0' ||
 	       mysql_options(mysql, MYSQL_OPT_SSL_CA, conf->tls_ca) == 0;

@@ -48,7 +48,7 @@ static void connect_to(struct rds *rds)
 	struct rds_sample sample;
 	struct net_addr peer;
 
-	secret_identify(rds->conf->password_file, rds->memory.secret, sizeof rds->memory.secret);
+	secret_identify(rds->conf, rds->memory.secret, sizeof rds->memory.secret);
 	if (session_open(&rds->session, rds->conf, &rds->watch.answer, &sample, &peer)) {
 		watch_connected(&rds->watch, sample.end_ms, &peer);
 		stale_connected(&rds->watch);
@@ -94,7 +94,7 @@ static bool repeats(const struct rds *rds)
 	return rds->watch.state != RDS_WRITABLE && rds->watch.state != RDS_READ_ONLY;
 }
 
-/* Whether the file of the refused password was edited or replaced since the last look. */
+/* Whether the file of the refused password or token was edited or replaced since the last look. */
 static bool password_replaced(struct rds *rds)
 {
 	char id[FILE_ID_SIZE];
@@ -102,7 +102,7 @@ static bool password_replaced(struct rds *rds)
 
 	if (rds->watch.open || !trouble_is_secret(rds->watch.backoff.trouble))
 		return false;
-	secret_identify(rds->conf->password_file, id, sizeof id);
+	secret_identify(rds->conf, id, sizeof id);
 	replaced = strcmp(id, rds->memory.secret) != 0;
 	str_copy(rds->memory.secret, sizeof rds->memory.secret, id);
 	return replaced;

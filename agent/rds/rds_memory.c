@@ -37,7 +37,7 @@ void memory_restore(struct memory *ret, struct watch *watch, int64_t now)
 
 	memset(ret, 0, sizeof *ret);
 	ret->good_ms = -1;
-	secret_identify(watch->conf->password_file, ret->secret, sizeof ret->secret);
+	secret_identify(watch->conf, ret->secret, sizeof ret->secret);
 	outage_init(&outage);
 	/* The whole file or nothing of it. */
 	if (envfile_read(RDS_DIR "/" FILE_NAME, text, sizeof text) < 0 ||

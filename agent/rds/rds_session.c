@@ -173,9 +173,9 @@ bool session_open(struct session *session, const struct conf_rds *conf,
 
 	memset(ret_sample, 0, sizeof *ret_sample);
 	ret_sample->start_ms = ret_sample->end_ms = clock_ms();
-	rc = secret_read(conf->password_file, password, sizeof password);
+	rc = secret_read(conf, password, sizeof password);
 	if (rc < 0) {
-		complain(ret_sample, TROUBLE_SECRET, "%s", secret_explain(rc));
+		complain(ret_sample, TROUBLE_SECRET, "%s", secret_explain(conf, rc));
 		return false;
 	}
 	mysql = mysql_init(NULL);

@@ -18,7 +18,7 @@ static const struct {
 	[TROUBLE_STALLED] = { "stalled", "no proper handshake", 1 * S, 30 * S },
 	[TROUBLE_LOST] = { "lost", "session lost", 250, 8 * S },
 	[TROUBLE_DENIED] = { "denied", "login refused", 60 * S, 600 * S },
-	[TROUBLE_SECRET] = { "secret", "no password", 60 * S, 600 * S },
+	[TROUBLE_SECRET] = { "secret", "no password or token", 60 * S, 600 * S },
 	[TROUBLE_FULL] = { "full", "the server is full", 10 * S, 60 * S },
 	[TROUBLE_CLOSED] = { "closed", "the server is out of service", 250, 4 * S },
 	[TROUBLE_BLOCKED] = { "blocked", "this host is blocked by the server", 60 * S, 600 * S },

@@ -143,6 +143,48 @@ static void test_botocore(void **state)
 	assert_int_equal(check_file("sigv4_botocore.json"), 60);
 }
 
+/* The parameters may have another order: the signature is about the sorted ones. */
+static void test_login(void **state)
+{
+	cJSON *doc = load("sigv4_login.json");
+	const cJSON *vector;
+	char date[SIGV4_DATE], token[LIMIT_LOGIN_TOKEN], start[512];
+	size_t count = 0;
+
+	(void)state;
+	cJSON_ArrayForEach(vector, cJSON_GetObjectItemCaseSensitive(doc, "vectors"))
+	{
+		const char *want = text(doc, vector, "login");
+		const struct sigv4_request request = {
+			.date = date,
+			.region = text(doc, vector, "region"),
+			.service = text(doc, vector, "service"),
+			.access_key = text(doc, vector, "access_key"),
+			.secret_key = text(doc, vector, "secret_key"),
+		};
+
+		assert_true(
+		        sigv4_date((int64_t)item(doc, vector, "time")->valuedouble * 1000, date));
+		assert_int_equal(sigv4_login(&request, text(doc, vector, "host"),
+		                             text(doc, vector, "user"), text(doc, vector, "token"),
+		                             token, sizeof token),
+		                 0);
+		assert_int_equal(strlen(token), strlen(want));
+		assert_string_equal(strstr(token, "&X-Amz-Signature="),
+		                    strstr(want, "&X-Amz-Signature="));
+		snprintf(start, sizeof start, "%.*s", (int)(strstr(want, "&X-Amz-Date") - want),
+		         want);
+		assert_memory_equal(token, start, strlen(start));
+		assert_int_equal(sigv4_login(&request, text(doc, vector, "host"),
+		                             text(doc, vector, "user"), text(doc, vector, "token"),
+		                             token, strlen(want)),
+		                 -E2BIG);
+		count++;
+	}
+	assert_int_equal(count, 20);
+	cJSON_Delete(doc);
+}
+
 static const struct http_header vanilla[] = { { "host", "example.amazonaws.com" },
 	                                      { "x-amz-date", "20150830T123600Z" } };
 
@@ -188,7 +230,7 @@ static void test_too_long(void **state)
 	struct http_header headers[3] = { vanilla[0],
 		                          vanilla[1],
 		                          { "x-amz-security-token", NULL } };
-	char authorization[SIGV4_AUTHORIZATION] = "untouched", longest[8000];
+	char authorization[SIGV4_AUTHORIZATION] = "untouched", longest[9000];
 
 	(void)state;
 	memset(longest, 'x', sizeof(longest) - 1);
@@ -215,7 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_published),    cmocka_unit_test(test_botocore),
 		cmocka_unit_test(test_whole_header), cmocka_unit_test(test_date),
-		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_too_long),     cmocka_unit_test(test_login),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

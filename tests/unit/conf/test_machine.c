@@ -292,6 +292,10 @@ static void what_is_hardly_meant(void **state)
 		  "tls_ca = /ca\ntls = required\n",
 		  { ":6: warning: database.tls_ca: it has no effect: database.tls is not "
 		    "verify" } },
+		{ "[check w]\n[database]\nenabled = yes\nendpoint = db\npassword_file = /p\n"
+		  "tls_ca = /ca\nauth = iam\n",
+		  { ":5: warning: database.password_file: it has no effect: database.auth is "
+		    "iam" } },
 	};
 
 	FILE *file;

@@ -16,12 +16,14 @@
 #include "rds.h"
 
 static char path[64];
+static struct conf_rds conf;
 
 static void write_file(const void *data, size_t len)
 {
 	int fd;
 
 	snprintf(path, sizeof path, "/tmp/wna-secret-%d", (int)getpid());
+	strcpy(conf.password_file, path);
 	unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
 	assert_true(fd >= 0);
@@ -34,7 +36,7 @@ static int read_from(const void *data, size_t len, char *ret, size_t size)
 	int rc;
 
 	write_file(data, len);
-	rc = secret_read(path, ret, size);
+	rc = secret_read(&conf, ret, size);
 	unlink(path);
 	return rc;
 }
@@ -66,19 +68,19 @@ static void refused(void **state)
 	assert_int_equal(read_from("0123456789abcdef", 16, text, sizeof text), -EMSGSIZE);
 	assert_memory_equal(text, wiped, sizeof text);
 	assert_int_equal(read_from("0123456789abcde", 15, text, sizeof text), 0);
-	assert_int_equal(secret_read("/nowhere/password", text, sizeof text), -ENOENT);
-	assert_string_equal(secret_explain(-ENOENT), "there is no password file");
+	assert_int_equal(secret_read(&conf, text, sizeof text), -ENOENT);
+	assert_string_equal(secret_explain(&conf, -ENOENT), "there is no password file");
 	write_file("s3cret", 6);
 	assert_int_equal(chmod(path, 0644), 0);
-	assert_int_equal(secret_read(path, text, sizeof text), -EPERM);
+	assert_int_equal(secret_read(&conf, text, sizeof text), -EPERM);
 	assert_int_equal(chmod(path, 0660), 0);
-	assert_int_equal(secret_read(path, text, sizeof text), -EPERM);
+	assert_int_equal(secret_read(&conf, text, sizeof text), -EPERM);
 	unlink(path);
 	assert_int_equal(symlink("/etc/hostname", path), 0);
-	assert_int_equal(secret_read(path, text, sizeof text), -ELOOP);
+	assert_int_equal(secret_read(&conf, text, sizeof text), -ELOOP);
 	unlink(path);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(secret_read(path, text, sizeof text), -EINVAL);
+	assert_int_equal(secret_read(&conf, text, sizeof text), -EINVAL);
 	unlink(path);
 }
 
@@ -89,16 +91,16 @@ static void read_twice(void **state)
 
 	(void)state;
 	write_file("first\n", 6);
-	assert_int_equal(secret_read(path, text, sizeof text), 0);
+	assert_int_equal(secret_read(&conf, text, sizeof text), 0);
 	assert_string_equal(text, "first");
-	secret_identify(path, one, sizeof one);
+	secret_identify(&conf, one, sizeof one);
 	write_file("other word\n", 11);
-	secret_identify(path, two, sizeof two);
+	secret_identify(&conf, two, sizeof two);
 	assert_string_not_equal(one, two);
-	assert_int_equal(secret_read(path, text, sizeof text), 0);
+	assert_int_equal(secret_read(&conf, text, sizeof text), 0);
 	assert_string_equal(text, "other word");
 	unlink(path);
-	secret_identify(path, one, sizeof one);
+	secret_identify(&conf, one, sizeof one);
 	assert_string_equal(one, "");
 }
 

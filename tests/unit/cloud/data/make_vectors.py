@@ -5,7 +5,8 @@
 
 Recomputes AWS's published vectors (sigv4_suite.json) and fails if one differs,
 then writes sigv4_botocore.json: requests as the agent sends them, random with a
-fixed seed: the file changes only with botocore. All keys are made up.
+fixed seed: the file changes only with botocore; and sigv4_login.json: login
+tokens of RDS. All keys are made up.
 """
 import json
 import random
@@ -15,12 +16,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import botocore
-from botocore.auth import SigV4Auth
+from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 HERE = Path(__file__).resolve().parent
 COUNT = 60
+LOGINS = 20
 
 
 def signature(doc, vector):
@@ -36,6 +38,20 @@ def signature(doc, vector):
     auth._modify_request_before_signing(request)
     text = auth.string_to_sign(request, auth.canonical_request(request))
     return auth.signature(text, request)
+
+
+def login_token(doc, vector):
+    """As botocore.signers.generate_db_auth_token makes it, at a given time."""
+    keys = Credentials(doc["access_key"], doc["secret_key"], vector["token"] or None)
+    request = AWSRequest("GET", f"https://{vector['host']}/",
+                         params={"Action": "connect", "DBUser": vector["user"]})
+    auth = SigV4QueryAuth(keys, "rds-db", vector["region"], expires=900)
+    when = datetime.fromtimestamp(vector["time"], timezone.utc)
+    request.context["timestamp"] = when.strftime("%Y%m%dT%H%M%SZ")
+    auth._modify_request_before_signing(request)
+    text = auth.string_to_sign(request, auth.canonical_request(request))
+    auth._inject_signature_to_request(request, auth.signature(text, request))
+    return request.url.removeprefix("https://")
 
 
 def word(rng, letters, low, high):
@@ -61,6 +77,26 @@ def random_vector(rng, number):
     }
 
 
+def random_login(rng, number):
+    plain = string.ascii_letters + string.digits
+    region = rng.choice(["us-east-1", "ap-northeast-2", "us-gov-west-1", "cn-north-1"])
+    return {
+        "name": f"login {number}",
+        "host": f"{word(rng, string.ascii_lowercase, 3, 12)}.{word(rng, plain, 12, 12).lower()}"
+                f".{region}.rds.amazonaws.com:{rng.randint(1, 65535)}",
+        "user": word(rng, plain + "_-.@+ /ß€", 1, 32),
+        "token": word(rng, plain + "/+=", 100, 4096) if rng.random() < 0.7 else "",
+        "region": region,
+        "time": rng.randint(0, 4102444799),
+    }
+
+
+def write(doc, name):
+    lines = ",\n".join(json.dumps(v, ensure_ascii=False) for v in doc["vectors"])
+    head = json.dumps({k: v for k, v in doc.items() if k != "vectors"}, indent=1)
+    (HERE / name).write_text(head[:-2] + ',\n "vectors": [\n' + lines + "\n]}\n")
+
+
 def main():
     suite = json.loads((HERE / "sigv4_suite.json").read_text())
     wrong = [v["name"] for v in suite["vectors"] if signature(suite, v) != v["signature"]]
@@ -79,11 +115,14 @@ def main():
         vector = random_vector(rng, number)
         vector["signature"] = signature(doc, vector)
         doc["vectors"].append(vector)
-    lines = ",\n".join(json.dumps(v, ensure_ascii=False) for v in doc["vectors"])
-    head = json.dumps({k: v for k, v in doc.items() if k != "vectors"}, indent=1)
-    (HERE / "sigv4_botocore.json").write_text(
-        head[:-2] + ',\n "vectors": [\n' + lines + "\n]}\n")
-    print(f"{len(suite['vectors'])} published vectors agree, {COUNT} written")
+    write(doc, "sigv4_botocore.json")
+    doc |= {"service": "rds-db", "vectors": []}
+    for number in range(LOGINS):
+        vector = random_login(rng, number)
+        vector["login"] = login_token(doc, vector)
+        doc["vectors"].append(vector)
+    write(doc, "sigv4_login.json")
+    print(f"{len(suite['vectors'])} published vectors agree, {COUNT} and {LOGINS} written")
 
 
 if __name__ == "__main__":

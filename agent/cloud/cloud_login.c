@@ -1,0 +1,131 @@
+/*
+ * Run by wna-cloud. Blocks on a tmpfs alone. wna-rds itself has no credentials: a token is valid for
+ * one user of one database for a quarter of an hour. The folder of the file is the secret's
+ * protection: only wna-cloud, the group wna-rds and root can enter it.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws_name.h"
+#include "clock.h"
+#include "cloud_push.h"
+#include "file.h"
+#include "log.h"
+
+enum { DRIFT_MS = 60 * 1000 }; /* a token with a more wrong date is replaced */
+
+struct login {
+	bool wanted;
+	const struct conf_rds *conf;
+	const struct creds_store *creds;
+	const struct identity *identity;
+	const char *dir;
+	char host[LIMIT_HOST + 8];
+	char key[129]; /* access key id of the last token; empty: there is none */
+	int64_t signed_ms, signed_aws_ms;
+	int rc; /* of the last try */
+};
+
+struct login *login_new(const struct worker *worker, const struct creds_store *creds,
+                        const struct identity *identity, const char *dir)
+{
+	struct login *login = calloc(1, sizeof *login);
+	const struct conf_rds *conf = &worker->conf->rds;
+	size_t len = strlen(conf->endpoint);
+
+	if (!login)
+		return NULL;
+	login->wanted = conf->enabled && conf->auth == DB_AUTH_IAM;
+	login->conf = conf;
+	login->creds = creds;
+	login->identity = identity;
+	login->dir = dir;
+	/* RDS compares the text: in lower case, without the dot of an absolute name. */
+	if (len > 0 && conf->endpoint[len - 1] == '.')
+		len--;
+	snprintf(login->host, sizeof login->host, "%.*s:%d", (int)len, conf->endpoint,
+	         (int)conf->port);
+	for (char *c = login->host; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return login;
+}
+
+void login_free(struct login *login)
+{
+	free(login);
+}
+
+/* The region in "NAME.ID.REGION.rds.amazonaws.com", else the node's. */
+static void find_region(const struct login *login, char *ret, size_t size)
+{
+	const char *end = strstr(login->host, ".rds."), *start = end;
+
+	while (end && start > login->host && start[-1] != '.')
+		start--;
+	if (end)
+		snprintf(ret, size, "%.*s", (int)(end - start), start);
+	if (!end || !aws_is_region(ret))
+		str_copy(ret, size, login->identity->region ? login->identity->region : "");
+}
+
+static int sign(const struct login *login, const struct creds *creds, const char *region,
+                int64_t aws_ms)
+{
+	char date[SIGV4_DATE], token[LIMIT_LOGIN_TOKEN];
+	struct sigv4_request request = { .date = date,
+		                         .region = region,
+		                         .service = "rds-db",
+		                         .access_key = creds->access_key,
+		                         .secret_key = creds->secret_key };
+	int rc = -ERANGE;
+
+	if (sigv4_date(aws_ms, date))
+		rc = sigv4_login(&request, login->host, login->conf->user, creds->token, token,
+		                 sizeof token);
+	if (rc == 0)
+		rc = file_write(login->dir, LOGIN_FILE, token, strlen(token));
+	OPENSSL_cleanse(token, sizeof token);
+	return rc;
+}
+
+static bool is_due(const struct login *login, const struct creds *creds, int64_t now_ms,
+                   int64_t aws_ms)
+{
+	int64_t age_ms = now_ms - login->signed_ms;
+
+	return strcmp(login->key, creds->access_key) != 0 || age_ms >= LOGIN_PERIOD_MS ||
+	       llabs(aws_ms - login->signed_aws_ms - age_ms) > DRIFT_MS;
+}
+
+int64_t login_turn(struct login *login, int64_t now_ms, int64_t aws_ms)
+{
+	const struct creds *creds = creds_get(login->creds);
+	char region[LIMIT_NAME];
+	int rc;
+
+	if (!login->wanted)
+		return INT64_MAX;
+	find_region(login, region, sizeof region);
+	/* The loop turns when one of both has come. */
+	if (!creds || !region[0])
+		return INT64_MAX;
+	if (!is_due(login, creds, now_ms, aws_ms))
+		return login->signed_ms + LOGIN_PERIOD_MS;
+	rc = sign(login, creds, region, aws_ms);
+	if (rc < 0 && rc != login->rc)
+		log_warning("database: the login token cannot be made: %s", strerror(-rc));
+	else if (rc == 0 && (login->rc < 0 || !login->key[0]))
+		log_info("database: login token for user %s at %s, region %s, is in %s/" LOGIN_FILE,
+		         login->conf->user, login->host, region, login->dir);
+	login->rc = rc;
+	if (rc < 0)
+		return now_ms + 1000;
+	str_copy(login->key, sizeof login->key, creds->access_key);
+	login->signed_ms = now_ms;
+	login->signed_aws_ms = aws_ms;
+	return now_ms + LOGIN_PERIOD_MS;
+}
