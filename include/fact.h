@@ -202,6 +202,7 @@ enum service_cause {
 	CAUSE_STALLED,      /* TCP acknowledges all data, but the server answers no request */
 	CAUSE_TARGET_DOWN,  /* the target accepts no new connection */
 	CAUSE_UNKNOWN,      /* not found out yet */
+	CAUSE_ASKED,        /* none: an operator wants the repair */
 	CAUSE_MAX
 };
 

@@ -43,7 +43,7 @@ NAMES(mount_state_name, MOUNT_STATE_MAX, "absent", "right", "wrong", "unverified
 NAMES(service_state_name, SERVICE_STATE_MAX, "absent", "mounting", "serving", "slow", "hung",
       "repairing")
 NAMES(service_cause_name, CAUSE_MAX, "", "dead proxy", "stuck connection", "frozen proxy",
-      "stalled server", "silent mount target", "unknown cause")
+      "stalled server", "silent mount target", "unknown cause", "asked for")
 NAMES(verdict_level_name, LEVEL_MAX, "off", "waiting", "ok", "degraded", "fail")
 
 const struct fact_info *fact_info(uint16_t id)

@@ -257,6 +257,10 @@ enum ctl_exit status_once(const struct ctl *ctl, bool json, bool verbose);
  * if none is configured. */
 enum ctl_exit mount_show(const struct ctl *ctl);
 
+/* Asks wna-mount for a repair, and waits for its outcome. CTL_OK if the mount serves by a new proxy,
+ * CTL_NO if it was refused or did not help, CTL_DENIED for others than root, CTL_TIMEOUT. */
+enum ctl_exit mount_repair(const struct ctl *ctl);
+
 /* Shows it again every second until a signal ends it; CTL_OK then. */
 enum ctl_exit status_watch(const struct ctl *ctl, bool verbose);
 

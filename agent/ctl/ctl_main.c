@@ -20,6 +20,7 @@ static const char help[] =
         "  status [--json] [--watch] [-v]  what the agent answers, and why; -v: everything\n"
         "  mount                           whether the shared file system serves, since when, why\n"
         "                                  not, and what the agent does about it\n"
+        "  mount repair                    gives the mount a new proxy now (root); no data is lost\n"
         "  facts [--json | --env | KEY]    what the node knows about itself; KEY: instance-id,\n"
         "                                  region, asg, tags.NAME ...\n"
         "  wait --for GOAL [--timeout T]   waits for ready, healthy, mounted, database, metrics\n"
@@ -85,8 +86,9 @@ static int run_status(struct ctl *ctl, const char *const *given, int argc, char 
 static int run_mount(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
 	(void)given;
-	(void)argv;
-	return argc > 0 ? usage("mount takes no arguments", "") : mount_show(ctl);
+	if (argc == 1 && strcmp(argv[0], "repair") == 0)
+		return mount_repair(ctl);
+	return argc > 0 ? usage("mount takes no argument, or \"repair\"", "") : mount_show(ctl);
 }
 
 static int run_facts(struct ctl *ctl, const char *const *given, int argc, char **argv)

@@ -4,8 +4,16 @@
 #include "ctl.h"
 
 #include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
+
+/* The hub takes no orders: systemd knows the process, and lets root alone signal it. */
+#define ASK "systemctl kill --kill-who=main --signal=USR1 web-node-agent-mount.service"
+
+enum { REPAIR_MS = 40 * 1000 }; /* until the keeper calls it a failure, and some more */
 
 static void line(FILE *out, const char *name, const char *text)
 {
@@ -31,25 +39,68 @@ static void show(FILE *out, const struct view *view, const struct view_job *job)
 	line(out, "next", job->next);
 }
 
+/* The view with the job of the mount and its service. */
+static enum ctl_exit look(const struct ctl *ctl, struct view *ret, const struct view_job **ret_job)
+{
+	char why[256];
+	int r = status_ask(ctl, ret, why, sizeof why, NULL);
+
+	if (r < 0)
+		return ctl_complain(ctl, r, why);
+	*ret_job = view_job(ret, "mount");
+	if (!*ret_job || (*ret_job)->level == LEVEL_OFF) {
+		fputs("wnactl: no mount is configured\n", ctl->err);
+		return CTL_OFF;
+	}
+	if (ret->service.state == SERVICE_STATE_MAX) {
+		fprintf(ctl->out, "%-9s not known: wna-mount has not reported yet\n", "state");
+		return CTL_NO;
+	}
+	return CTL_OK;
+}
+
+static bool serves(const struct view *view)
+{
+	return view->service.state == SERVICE_SERVING || view->service.state == SERVICE_SLOW;
+}
+
 enum ctl_exit mount_show(const struct ctl *ctl)
 {
 	static struct view view; /* large */
 	const struct view_job *job;
-	char why[256];
-	int r = status_ask(ctl, &view, why, sizeof why, NULL);
+	enum ctl_exit code = look(ctl, &view, &job);
 
-	if (r < 0)
-		return ctl_complain(ctl, r, why);
-	job = view_job(&view, "mount");
-	if (!job || job->level == LEVEL_OFF) {
-		fputs("wnactl: no mount is configured\n", ctl->err);
-		return CTL_OFF;
-	}
-	if (view.service.state == SERVICE_STATE_MAX) {
-		fprintf(ctl->out, "%-9s not known: wna-mount has not reported yet\n", "state");
-		return CTL_NO;
-	}
+	if (code != CTL_OK)
+		return code;
 	show(ctl->out, &view, job);
-	return view.service.state == SERVICE_SERVING || view.service.state == SERVICE_SLOW ? CTL_OK
-	                                                                                   : CTL_NO;
+	return serves(&view) ? CTL_OK : CTL_NO;
+}
+
+enum ctl_exit mount_repair(const struct ctl *ctl)
+{
+	static struct view view; /* large */
+	char before[sizeof view.service.last];
+	const struct view_job *job;
+	enum ctl_exit code = look(ctl, &view, &job);
+	int64_t end_ms = clock_ms() + REPAIR_MS, repairs = view.service.repairs;
+
+	if (code != CTL_OK)
+		return code;
+	strcpy(before, view.service.last);
+	if (system(ASK) != 0)
+		return CTL_DENIED; /* systemctl has said why */
+	while (view.service.state == SERVICE_REPAIRING ||
+	       (view.service.repairs == repairs && strcmp(view.service.last, before) == 0)) {
+		if (clock_ms() >= end_ms) {
+			fputs("wnactl: no result of the repair\n", ctl->err);
+			return CTL_TIMEOUT;
+		}
+		poll(NULL, 0, (int)ctl->poll_ms);
+		code = look(ctl, &view, &job);
+		if (code != CTL_OK)
+			return code;
+	}
+	fprintf(ctl->out, "%s\n", view.service.last);
+	/* A refusal begins no repair. */
+	return view.service.repairs > repairs && serves(&view) ? CTL_OK : CTL_NO;
 }

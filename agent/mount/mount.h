@@ -377,6 +377,8 @@ struct mend {
 void mend_say(struct mend *mend, const struct worker *worker);
 void mend_read(struct mend *mend, int64_t now_ms);
 void mend_reach(struct mend *mend, int64_t now_ms);
+/* SIGUSR1, of `wnactl mount repair`. */
+void mend_asked(struct mend *mend, int64_t now_ms);
 /* Takes answers and ends of children. */
 void mend_check(struct mend *mend, int64_t now_ms);
 /* KEEPER_PROXY_START, KEEPER_PROXY_KILL or KEEPER_PROXY_AWAY. */

@@ -233,12 +233,36 @@ void keeper_failed(struct keeper *keeper, const char *why, int64_t now_ms)
 	fail(keeper, why, now_ms);
 }
 
-/* When a repair may begin; INT64_MAX: the cause must change before. */
-static int64_t repair_due_ms(const struct keeper *keeper)
+void keeper_tell(struct keeper *keeper, const char *text)
+{
+	str_copy(keeper->heal.told, sizeof keeper->heal.told, text);
+	keeper->say = true;
+}
+
+const char *keeper_repair(struct keeper *keeper, int64_t now_ms)
+{
+	struct heal *heal = &keeper->heal;
+
+	if (!keeper_ours(keeper) || keeper->look.state != MOUNT_RIGHT)
+		return "the configured file system is not mounted";
+	if (keeper->look.port == 0)
+		return "the mount has no proxy on this machine";
+	if (heal->step != HEAL_IDLE || heal->wanted)
+		return "a repair is under way";
+	if (heal->cause == CAUSE_TARGET_DOWN && !heal->other)
+		return "the mount target is silent, and no other one is known";
+	heal->wanted = heal->full = true;
+	heal->read_ms = now_ms;
+	return NULL;
+}
+
+int64_t heal_due_ms(const struct keeper *keeper)
 {
 	const struct heal *heal = &keeper->heal;
 	int64_t due_ms = heal->since_ms;
 
+	if (heal->wanted)
+		return due_ms;
 	if (keeper->conf->repair != REPAIR_SAFE || heal->state != SERVICE_HUNG ||
 	    keeper->look.state != MOUNT_RIGHT || keeper->look.port == 0 || !heal->reading.nfs ||
 	    heal->tries >= SERVICE_TRIES_MAX)
@@ -269,6 +293,9 @@ static enum keeper_act begin(struct keeper *keeper, int64_t now_ms)
 	struct heal *heal = &keeper->heal;
 	bool kills = heal->cause != CAUSE_DEAD_PROXY;
 
+	if (heal->cause == CAUSE_NONE)
+		blame(keeper, CAUSE_ASKED);
+	heal->wanted = false;
 	heal->repair_ms = heal->read_ms = now_ms;
 	heal->repairs++;
 	heal->stall_tried = heal->stall_tried || heal->cause == CAUSE_STALLED;
@@ -286,7 +313,7 @@ static enum keeper_act step_repair(struct keeper *keeper, int64_t now_ms)
 	struct heal *heal = &keeper->heal;
 
 	if (heal->step == HEAL_IDLE)
-		return now_ms >= repair_due_ms(keeper) ? begin(keeper, now_ms) : KEEPER_WAIT;
+		return now_ms >= heal_due_ms(keeper) ? begin(keeper, now_ms) : KEEPER_WAIT;
 	if (now_ms < heal->step_ms)
 		return KEEPER_WAIT;
 	switch (heal->step) {
@@ -317,6 +344,7 @@ enum keeper_act heal_step(struct keeper *keeper, int64_t now_ms)
 	if (!keeper_ours(keeper) || (heal->serial != 0 && heal->serial != keeper->serial)) {
 		/* Of another mount nothing is known. The limits of repairs go on. */
 		heal->serial = 0;
+		heal->wanted = false;
 		heal->step = HEAL_IDLE;
 		heal->deaf_ms = 0;
 		blame(keeper, CAUSE_NONE);
@@ -360,40 +388,4 @@ int64_t heal_next_ms(const struct keeper *keeper)
 	else if (wants_to_ask(keeper))
 		next_ms = sooner(next_ms, heal->ask_ms);
 	return next_ms;
-}
-
-static const char *explain(const struct keeper *keeper)
-{
-	if (keeper->heal.state == SERVICE_SLOW)
-		return "a probe waits, but other requests are answered";
-	switch (keeper->heal.cause) {
-	case CAUSE_DEAD_PROXY: return "no process listens on the port of the proxy";
-	case CAUSE_STUCK:
-		return "the mount target accepts new connections, but does not acknowledge the "
-		       "present one";
-	case CAUSE_FROZEN_PROXY:
-		return "the mount target accepts new connections, but the proxy forwards nothing";
-	case CAUSE_STALLED: return "the server acknowledges requests, but answers none";
-	case CAUSE_TARGET_DOWN:
-		return keeper->heal.other
-		               ? "the mount target accepts no connection, another one does"
-		               : "the mount target accepts no connection";
-	case CAUSE_UNKNOWN: return "no request is answered";
-	default: return "";
-	}
-}
-
-void keeper_report_service(const struct keeper *keeper, struct msg *ret)
-{
-	const struct heal *heal = &keeper->heal;
-	int64_t due_ms = repair_due_ms(keeper);
-	struct msg msg = { .type = HUB_FACT, .id = FACT_MOUNT_SERVICE, .value = heal->state };
-
-	msg.more[SERVICE_CAUSE] = heal->cause;
-	msg.more[SERVICE_TRIES] = heal->tries;
-	msg.more[SERVICE_REPAIRS] = heal->repairs;
-	msg.more[SERVICE_DUE_MS] = due_ms == INT64_MAX ? 0 : due_ms;
-	str_copy(msg.text, sizeof msg.text, heal->told);
-	str_copy(msg.why, sizeof msg.why, explain(keeper));
-	*ret = msg;
 }

@@ -11,7 +11,7 @@
  * The repair is a new proxy on the same port; the kernel's NFS client then sends its requests
  * again, and no open file notices. While the mount target is silent, it helps only by way of
  * another target of the same file system, which is tried after HEAL_AWAY_MS. At most once in
- * HEAL_GAP_MS, SERVICE_TRIES_MAX times without success.
+ * HEAL_GAP_MS, SERVICE_TRIES_MAX times without success. An operator may have one at any time.
  */
 #ifndef WNA_MOUNT_HEAL_H
 #define WNA_MOUNT_HEAL_H
@@ -85,6 +85,7 @@ struct heal {
 	unsigned tries;             /* as SERVICE_TRIES */
 	unsigned repairs;           /* as SERVICE_REPAIRS */
 	bool stall_tried;           /* the one repair of a stalled server */
+	bool wanted;                /* an operator wants a repair now */
 	char told[LIMIT_FACT_TEXT]; /* the last repair and its outcome */
 };
 

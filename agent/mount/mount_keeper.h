@@ -172,6 +172,13 @@ void keeper_reached(struct keeper *keeper, bool reached, bool other, int64_t now
 /* KEEPER_REACH has no result: the question could not be asked, or was not answered. */
 void keeper_unreached(struct keeper *keeper, int64_t now_ms);
 
+/* An operator wants a repair now, whatever the limits and the configuration say. NULL; or why there
+ * will be none. */
+const char *keeper_repair(struct keeper *keeper, int64_t now_ms);
+
+/* What the report says about the last repair. */
+void keeper_tell(struct keeper *keeper, const char *text);
+
 /* KEEPER_PROXY_KILL or KEEPER_PROXY_START has failed. */
 void keeper_failed(struct keeper *keeper, const char *why, int64_t now_ms);
 
@@ -194,7 +201,7 @@ void keeper_report(const struct keeper *keeper, int64_t now_ms, struct msg *ret)
 void keeper_report_service(const struct keeper *keeper, struct msg *ret);
 
 /* Shared by mount_keeper.c, which is told what has happened, mount_step.c, which says what is
- * due, and mount_heal.c. */
+ * due, mount_heal.c and mount_report.c. */
 
 enum {
 	KEEPER_NAMES_MS = 4000,       /* longest wait for name servers */
@@ -209,11 +216,17 @@ bool keeper_ours(const struct keeper *keeper);
 /* The mount is not verified yet, and not reported: an attempt may still finish it, or an answer
  * about the name may come. */
 bool keeper_pending(const struct keeper *keeper, int64_t now_ms);
+
+/* Between two reports without a change: an old one means that the keeper does not live. */
+int64_t keeper_say_ms(const struct keeper *keeper);
 void keeper_set(struct keeper_child *child, enum keeper_state state, int64_t due_ms);
 uint32_t keeper_random(struct keeper *keeper);
 /* The mount has answered the probe. */
 void heal_answered(struct keeper *keeper, int64_t now_ms);
 enum keeper_act heal_step(struct keeper *keeper, int64_t now_ms);
 int64_t heal_next_ms(const struct keeper *keeper);
+
+/* When a repair may begin; INT64_MAX: the cause must change before. */
+int64_t heal_due_ms(const struct keeper *keeper);
 
 #endif

@@ -275,6 +275,8 @@ static void take_signals(struct room *room, int fd, int64_t now_ms)
 	while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGTERM)
 			keeper_leave(&room->keeper, now_ms);
+		if (info.ssi_signo == SIGUSR1)
+			mend_asked(&room->mend, now_ms);
 	}
 }
 
@@ -285,6 +287,7 @@ static int make_signal_fd(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "log.h"
 #include "str.h"
 
@@ -194,6 +195,20 @@ static int go_away(struct mend *mend, char *ret_why, size_t why_size)
 		log_warning("mount: %s is silent, the next proxy goes to %s", home->host,
 		            home->away);
 	return rc;
+}
+
+void mend_asked(struct mend *mend, int64_t now_ms)
+{
+	const char *why = keeper_repair(mend->keeper, now_ms);
+	char text[LIMIT_FACT_TEXT], at[32];
+
+	log_info("mount: %s: a repair is asked for", mend->conf->path);
+	if (!why)
+		return;
+	/* Each refusal has a text of its own: wnactl waits for the next one. */
+	snprintf(text, sizeof text, "refused at %s: %s",
+	         clock_iso8601(clock_wall_ms(), at, sizeof at), why);
+	keeper_tell(mend->keeper, text);
 }
 
 void mend_proxy(struct mend *mend, enum keeper_act what, int64_t now_ms)

@@ -130,8 +130,7 @@ static enum keeper_act step_probe(struct keeper *keeper, int64_t now_ms)
 	return KEEPER_WAIT;
 }
 
-/* An old report means that the keeper does not live. */
-static int64_t say_period_ms(const struct keeper *keeper)
+int64_t keeper_say_ms(const struct keeper *keeper)
 {
 	return keeper->conf->max_age_ms / 4 < SAY_MS ? keeper->conf->max_age_ms / 4 : SAY_MS;
 }
@@ -161,7 +160,7 @@ enum keeper_act keeper_step(struct keeper *keeper, int64_t now_ms)
 {
 	enum keeper_act act;
 
-	if (keeper->said && !keeper->say && now_ms >= keeper->said_ms + say_period_ms(keeper))
+	if (keeper->said && !keeper->say && now_ms >= keeper->said_ms + keeper_say_ms(keeper))
 		keeper->say = keeper->look_now = true;
 	if (keeper->look_now && (!keeper->looked || now_ms >= keeper->looked_ms + LOOK_GAP_MS))
 		return KEEPER_LOOK;
@@ -211,58 +210,11 @@ int64_t keeper_next_ms(const struct keeper *keeper)
 	if (keeper->look_now)
 		next_ms = sooner(next_ms, keeper->looked_ms + LOOK_GAP_MS);
 	if (keeper->said)
-		next_ms = sooner(next_ms, keeper->said_ms + say_period_ms(keeper));
+		next_ms = sooner(next_ms, keeper->said_ms + keeper_say_ms(keeper));
 	else if (!is_unsure(keeper) &&
 	         (keeper->attempt.state != KEEPER_RUNNING || keeper->guarding))
 		next_ms = sooner(next_ms, keeper->seen_ms + KEEPER_NAMES_GRACE_MS);
 	if (keeper->said && !keeper->spoken)
 		next_ms = sooner(next_ms, keeper->first_ms + SPOKEN_MS);
 	return next_ms;
-}
-
-static void report_doing(const struct keeper *keeper, bool pending, int64_t *ret)
-{
-	enum mount_doing doing = MOUNT_IDLE;
-	int64_t due_ms = keeper->probe_ms;
-
-	if (keeper->attempt.state == KEEPER_STUCK) {
-		doing = MOUNT_HELPER_STUCK;
-		due_ms = keeper->attempt.due_ms;
-	} else if (keeper->attempt.state != KEEPER_OFF && !keeper->guarding) {
-		doing = MOUNT_MOUNTING;
-		due_ms = 0;
-	} else if (!keeper_ours(keeper) || pending) {
-		doing = MOUNT_WAITING;
-		due_ms = keeper_there(keeper) ? keeper->looked_ms + say_period_ms(keeper)
-		                              : keeper->retry_ms;
-	} else if (keeper->probe.state == KEEPER_STUCK) {
-		doing = MOUNT_PROBE_STUCK;
-		due_ms = keeper->probe.due_ms;
-	} else if (keeper->asked) {
-		doing = MOUNT_PROBING;
-		due_ms = 0;
-	}
-	ret[MOUNT_DOING] = doing;
-	ret[MOUNT_DUE_MS] = due_ms;
-}
-
-void keeper_report(const struct keeper *keeper, int64_t now_ms, struct msg *ret)
-{
-	bool pending = keeper->losing || keeper_pending(keeper, now_ms);
-	struct msg msg = { .type = HUB_FACT, .id = FACT_MOUNT, .found_ms = now_ms };
-
-	msg.value = pending ? MOUNT_ABSENT : keeper->look.state;
-	msg.more[MOUNT_SIGN] = MOUNT_NOT_PROBED;
-	if (msg.value == MOUNT_ABSENT) {
-		str_copy(msg.why, sizeof msg.why, keeper->why);
-	} else {
-		bool bad = keeper->sign_why[0] != '\0';
-
-		msg.more[MOUNT_SIGN] = keeper->sign;
-		msg.more[MOUNT_SIGN_MS] = keeper->sign_ms;
-		str_copy(msg.text, sizeof msg.text, keeper->look.text);
-		str_copy(msg.why, sizeof msg.why, bad ? keeper->sign_why : keeper->look.why);
-	}
-	report_doing(keeper, pending, msg.more);
-	*ret = msg;
 }

@@ -284,3 +284,15 @@ def test_a_helper_left_over_has_no_more_than_its_time(node: Node, agent: Agent) 
     assert not node.host.ps("sleep")
     assert len(node.shared.mounts(node.host)) == 1
     assert len(node.host.read("/srv/helpers").split()) == 2
+
+
+def test_a_repair_is_refused_without_a_proxy(node: Node, agent: Agent) -> None:
+    """The vm suite has a mount with one."""
+    agent.start()
+    agent.wait_job("mount", "ok")
+    done = node.host.run("wnactl", "mount", "repair", check=False)
+    assert done.returncode == 1 and "the mount has no proxy on this machine" in done.stdout
+    other = node.host.run("setpriv", "--reuid", "wna-check", "--regid", "wna", "--clear-groups",
+                          "wnactl", "mount", "repair", check=False)
+    assert other.returncode == 5, other.stderr
+    assert agent.log("mount").count("a repair is asked for") == 1

@@ -19,6 +19,16 @@ static uint32_t roll(uint32_t below)
 	return dice % below;
 }
 
+/* The right file system is mounted through a proxy. */
+static void begin_proxied(uint32_t seed)
+{
+	begin(seed);
+	conf.repair = REPAIR_SAFE;
+	put(MOUNT_RIGHT, 57);
+	net_addr_parse("127.0.0.1", &there.server);
+	there.port = 20049;
+}
+
 /* One node: most calls are quick, some take many seconds; a proxy dies now and then, and the
  * watchdog starts the next one within a second. */
 static void live(uint32_t seed, int64_t end_ms)
@@ -26,12 +36,8 @@ static void live(uint32_t seed, int64_t end_ms)
 	int64_t now_ms = 0, answer_ms = INT64_MAX, reply_ms = 0, gap_ms = -10000;
 	unsigned slow = 0;
 
-	begin(seed);
+	begin_proxied(seed);
 	dice = seed;
-	conf.repair = REPAIR_SAFE;
-	put(MOUNT_RIGHT, 57);
-	net_addr_parse("127.0.0.1", &there.server);
-	there.port = 20049;
 	reading = (struct heal_reading){ .nfs = true, .listener = 1 };
 	while (now_ms < end_ms) {
 		while (now_ms >= reply_ms) {
@@ -82,11 +88,7 @@ static enum service_state state_at(int64_t now_ms)
 static void a_late_answer_does_not_end_a_repair(void **state)
 {
 	(void)state;
-	begin(1);
-	conf.repair = REPAIR_SAFE;
-	put(MOUNT_RIGHT, 57);
-	net_addr_parse("127.0.0.1", &there.server);
-	there.port = 20049;
+	begin_proxied(1);
 	reading = (struct heal_reading){ .nfs = true, .listener = 1, .watchdog = true };
 	step(1);
 	keeper_signed(&keeper, 700, "", 2);
@@ -127,11 +129,7 @@ static void the_end_of_an_outage_allows_new_repairs(void **state)
 	int64_t now_ms;
 
 	(void)state;
-	begin(1);
-	conf.repair = REPAIR_SAFE;
-	put(MOUNT_RIGHT, 57);
-	net_addr_parse("127.0.0.1", &there.server);
-	there.port = 20049;
+	begin_proxied(1);
 	reading = (struct heal_reading){ .nfs = true, .listener = 1, .flow = FLOW_STUCK };
 	now_ms = fail_all(false, 1, DAY_MS);
 	assert_int_equal(keeper.heal.tries, SERVICE_TRIES_MAX);
@@ -151,11 +149,7 @@ static void without_an_answer_the_cause_is_unknown(void **state)
 	unsigned asked = 0;
 
 	(void)state;
-	begin(1);
-	conf.repair = REPAIR_SAFE;
-	put(MOUNT_RIGHT, 57);
-	net_addr_parse("127.0.0.1", &there.server);
-	there.port = 20049;
+	begin_proxied(1);
 	reading = (struct heal_reading){ .nfs = true, .listener = 1, .flow = FLOW_STUCK };
 	for (; now_ms < 80000; now_ms = next(now_ms)) {
 		step(now_ms);
@@ -178,11 +172,7 @@ static void without_an_answer_the_cause_is_unknown(void **state)
 static void a_table_that_cannot_be_read_changes_nothing(void **state)
 {
 	(void)state;
-	begin(1);
-	conf.repair = REPAIR_SAFE;
-	put(MOUNT_RIGHT, 57);
-	net_addr_parse("127.0.0.1", &there.server);
-	there.port = 20049;
+	begin_proxied(1);
 	reading = (struct heal_reading){ .nfs = true, .unseen = true };
 	step(1);
 	keeper_signed(&keeper, 700, "", 2);
@@ -204,11 +194,7 @@ static void a_table_that_cannot_be_read_changes_nothing(void **state)
 static void a_proxy_that_was_never_seen_is_dead(void **state)
 {
 	(void)state;
-	begin(1);
-	conf.repair = REPAIR_SAFE;
-	put(MOUNT_RIGHT, 57);
-	net_addr_parse("127.0.0.1", &there.server);
-	there.port = 20049;
+	begin_proxied(1);
 	reading = (struct heal_reading){ .nfs = true };
 	step(1);
 	assert_int_equal(state_at(1000), SERVICE_MOUNTING);
@@ -222,11 +208,7 @@ static void a_mount_without_requests_is_not_hung(void **state)
 	int64_t now_ms = 1;
 
 	(void)state;
-	begin(1);
-	conf.repair = REPAIR_SAFE;
-	put(MOUNT_RIGHT, 57);
-	net_addr_parse("127.0.0.1", &there.server);
-	there.port = 20049;
+	begin_proxied(1);
 	reading = (struct heal_reading){ .nfs = true, .idle = true, .listener = 1 };
 	step(now_ms);
 	keeper_signed(&keeper, 700, "", 2);
@@ -235,6 +217,58 @@ static void a_mount_without_requests_is_not_hung(void **state)
 	assert_true(keeper.asked);
 	reading.idle = false;
 	assert_int_equal(state_at(now_ms + 1000), SERVICE_HUNG);
+}
+
+/* Also of a mount that serves, and with repair = off. */
+static void an_operator_may_have_a_repair(void **state)
+{
+	(void)state;
+	begin_proxied(1);
+	conf.repair = REPAIR_OFF;
+	reading = (struct heal_reading){ .nfs = true, .listener = 1 };
+	step(1);
+	keeper_signed(&keeper, 700, "", 2);
+	assert_int_equal(state_at(1000), SERVICE_SERVING);
+	for (int64_t now_ms = 2000, i = 1; i <= 4; now_ms += 2000, i++) {
+		assert_null(keeper_repair(&keeper, now_ms));
+		assert_non_null(keeper_repair(&keeper, now_ms));
+		/* The watchdog, if it runs, starts the proxy. */
+		reading.watchdog = true;
+		assert_int_equal(state_at(now_ms), SERVICE_REPAIRING);
+		assert_int_equal(count[KEEPER_PROXY_KILL], 1);
+		assert_string_equal(keeper_repair(&keeper, now_ms), "a repair is under way");
+		reading.listener++;
+		assert_int_equal(state_at(now_ms + 500), SERVICE_REPAIRING);
+		reading.recvs++;
+		assert_int_equal(state_at(now_ms + 1000), SERVICE_SERVING);
+		assert_int_equal(count[KEEPER_PROXY_START], 0);
+		assert_int_equal(said.more[SERVICE_REPAIRS], i);
+	}
+	assert_string_equal(said.text, "new proxy on port 20049, asked for: answers after 1.0 s");
+}
+
+static void an_operator_is_told_why_not(void **state)
+{
+	(void)state;
+	begin(1);
+	step(1);
+	assert_string_equal(keeper_repair(&keeper, 2), "the configured file system is not mounted");
+	put(MOUNT_RIGHT, 57);
+	step(100);
+	assert_string_equal(keeper_repair(&keeper, 200), "the mount has no proxy on this machine");
+	begin_proxied(1);
+	reading = (struct heal_reading){ .nfs = true, .listener = 1 };
+	for (int64_t now_ms = 1; keeper.heal.cause != CAUSE_TARGET_DOWN; now_ms = next(now_ms)) {
+		step(now_ms);
+		if (count[KEEPER_REACH])
+			keeper_reached(&keeper, false, false, now_ms);
+	}
+	assert_string_equal(keeper_repair(&keeper, 60000),
+	                    "the mount target is silent, and no other one is known");
+	keeper_reached(&keeper, false, true, 60000);
+	assert_null(keeper_repair(&keeper, 60001));
+	step(60001);
+	assert_int_equal(count[KEEPER_PROXY_AWAY], 1);
 }
 
 int main(void)
@@ -247,6 +281,8 @@ int main(void)
 		cmocka_unit_test(a_table_that_cannot_be_read_changes_nothing),
 		cmocka_unit_test(a_proxy_that_was_never_seen_is_dead),
 		cmocka_unit_test(a_mount_without_requests_is_not_hung),
+		cmocka_unit_test(an_operator_may_have_a_repair),
+		cmocka_unit_test(an_operator_is_told_why_not),
 	};
 
 	return cmocka_run_group_tests_name("mount/heal", tests, NULL, NULL);

@@ -44,6 +44,7 @@ service() { status_fact mount-service 10; }
 service_is() { service && [ "$VALUE" = "$1" ]; }
 service_says() { service && [[ $WHY == "$1" ]]; }
 repairs() { service && echo "${MORE[REPAIRS]}"; }
+service_repairs() { service && [ "${MORE[REPAIRS]}" = "$1" ]; }
 
 LOAD=''
 
@@ -135,12 +136,19 @@ guard_stuck() {
 }
 scenario guard-stuck
 
+# other_target: a second mount target of the file system.
+ELSEWHERE=10.99.0.4
+other_target() {
+	[ ! -e /run/server2.conf ] || return 0
+	ip -n srv addr add $ELSEWHERE/24 dev eth0
+	sed "s/$SERVER:2050/$ELSEWHERE:2050/; s|/run/server.pid|/run/server2.pid|" /run/server.conf > /run/server2.conf
+	ip netns exec srv setsid stunnel /run/server2.conf > /dev/null 2>&1 &
+}
+
 # The own mount target is silent; another one, in another zone, answers.
 guard_away() {
-	local other=10.99.0.4 file
-	ip -n srv addr add $other/24 dev eth0
-	sed "s/$SERVER:2050/$other:2050/; s|/run/server.pid|/run/server2.pid|" /run/server.conf > /run/server2.conf
-	ip netns exec srv setsid stunnel /run/server2.conf > /dev/null 2>&1 &
+	local other=$ELSEWHERE file
+	other_target
 	echo "$other ap-northeast-2c.$NAME" >> /etc/hosts
 	guard
 	ip netns exec srv iptables-legacy -A INPUT -i eth0 -d $SERVER -j DROP
@@ -156,6 +164,25 @@ guard_away() {
 	writer_ends
 }
 scenario guard-away
+
+# target_moves: the name leads to the second target, and the first is silent for ever.
+target_moves() {
+	sed "s/^$SERVER $NAME/$ELSEWHERE $NAME/" /etc/hosts > /run/hosts
+	mount --bind /run/hosts /etc/hosts # clean_up ends it
+	ip netns exec srv iptables-legacy -A INPUT -i eth0 -d $SERVER -j DROP
+	: > /run/silenced
+}
+
+guard_moved() {
+	other_target
+	guard
+	target_moves
+	heals 15
+	expect "not by the new target" [ -n "$(ss -Htn state established "dst = $ELSEWHERE")" ]
+	expect "one repair" [ "$(repairs)" = 1 ]
+	writer_ends
+}
+scenario guard-moved
 
 guard_silent() {
 	guard
@@ -175,6 +202,7 @@ guard_silent() {
 scenario guard-silent
 
 guard_dead() {
+	local number
 	guard
 	kill -9 "$(tunnel_pids)"
 	heals 5
@@ -183,6 +211,14 @@ guard_dead() {
 	expect "its process is in the state file" grep -q "\"pid\":$(tunnel_pids)[,}]" "$(state_file)"
 	keeper_anew
 	expect "the proxy ended with the keeper" [ "$(tunnel_pids | wc -l)" = 1 ]
+	# What `wnactl mount repair` does, while all is well.
+	number=$(written)
+	service_pid mount
+	kill -USR1 $PID
+	within 10 "no repair on request" service_repairs 1
+	within 10 "it does not serve again" service_is $SERVING
+	[[ $TEXT == *"asked for: answers"* ]] || die "another reason: $TEXT"
+	within 10 "nothing is written" writes_on $((number + 2))
 	writer_ends
 }
 scenario guard-dead
