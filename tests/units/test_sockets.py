@@ -30,6 +30,7 @@ ROLES = re.findall(r"^\t(ROLE_\w+)", (ROOT / "include/role.h").read_text(), re.M
 WRITABLE, DOWN = 1, 3  # enum rds_state
 FORMER, SILENT = 0, 1  # enum rds_stale
 WITHIN_S = 0.2
+IDLE = 200  # sessions of a large pool
 
 # Sends its arguments, in hexadecimal, on one connection, and prints when.
 SPEAKER = """
@@ -69,7 +70,7 @@ class Node:
         with machine.net():
             for port in (PORT, OTHER_PORT):
                 self.open.append(socket.create_server(("::", port), family=socket.AF_INET6,
-                                                      dualstack_ipv6=True))
+                                                      backlog=2 * IDLE, dualstack_ipv6=True))
 
     def start(self, **database: str) -> None:
         """Skips the test on a kernel that cannot end connections."""
@@ -148,19 +149,20 @@ def all_end(clients: list[socket.socket], said: float) -> None:
 
 def test_connections_to_a_former_writer(able: Node) -> None:
     agent, machine = able.agent, able.machine
-    old = [able.client(OLD), able.client(OLD), able.client(OLD, mapped=True)]
+    old = [able.client(OLD, mapped=True), *(able.client(OLD) for _ in range(IDLE))]
     old6 = able.client(OLD6)
     others = [able.client(*to) for to in ((NEW,), (NEW6,), (OLD, OTHER_PORT), (OLD6, OTHER_PORT),
                                           ("127.0.0.1",), ("::1",), (DEAF,))]
     mark = machine.cursor()
     shown = machine.run("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "wnactl",
                         "database", "connections").stdout
-    assert len(re.findall(rf"^{OLD}:{PORT} +established +root", shown, re.M)) == 3
-    assert f"{DEAF}:{PORT} " in shown and "connecting" in shown and "\nconnections: 9, stale: 0\n" in shown
+    assert len(re.findall(rf"^{OLD}:{PORT} +established +root", shown, re.M)) == IDLE + 1
+    assert f"{DEAF}:{PORT} " in shown and "connecting" in shown
+    assert f"\nconnections: {IDLE + 7}, stale: 0\n" in shown
     all_end(old, able.say(OLD))
     assert outcome(old6) == 0
-    agent.wait_fact("sockets", 3, f"3 connections to {OLD}:{PORT}")
-    assert agent.fact("sockets")["more"][:2] == [1, 3]
+    agent.wait_fact("sockets", IDLE + 1, f"{IDLE + 1} connections to {OLD}:{PORT}")
+    assert agent.fact("sockets")["more"][:2] == [1, IDLE + 1]
     # The former writer serves again, as a reader for example.
     reader = able.client(OLD)
     hold_true(lambda: outcome(reader) == 0, "it lives", 0.7)
@@ -168,8 +170,8 @@ def test_connections_to_a_former_writer(able: Node) -> None:
     assert [outcome(one) for one in others] == [0] * len(others), "all others live"
     entries = machine.journal(f"MESSAGE_ID={ENDED}", after=mark)
     assert [(e["WNA_NUMBER"], e["WNA_ADDRESS"], e["WNA_ENDED"]) for e in entries] == [
-        ("1", OLD, "3"), ("2", OLD6, "1")]
-    assert entries[0]["MESSAGE"] == (f"sockets: ended 3 connections to {OLD}:{PORT} (root), since the "
+        ("1", OLD, str(IDLE + 1)), ("2", OLD6, "1")]
+    assert entries[0]["MESSAGE"] == (f"sockets: ended {IDLE + 1} connections to {OLD}:{PORT} (root), since the "
                                      f"writer is {NEW} now")
     assert entries[0]["_SYSTEMD_UNIT"] == unit("sockets") and entries[0]["PRIORITY"] == "5"
     assert f"sockets: ended 1 connection to [{OLD6}]:{PORT}" in agent.ctl("status", check=False).stdout
