@@ -1,6 +1,6 @@
 /*
- * Run by wna-cloud for every push and every login token; never blocks. Owns nothing: keys are derived anew for each call
- * (four HMACs, microseconds), on its stack, and wiped before it returns.
+ * Run by wna-cloud for every push and every login token; never blocks. Owns nothing: keys are derived
+ * anew for each call (four HMACs, microseconds), on its stack, and wiped before it returns.
  */
 #include <assert.h>
 #include <errno.h>

@@ -253,6 +253,9 @@ int status_ask(const struct ctl *ctl, struct view *ret, char *why, size_t why_si
  * ready, CTL_NO if it is not. */
 enum ctl_exit status_once(const struct ctl *ctl, bool json, bool verbose);
 
+/* The recorded changes, the oldest first, a line each. */
+enum ctl_exit history_show(const struct ctl *ctl);
+
 /* What is known about the shared file system's mount. CTL_OK if it serves, CTL_NO if not, CTL_OFF
  * if none is configured. */
 enum ctl_exit mount_show(const struct ctl *ctl);

@@ -20,7 +20,11 @@ static const char help[] =
         "  status [--json] [--watch] [-v]  what the agent answers, and why; -v: everything\n"
         "  mount                           whether the shared file system serves, since when, why\n"
         "                                  not, and what the agent does about it\n"
-        "  mount repair                    gives the mount a new proxy now (root); no data is lost\n"
+        "  mount repair                    gives the mount a new proxy now (root); no data is "
+        "lost\n"
+        "  history                         the last changes, the oldest first, a line each: "
+        "outages,\n"
+        "                                  repairs, connections ended, states\n"
         "  facts [--json | --env | KEY]    what the node knows about itself; KEY: instance-id,\n"
         "                                  region, asg, tags.NAME ...\n"
         "  wait --for GOAL [--timeout T]   waits for ready, healthy, mounted, database, metrics\n"
@@ -91,6 +95,13 @@ static int run_mount(struct ctl *ctl, const char *const *given, int argc, char *
 	return argc > 0 ? usage("mount takes no argument, or \"repair\"", "") : mount_show(ctl);
 }
 
+static int run_history(struct ctl *ctl, const char *const *given, int argc, char **argv)
+{
+	(void)given;
+	(void)argv;
+	return argc > 0 ? usage("history takes no arguments", "") : history_show(ctl);
+}
+
 static int run_facts(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
 	if (!!given['j'] + !!given['e'] + argc > 1)
@@ -159,10 +170,11 @@ static const struct command {
 	const char *options; /* the letters of those that belong to it */
 	int (*run)(struct ctl *ctl, const char *const *given, int argc, char **argv);
 } commands[] = {
-	{ "mount", "", run_mount },   { "status", "jwv", run_status },
-	{ "facts", "je", run_facts }, { "wait", "ft", run_wait },
-	{ "check", "", run_check },   { "config", "kr", run_config },
-	{ "load", "a", run_load },    { "database", "", run_database },
+	{ "mount", "", run_mount },     { "status", "jwv", run_status },
+	{ "facts", "je", run_facts },   { "wait", "ft", run_wait },
+	{ "check", "", run_check },     { "config", "kr", run_config },
+	{ "load", "a", run_load },      { "database", "", run_database },
+	{ "history", "", run_history },
 };
 
 /* Of these letters only v and h can be typed. */

@@ -113,6 +113,20 @@ int status_ask(const struct ctl *ctl, struct view *ret, char *why, size_t why_si
 	return r;
 }
 
+enum ctl_exit history_show(const struct ctl *ctl)
+{
+	static struct view view; /* large */
+	char why[256], at[32];
+	int r = status_ask(ctl, &view, why, sizeof why, NULL);
+
+	if (r < 0)
+		return ctl_complain(ctl, r, why);
+	for (int i = 0; i < view.events; i++)
+		fprintf(ctl->out, "%s  %s\n", clock_iso8601(view.event[i].at_ms, at, sizeof at),
+		        view.event[i].what);
+	return CTL_OK;
+}
+
 enum ctl_exit status_once(const struct ctl *ctl, bool json, bool verbose)
 {
 	static struct view view; /* large */

@@ -356,7 +356,11 @@ void probe_kill(const struct probe *probe);
 /* Whether it has ended; if so `ret_status` is as waitpid(2) has it. */
 bool probe_gone(struct probe *probe, int *ret_status);
 
-/* mount_mend.c: the acts of mount_heal.h, done and reported. */
+/* mount_mend.c: the acts of mount_heal.h, done and reported: as entries of the journal with the fields
+ * MESSAGE_ID=JOURNAL_MOUNT_ID, WNA_EVENT, WNA_MOUNT and WNA_PORT. Events are "proxy-ended" and
+ * "proxy-started", which have WNA_PID and WNA_CAUSE, and "mount-repair", the outcome. */
+#define JOURNAL_MOUNT_ID "7c5e08b3d94a4f21a6d3f0be14c97a52"
+
 struct mend {
 	const struct conf_mount *conf;
 	const struct target *target;

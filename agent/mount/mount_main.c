@@ -360,6 +360,7 @@ int main(int argc, char **argv)
 	}
 	worker_init(&room.worker, ROLE_MOUNT, HUB_WANTS(FACT_REGION) | HUB_WANTS(FACT_DOMAIN), argc,
 	            argv, NULL);
+	log_to_journal();
 	room.conf = &room.worker.conf->mount;
 	umask(022);
 	make_target(&room);

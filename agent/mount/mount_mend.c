@@ -14,16 +14,40 @@ enum {
 	NOTE_MS = 3000, /* between two looks at the process in the state file */
 };
 
+/* An entry of the journal about the proxy, with the mount, its port and the cause. */
+static void tell(const struct mend *mend, const char *event, pid_t pid, const char *text)
+{
+	enum { WARNING = 4 /* syslog(3) */ };
+	char fields[1024], number[24];
+	struct sb sb;
+
+	sb_init(&sb, fields, sizeof fields);
+	log_field(&sb, "MESSAGE_ID", JOURNAL_MOUNT_ID);
+	log_field(&sb, "WNA_EVENT", event);
+	log_field(&sb, "WNA_MOUNT", mend->conf->path);
+	snprintf(number, sizeof number, "%u", mend->keeper->look.port);
+	log_field(&sb, "WNA_PORT", number);
+	if (pid > 0) {
+		snprintf(number, sizeof number, "%d", pid);
+		log_field(&sb, "WNA_PID", number);
+		log_field(&sb, "WNA_CAUSE", service_cause_name(mend->keeper->heal.cause));
+	}
+	log_entry(WARNING, text, &sb);
+}
+
 void mend_say(struct mend *mend, const struct worker *worker)
 {
+	char text[LIMIT_FACT_TEXT + LIMIT_PATH + 64];
 	enum service_state state;
 	struct msg msg;
 
 	keeper_report_service(mend->keeper, &msg);
 	state = (enum service_state)msg.value;
 	worker_say(worker, &msg);
-	if (strcmp(mend->told, msg.text) != 0)
-		log_warning("mount: %s: %s", mend->conf->path, msg.text);
+	if (strcmp(mend->told, msg.text) != 0) {
+		snprintf(text, sizeof text, "mount: %s: %s", mend->conf->path, msg.text);
+		tell(mend, "mount-repair", 0, text);
+	}
 	str_copy(mend->told, sizeof mend->told, msg.text);
 	if (state != mend->said && (state >= SERVICE_SLOW || mend->said >= SERVICE_SLOW))
 		log_info("mount: %s: %s%s%s", mend->conf->path, service_state_name(state),
@@ -215,18 +239,22 @@ void mend_proxy(struct mend *mend, enum keeper_act what, int64_t now_ms)
 {
 	struct proxy *proxy = proxy_of(mend);
 	const char *done = what == KEEPER_PROXY_START ? "started" : "ended";
-	char why[LIMIT_FACT_WHY];
+	char why[LIMIT_FACT_WHY], text[LIMIT_FACT_TEXT + LIMIT_PATH + 64];
 	int rc = what == KEEPER_PROXY_AWAY ? go_away(mend, why, sizeof why) : 0;
+	pid_t pid = 0;
 
 	if (rc == 0)
 		rc = what == KEEPER_PROXY_START ? proxy_start(proxy, why, sizeof why)
-		                                : proxy_kill(proxy, why, sizeof why);
+		                                : proxy_kill(proxy, &pid, why, sizeof why);
 	if (rc < 0) {
 		log_warning("mount: the proxy on port %u could not be %s: %s", proxy->port, done,
 		            why);
 		keeper_failed(mend->keeper, why, now_ms);
 	} else {
-		log_warning("mount: the proxy on port %u was %s, %s", proxy->port, done,
-		            service_cause_name(mend->keeper->heal.cause));
+		pid = what == KEEPER_PROXY_START ? proxy->pid : pid;
+		snprintf(text, sizeof text,
+		         "mount: %s: the proxy on port %u, process %d, was %s, %s", proxy->path,
+		         proxy->port, pid, done, service_cause_name(mend->keeper->heal.cause));
+		tell(mend, what == KEEPER_PROXY_START ? "proxy-started" : "proxy-ended", pid, text);
 	}
 }

@@ -211,7 +211,7 @@ int proxy_redirect(const struct proxy *proxy, const char *host, char *ret_why, s
 	return rc < 0 ? refuse(ret_why, why_size, rc, "%.100s: %s", path, strerror(-rc)) : 0;
 }
 
-int proxy_kill(const struct proxy *proxy, char *ret_why, size_t why_size)
+int proxy_kill(const struct proxy *proxy, pid_t *ret_pid, char *ret_why, size_t why_size)
 {
 	static struct watch_owner owner; /* large */
 	uint64_t listener;
@@ -221,7 +221,7 @@ int proxy_kill(const struct proxy *proxy, char *ret_why, size_t why_size)
 	if (watch_listens(proxy->port, &listener) < 0 || !watch_find(listener, &owner))
 		return refuse(ret_why, why_size, -ESRCH, "no proxy listens on port %u",
 		              proxy->port);
-	pid = owner.pid;
+	pid = *ret_pid = owner.pid;
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	/* The number may have been given to another process before it was opened. */
 	if (fd < 0 || !watch_find(listener, &owner) || owner.pid != pid)
