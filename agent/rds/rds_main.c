@@ -133,8 +133,8 @@ static bool wait_until(struct rds *rds, int64_t until_ms)
 		left_ms = WORKER_ALIVE_MS;
 	if (repeats(rds) && left_ms > rds->conf->interval_ms)
 		left_ms = rds->conf->interval_ms;
-	if (poll(&poll_fd, 1, left_ms > 0 ? (int)left_ms : 0) > 0)
-		return take_messages(rds);
+	if (poll(&poll_fd, 1, left_ms > 0 ? (int)left_ms : 0) > 0 && !take_messages(rds))
+		return false;
 	if (password_replaced(rds))
 		watch_retry(&rds->watch, clock_ms());
 	else if (!rds->watch.name_ok && resolver_outdated(&rds->resolver, rds->conf))
