@@ -55,6 +55,7 @@ enum fact_id {
 	FACT_RDS_DNS, /* value: TTL in s, -1 = not resolved; text: addresses, comma-separated; why */
 	FACT_RDS_RTT,     /* value: round trip of the last query in us, -1 unknown */
 	FACT_RDS_VERSION, /* text: the server's version */
+	FACT_RDS_HOST,    /* why: the endpoint's name as RDS has given it, for the login token */
 	FACT_RDS_CHANGE,  /* an event. value: number of the last change of the writer, 0 = none yet;
 	                  * a restarted wna-rds goes on counting;
 	                  * text: "10.16.6.137 -> 10.16.5.149"; why: the outage as an interval;

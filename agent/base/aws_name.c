@@ -1,6 +1,7 @@
-/* Needed by wna-cloud, wna-mount and wnactl; pure. */
+/* Needed by wna-cloud, wna-rds, wna-mount and wnactl; pure. */
 #include "aws_name.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool aws_is_region(const char *text)
@@ -53,4 +54,16 @@ bool aws_is_domain(const char *text)
 			return true;
 	}
 	return false;
+}
+
+bool aws_is_database(const char *host, char *ret_region)
+{
+	const char *end = strstr(host, ".rds."), *start = end;
+
+	if (!end || !aws_is_domain(end + strlen(".rds.")))
+		return false;
+	while (start > host && start[-1] != '.')
+		start--;
+	return start > host && snprintf(ret_region, 64, "%.*s", (int)(end - start), start) < 64 &&
+	       aws_is_region(ret_region);
 }

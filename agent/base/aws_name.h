@@ -1,5 +1,5 @@
 /*
- * Names from AWS, as they are in the configuration and in the metadata. Pure. The rules are as
+ * Names from AWS, as they are in the configuration, in the metadata and in DNS. Pure. The rules are as
  * strict as possible, but AWS can add regions and partitions.
  */
 #ifndef WNA_AWS_NAME_H
@@ -27,5 +27,9 @@ const struct aws_partition *aws_partition_of(const char *region);
 /* The DNS suffix of one of AWS's partitions ("amazonaws.com.cn"; botocore's
  * endpoints.json, "dnsSuffix"). */
 bool aws_is_domain(const char *text);
+
+/* A name of RDS: "practice.c9akciq32rrw.ap-northeast-2.rds.amazonaws.com". In lower case, without a
+ * final dot. `ret_region` has 64 bytes. */
+bool aws_is_database(const char *host, char *ret_region);
 
 #endif

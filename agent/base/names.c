@@ -78,6 +78,7 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_RDS_DNS] = { "rds-dns", ROLE_RDS, 1 },
 		[FACT_RDS_RTT] = { "rds-rtt", ROLE_RDS, 1 },
 		[FACT_RDS_VERSION] = { "rds-version", ROLE_RDS, 1 },
+		[FACT_RDS_HOST] = { "rds-host", ROLE_RDS, 1 },
 		[FACT_RDS_CHANGE] = { "rds-change", ROLE_RDS, 1 },
 		[FACT_RDS_STALE] = { "rds-stale", ROLE_RDS, 1 },
 		[FACT_RDS_DOWN] = { "rds-down", ROLE_RDS, 1 },

@@ -166,6 +166,19 @@ bool str_only(const char *text, const char *extra)
 	return true;
 }
 
+void str_lower(char *ret, size_t size, const char *name)
+{
+	size_t len;
+
+	str_copy(ret, size, name);
+	for (len = 0; ret[len]; len++) {
+		if (ret[len] >= 'A' && ret[len] <= 'Z')
+			ret[len] = (char)(ret[len] - 'A' + 'a');
+	}
+	if (len > 0 && ret[len - 1] == '.')
+		ret[len - 1] = '\0';
+}
+
 char *str_trim(char *text)
 {
 	size_t len;

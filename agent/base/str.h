@@ -54,6 +54,9 @@ bool str_only(const char *text, const char *extra);
 /* "connection refused", "permission denied" ...: a positive errno in lower case. Returns `ret`. */
 char *str_errno(int error, char *ret, size_t size);
 
+/* A host name in lower case, without a final dot. Cut if it does not fit. */
+void str_lower(char *ret, size_t size, const char *name);
+
 /* Removes white space at both ends, in place. Returns the first kept byte. */
 char *str_trim(char *text);
 

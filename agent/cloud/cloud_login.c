@@ -3,7 +3,6 @@
  * one user of one database for a quarter of an hour. The folder of the file is the secret's
  * protection: only wna-cloud, the group wna-rds and root can enter it.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -24,8 +23,10 @@ struct login {
 	const struct creds_store *creds;
 	const struct identity *identity;
 	const char *dir;
-	char host[LIMIT_HOST + 8];
-	char key[129]; /* access key id of the last token; empty: there is none */
+	char own[LIMIT_HOST];  /* the endpoint */
+	char host[LIMIT_HOST]; /* the name that RDS has given; empty: not known yet */
+	char key[129];         /* access key id of the last token; empty: a new one is due */
+	bool told;
 	int64_t signed_ms, signed_aws_ms;
 	int rc; /* of the last try */
 };
@@ -35,7 +36,7 @@ struct login *login_new(const struct worker *worker, const struct creds_store *c
 {
 	struct login *login = calloc(1, sizeof *login);
 	const struct conf_rds *conf = &worker->conf->rds;
-	size_t len = strlen(conf->endpoint);
+	char region[64];
 
 	if (!login)
 		return NULL;
@@ -44,13 +45,9 @@ struct login *login_new(const struct worker *worker, const struct creds_store *c
 	login->creds = creds;
 	login->identity = identity;
 	login->dir = dir;
-	/* RDS compares the text: in lower case, without the dot of an absolute name. */
-	if (len > 0 && conf->endpoint[len - 1] == '.')
-		len--;
-	snprintf(login->host, sizeof login->host, "%.*s:%d", (int)len, conf->endpoint,
-	         (int)conf->port);
-	for (char *c = login->host; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
+	str_lower(login->own, sizeof login->own, conf->endpoint);
+	if (aws_is_database(login->own, region))
+		str_copy(login->host, sizeof login->host, login->own);
 	return login;
 }
 
@@ -59,23 +56,32 @@ void login_free(struct login *login)
 	free(login);
 }
 
-/* The region in "NAME.ID.REGION.rds.amazonaws.com", else the node's. */
+/* The fact is of a process that may have been taken over: the endpoint's own name of RDS is not
+ * replaced, and an alias only by a name of RDS. */
+void login_host(struct login *login, const char *name)
+{
+	char host[LIMIT_HOST], region[64];
+
+	str_lower(host, sizeof host, name);
+	if (aws_is_database(login->own, region) || strcmp(host, login->host) == 0 ||
+	    (strcmp(host, login->own) != 0 && !aws_is_database(host, region)))
+		return;
+	str_copy(login->host, sizeof login->host, host);
+	login->key[0] = '\0';
+	login->told = false;
+}
+
+/* Of the name that RDS has given, else the node's. */
 static void find_region(const struct login *login, char *ret, size_t size)
 {
-	const char *end = strstr(login->host, ".rds."), *start = end;
-
-	while (end && start > login->host && start[-1] != '.')
-		start--;
-	if (end)
-		snprintf(ret, size, "%.*s", (int)(end - start), start);
-	if (!end || !aws_is_region(ret))
+	if (!aws_is_database(login->host, ret))
 		str_copy(ret, size, login->identity->region ? login->identity->region : "");
 }
 
 static int sign(const struct login *login, const struct creds *creds, const char *region,
                 int64_t aws_ms)
 {
-	char date[SIGV4_DATE], token[LIMIT_LOGIN_TOKEN];
+	char date[SIGV4_DATE], token[LIMIT_LOGIN_TOKEN], host[LIMIT_HOST + 8];
 	struct sigv4_request request = { .date = date,
 		                         .region = region,
 		                         .service = "rds-db",
@@ -83,8 +89,9 @@ static int sign(const struct login *login, const struct creds *creds, const char
 		                         .secret_key = creds->secret_key };
 	int rc = -ERANGE;
 
+	snprintf(host, sizeof host, "%s:%d", login->host, (int)login->conf->port);
 	if (sigv4_date(aws_ms, date))
-		rc = sigv4_login(&request, login->host, login->conf->user, creds->token, token,
+		rc = sigv4_login(&request, host, login->conf->user, creds->token, token,
 		                 sizeof token);
 	if (rc == 0)
 		rc = file_write(login->dir, LOGIN_FILE, token, strlen(token));
@@ -104,26 +111,27 @@ static bool is_due(const struct login *login, const struct creds *creds, int64_t
 int64_t login_turn(struct login *login, int64_t now_ms, int64_t aws_ms)
 {
 	const struct creds *creds = creds_get(login->creds);
-	char region[LIMIT_NAME];
+	char region[64];
 	int rc;
 
 	if (!login->wanted)
 		return INT64_MAX;
 	find_region(login, region, sizeof region);
-	/* The loop turns when one of both has come. */
-	if (!creds || !region[0])
+	/* The loop turns when what is missing has come. */
+	if (!creds || !login->host[0] || !region[0])
 		return INT64_MAX;
 	if (!is_due(login, creds, now_ms, aws_ms))
 		return login->signed_ms + LOGIN_PERIOD_MS;
 	rc = sign(login, creds, region, aws_ms);
 	if (rc < 0 && rc != login->rc)
 		log_warning("database: the login token cannot be made: %s", strerror(-rc));
-	else if (rc == 0 && (login->rc < 0 || !login->key[0]))
-		log_info("database: login token for user %s at %s, region %s, is in %s/" LOGIN_FILE,
-		         login->conf->user, login->host, region, login->dir);
 	login->rc = rc;
 	if (rc < 0)
 		return now_ms + 1000;
+	if (!login->told)
+		log_info("database: login token for user %s at %s, region %s, is in %s/" LOGIN_FILE,
+		         login->conf->user, login->host, region, login->dir);
+	login->told = true;
 	str_copy(login->key, sizeof login->key, creds->access_key);
 	login->signed_ms = now_ms;
 	login->signed_aws_ms = aws_ms;

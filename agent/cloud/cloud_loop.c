@@ -98,6 +98,8 @@ static void take_messages(struct loop *loop)
 			push_healthy(loop->push);
 		if (msg.type == HUB_FACT && msg.id == FACT_RDS_UP)
 			push_outage(loop->push, &msg, clock_ms());
+		if (msg.type == HUB_FACT && msg.id == FACT_RDS_HOST)
+			login_host(loop->login, msg.why);
 		if (msg.type == WORKER_RELOAD && msg.value)
 			loop->end = true;
 		else if (msg.type == WORKER_RELOAD)

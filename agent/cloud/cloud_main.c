@@ -12,7 +12,8 @@ int main(int argc, char **argv)
 
 	/* Otherwise malloc would make a heap (arena) for resolver threads and keep it. */
 	mallopt(M_ARENA_MAX, 1);
-	worker_init(&worker, ROLE_CLOUD, HUB_WANTS_VERDICT | HUB_WANTS(FACT_RDS_UP), argc, argv,
-	            NULL);
+	worker_init(&worker, ROLE_CLOUD,
+	            HUB_WANTS_VERDICT | HUB_WANTS(FACT_RDS_UP) | HUB_WANTS(FACT_RDS_HOST), argc,
+	            argv, NULL);
 	return loop_run(&worker);
 }

@@ -136,8 +136,8 @@ int sigv4_login(const struct sigv4_request *request, const char *host, const cha
 
 /*
  * cloud_login.c: the login token of wna-rds, while database.auth is iam. The file LOGIN_FILE in
- * `dir` is always less than LOGIN_PERIOD_MS old, if there are credentials and a region. Keeps all
- * pointers. NULL when out of memory.
+ * `dir` is always less than LOGIN_PERIOD_MS old, if there are credentials, a region and the database's
+ * own name. Keeps all pointers. NULL when out of memory.
  */
 struct login;
 
@@ -146,6 +146,9 @@ enum { LOGIN_PERIOD_MS = 10 * 60 * 1000 };
 struct login *login_new(const struct worker *worker, const struct creds_store *creds,
                         const struct identity *identity, const char *dir);
 void login_free(struct login *login);
+
+/* Takes a FACT_RDS_HOST. RDS accepts a token for the name that it has given, not for an alias. */
+void login_host(struct login *login, const char *host);
 
 /* Signs if it is due. `aws_ms` is AWS's clock. Returns when it is needed again. */
 int64_t login_turn(struct login *login, int64_t now_ms, int64_t aws_ms);

@@ -104,7 +104,7 @@ struct session {
 
 /*
  * Logs in at one of the answer's addresses, tried in their order; TLS verifies the endpoint's
- * name. The addresses share conf.timeout_ms. Blocks for at most twice conf.timeout_ms, or 40 s
+ * name, with auth = iam the name that RDS has given. The addresses share conf.timeout_ms. Blocks for at most twice conf.timeout_ms, or 40 s
  * if that is less. Fills the sample's times, trouble and why. True with the session open and the
  * server's address in *ret_peer.
  */

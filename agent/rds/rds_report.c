@@ -154,6 +154,8 @@ static void send_facts(const struct report *report)
 		worker_fact(worker, FACT_RDS_VERSION, watch->version[0] != '\0', watch->version,
 		            NULL);
 	}
+	if (watch->conf->auth == DB_AUTH_IAM && watch->answer.count > 0)
+		worker_fact(worker, FACT_RDS_HOST, 0, NULL, watch->answer.given);
 	answer_text(&watch->answer, text, sizeof text);
 	worker_fact(worker, FACT_RDS_DNS, watch->name_ok ? watch->answer.ttl_s : -1, text,
 	            watch->name_why);

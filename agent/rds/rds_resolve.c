@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/select.h>
 
+#include "aws_name.h"
 #include "clock.h"
 #include "str.h"
 
@@ -36,6 +37,18 @@ static bool addr_is_possible(const struct net_addr *addr)
 	if (addr->family == AF_INET)
 		return addr->bytes[0] != 0 && addr->bytes[0] < 224;
 	return addr->bytes[0] != 0xff && !net_addr_equal(addr, &any6);
+}
+
+/* The last name of the chain so far may be RDS's own. Aurora's names go on to another one. */
+static void take_given(struct rds_answer *answer)
+{
+	char name[LIMIT_HOST], region[64];
+
+	if (aws_is_database(answer->given, region))
+		return;
+	str_lower(name, sizeof name, answer->name);
+	if (aws_is_database(name, region))
+		str_copy(answer->given, sizeof answer->given, name);
 }
 
 /* Adds one family's addresses to *ret; all of them or none. ARES_SUCCESS or the reason. */
@@ -66,6 +79,7 @@ static int take_addresses(const struct ares_addrinfo *info, struct rds_answer *r
 		if (alias->ttl < ttl_s)
 			ttl_s = alias->ttl;
 		str_copy(answer.name, sizeof answer.name, alias->name);
+		take_given(&answer);
 	}
 	/* A TTL with its top bit set counts as 0 (RFC 2181, section 8). */
 	if (ttl_s < 0)
@@ -220,6 +234,7 @@ bool resolver_ask(struct resolver *resolver, const struct conf_rds *conf, struct
 
 	ret_why[0] = '\0';
 	str_copy(answer.name, sizeof answer.name, conf->endpoint);
+	str_lower(answer.given, sizeof answer.given, conf->endpoint);
 	if (net_addr_parse(conf->endpoint, &answer.addr[0])) {
 		answer.count = 1;
 		answer.literal = true;

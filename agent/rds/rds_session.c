@@ -162,6 +162,13 @@ static bool peer_of(int fd, struct net_addr *ret)
 	return ret->family != 0;
 }
 
+/* The name that the certificate must have. A token is for one name, and other servers cannot use it:
+ * with it the endpoint may be an alias. */
+static const char *session_host(const struct conf_rds *conf, const struct rds_answer *answer)
+{
+	return conf->auth == DB_AUTH_IAM ? answer->given : conf->endpoint;
+}
+
 bool session_open(struct session *session, const struct conf_rds *conf,
                   const struct rds_answer *answer, struct rds_sample *ret_sample,
                   struct net_addr *ret_peer)
@@ -185,7 +192,7 @@ bool session_open(struct session *session, const struct conf_rds *conf,
 	}
 	set_targets(answer, (uint16_t)conf->port);
 	deadline_start(bounded(2 * conf->timeout_ms));
-	ok = mysql_real_connect(mysql, conf->endpoint, conf->user, password,
+	ok = mysql_real_connect(mysql, session_host(conf, answer), conf->user, password,
 	                        conf->schema[0] ? conf->schema : NULL, (unsigned)conf->port, NULL,
 	                        0);
 	late = deadline_stop();

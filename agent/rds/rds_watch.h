@@ -135,11 +135,12 @@ enum { RDS_ADDRESSES = 16 }; /* of one family; an answer with more is refused, n
 struct rds_answer {
 	int count; /* from 1 on */
 	struct net_addr addr[2 * RDS_ADDRESSES];
-	int64_t ttl_s;         /* smallest of all records used */
-	bool literal;          /* the endpoint is an address; there is no TTL */
-	uint16_t unknown;      /* AF_INET or AF_INET6: the question for this family failed, and
+	int64_t ttl_s;          /* smallest of all records used */
+	bool literal;           /* the endpoint is an address; there is no TTL */
+	uint16_t unknown;       /* AF_INET or AF_INET6: the question for this family failed, and
 	                        * its addresses are not known; 0: neither failed */
-	char name[LIMIT_HOST]; /* where the chain of aliases ended */
+	char name[LIMIT_HOST];  /* where the chain of aliases ended */
+	char given[LIMIT_HOST]; /* its first name that RDS has given; else the endpoint */
 };
 
 bool answer_has(const struct rds_answer *answer, const struct net_addr *addr);

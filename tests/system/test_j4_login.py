@@ -121,6 +121,19 @@ def test_credentials_that_come_late(world: World, node: Node, agent: Agent) -> N
     agent.wait_fact("rds", WRITABLE)
 
 
+def test_endpoint_that_is_an_alias(world: World, node: Node, agent: Agent, server: Process) -> None:
+    """RDS accepts no token for an alias, and has no certificate for it. Aurora's own names lead on."""
+    world.dns.set(f"instance.{names.DOMAIN}", names.CLOUDWATCH, ttl=5)
+    world.dns.alias(names.DATABASE_HOST, f"instance.{names.DOMAIN}", ttl=5)
+    world.dns.alias(f"db.{names.DOMAIN}", names.DATABASE_HOST, ttl=5)
+    agent.change("database", endpoint=f"db.{names.DOMAIN}")
+    accept(world, node.give_role())
+    agent.start()
+    agent.wait_fact("rds", WRITABLE)
+    assert node.host.read(TOKEN).startswith(f"{names.DATABASE_HOST}:{PORT}/")
+    assert "refused" not in server.output()
+
+
 def test_token_for_another_endpoint(world: World, node: Node, agent: Agent,
                                     server: Process) -> None:
     """What the server says is told."""

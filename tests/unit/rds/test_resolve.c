@@ -209,6 +209,27 @@ static void the_smallest_ttl_along_the_aliases_counts(void **state)
 	assert_true(answer.ttl_s == 0 || answer.ttl_s == INT32_MAX);
 }
 
+static void the_first_name_of_rds_is_the_one_that_it_has_given(void **state)
+{
+	static const char given[] = "Web.C9akciq32.eu-west-1.rds.amazonaws.com";
+	static const char behind[] = "instance.C9akciq32.eu-west-1.rds.amazonaws.com";
+
+	(void)state;
+	if (!ready)
+		skip();
+	give_a(5, ADDR);
+	assert_true(ask());
+	assert_string_equal(answer.given, NAME);
+	packet_head(&server.a, GOOD, 4, NAME, A);
+	packet_cname(&server.a, NAME, 30, "b.rds.test");
+	packet_cname(&server.a, "b.rds.test", 30, given);
+	packet_cname(&server.a, given, 30, behind);
+	packet_a(&server.a, behind, 60, ADDR);
+	assert_true(ask());
+	assert_string_equal(answer.name, behind);
+	assert_string_equal(answer.given, "web.c9akciq32.eu-west-1.rds.amazonaws.com");
+}
+
 static void both_families(void **state)
 {
 	(void)state;
@@ -382,6 +403,7 @@ int main(void)
 		TEST(a_name_that_does_not_exist_is_not_searched),
 		TEST(a_name_without_addresses),
 		TEST(the_smallest_ttl_along_the_aliases_counts),
+		TEST(the_first_name_of_rds_is_the_one_that_it_has_given),
 		TEST(both_families),
 		TEST(one_family_without_an_answer),
 		TEST(failures_of_the_server),
