@@ -1,7 +1,7 @@
 # The table of faults: each with the agent and without it, by the same steps. Only on demand, since
 # most faults last for ever without the agent:
 #
-#	tests/vm/run BUILD_DIR STAGE_DIR faults-with faults-without
+#	[FAULTS=dead,stuck] tests/vm/run BUILD_DIR STAGE_DIR faults-with faults-without
 #
 # The lines are in out/faults/table: fault, with or without, seconds until a record is written again.
 # A writer with fsync runs all the time. Without the agent the mount is that of mount.efs alone, and
@@ -9,6 +9,7 @@
 # shellcheck shell=bash disable=SC2154,SC2086
 
 LONGEST_S=150
+: "${wna_faults:=dead,stuck,frozen,away,moved,silent,lazy}"
 COLUMN=''
 
 # ready: a mount through the proxy, and a writer.
@@ -107,7 +108,7 @@ fault_lazy() {
 faults() {
 	COLUMN=$1
 	local fault
-	for fault in ${FAULTS:-dead stuck frozen away moved silent lazy}; do
+	for fault in ${wna_faults//,/ }; do
 		echo "--- $fault $COLUMN"
 		(fault_$fault) || echo "$fault $COLUMN failed: $(cat /run/why)" >> $OUT/table
 		clean_up
