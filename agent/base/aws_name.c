@@ -58,12 +58,22 @@ bool aws_is_domain(const char *text)
 
 bool aws_is_database(const char *host, char *ret_region)
 {
-	const char *end = strstr(host, ".rds."), *start = end;
+	const char *rds = strstr(host, ".rds."), *start = rds, *rest;
+	size_t len;
 
-	if (!end || !aws_is_domain(end + strlen(".rds.")))
+	if (!rds)
 		return false;
-	while (start > host && start[-1] != '.')
-		start--;
-	return start > host && snprintf(ret_region, 64, "%.*s", (int)(end - start), start) < 64 &&
+	rest = rds + strlen(".rds.");
+	if (aws_is_domain(rest)) {
+		while (start > host && start[-1] != '.')
+			start--;
+		len = (size_t)(rds - start);
+	} else { /* as in China */
+		start = rest;
+		len = strcspn(rest, ".");
+		if (rest[len] != '.' || !aws_is_domain(rest + len + 1))
+			return false;
+	}
+	return start > host && snprintf(ret_region, 64, "%.*s", (int)len, start) < 64 &&
 	       aws_is_region(ret_region);
 }

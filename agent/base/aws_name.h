@@ -28,8 +28,9 @@ const struct aws_partition *aws_partition_of(const char *region);
  * endpoints.json, "dnsSuffix"). */
 bool aws_is_domain(const char *text);
 
-/* A name of RDS: "practice.c9akciq32rrw.ap-northeast-2.rds.amazonaws.com". In lower case, without a
- * final dot. `ret_region` has 64 bytes. */
+/* A name of RDS: "practice.c9akciq32rrw.ap-northeast-2.rds.amazonaws.com", or, in China,
+ * "practice.c9akciq32rrw.rds.cn-north-1.amazonaws.com.cn". In lower case, without a final dot.
+ * `ret_region` has 64 bytes. */
 bool aws_is_database(const char *host, char *ret_region);
 
 #endif

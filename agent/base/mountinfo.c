@@ -118,9 +118,13 @@ static bool parse_rest(const char *line, size_t len, size_t at, struct mountinfo
 
 bool mountinfo_parse_line(const char *line, size_t len, struct mountinfo *ret)
 {
+	struct mountinfo mi;
 	size_t at = 0;
 
-	return parse_place(line, len, &at, ret) && parse_rest(line, len, at, ret);
+	if (!parse_place(line, len, &at, &mi) || !parse_rest(line, len, at, &mi))
+		return false;
+	*ret = mi;
+	return true;
 }
 
 /* Takes the next line off the text. Its length without the newline. */

@@ -91,8 +91,7 @@ static const struct {
 	PART(imds, BIT(ROLE_CORE) | BIT(ROLE_CLOUD)),
 	PART(mount, BIT(ROLE_CORE) | BIT(ROLE_MOUNT) | BIT(ROLE_CHECK)),
 	PART(checks, BIT(ROLE_CORE) | BIT(ROLE_CHECK)),
-	PART(rds, BIT(ROLE_CORE) | BIT(ROLE_CLOUD) | BIT(ROLE_RDS) | BIT(ROLE_HOOKS) |
-	                  BIT(ROLE_SOCKETS)),
+	PART(rds, BIT(ROLE_CORE) | BIT(ROLE_RDS) | BIT(ROLE_HOOKS) | BIT(ROLE_SOCKETS)),
 	PART(hooks, BIT(ROLE_CORE) | BIT(ROLE_HOOKS)),
 	PART(metrics, BIT(ROLE_CORE) | BIT(ROLE_CLOUD)),
 #undef PART
@@ -100,12 +99,20 @@ static const struct {
 
 enum { PARTS = sizeof parts / sizeof parts[0] };
 
+/* wna-cloud signs the login, if it is by IAM. */
+static bool concerns(const struct conf *conf, size_t part, enum role role)
+{
+	if (role == ROLE_CLOUD && parts[part].offset == offsetof(struct conf, rds))
+		return conf->rds.auth == DB_AUTH_IAM;
+	return parts[part].roles & BIT(role);
+}
+
 int64_t snapshot_hash(const struct conf *conf, enum role role)
 {
 	uint64_t hash = STR_HASH;
 
 	for (size_t i = 0; i < PARTS; i++) {
-		if (parts[i].roles & BIT(role))
+		if (concerns(conf, i, role))
 			hash = str_hash(hash, (const char *)conf + parts[i].offset, parts[i].size);
 	}
 	return (int64_t)(hash >> 1);

@@ -124,7 +124,10 @@ int64_t login_turn(struct login *login, int64_t now_ms, int64_t aws_ms)
 		return login->signed_ms + LOGIN_PERIOD_MS;
 	rc = sign(login, creds, region, aws_ms);
 	if (rc < 0 && rc != login->rc)
-		log_warning("database: the login token cannot be made: %s", strerror(-rc));
+		log_warning("database: the login token cannot be made: %s/" LOGIN_FILE ": %s; "
+		            "systemd-tmpfiles --create, and a restart of this service, make the "
+		            "folder",
+		            login->dir, strerror(-rc));
 	login->rc = rc;
 	if (rc < 0)
 		return now_ms + 1000;

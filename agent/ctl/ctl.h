@@ -261,7 +261,8 @@ enum ctl_exit history_show(const struct ctl *ctl);
 enum ctl_exit mount_show(const struct ctl *ctl);
 
 /* Asks wna-mount for a repair, and waits for its outcome. CTL_OK if the mount serves by a new proxy,
- * CTL_NO if it was refused or did not help, CTL_DENIED for others than root, CTL_TIMEOUT. */
+ * CTL_NO if it was refused or did not help, CTL_DENIED for others than root, CTL_UNREACHABLE if
+ * the service does not run, CTL_TIMEOUT. */
 enum ctl_exit mount_repair(const struct ctl *ctl);
 
 /* Shows it again every second until a signal ends it; CTL_OK then. */

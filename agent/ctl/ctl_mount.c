@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 
@@ -86,9 +87,13 @@ enum ctl_exit mount_repair(const struct ctl *ctl)
 
 	if (code != CTL_OK)
 		return code;
+	if (geteuid() != 0) {
+		fputs("wnactl: only root may ask for a repair\n", ctl->err);
+		return CTL_DENIED;
+	}
 	strcpy(before, view.service.last);
 	if (system(ASK) != 0)
-		return CTL_DENIED; /* systemctl has said why */
+		return CTL_UNREACHABLE; /* systemctl has said why */
 	while (view.service.state == SERVICE_REPAIRING ||
 	       (view.service.repairs == repairs && strcmp(view.service.last, before) == 0)) {
 		if (clock_ms() >= end_ms) {
@@ -99,6 +104,10 @@ enum ctl_exit mount_repair(const struct ctl *ctl)
 		code = look(ctl, &view, &job);
 		if (code != CTL_OK)
 			return code;
+		if (view.service.repairs < repairs) {
+			fputs("wnactl: wna-mount was restarted meanwhile\n", ctl->err);
+			return CTL_NO;
+		}
 	}
 	fprintf(ctl->out, "%s\n", view.service.last);
 	/* A refusal begins no repair. */

@@ -44,14 +44,16 @@ static void tell(struct keeper *keeper, const char *outcome)
 {
 	struct heal *heal = &keeper->heal;
 
-	snprintf(heal->told, sizeof heal->told, "new proxy on port %u, %s: %s", keeper->look.port,
-	         service_cause_name(heal->cause), outcome);
+	/* The number tells two repairs with the same outcome apart. */
+	snprintf(heal->told, sizeof heal->told, "repair %u, new proxy on port %u, %s: %s",
+	         heal->repairs, keeper->look.port, service_cause_name(heal->cause), outcome);
 	keeper->say = true;
 }
 
 static void fail(struct keeper *keeper, const char *why, int64_t now_ms)
 {
-	keeper->heal.tries++;
+	/* What an operator asks for does not use up the repairs that the keeper may make itself. */
+	keeper->heal.tries += !keeper->heal.asked_for;
 	keeper->heal.step = HEAL_IDLE;
 	tell(keeper, why);
 	enter(keeper, SERVICE_HUNG, now_ms);
@@ -152,11 +154,14 @@ static void decide(struct keeper *keeper, int64_t now_ms)
 	}
 }
 
-static int64_t read_period_ms(const struct heal *heal)
+/* A reading for another purpose does not delay the one that calls the proxy dead. */
+static int64_t next_reading_ms(const struct heal *heal, int64_t now_ms)
 {
 	if (heal->step != HEAL_IDLE)
-		return QUICK_MS;
-	return heal->deaf_ms > 0 ? DEAF_MS : READ_MS;
+		return now_ms + QUICK_MS;
+	if (heal->deaf_ms > 0 && now_ms < heal->deaf_ms + DEAF_MS)
+		return heal->deaf_ms + DEAF_MS;
+	return now_ms + READ_MS;
 }
 
 /* A process listens on the port. The killed process does not count. */
@@ -185,7 +190,7 @@ void keeper_read(struct keeper *keeper, const struct heal_reading *reading, int6
 		keeper->probe_ms = now_ms;
 	}
 	heal->full = heal->state >= SERVICE_HUNG || heal->deaf_ms > 0;
-	heal->read_ms = now_ms + read_period_ms(heal);
+	heal->read_ms = next_reading_ms(heal, now_ms);
 	if ((heal->step == HEAL_SPAWNING || heal->step == HEAL_STARTING) && has_proxy(heal)) {
 		heal->step = HEAL_ANSWERING;
 		heal->step_ms = now_ms + HEAL_ANSWER_MS;
@@ -291,14 +296,16 @@ int64_t heal_due_ms(const struct keeper *keeper)
 static enum keeper_act begin(struct keeper *keeper, int64_t now_ms)
 {
 	struct heal *heal = &keeper->heal;
-	bool kills = heal->cause != CAUSE_DEAD_PROXY;
+	bool kills = heal->cause != CAUSE_DEAD_PROXY &&
+	             (heal->reading.listener != 0 || heal->reading.unseen);
 
 	if (heal->cause == CAUSE_NONE)
 		blame(keeper, CAUSE_ASKED);
+	heal->asked_for = heal->wanted;
 	heal->wanted = false;
 	heal->repair_ms = heal->read_ms = now_ms;
 	heal->repairs++;
-	heal->stall_tried = heal->stall_tried || heal->cause == CAUSE_STALLED;
+	heal->stall_tried = heal->stall_tried || (heal->cause == CAUSE_STALLED && !heal->asked_for);
 	heal->ended = kills ? heal->reading.listener : 0;
 	heal->step = HEAL_SPAWNING;
 	heal->step_ms = now_ms + (heal->reading.watchdog ? HEAL_SPAWN_MS : kills ? EXIT_MS : 0);
@@ -343,6 +350,8 @@ enum keeper_act heal_step(struct keeper *keeper, int64_t now_ms)
 
 	if (!keeper_ours(keeper) || (heal->serial != 0 && heal->serial != keeper->serial)) {
 		/* Of another mount nothing is known. The limits of repairs go on. */
+		if (heal->wanted || heal->step != HEAL_IDLE)
+			tell(keeper, "ended, since the mount has changed");
 		heal->serial = 0;
 		heal->wanted = false;
 		heal->step = HEAL_IDLE;

@@ -358,6 +358,8 @@ int main(int argc, char **argv)
 		log_init("wna-mount", LOG_LEVEL_INFO);
 		return guard_release(MOUNT_RECORD, NULL) < 0;
 	}
+	/* Before that SIGUSR1 would end the process. */
+	signal_fd = make_signal_fd();
 	worker_init(&room.worker, ROLE_MOUNT, HUB_WANTS(FACT_REGION) | HUB_WANTS(FACT_DOMAIN), argc,
 	            argv, NULL);
 	log_to_journal();
@@ -367,7 +369,6 @@ int main(int argc, char **argv)
 	keeper_init(&room.keeper, room.conf, clock_random(), clock_ms());
 	find_former(&room);
 	mountinfo_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	signal_fd = make_signal_fd();
 	if (mountinfo_fd < 0 || signal_fd < 0) {
 		log_error("mount: mountinfo or signals cannot be opened: %s", strerror(errno));
 		return 1;

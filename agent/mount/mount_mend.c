@@ -230,7 +230,7 @@ void mend_asked(struct mend *mend, int64_t now_ms)
 	if (!why)
 		return;
 	/* Each refusal has a text of its own: wnactl waits for the next one. */
-	snprintf(text, sizeof text, "refused at %s: %s",
+	snprintf(text, sizeof text, "repair refused at %s: %s",
 	         clock_iso8601(clock_wall_ms(), at, sizeof at), why);
 	keeper_tell(mend->keeper, text);
 }

@@ -37,7 +37,7 @@ enum {
  * ("\n", "\r\n"), or the login token, by conf.auth. The password file must be root's and may be
  * readable by its group, which is this process's own. 0; -ENODATA empty; -EMSGSIZE longer than
  * size - 1; -EINVAL with a NUL byte, or no regular file; -EPERM not root's, or open to others;
- * -EREMOTE on a network file system; -ESTALE the token is too old; -errno unreadable. `ret` is
+ * -EREMOTE on a network file system; -errno unreadable. `ret` is
  * wiped on failure. The caller wipes it (explicit_bzero) after use: the file is read again
  * for every login, thus a new password needs no restart.
  */

@@ -1,7 +1,6 @@
 /*
  * wna-rds; never blocks. Where MariaDB Connector/C and Oracle's libmysqlclient differ; the
- * other files use what both have. The tests build and run Connector/C; Oracle's branch
- * follows its manual ("C API", MySQL 8.0).
+ * other files use what both have. The tests run both (Oracle's in the suite `oracle`, but for IAM).
  */
 #include "rds.h"
 

@@ -10,12 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "localpath.h"
 
 #define TOKEN_FILE LOGIN_DIR "/" LOGIN_FILE
-
-enum { TOKEN_MS = 15 * 60 * 1000 };
 
 /* The kernel would wait for a silent file server. */
 static bool is_remote(const char *path)
@@ -58,8 +55,8 @@ static int open_token(void)
 		return -errno;
 	if (fstat(fd, &st) < 0)
 		rc = -errno;
-	else if (clock_wall_ms() - (int64_t)st.st_mtim.tv_sec * 1000 > TOKEN_MS)
-		rc = -ESTALE;
+	else if (!S_ISREG(st.st_mode))
+		rc = -EINVAL;
 	if (rc == 0)
 		return fd;
 	close(fd);
@@ -98,19 +95,11 @@ out:
 	return rc;
 }
 
-static const char *explain_token(int rc)
-{
-	switch (rc) {
-	case -ENOENT: return "there is no login token yet: wna-cloud needs credentials";
-	case -ESTALE: return "the login token is too old: wna-cloud needs credentials";
-	default: return "the login token cannot be read";
-	}
-}
-
 const char *secret_explain(const struct conf_rds *conf, int rc)
 {
 	if (conf->auth == DB_AUTH_IAM)
-		return explain_token(rc);
+		return rc == -ENOENT ? "there is no login token yet; the log of wna-cloud says why"
+		                     : "the login token cannot be read";
 	switch (rc) {
 	case -ENODATA: return "the password file is empty";
 	case -EMSGSIZE: return "the password file's first line is too long";
@@ -123,22 +112,29 @@ const char *secret_explain(const struct conf_rds *conf, int rc)
 	}
 }
 
-void file_id(const char *path, char *ret, size_t size)
+static void identify(int (*look)(const char *path, struct stat *st), const char *path, char *ret,
+                     size_t size)
 {
 	struct stat st;
 
 	ret[0] = '\0';
-	if (stat(path, &st) == 0)
+	if (look(path, &st) == 0)
 		snprintf(ret, size, "%llx:%llx:%llx:%llx.%lx", (unsigned long long)st.st_dev,
 		         (unsigned long long)st.st_ino, (unsigned long long)st.st_size,
 		         (unsigned long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 }
 
+void file_id(const char *path, char *ret, size_t size)
+{
+	identify(stat, path, ret, size);
+}
+
 void secret_identify(const struct conf_rds *conf, char *ret, size_t size)
 {
-	const char *path = conf->auth == DB_AUTH_IAM ? TOKEN_FILE : conf->password_file;
-
 	ret[0] = '\0';
-	if (!is_remote(path))
-		file_id(path, ret, size);
+	/* wna-cloud, whose folder it is, could make a link to a silent file server. */
+	if (conf->auth == DB_AUTH_IAM)
+		identify(lstat, TOKEN_FILE, ret, size);
+	else if (!is_remote(conf->password_file))
+		file_id(conf->password_file, ret, size);
 }

@@ -17,7 +17,8 @@ BUILD = Path(os.environ.get("WNA_BUILD") or ROOT / "build/check").resolve()
 # The control group is there before the first process of the machine and goes after the last one,
 # also where the test that made the machine has been killed.
 GROUP = ('group=$1; shift; mkdir "$group" || exit; "$@"; status=$?; '
-         'while grep -qx "populated 1" "$group/cgroup.events"; do sleep 0.02; done; '
+         'n=0; while grep -qx "populated 1" "$group/cgroup.events" && [ $n -lt 500 ]; do '
+         'sleep 0.02; n=$((n + 1)); done; '
          'find "$group" -depth -type d -exec rmdir {} +; exit $status')
 
 

@@ -117,8 +117,7 @@ def test_credentials_that_come_late(world: World, node: Node, agent: Agent) -> N
     agent.start()
     assert "no login token yet" in agent.wait_fact("rds", DOWN)["why"]
     accept(world, node.give_role())
-    agent.reload()
-    agent.wait_fact("rds", WRITABLE)
+    agent.wait_fact("rds", WRITABLE, timeout=30)  # by itself
 
 
 def test_endpoint_that_is_an_alias(world: World, node: Node, agent: Agent, server: Process) -> None:

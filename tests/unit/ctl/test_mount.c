@@ -77,6 +77,8 @@ static void a_repair_is_waited_for(void **state)
 	answer(FACT("5", "2", "new proxy on port 20049, asked for: answers after 1.0 s"));
 	answer(FACT("2", "2", "new proxy on port 20049, asked for: answers after 1.0 s"));
 	fake_start(&fake, NULL);
+	if (geteuid() != 0)
+		skip();
 	assert_int_equal(mount_repair(&fake.ctl), CTL_OK);
 	fake_words(&fake);
 	assert_string_equal(fake.out, "new proxy on port 20049, asked for: answers after 1.0 s\n");
@@ -90,18 +92,34 @@ static void a_refusal_is_told(void **state)
 	answer(FACT("2", "0", ""));
 	answer(FACT("2", "0", "refused at 2026-11-23T05:03:20Z: a repair is under way"));
 	fake_start(&fake, NULL);
+	if (geteuid() != 0)
+		skip();
 	assert_int_equal(mount_repair(&fake.ctl), CTL_NO);
 	fake_words(&fake);
 	assert_string_equal(fake.out, "refused at 2026-11-23T05:03:20Z: a repair is under way\n");
 }
 
-static void others_than_root_are_refused(void **state)
+static void a_service_that_does_not_run(void **state)
 {
 	(void)state;
 	systemctl("exit 1");
 	answer(FACT("4", "0", ""));
 	fake_start(&fake, NULL);
-	assert_int_equal(mount_repair(&fake.ctl), CTL_DENIED);
+	assert_int_equal(mount_repair(&fake.ctl), geteuid() == 0 ? CTL_UNREACHABLE : CTL_DENIED);
+}
+
+static void a_restarted_keeper_is_told(void **state)
+{
+	(void)state;
+	systemctl("exit 0");
+	answer(FACT("4", "2", "repair 2, new proxy on port 20049, dead proxy: no"));
+	answer(FACT("4", "0", ""));
+	fake_start(&fake, NULL);
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mount_repair(&fake.ctl), CTL_NO);
+	fake_words(&fake);
+	assert_string_equal(fake.err, "wnactl: wna-mount was restarted meanwhile\n");
 }
 
 static void history_is_oldest_first(void **state)
@@ -121,7 +139,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_service_is_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_repair_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refusal_is_told, setup, teardown),
-		cmocka_unit_test_setup_teardown(others_than_root_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_service_that_does_not_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_restarted_keeper_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(history_is_oldest_first, setup, teardown),
 	};
 

@@ -106,7 +106,8 @@ static void a_late_answer_does_not_end_a_repair(void **state)
 	assert_int_equal(state_at(11300), SERVICE_REPAIRING);
 	reading.recvs++;
 	assert_int_equal(state_at(11600), SERVICE_SERVING);
-	assert_string_equal(said.text, "new proxy on port 20049, dead proxy: answers after 5.6 s");
+	assert_string_equal(said.text,
+	                    "repair 1, new proxy on port 20049, dead proxy: answers after 5.6 s");
 }
 
 /* Until the last of SERVICE_TRIES_MAX repairs has failed, or `end_ms` has come. */
@@ -244,7 +245,60 @@ static void an_operator_may_have_a_repair(void **state)
 		assert_int_equal(count[KEEPER_PROXY_START], 0);
 		assert_int_equal(said.more[SERVICE_REPAIRS], i);
 	}
-	assert_string_equal(said.text, "new proxy on port 20049, asked for: answers after 1.0 s");
+	assert_string_equal(said.text,
+	                    "repair 4, new proxy on port 20049, asked for: answers after 1.0 s");
+}
+
+/* They do not use up the keeper's own. */
+static void repairs_on_request_may_fail(void **state)
+{
+	int64_t now_ms = 2000;
+
+	(void)state;
+	begin_proxied(1);
+	reading = (struct heal_reading){ .nfs = true, .listener = 1 };
+	step(1);
+	keeper_signed(&keeper, 700, "", 2);
+	for (int i = 0; i < 4; i++, now_ms += 20000) {
+		assert_null(keeper_repair(&keeper, now_ms));
+		step(now_ms);
+		assert_int_equal(count[KEEPER_PROXY_KILL], 1);
+		keeper_failed(&keeper, "no", now_ms);
+		assert_int_equal(state_at(now_ms), SERVICE_HUNG);
+		assert_int_equal(said.more[SERVICE_TRIES], 0);
+		keeper_signed(&keeper, 700, "", now_ms + 1);
+	}
+	/* A proxy that has just died: there is none to end. */
+	reading.listener = 0;
+	assert_null(keeper_repair(&keeper, now_ms));
+	step(now_ms);
+	assert_int_equal(count[KEEPER_PROXY_KILL], 0);
+	assert_int_equal(count[KEEPER_PROXY_START], 1);
+}
+
+/* However the readings lie that a probe or a question brings in between. */
+static void a_dead_proxy_is_found_within_two_seconds(void **state)
+{
+	(void)state;
+	for (int64_t dies_ms = 20000; dies_ms < 32000; dies_ms += 7) {
+		int64_t now_ms = 1, answer_ms = INT64_MAX;
+
+		begin_proxied((uint32_t)dies_ms);
+		reading = (struct heal_reading){ .nfs = true, .listener = 1 };
+		while (keeper.heal.state != SERVICE_REPAIRING) {
+			assert_true(now_ms <= dies_ms + 2000);
+			if (now_ms >= answer_ms) {
+				keeper_signed(&keeper, 700, "", now_ms);
+				answer_ms = INT64_MAX;
+			}
+			reading.listener = now_ms < dies_ms;
+			step(now_ms);
+			if (count[KEEPER_PROBE_ASK])
+				answer_ms = now_ms + 1;
+			now_ms = next(now_ms);
+			now_ms = answer_ms < now_ms ? answer_ms : now_ms;
+		}
+	}
 }
 
 static void an_operator_is_told_why_not(void **state)
@@ -282,6 +336,8 @@ int main(void)
 		cmocka_unit_test(a_proxy_that_was_never_seen_is_dead),
 		cmocka_unit_test(a_mount_without_requests_is_not_hung),
 		cmocka_unit_test(an_operator_may_have_a_repair),
+		cmocka_unit_test(repairs_on_request_may_fail),
+		cmocka_unit_test(a_dead_proxy_is_found_within_two_seconds),
 		cmocka_unit_test(an_operator_is_told_why_not),
 	};
 

@@ -1,5 +1,5 @@
-# The table of faults: each with the agent and without it, by the same steps. Only on demand, since
-# most faults last for ever without the agent:
+# The table of faults: each with the agent and without it, by the same steps. A measurement without
+# bars (60-guard.sh has them); only on demand, since most faults last for ever without the agent:
 #
 #	[FAULTS=dead,stuck] tests/vm/run BUILD_DIR STAGE_DIR faults-with faults-without
 #
