@@ -358,7 +358,8 @@ bool probe_gone(struct probe *probe, int *ret_status);
 
 /* mount_mend.c: the acts of mount_heal.h, done and reported: as entries of the journal with the fields
  * MESSAGE_ID=JOURNAL_MOUNT_ID, WNA_EVENT, WNA_MOUNT and WNA_PORT. Events are "proxy-ended" and
- * "proxy-started", which have WNA_PID and WNA_CAUSE, and "mount-repair", the outcome. */
+ * "proxy-started", which have WNA_PID and WNA_CAUSE, "mount-repair", the outcome, and
+ * "proxy-files-restored". */
 #define JOURNAL_MOUNT_ID "7c5e08b3d94a4f21a6d3f0be14c97a52"
 
 struct mend {
@@ -373,12 +374,16 @@ struct mend {
 	struct net_addr other; /* that accepts connections; family 0: none is known */
 	struct home home;      /* of the last redirect */
 	struct proxy proxy;
-	int64_t note_ms; /* the next look at the process in the state file */
+	int64_t note_ms;      /* the next look at the process in the state file */
+	int64_t copy_ms;      /* the next copies of the proxy's files */
+	uint64_t copy_serial; /* keeper.serial of the last ones */
 	enum service_state said;
 	char told[LIMIT_FACT_TEXT]; /* the repair that was logged last */
 };
 
 void mend_say(struct mend *mend, const struct worker *worker);
+/* Puts back the files of the proxy, if they were deleted. Call before a look. */
+void mend_restore(struct mend *mend);
 void mend_read(struct mend *mend, int64_t now_ms);
 void mend_reach(struct mend *mend, int64_t now_ms);
 /* SIGUSR1, of `wnactl mount repair`. */

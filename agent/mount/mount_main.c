@@ -98,6 +98,7 @@ static void do_look(struct room *room, int64_t now_ms)
 	struct keeper_look look;
 	int rc;
 
+	mend_restore(&room->mend);
 	tidy_look(&room->tidy, room->conf, &room->target, room->attempt.group.leader != 0,
 	          room->keeper.look.state == MOUNT_RIGHT);
 	rc = look_at(room->conf, &room->target, &room->keeper, &room->names, &look);

@@ -2,16 +2,20 @@
  * was started here. */
 #include "mount.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "clock.h"
 #include "log.h"
 #include "str.h"
 
+#define COPIES MOUNT_NOTES "/proxy"
+
 enum {
 	NFS_PORT = 2049,
-	ZONES = 6,      /* "a" to "f" */
-	NOTE_MS = 3000, /* between two looks at the process in the state file */
+	ZONES = 6,               /* "a" to "f" */
+	NOTE_MS = 3000,          /* between two looks at the process in the state file */
+	COPY_MS = 5 * 60 * 1000, /* efs-utils renews certificates each hour */
 };
 
 /* An entry of the journal about the proxy, with the mount, its port and the cause. */
@@ -63,6 +67,42 @@ static struct proxy *proxy_of(struct mend *mend)
 	return &mend->proxy;
 }
 
+/* Of a right mount the state file is there, and not marked for its end. */
+static void keep_copies(struct mend *mend, int64_t now_ms)
+{
+	const struct keeper_look *look = &mend->keeper->look;
+	int rc;
+
+	if (look->port == 0 || look->state != MOUNT_RIGHT ||
+	    (mend->copy_serial == mend->keeper->serial && now_ms < mend->copy_ms))
+		return;
+	rc = copy_keep(proxy_of(mend), look->mark, COPIES);
+	if (rc < 0)
+		log_debug("mount: the files of the proxy on port %u could not be copied: %s",
+		          look->port, strerror(-rc));
+	mend->copy_serial = mend->keeper->serial;
+	mend->copy_ms = now_ms + COPY_MS;
+}
+
+void mend_restore(struct mend *mend)
+{
+	const struct keeper_look *look = &mend->keeper->look;
+	char text[LIMIT_PATH + 128];
+	int rc;
+
+	if (look->port == 0)
+		return;
+	rc = copy_restore(proxy_of(mend), look->mark, COPIES);
+	if (rc < 0 && rc != -EEXIST && rc != -ENOENT)
+		log_debug("mount: the files of the proxy on port %u could not be put back: %s",
+		          look->port, strerror(-rc));
+	if (rc < 0)
+		return;
+	snprintf(text, sizeof text, "mount: %s: the files of the proxy on port %u were put back",
+	         mend->conf->path, look->port);
+	tell(mend, "proxy-files-restored", 0, text);
+}
+
 static void note_proxy(struct mend *mend, uint64_t listener, bool full, int64_t now_ms)
 {
 	struct proxy *proxy = proxy_of(mend);
@@ -88,6 +128,7 @@ void mend_read(struct mend *mend, int64_t now_ms)
 	if (look->server.family != 0)
 		watch_read(&watch, full, &reading);
 	note_proxy(mend, reading.listener, full, now_ms);
+	keep_copies(mend, now_ms);
 	keeper_read(mend->keeper, &reading, now_ms);
 }
 
@@ -240,9 +281,11 @@ void mend_proxy(struct mend *mend, enum keeper_act what, int64_t now_ms)
 	struct proxy *proxy = proxy_of(mend);
 	const char *done = what == KEEPER_PROXY_START ? "started" : "ended";
 	char why[LIMIT_FACT_WHY], text[LIMIT_FACT_TEXT + LIMIT_PATH + 64];
-	int rc = what == KEEPER_PROXY_AWAY ? go_away(mend, why, sizeof why) : 0;
 	pid_t pid = 0;
+	int rc;
 
+	mend_restore(mend);
+	rc = what == KEEPER_PROXY_AWAY ? go_away(mend, why, sizeof why) : 0;
 	if (rc == 0)
 		rc = what == KEEPER_PROXY_START ? proxy_start(proxy, why, sizeof why)
 		                                : proxy_kill(proxy, &pid, why, sizeof why);

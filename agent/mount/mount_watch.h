@@ -125,6 +125,18 @@ int proxy_note(struct proxy *proxy, uint64_t listener);
 void proxy_reap(struct proxy *proxy);
 
 /*
+ * mount_copy.c: copies of the files of efs-utils about the proxy, in the folder `dir`, which only root
+ * can enter; they belong to the mount with this `mark` (mountinfo_mark).
+ */
+
+/* Makes them, or makes them anew. 0 or -errno. */
+int copy_keep(const struct proxy *proxy, const char *mark, const char *dir);
+
+/* Puts them back if the state file is missing. 0; -EEXIST it is there; -ENOENT there are no copies of
+ * this mount; -errno. */
+int copy_restore(const struct proxy *proxy, const char *mark, const char *dir);
+
+/*
  * mount_home.c: the note of a redirect. It outlives the keeper, since the configuration does as
  * well.
  */

@@ -201,6 +201,23 @@ guard_silent() {
 }
 scenario guard-silent
 
+# The files of a proxy that serves are deleted, as by the watchdog after a short unmount.
+guard_files() {
+	local file
+	guard
+	file=$(state_file)
+	rm -rf /run/efs/*
+	within 10 "the files are not put back" [ -e "$file" ]
+	expect "the mount is still right" fact_is mount $RIGHT
+	rm -rf /run/efs/*
+	kill -9 "$(tunnel_pids)"
+	heals 5
+	expect "one repair" [ "$(repairs)" = 1 ]
+	expect "others can read the copies" [ "$(stat -c %a /run/web-node-agent/mount/proxy)" = 700 ]
+	writer_ends
+}
+scenario guard-files
+
 guard_dead() {
 	local number
 	guard
