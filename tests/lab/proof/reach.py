@@ -34,9 +34,11 @@ async def tcp(address: str, port: int) -> str:
     except asyncio.TimeoutError:
         return "silent"
     except OSError as error:
-        # No answer to ARP: no packet was delivered.
-        unreachable = error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT)
-        return "silent" if unreachable else "reset"
+        # No answer to ARP: no packet was delivered. ECONNABORTED: this host's own agent ended the
+        # attempt, since the target is a former writer.
+        unanswered = error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT,
+                                     errno.ECONNABORTED)
+        return "silent" if unanswered else "reset"
     finally:
         peer.close()
 

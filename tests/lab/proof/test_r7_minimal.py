@@ -136,9 +136,6 @@ def rounds(lab: Lab, notes: Notes) -> Iterator[Rounds]:
     if not proving.mutated():
         # `settled` has not run yet: fixtures of a module run first.
         lab.wait_healthy(lab.facts()["min_size"], 120)
-    if not proving.edits():
-        # After a failover the old writer is visible until it is the standby.
-        lab.ask("wait_standby", timeout=90)
     everybody = spots(lab)
     with listeners(everybody):
         yield Rounds(lab, notes, everybody)
