@@ -148,7 +148,7 @@ struct login *login_new(const struct worker *worker, const struct creds_store *c
 void login_free(struct login *login);
 
 /* Takes a FACT_RDS_HOST. RDS accepts a token for the name that it has given, not for an alias. */
-void login_host(struct login *login, const char *host);
+void login_host(struct login *login, const char *name);
 
 /* Signs if it is due. `aws_ms` is AWS's clock. Returns when it is needed again. */
 int64_t login_turn(struct login *login, int64_t now_ms, int64_t aws_ms);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "str.h"
 
 /* The hub takes no orders: systemd knows the process, and lets root alone signal it. */
 #define ASK "systemctl kill --kill-who=main --signal=USR1 web-node-agent-mount.service"
@@ -40,24 +41,29 @@ static void show(FILE *out, const struct view *view, const struct view_job *job)
 	line(out, "next", job->next);
 }
 
-/* The view with the job of the mount and its service. */
-static enum ctl_exit look(const struct ctl *ctl, struct view *ret, const struct view_job **ret_job)
+/* The job of the mount, in *ret with its service. NULL, and *ret_code is the exit code. */
+static const struct view_job *look(const struct ctl *ctl, struct view *ret, enum ctl_exit *ret_code)
 {
+	const struct view_job *job;
 	char why[256];
 	int r = status_ask(ctl, ret, why, sizeof why, NULL);
 
-	if (r < 0)
-		return ctl_complain(ctl, r, why);
-	*ret_job = view_job(ret, "mount");
-	if (!*ret_job || (*ret_job)->level == LEVEL_OFF) {
+	if (r < 0) {
+		*ret_code = ctl_complain(ctl, r, why);
+		return NULL;
+	}
+	job = view_job(ret, "mount");
+	if (!job || job->level == LEVEL_OFF) {
 		fputs("wnactl: no mount is configured\n", ctl->err);
-		return CTL_OFF;
+		*ret_code = CTL_OFF;
+		return NULL;
 	}
 	if (ret->service.state == SERVICE_STATE_MAX) {
 		fprintf(ctl->out, "%-9s not known: wna-mount has not reported yet\n", "state");
-		return CTL_NO;
+		*ret_code = CTL_NO;
+		return NULL;
 	}
-	return CTL_OK;
+	return job;
 }
 
 static bool serves(const struct view *view)
@@ -68,10 +74,10 @@ static bool serves(const struct view *view)
 enum ctl_exit mount_show(const struct ctl *ctl)
 {
 	static struct view view; /* large */
-	const struct view_job *job;
-	enum ctl_exit code = look(ctl, &view, &job);
+	enum ctl_exit code;
+	const struct view_job *job = look(ctl, &view, &code);
 
-	if (code != CTL_OK)
+	if (!job)
 		return code;
 	show(ctl->out, &view, job);
 	return serves(&view) ? CTL_OK : CTL_NO;
@@ -81,17 +87,17 @@ enum ctl_exit mount_repair(const struct ctl *ctl)
 {
 	static struct view view; /* large */
 	char before[sizeof view.service.last];
-	const struct view_job *job;
-	enum ctl_exit code = look(ctl, &view, &job);
-	int64_t end_ms = clock_ms() + REPAIR_MS, repairs = view.service.repairs;
+	int64_t end_ms = clock_ms() + REPAIR_MS, repairs;
+	enum ctl_exit code;
 
-	if (code != CTL_OK)
+	if (!look(ctl, &view, &code))
 		return code;
+	repairs = view.service.repairs;
 	if (geteuid() != 0) {
 		fputs("wnactl: only root may ask for a repair\n", ctl->err);
 		return CTL_DENIED;
 	}
-	strcpy(before, view.service.last);
+	str_copy(before, sizeof before, view.service.last);
 	if (system(ASK) != 0)
 		return CTL_UNREACHABLE; /* systemctl has said why */
 	while (view.service.state == SERVICE_REPAIRING ||
@@ -101,8 +107,7 @@ enum ctl_exit mount_repair(const struct ctl *ctl)
 			return CTL_TIMEOUT;
 		}
 		poll(NULL, 0, (int)ctl->poll_ms);
-		code = look(ctl, &view, &job);
-		if (code != CTL_OK)
+		if (!look(ctl, &view, &code))
 			return code;
 		if (view.service.repairs < repairs) {
 			fputs("wnactl: wna-mount was restarted meanwhile\n", ctl->err);

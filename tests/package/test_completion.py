@@ -46,12 +46,13 @@ def complete(facts: Path, *words: str, line: str = "") -> list[str]:
 
 def test_commands_and_options(facts: Path) -> None:
     assert complete(facts, "") == sorted(
-        ["status", "mount", "facts", "wait", "database", "check", "config", "load", "--socket", "--run", "--help", "--version"])
+        ["status", "mount", "history", "facts", "wait", "database", "check", "config", "load", "--socket", "--run", "--help", "--version"])
     assert complete(facts, "st") == ["status"]
     assert complete(facts, "wait", "--for", "m") == ["metrics", "mounted"]
     assert complete(facts, "--socket", "/x", "status", "--v") == ["--verbose"]
     assert complete(facts, "config", "--") == ["--keys", "--roff"]
     assert complete(facts, "database", "") == ["connections"]
+    assert complete(facts, "mount", "") == ["repair"]
     assert complete(facts, "load", "--") == ["--apply"]
     assert complete(facts, "config", "fac") == complete(facts, "check", "fac") == ["facts"]
 
