@@ -176,13 +176,15 @@ int copy_keep(const struct proxy *proxy, const char *mark, const char *dir)
 int copy_restore(const struct proxy *proxy, const char *mark, const char *dir)
 {
 	struct copy copy = { .left = FILES };
-	char name[NAME_SIZE];
+	/* "~": efs-utils is about to write it. */
+	char begun[NAME_SIZE] = "~", *name = begun + 1;
 	int efs, own, rc;
 
-	if (!efs_state_name(proxy->file_system, proxy->path, proxy->port, name, sizeof name))
+	if (!efs_state_name(proxy->file_system, proxy->path, proxy->port, name, sizeof begun - 1))
 		return -ENAMETOOLONG;
 	rc = open_both(dir, &efs, &own);
-	if (rc == 0 && faccessat(efs, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (rc == 0 && (faccessat(efs, begun, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	                faccessat(efs, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0))
 		rc = -EEXIST;
 	if (rc == 0)
 		rc = is_of(dir, mark) ? copy_all(&copy, own, efs, name) : -ENOENT;

@@ -72,6 +72,8 @@ tunnel_proof() {
 	mount_is $RIGHT
 	local file
 	file=$(state_file)
+	services_kill
+	rm -rf $RUN/mount/proxy # the copies
 	mv "$file" /run/saved
 	keeper
 	mount_is $WRONG "no state file for $FS on this path with port"
