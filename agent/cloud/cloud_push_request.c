@@ -159,7 +159,7 @@ static int start(struct push *push, const struct endpoint *endpoint, const struc
 
 	headers[count++] = (struct http_header){ "x-amz-target", CWATCH_TARGET };
 	sign.header_count = count;
-	if (!sigv4_date(wall_ms + push->skew.ms, date))
+	if (!sigv4_date(push_aws_ms(push, wall_ms), date))
 		return -EINVAL;
 	r = sigv4_sign(&sign, authorization);
 	if (r < 0)

@@ -202,7 +202,7 @@ static bool other_keys(const struct push *push, const struct creds *creds)
 
 static void expire(struct push *push, int64_t wall_ms)
 {
-	int64_t true_ms = wall_ms + push->skew.ms;
+	int64_t true_ms = push_aws_ms(push, wall_ms);
 
 	/* Not before AWS's time is known: a clock that is a month off at boot must not empty the
 	 * queue. */

@@ -174,10 +174,8 @@ const struct conf_key conf_keys[] = {
 	NUMBER("database", "port", rds.port, "3306", 1, 65535, "Its port."),
 	WORDS("database", "user", CONF_TYPE_NAME, rds.user, "wna", "User to log in as."),
 	CHOICE("database", "auth", rds.auth, "password", auth_modes,
-	       "password: log in with password_file; iam: with a token that the role of the "
-	       "instance signs; needs tls = verify, and endpoint is the name that RDS has given, "
-	       "or "
-	       "an alias that leads to it."),
+	       "password: log in with password_file; iam: with a token that the instance's role "
+	       "signs. iam needs tls = verify; endpoint is a name of RDS, or an alias of one."),
 	WORDS("database", "password_file", CONF_TYPE_PATH, rds.password_file, "",
 	      "File with the password in its first line; root:wna-rds, mode 0640."),
 	WORDS("database", "schema", CONF_TYPE_NAME, rds.schema, "",

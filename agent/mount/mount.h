@@ -139,8 +139,7 @@ struct efs_state {
 /*
  * The state of the mount of `file_system` on `path` by `port`, read from the folder `dir`.
  *
- * 0; -ENOENT no such file; -EINPROGRESS its name is unfinished: the helper works, or mount_tidy.c
- * will rename it; -EPERM a file that others than root and its group could write; -EBADMSG
+ * 0; -ENOENT no such file; -EINPROGRESS the file still has its unfinished name, "~ID.PATH.PORT"; -EPERM a file that others than root and its group could write; -EBADMSG
  * not what efs-utils writes, or about another mount; -errno.
  */
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,

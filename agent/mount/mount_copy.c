@@ -19,7 +19,8 @@
 #include "file.h"
 #include "mount.h"
 
-#define MARK "mark"
+#define MARK  "mark"
+#define BEGUN ".copy"
 
 enum {
 	DEPTH = 3,
@@ -44,14 +45,19 @@ static int copy_file(struct copy *copy, int from, int to, const char *name)
 
 	if (n < 0)
 		return (int)n;
-	if (copy->over)
-		unlinkat(to, name, 0);
-	fd = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (!copy->over && faccessat(to, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	fd = openat(to, BEGUN, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return errno == EEXIST ? 0 : -errno;
+		return -errno;
 	if (write(fd, text, (size_t)n) != n)
 		rc = -EIO;
 	close(fd);
+	/* The watchdog, or the next keeper, never reads half of a file. */
+	if (rc == 0 && renameat(to, BEGUN, to, name) < 0)
+		rc = -errno;
+	if (rc < 0)
+		unlinkat(to, BEGUN, 0);
 	return rc;
 }
 
@@ -70,9 +76,11 @@ static int copy_folder(struct copy *copy, int from, int to, const char *name, in
 	if (rc == 0 && target < 0)
 		rc = -errno;
 	list = fdopendir(source);
-	if (!list)
+	if (!list) {
+		rc = -errno;
 		close(source);
-	while (rc == 0 && list && (entry = readdir(list))) {
+	}
+	while (list && rc == 0 && (entry = readdir(list))) {
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			rc = copy_entry(copy, dirfd(list), target, entry->d_name, depth - 1);
 	}
@@ -104,8 +112,11 @@ static int copy_all(struct copy *copy, int from, int to, const char *state)
 	int rc = 0, fd = dup(from);
 	DIR *list = fd < 0 ? NULL : fdopendir(fd);
 
-	if (!list)
-		return -errno;
+	if (!list) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
 	rewinddir(list);
 	while (rc == 0 && (entry = readdir(list))) {
 		const char *name = entry->d_name;

@@ -154,7 +154,7 @@ static void decide(struct keeper *keeper, int64_t now_ms)
 	}
 }
 
-/* A reading for another purpose does not delay the one that calls the proxy dead. */
+/* The reading that decides whether the proxy is dead keeps its time, whatever is read before it. */
 static int64_t next_reading_ms(const struct heal *heal, int64_t now_ms)
 {
 	if (heal->step != HEAL_IDLE)

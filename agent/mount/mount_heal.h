@@ -86,7 +86,7 @@ struct heal {
 	unsigned repairs;           /* as SERVICE_REPAIRS */
 	bool stall_tried;           /* the one repair of a stalled server */
 	bool wanted;                /* an operator wants a repair now */
-	bool asked_for;             /* the last repair was such a one */
+	bool asked_for;             /* an operator has asked for the last repair */
 	char told[LIMIT_FACT_TEXT]; /* the last repair and its outcome */
 };
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "localpath.h"
 
 #define TOKEN_FILE LOGIN_DIR "/" LOGIN_FILE
@@ -24,49 +25,18 @@ static bool is_remote(const char *path)
 }
 
 /* A descriptor, or -errno. */
-static int open_secret(const char *path)
+static int open_secret(const struct conf_rds *conf)
 {
-	struct stat st;
-	int fd, rc = 0;
-
-	if (is_remote(path))
+	if (conf->auth == DB_AUTH_IAM)
+		return file_open(AT_FDCWD, TOKEN_FILE, FILE_OF_ANYBODY);
+	if (is_remote(conf->password_file))
 		return -EREMOTE;
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		rc = -errno;
-	else if (!S_ISREG(st.st_mode))
-		rc = -EINVAL;
-	else if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IRWXO)))
-		rc = -EPERM;
-	if (rc == 0)
-		return fd;
-	close(fd);
-	return rc;
-}
-
-static int open_token(void)
-{
-	struct stat st;
-	int fd = open(TOKEN_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		rc = -errno;
-	else if (!S_ISREG(st.st_mode))
-		rc = -EINVAL;
-	if (rc == 0)
-		return fd;
-	close(fd);
-	return rc;
+	return file_open(AT_FDCWD, conf->password_file, FILE_OF_SECRET);
 }
 
 int secret_read(const struct conf_rds *conf, char *ret, size_t size)
 {
-	int fd = conf->auth == DB_AUTH_IAM ? open_token() : open_secret(conf->password_file);
-	int rc = fd < 0 ? fd : 0;
+	int fd = open_secret(conf), rc = fd < 0 ? fd : 0;
 	ssize_t got = rc < 0 ? 0 : pread(fd, ret, size, 0);
 	size_t len;
 	char *end;
