@@ -28,7 +28,7 @@ enum conf_scope { SCOPE_LOCAL, SCOPE_SHARED };
 enum conf_initial { INITIAL_GOOD, INITIAL_BAD };
 enum check_type { CHECK_HTTP, CHECK_TCP, CHECK_FILE, CHECK_PROCESS, CHECK_DISK, CHECK_TYPE_MAX };
 enum conf_hang { HANG_DEGRADED, HANG_FAIL };
-enum conf_repair { REPAIR_OFF, REPAIR_SAFE };
+enum conf_repair { REPAIR_OFF, REPAIR_SAFE, REPAIR_FORCE };
 enum conf_imds_mode { IMDS_IPV4, IMDS_IPV6 };
 enum conf_db_tls { DB_TLS_VERIFY, DB_TLS_REQUIRED, DB_TLS_OFF };
 enum conf_db_auth { DB_AUTH_PASSWORD, DB_AUTH_IAM };
@@ -51,8 +51,7 @@ struct conf_health {
 /* [imds] */
 struct conf_imds {
 	char endpoint[LIMIT_VALUE]; /* empty: by mode */
-	int32_t endpoint_mode;      /* enum conf_repair { REPAIR_OFF, REPAIR_SAFE };
-enum conf_imds_mode */
+	int32_t endpoint_mode;      /* enum conf_imds_mode */
 	int64_t timeout_ms;         /* one request */
 	int64_t refresh_ms;         /* all facts */
 	int64_t state_ms;           /* target-lifecycle-state */

@@ -10,7 +10,7 @@ static const char *const scopes[] = { "local", "shared", NULL };
 static const char *const initials[] = { "good", "bad", NULL };
 static const char *const types[] = { "http", "tcp", "file", "process", "disk", NULL };
 static const char *const hangs[] = { "degraded", "fail", NULL };
-static const char *const repairs[] = { "off", "safe", NULL };
+static const char *const repairs[] = { "off", "safe", "force", NULL };
 static const char *const modes[] = { "ipv4", "ipv6", NULL };
 static const char *const tls_modes[] = { "verify", "required", "off", NULL };
 static const char *const auth_modes[] = { "password", "iam", NULL };
@@ -127,7 +127,8 @@ const struct conf_key conf_keys[] = {
 	       "What /healthz says while the right file system is mounted but silent."),
 	CHOICE("mount", "repair", mount.repair, "safe", repairs,
 	       "safe: end and start the proxy of a hung EFS mount; no data is lost. off: only "
-	       "report."),
+	       "report. force: if that has not helped for 5 minutes, also give the mount up and "
+	       "mount anew, which loses what was not synced and fails all open files."),
 
 	CHECK_KEY("type", 0, CONF_TYPE_ENUM, type, "http", 0, 0, types, "Kind of check."),
 	CHECK_KEY("scope", 0, CONF_TYPE_ENUM, scope, "local", 0, 0, scopes,

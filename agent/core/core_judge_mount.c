@@ -145,7 +145,8 @@ static bool tell_repair(struct judge *judge, struct finding *ret)
 	if (service->value == SERVICE_REPAIRING)
 		snprintf(ret->next, sizeof ret->next, "waits for the new proxy");
 	else if (service->value == SERVICE_HUNG && due_ms > 0)
-		snprintf(ret->next, sizeof ret->next, "a new proxy in %s",
+		snprintf(ret->next, sizeof ret->next, "a new %s in %s",
+		         service->more[SERVICE_TRIES] < SERVICE_TRIES_MAX ? "proxy" : "mount",
 		         clock_span(due_ms - judge->now_ms, span, sizeof span));
 	else if (service->value == SERVICE_HUNG &&
 	         service->more[SERVICE_TRIES] >= SERVICE_TRIES_MAX)

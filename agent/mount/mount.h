@@ -357,8 +357,8 @@ bool probe_gone(struct probe *probe, int *ret_status);
 
 /* mount_mend.c: the acts of mount_heal.h, done and reported: as entries of the journal with the fields
  * MESSAGE_ID=JOURNAL_MOUNT_ID, WNA_EVENT, WNA_MOUNT and WNA_PORT. Events are "proxy-ended" and
- * "proxy-started", which have WNA_PID and WNA_CAUSE, "mount-repair", the outcome, and
- * "proxy-files-restored". */
+ * "proxy-started", which have WNA_PID and WNA_CAUSE, "mount-given-up", "mount-repair", the outcome,
+ * and "proxy-files-restored". */
 #define JOURNAL_MOUNT_ID "7c5e08b3d94a4f21a6d3f0be14c97a52"
 
 struct mend {
@@ -391,5 +391,7 @@ void mend_asked(struct mend *mend, int64_t now_ms);
 void mend_check(struct mend *mend, int64_t now_ms);
 /* KEEPER_PROXY_START, KEEPER_PROXY_KILL or KEEPER_PROXY_AWAY. */
 void mend_proxy(struct mend *mend, enum keeper_act what, int64_t now_ms);
+/* KEEPER_GIVE_UP. */
+void mend_give_up(struct mend *mend);
 
 #endif

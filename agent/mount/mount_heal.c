@@ -4,20 +4,17 @@
 
 #include "clock.h"
 #include "mount_keeper.h"
-#include "str.h"
 
 enum {
-	READ_MS = 900,    /* between two readings: a dead proxy is found within two seconds */
-	QUICK_MS = 200,   /* the same, during a repair */
-	DEAF_MS = 1000,   /* without LISTEN in two readings, the proxy is dead */
-	SILENT_MS = 250,  /* between two questions to a target that accepts no connection */
-	OPEN_MS = 5000,   /* and to one that does */
-	STALL_MS = 60000, /* a server that only acknowledges is waited for */
-	EXIT_MS = 300,    /* in which a killed process ends */
+	READ_MS = 900,   /* between two readings: a dead proxy is found within two seconds */
+	QUICK_MS = 200,  /* the same, during a repair */
+	DEAF_MS = 1000,  /* without LISTEN in two readings, the proxy is dead */
+	SILENT_MS = 250, /* between two questions to a target that accepts no connection */
+	OPEN_MS = 5000,  /* and to one that does */
 	JITTER_PERCENT = 10,
 };
 
-static void enter(struct keeper *keeper, enum service_state state, int64_t now_ms)
+void heal_enter(struct keeper *keeper, enum service_state state, int64_t now_ms)
 {
 	struct heal *heal = &keeper->heal;
 
@@ -34,29 +31,10 @@ static void enter(struct keeper *keeper, enum service_state state, int64_t now_m
 	keeper->say = true;
 }
 
-static void blame(struct keeper *keeper, enum service_cause cause)
+void heal_blame(struct keeper *keeper, enum service_cause cause)
 {
 	keeper->say = keeper->say || keeper->heal.cause != cause;
 	keeper->heal.cause = cause;
-}
-
-static void tell(struct keeper *keeper, const char *outcome)
-{
-	struct heal *heal = &keeper->heal;
-
-	/* The number tells two repairs with the same outcome apart. */
-	snprintf(heal->told, sizeof heal->told, "repair %u, new proxy on port %u, %s: %s",
-	         heal->repairs, keeper->look.port, service_cause_name(heal->cause), outcome);
-	keeper->say = true;
-}
-
-static void fail(struct keeper *keeper, const char *why, int64_t now_ms)
-{
-	/* What an operator asks for does not use up the repairs that the keeper may make itself. */
-	keeper->heal.tries += !keeper->heal.asked_for;
-	keeper->heal.step = HEAL_IDLE;
-	tell(keeper, why);
-	enter(keeper, SERVICE_HUNG, now_ms);
 }
 
 static void recover(struct keeper *keeper, int64_t now_ms)
@@ -67,13 +45,13 @@ static void recover(struct keeper *keeper, int64_t now_ms)
 	if (heal->step != HEAL_IDLE) {
 		snprintf(text, sizeof text, "answers after %s",
 		         clock_span(now_ms - heal->repair_ms, span, sizeof span));
-		tell(keeper, text);
+		heal_tell(keeper, text);
 	}
 	heal->step = HEAL_IDLE;
 	heal->stall_tried = false;
 	heal->clear_ms = now_ms;
-	blame(keeper, CAUSE_NONE);
-	enter(keeper, SERVICE_SERVING, now_ms);
+	heal_blame(keeper, CAUSE_NONE);
+	heal_enter(keeper, SERVICE_SERVING, now_ms);
 }
 
 void heal_answered(struct keeper *keeper, int64_t now_ms)
@@ -85,6 +63,7 @@ void heal_answered(struct keeper *keeper, int64_t now_ms)
 	if (heal->deaf_ms > 0 || heal->step == HEAL_SPAWNING || heal->step == HEAL_STARTING)
 		return;
 	heal->tries = 0;
+	heal->forced = false;
 	recover(keeper, now_ms);
 }
 
@@ -141,16 +120,16 @@ static void decide(struct keeper *keeper, int64_t now_ms)
 	if (heal->step != HEAL_IDLE)
 		return;
 	if (hung || heal->state == SERVICE_HUNG) {
-		enter(keeper, SERVICE_HUNG, now_ms);
-		blame(keeper, find_cause(keeper, now_ms));
+		heal_enter(keeper, SERVICE_HUNG, now_ms);
+		heal_blame(keeper, find_cause(keeper, now_ms));
 	} else if (is_pending(keeper, now_ms)) {
 		/* Between the two it is not clear yet. */
 		if (now_ms < heal->still_ms + HEAL_PENDING_MS)
-			enter(keeper, SERVICE_SLOW, now_ms);
+			heal_enter(keeper, SERVICE_SLOW, now_ms);
 	} else if (heal->state != SERVICE_SLOW || !keeper->asked) {
 		bool probed = keeper->sign != MOUNT_NOT_PROBED && keeper->sign != MOUNT_CAME_BACK;
 
-		enter(keeper, probed ? SERVICE_SERVING : SERVICE_MOUNTING, now_ms);
+		heal_enter(keeper, probed ? SERVICE_SERVING : SERVICE_MOUNTING, now_ms);
 	}
 }
 
@@ -233,107 +212,6 @@ void keeper_reached(struct keeper *keeper, bool reached, bool other, int64_t now
 	heal->read_ms = now_ms;
 }
 
-void keeper_failed(struct keeper *keeper, const char *why, int64_t now_ms)
-{
-	fail(keeper, why, now_ms);
-}
-
-void keeper_tell(struct keeper *keeper, const char *text)
-{
-	str_copy(keeper->heal.told, sizeof keeper->heal.told, text);
-	keeper->say = true;
-}
-
-const char *keeper_repair(struct keeper *keeper, int64_t now_ms)
-{
-	struct heal *heal = &keeper->heal;
-
-	if (!keeper_ours(keeper) || keeper->look.state != MOUNT_RIGHT)
-		return "the configured file system is not mounted";
-	if (keeper->look.port == 0)
-		return "the mount has no proxy on this machine";
-	if (heal->step != HEAL_IDLE || heal->wanted)
-		return "a repair is under way";
-	if (heal->cause == CAUSE_TARGET_DOWN && !heal->other)
-		return "the mount target is silent, and no other one is known";
-	heal->wanted = heal->full = true;
-	heal->read_ms = now_ms;
-	return NULL;
-}
-
-int64_t heal_due_ms(const struct keeper *keeper)
-{
-	const struct heal *heal = &keeper->heal;
-	int64_t due_ms = heal->since_ms;
-
-	if (heal->wanted)
-		return due_ms;
-	if (keeper->conf->repair != REPAIR_SAFE || heal->state != SERVICE_HUNG ||
-	    keeper->look.state != MOUNT_RIGHT || keeper->look.port == 0 || !heal->reading.nfs ||
-	    heal->tries >= SERVICE_TRIES_MAX)
-		return INT64_MAX;
-	switch (heal->cause) {
-	case CAUSE_DEAD_PROXY:
-	case CAUSE_STUCK:
-	case CAUSE_FROZEN_PROXY: break;
-	case CAUSE_TARGET_DOWN:
-		if (!heal->other)
-			return INT64_MAX;
-		due_ms = heal->still_ms + HEAL_AWAY_MS;
-		break;
-	case CAUSE_STALLED:
-		if (heal->stall_tried)
-			return INT64_MAX;
-		due_ms += STALL_MS;
-		break;
-	default: return INT64_MAX;
-	}
-	if (heal->repairs > 0 && due_ms < heal->repair_ms + HEAL_GAP_MS)
-		due_ms = heal->repair_ms + HEAL_GAP_MS;
-	return due_ms;
-}
-
-static enum keeper_act begin(struct keeper *keeper, int64_t now_ms)
-{
-	struct heal *heal = &keeper->heal;
-	bool kills = heal->cause != CAUSE_DEAD_PROXY &&
-	             (heal->reading.listener != 0 || heal->reading.unseen);
-
-	if (heal->cause == CAUSE_NONE)
-		blame(keeper, CAUSE_ASKED);
-	heal->asked_for = heal->wanted;
-	heal->wanted = false;
-	heal->repair_ms = heal->read_ms = now_ms;
-	heal->repairs++;
-	heal->stall_tried = heal->stall_tried || (heal->cause == CAUSE_STALLED && !heal->asked_for);
-	heal->ended = kills ? heal->reading.listener : 0;
-	heal->step = HEAL_SPAWNING;
-	heal->step_ms = now_ms + (heal->reading.watchdog ? HEAL_SPAWN_MS : kills ? EXIT_MS : 0);
-	enter(keeper, SERVICE_REPAIRING, now_ms);
-	if (heal->cause == CAUSE_TARGET_DOWN)
-		return KEEPER_PROXY_AWAY;
-	return kills ? KEEPER_PROXY_KILL : KEEPER_READ;
-}
-
-static enum keeper_act step_repair(struct keeper *keeper, int64_t now_ms)
-{
-	struct heal *heal = &keeper->heal;
-
-	if (heal->step == HEAL_IDLE)
-		return now_ms >= heal_due_ms(keeper) ? begin(keeper, now_ms) : KEEPER_WAIT;
-	if (now_ms < heal->step_ms)
-		return KEEPER_WAIT;
-	switch (heal->step) {
-	case HEAL_SPAWNING:
-		heal->step = HEAL_STARTING;
-		heal->step_ms = now_ms + HEAL_SPAWN_MS;
-		return KEEPER_PROXY_START;
-	case HEAL_STARTING: fail(keeper, "it does not listen", now_ms); break;
-	default: fail(keeper, "no reply through it", now_ms); break;
-	}
-	return KEEPER_WAIT;
-}
-
 /* Whether the target accepts connections: of no use while the proxy is dead. */
 static bool wants_to_ask(const struct keeper *keeper)
 {
@@ -351,18 +229,18 @@ enum keeper_act heal_step(struct keeper *keeper, int64_t now_ms)
 	if (!keeper_ours(keeper) || (heal->serial != 0 && heal->serial != keeper->serial)) {
 		/* Of another mount nothing is known. The limits of repairs go on. */
 		if (heal->wanted || heal->step != HEAL_IDLE)
-			tell(keeper, "ended, since the mount has changed");
+			heal_tell(keeper, "ended, since the mount has changed");
 		heal->serial = 0;
 		heal->wanted = false;
 		heal->step = HEAL_IDLE;
 		heal->deaf_ms = 0;
-		blame(keeper, CAUSE_NONE);
-		enter(keeper,
-		      keeper_ours(keeper) ||
-		                      (keeper->attempt.state != KEEPER_OFF && !keeper->guarding)
-		              ? SERVICE_MOUNTING
-		              : SERVICE_ABSENT,
-		      now_ms);
+		heal_blame(keeper, CAUSE_NONE);
+		heal_enter(keeper,
+		           keeper_ours(keeper) || (keeper->attempt.state != KEEPER_OFF &&
+		                                   !keeper->guarding)
+		                   ? SERVICE_MOUNTING
+		                   : SERVICE_ABSENT,
+		           now_ms);
 		if (!keeper_ours(keeper))
 			return KEEPER_WAIT;
 	}
@@ -370,7 +248,7 @@ enum keeper_act heal_step(struct keeper *keeper, int64_t now_ms)
 		return KEEPER_WAIT;
 	if (now_ms >= heal->read_ms)
 		return KEEPER_READ;
-	act = step_repair(keeper, now_ms);
+	act = heal_repair(keeper, now_ms);
 	if (act != KEEPER_WAIT)
 		return act;
 	if (wants_to_ask(keeper) && now_ms >= heal->ask_ms) {

@@ -12,6 +12,9 @@
  * again, and no open file notices. While the mount target is silent, it helps only by way of
  * another target of the same file system, which is tried after HEAL_AWAY_MS. At most once in
  * HEAL_GAP_MS, SERVICE_TRIES_MAX times without success. An operator may have one at any time.
+ *
+ * If all of them fail, and the mount has not answered for HEAL_FORCE_MS, repair = force gives the
+ * mount up, once, and mounts anew: open files fail for good, and what was not synced is lost.
  */
 #ifndef WNA_MOUNT_HEAL_H
 #define WNA_MOUNT_HEAL_H
@@ -27,6 +30,7 @@ enum {
 	HEAL_STILL_MS = 8000,
 	HEAL_GAP_MS = 60000,
 	HEAL_AWAY_MS = 30000,
+	HEAL_FORCE_MS = 5 * 60 * 1000,
 	HEAL_SPAWN_MS = 5000,  /* in which the watchdog of efs-utils starts a proxy, or the keeper's
 	                        * own listens */
 	HEAL_ANSWER_MS = 10000 /* from LISTEN until replies come */
@@ -85,6 +89,7 @@ struct heal {
 	unsigned tries;             /* as SERVICE_TRIES */
 	unsigned repairs;           /* as SERVICE_REPAIRS */
 	bool stall_tried;           /* the one repair of a stalled server */
+	bool forced;                /* the mount was given up, and no later one has answered */
 	bool wanted;                /* an operator wants a repair now */
 	bool asked_for;             /* an operator has asked for the last repair */
 	char told[LIMIT_FACT_TEXT]; /* the last repair and its outcome */

@@ -62,6 +62,7 @@ enum keeper_act {
 	                     * is none that may be ended */
 	KEEPER_PROXY_AWAY,  /* the same, and the next proxy goes to the other target */
 	KEEPER_PROXY_START, /* start a proxy; keeper_failed() if that failed */
+	KEEPER_GIVE_UP,     /* give the mount up (mount.h), then keeper_given_up() */
 	KEEPER_ACT_MAX
 };
 
@@ -179,6 +180,9 @@ const char *keeper_repair(struct keeper *keeper, int64_t now_ms);
 /* What the report says about the last repair. */
 void keeper_tell(struct keeper *keeper, const char *text);
 
+/* KEEPER_GIVE_UP is done, or has failed. */
+void keeper_given_up(struct keeper *keeper, const char *outcome);
+
 /* KEEPER_PROXY_KILL or KEEPER_PROXY_START has failed. */
 void keeper_failed(struct keeper *keeper, const char *why, int64_t now_ms);
 
@@ -201,7 +205,7 @@ void keeper_report(const struct keeper *keeper, int64_t now_ms, struct msg *ret)
 void keeper_report_service(const struct keeper *keeper, struct msg *ret);
 
 /* Shared by mount_keeper.c, which is told what has happened, mount_step.c, which says what is
- * due, mount_heal.c and mount_report.c. */
+ * due, mount_heal.c, mount_repair.c and mount_report.c. */
 
 enum {
 	KEEPER_NAMES_MS = 4000,       /* longest wait for name servers */
@@ -225,6 +229,13 @@ uint32_t keeper_random(struct keeper *keeper);
 void heal_answered(struct keeper *keeper, int64_t now_ms);
 enum keeper_act heal_step(struct keeper *keeper, int64_t now_ms);
 int64_t heal_next_ms(const struct keeper *keeper);
+
+void heal_enter(struct keeper *keeper, enum service_state state, int64_t now_ms);
+void heal_blame(struct keeper *keeper, enum service_cause cause);
+/* The outcome of the last repair, for the report. */
+void heal_tell(struct keeper *keeper, const char *outcome);
+/* The next act of a repair, or the first one of a new repair. */
+enum keeper_act heal_repair(struct keeper *keeper, int64_t now_ms);
 
 /* When a repair may begin; INT64_MAX: the cause must change before. */
 int64_t heal_due_ms(const struct keeper *keeper);

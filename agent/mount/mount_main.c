@@ -264,6 +264,7 @@ static void act(struct room *room, enum keeper_act what, int64_t now_ms)
 	case KEEPER_PROXY_KILL:
 	case KEEPER_PROXY_AWAY:
 	case KEEPER_PROXY_START: mend_proxy(&room->mend, what, now_ms); break;
+	case KEEPER_GIVE_UP: mend_give_up(&room->mend); break;
 	case KEEPER_WAIT:
 	case KEEPER_ACT_MAX: break;
 	}

@@ -3,10 +3,16 @@
 #include "mount.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "log.h"
+#include "mountinfo.h"
 #include "str.h"
 
 #define COPIES MOUNT_NOTES "/proxy"
@@ -299,5 +305,57 @@ void mend_proxy(struct mend *mend, enum keeper_act what, int64_t now_ms)
 		         "mount: %s: the proxy on port %u, process %d, was %s, %s", proxy->path,
 		         proxy->port, pid, done, service_cause_name(mend->keeper->heal.cause));
 		tell(mend, what == KEEPER_PROXY_START ? "proxy-started" : "proxy-ended", pid, text);
+	}
+}
+
+static int shut_down(unsigned major, unsigned minor)
+{
+	char path[64];
+	int fd, rc;
+
+	snprintf(path, sizeof path, "/sys/fs/nfs/%u:%u/shutdown", major, minor);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = write(fd, "1", 1) < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+/* The kernel ends all requests of the mount with EIO, for good, and a later mount shares nothing with
+ * it: without this, the later mount would wait for the dead connection of the earlier one. -ENOENT:
+ * this kernel cannot do it. Source: Linux 6.5, fs/nfs/sysfs.c, shutdown_store(). */
+static int give_up(const char *path)
+{
+	struct mountinfo there;
+	char *text = NULL;
+	size_t len;
+	int rc = mountinfo_read("/proc/self/mountinfo", &text, &len);
+
+	if (rc == 0 &&
+	    (mountinfo_topmost(text, len, path, &there) != 1 || strncmp(there.type, "nfs", 3) != 0))
+		rc = -EINVAL;
+	if (rc == 0)
+		rc = shut_down(there.major, there.minor);
+	if (rc == 0 && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		rc = -errno;
+	free(text);
+	return rc;
+}
+
+void mend_give_up(struct mend *mend)
+{
+	char text[LIMIT_PATH + 128];
+	int rc = give_up(mend->conf->path);
+
+	if (rc == -ENOENT) {
+		keeper_given_up(mend->keeper, "Linux can do it since 6.5 only");
+	} else if (rc < 0) {
+		keeper_given_up(mend->keeper, strerror(-rc));
+	} else {
+		keeper_given_up(mend->keeper, "open files have failed for good");
+		snprintf(text, sizeof text, "mount: %s: given up, to be mounted anew",
+		         mend->conf->path);
+		tell(mend, "mount-given-up", 0, text);
 	}
 }

@@ -100,19 +100,22 @@ def _mend(ground: Ground) -> None:
 
 
 def latency(ground: Ground) -> dict[str, Any]:
-    """1,000 requests a second: the floor, the healthy agent, the agent while
-    everything hangs; interleaved."""
+    """1,000 requests a second: the floor, the healthy agent, then both while everything
+    hangs; interleaved. The age of the CPU sample is read in all of them: reading it costs
+    the machine more than a hang does."""
     seconds = 3 if ground.quick else 15
     ground.start()
     floor = _floor(ground)
     rounds: list[dict[str, list[float]]] = []
     gaps: list[float] = []
     for _ in range(ground.pairs):
-        one = {"floor": _pace(ground, FLOOR_PORT, seconds), "healthy": _pace(ground, PORT, seconds)}
+        with _Gaps(ground):
+            one = {"floor": _pace(ground, FLOOR_PORT, seconds),
+                   "healthy": _pace(ground, PORT, seconds)}
         _hang(ground)
         with _Gaps(ground) as watch:
-            # Kept-alive requests while others look at the same core: as on a node.
             one["hung"] = _pace(ground, PORT, seconds)
+            one["floor_hung"] = _pace(ground, FLOOR_PORT, seconds)
         gaps.append(max(watch.ages))
         assert ground.agent.code("/healthz") == 200
         _mend(ground)
@@ -122,7 +125,7 @@ def latency(ground: Ground) -> dict[str, Any]:
     ground.raw("latency_us", rounds)
     ground.raw("cpu_sample_age_ms", gaps)
     tail = {kind: [percentile(r[kind], 0.999) for r in rounds]
-            for kind in ("floor", "healthy", "hung")}
+            for kind in ("floor", "healthy", "hung", "floor_hung")}
     ratios = [h / g for h, g in zip(tail["hung"], tail["healthy"])]
     return {
         "p50_us": {kind: median([median(r[kind]) for r in rounds]) for kind in tail},
@@ -131,7 +134,7 @@ def latency(ground: Ground) -> dict[str, Any]:
         "slowest_hung_us": max(max(r["hung"]) for r in rounds),
         "slowest_floor_us": max(max(r["floor"]) for r in rounds),
         "longest_sample_gap_ms": max(gaps),
-        "bar": "healthy p99.9 under 1 ms; hung/healthy at most 1.5; no answer over 50 ms; "
+        "bar": "healthy p99.9 under 1 ms; hung/healthy at most 1.3; no answer over 50 ms; "
                "gap at most 1.5 s",
     }
 

@@ -49,7 +49,7 @@ def visiting(ground: Ground) -> dict[str, Any]:
     found = {}
     for how, outage_s, rate in FAULTS:
         rounds = [_round(ground, nodes, how, outage_s, rate)
-                  for _ in range(ground.pairs if rate == 1 else 1)]
+                  for _ in range(ground.pairs)]
         name = f"{how}, {outage_s} s, {rate}/s"
         ground.raw(f"visiting-{how}-{outage_s}", rounds)
         found[name] = {node: {key: [min(v), median(v), max(v)]

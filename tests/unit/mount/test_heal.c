@@ -325,6 +325,57 @@ static void an_operator_is_told_why_not(void **state)
 	assert_int_equal(count[KEEPER_PROXY_AWAY], 1);
 }
 
+/* A probe that is killed ends. */
+static void step_with_probe(int64_t now_ms)
+{
+	step(now_ms);
+	if (count[KEEPER_PROBE_KILL])
+		keeper_probe_gone(&keeper, now_ms);
+}
+
+/* With repair = force, after three proxies and five minutes, once. */
+static void a_mount_is_given_up_at_last(void **state)
+{
+	int64_t now_ms = 1, given_up_ms = 0;
+	int times = 0;
+
+	(void)state;
+	for (int repair = REPAIR_SAFE; repair <= REPAIR_FORCE; repair++) {
+		begin_proxied(1);
+		conf.repair = repair;
+		reading = (struct heal_reading){ .nfs = true, .listener = 1, .watchdog = true };
+		step(1);
+		keeper_signed(&keeper, 700, "", 2);
+		/* No new proxy comes to listen. */
+		reading.listener = 0;
+		for (now_ms = 1000, times = 0; now_ms < 3600 * 1000; now_ms = next(now_ms)) {
+			step_with_probe(now_ms);
+			if (count[KEEPER_GIVE_UP]) {
+				times++;
+				given_up_ms = now_ms;
+				assert_int_equal(keeper.heal.tries, SERVICE_TRIES_MAX);
+				keeper_given_up(&keeper, "done");
+			}
+		}
+		assert_int_equal(times, repair == REPAIR_FORCE);
+	}
+	assert_in_range(given_up_ms, HEAL_FORCE_MS, HEAL_FORCE_MS + 2000);
+	assert_int_equal(state_at(now_ms), SERVICE_HUNG);
+	assert_string_equal(said.text, "repair 4, a new mount, dead proxy: done");
+	/* The mount that follows has all its repairs again when it has answered. */
+	put(MOUNT_RIGHT, 58);
+	reading.listener = 2;
+	keeper_event(&keeper);
+	do {
+		step_with_probe(now_ms);
+		now_ms = next(now_ms);
+	} while (!keeper.asked || keeper.asked_serial != keeper.serial);
+	keeper_signed(&keeper, 700, "", now_ms);
+	assert_int_equal(state_at(now_ms + 1), SERVICE_SERVING);
+	assert_int_equal(keeper.heal.tries, 0);
+	assert_false(keeper.heal.forced);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +390,7 @@ int main(void)
 		cmocka_unit_test(repairs_on_request_may_fail),
 		cmocka_unit_test(a_dead_proxy_is_found_within_two_seconds),
 		cmocka_unit_test(an_operator_is_told_why_not),
+		cmocka_unit_test(a_mount_is_given_up_at_last),
 	};
 
 	return cmocka_run_group_tests_name("mount/heal", tests, NULL, NULL);
