@@ -61,8 +61,9 @@ enum fact_id {
 	                  * text: "10.16.6.137 -> 10.16.5.149"; why: the outage as an interval;
 	                  * more: enum rds_change_more */
 	FACT_RDS_STALE,   /* an event, found when it happened. value: its number, as of
-	                  * FACT_RDS_CHANGE; text: an address whose connections are of no use;
-	                  * more[0]: enum rds_stale */
+	                  * FACT_RDS_CHANGE; text: an address whose connections are of no use,
+	                  * and, after a comma, the same server's address of the other family,
+	                  * if it has one; more[0]: enum rds_stale */
 	FACT_RDS_DOWN,    /* an event, numbered likewise: the writer does not answer. The session
 	                  * was lost and a new login got no answer either. text: its address */
 	FACT_RDS_UP,      /* an event, numbered likewise: writes are possible again after a down, a

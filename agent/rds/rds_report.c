@@ -170,9 +170,14 @@ static void send_stale(const struct report *report)
 		.more = { stale->reason },
 		.found_ms = stale->at_ms,
 	};
+	char addr[NET_ADDR_TEXT];
+	struct sb sb;
 
+	sb_init(&sb, fact.text, sizeof fact.text);
 	if (stale->number > 0)
-		net_addr_text(&stale->addr, fact.text, sizeof fact.text);
+		sb_put(&sb, net_addr_text(&stale->addr, addr, sizeof addr));
+	if (stale->number > 0 && stale->twin.family != 0)
+		sb_printf(&sb, ",%s", net_addr_text(&stale->twin, addr, sizeof addr));
 	worker_say(report->worker, &fact);
 }
 

@@ -224,10 +224,12 @@ enum watch_action {
 struct stale {
 	int64_t number;       /* of the last event since boot, 0: none yet */
 	struct net_addr addr; /* the last event */
+	struct net_addr twin; /* the server's address of the other family; family 0: not known */
 	enum rds_stale reason;
 	int64_t at_ms;
-	int64_t change;         /* the last change of the writer that needs no event any more */
-	struct net_addr silent; /* its session got no answer in time; family 0: none */
+	int64_t change;          /* the last change of the writer that needs no event any more */
+	struct net_addr present; /* the present writer's address of the other family, likewise */
+	struct net_addr silent;  /* its session got no answer in time; family 0: none */
 };
 
 struct watch {

@@ -33,6 +33,7 @@ struct sockets_rule {
 	struct net_addr writer; /* family 0: no server is known to be writable */
 	int64_t number;         /* of the last event */
 	struct net_addr addr;   /* the event that is acted on */
+	struct net_addr twin;   /* the same server's address of the other family; 0: none */
 	enum rds_stale reason;
 	int64_t until_ms;
 	int64_t look_ms; /* when the next look is due */

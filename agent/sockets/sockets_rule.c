@@ -2,6 +2,7 @@
 #include "sockets.h"
 
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Addresses at which no database of another machine can be. */
@@ -18,19 +19,33 @@ static bool is_near(const struct net_addr *addr)
 	       bytes[0] == 0xff || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
 }
 
+/* "10.16.6.137" or "10.16.6.137,2001:db8::7". False: there is no address to act on. */
+static bool parse_addresses(const char *text, struct net_addr *ret_addr, struct net_addr *ret_twin)
+{
+	char first[NET_ADDR_TEXT];
+	const char *comma = strchr(text, ',');
+
+	ret_twin->family = 0;
+	if (comma && (!net_addr_parse(comma + 1, ret_twin) || is_near(ret_twin)))
+		ret_twin->family = 0;
+	snprintf(first, sizeof first, "%.*s", (int)strcspn(text, ","), text);
+	return net_addr_parse(first, ret_addr) && !is_near(ret_addr);
+}
+
 static void hear_stale(struct sockets_rule *rule, const struct msg *fact, int64_t now_ms)
 {
 	int64_t at_ms = fact->found_ms < now_ms ? fact->found_ms : now_ms;
-	struct net_addr addr;
+	struct net_addr addr, twin;
 
 	if (fact->value == rule->number)
 		return;
 	rule->number = fact->value;
 	rule->until_ms = 0;
 	if (fact->value == 0 || now_ms - at_ms >= SOCKETS_FOR_MS ||
-	    !net_addr_parse(fact->text, &addr) || is_near(&addr))
+	    !parse_addresses(fact->text, &addr, &twin))
 		return;
 	rule->addr = addr;
+	rule->twin = twin;
 	rule->reason = fact->more[0] == RDS_STALE_FORMER ? RDS_STALE_FORMER : RDS_STALE_SILENT;
 	rule->until_ms = at_ms + SOCKETS_FOR_MS;
 	rule->again = false;
@@ -75,9 +90,11 @@ unsigned sockets_states(const struct sockets_rule *rule)
 
 bool sockets_match(const struct sockets_rule *rule, const struct sockdiag_socket *socket)
 {
+	const struct net_addr *addr = &socket->remote.addr;
+
 	return socket->remote.port == rule->port &&
-	       net_addr_equal(&socket->remote.addr, &rule->addr) && !is_near(&rule->addr) &&
-	       !net_addr_equal(&rule->addr, &rule->writer) && socket->state < 32 &&
+	       (net_addr_equal(addr, &rule->addr) || net_addr_equal(addr, &rule->twin)) &&
+	       !is_near(addr) && !net_addr_equal(addr, &rule->writer) && socket->state < 32 &&
 	       (sockets_states(rule) & SOCKDIAG_STATE(socket->state)) != 0 && socket->inode != 0 &&
 	       socket->uid != rule->rds_uid;
 }

@@ -91,6 +91,42 @@ static void the_other_family_of_the_same_server(void **state)
 	assert_int_equal(watch.stale.number, 0);
 }
 
+/* The node's programs may use the family that wna-rds does not use. */
+static void both_families_of_the_former_writer(void **state)
+{
+	const struct rds_answer both = { .count = 2, .addr = { a, six }, .ttl_s = 5 };
+	const struct rds_answer many = { .count = 3, .addr = { a, six, six }, .ttl_s = 5 };
+	const struct rds_answer moved = { .count = 2, .addr = { b, six }, .ttl_s = 5 };
+	const struct {
+		const struct rds_answer *before, *after;
+		bool twin;
+	} cases[] = {
+		{ &both, NULL, true },
+		/* Not known to be this server's; still in use. */
+		{ &many, NULL, false },
+		{ &both, &moved, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		setup(NULL);
+		start_at(&a);
+		watch_resolved(&watch, now, now, cases[i].before, "", 0);
+		answers_and_tells(false);
+		if (cases[i].after)
+			watch_resolved(&watch, now, now, cases[i].after, "", 0);
+		else
+			resolved_to(&b, 5);
+		/* It answers to the end. */
+		answers_and_tells(false);
+		session_fails(1);
+		logs_in_at(&b);
+		answers_and_tells(false);
+		expect_event(1, &a, RDS_STALE_FORMER);
+		assert_int_equal(watch.stale.twin.family, cases[i].twin ? AF_INET6 : 0);
+	}
+}
+
 /* The question for the family of `a` failed: nothing is known of it until it is answered. */
 static void the_family_that_is_not_known(void **state)
 {
@@ -185,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup(a_former_writer, setup),
 		cmocka_unit_test_setup(demoted_and_back, setup),
 		cmocka_unit_test_setup(the_other_family_of_the_same_server, setup),
+		cmocka_unit_test_setup(both_families_of_the_former_writer, setup),
 		cmocka_unit_test_setup(a_server_that_has_not_failed, setup),
 		cmocka_unit_test_setup(a_silent_server, setup),
 		cmocka_unit_test_setup(the_family_that_is_not_known, setup),

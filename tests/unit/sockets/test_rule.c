@@ -144,6 +144,7 @@ static void addresses_that_are_never_meant(void **state)
 		"",
 	};
 	static const char *const may[] = { OLD, "::ffff:10.16.6.137", "2001:db8::5", "fd00::1" };
+	struct sockdiag_socket socket;
 	int64_t number = 0;
 
 	(void)state;
@@ -156,6 +157,14 @@ static void addresses_that_are_never_meant(void **state)
 		hear(++number, may[i], RDS_STALE_FORMER, T0, T0);
 		assert_true(due(T0 + 1));
 	}
+	/* Both families of one server; the second address obeys the same rules. */
+	hear(++number, OLD ",2001:db8::7", RDS_STALE_FORMER, T0, T0);
+	socket = to("[2001:db8::7]:3306");
+	assert_true(sockets_match(&rule, &socket));
+	hear(++number, OLD ",::1", RDS_STALE_FORMER, T0, T0);
+	assert_true(due(T0 + 1));
+	socket = to("[::1]:3306");
+	assert_false(sockets_match(&rule, &socket));
 	/* Even if the rule were asked: */
 	net_addr_parse("127.0.0.1", &rule.addr);
 	assert_false(sockets_match(&rule, &(struct sockdiag_socket){ .state = TCP_ESTABLISHED,
