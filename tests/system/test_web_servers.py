@@ -19,8 +19,8 @@ from parts.wait import wait_until
 from parts.web import HTTPD
 
 DOC = "/usr/share/doc/web-node-agent"
-MODULES = ("proxy_http", "headers", "rewrite", "alias")
-# On port 80 a site with habits that must not become the health check's: error pages of its own with
+MODULES = ("proxy_http", "headers", "rewrite", "alias", "http2")
+# On port 82 HTTP/2 without TLS, which httpd has on the other ports as well. On port 80 a site with habits that must not become the health check's: error pages of its own with
 # another code, nothing for strangers, a log of all requests. On port 81 one that is open, so that
 # nothing but the drop-in keeps a path from the agent.
 NGINX = f"""
@@ -46,10 +46,16 @@ http {{
     root /var/www/html;
     include {DOC}/nginx/web-node-agent.conf;
   }}
+  server {{
+    listen 82 http2;
+    include {DOC}/nginx/web-node-agent.conf;
+  }}
 }}
 """
 SITE = f"""
 Listen 0.0.0.0:81
+Listen 0.0.0.0:82
+Protocols h2c http/1.1
 Include {DOC}/httpd/web-node-agent.conf
 ProxyErrorOverride On
 ErrorDocument 503 /sorry.html
@@ -68,7 +74,7 @@ CustomLog /var/log/apache2/all.log short "expr=%{{REQUEST_URI}} != '/healthz'"
   DocumentRoot /var/www/html
 </VirtualHost>
 """
-OPEN = 81
+OPEN, HTTP2 = 81, 82
 LOGS = {"httpd": "/var/log/apache2/all.log", "nginx": "/var/log/nginx/all.log"}
 # In the agent's place: writes down what it was asked, answers everything with 200.
 SPY = """
@@ -170,6 +176,22 @@ def test_in_the_agent_s_own_words(node: Node, front: Front) -> None:
     node.host.sh("touch /run/good")
     agent.wait_page("/healthz", 200)
     assert front.get("/healthz").status == 200
+
+
+def test_http2_without_tls(node: Node, front: Front) -> None:
+    """EC2's application status checks speak it from the first byte on."""
+    node.agent.start()
+    node.agent.wait_page("/healthz", 200)
+
+    def ask() -> list[str]:
+        return front.host.run("curl", "-sS", "-m", "5", "--http2-prior-knowledge", "-o",
+                              "/dev/null", "-w", "%{http_version} %{http_code}",
+                              f"http://127.0.0.1:{HTTP2}/healthz").stdout.split()
+    assert ask() == ["2", "200"]
+    node.host.sh("rm /run/good")
+    node.agent.wait_page("/healthz", 503)
+    assert ask() == ["2", "503"]
+    assert front.get("/healthz").status == 503, "HTTP/1.1 as before"
 
 
 def test_other_methods_are_refused_as_by_the_agent(node: Node, front: Front) -> None:
