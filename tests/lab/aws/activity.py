@@ -37,6 +37,10 @@ UNHEALTHY = {
     "EC2": "an instance was taken out of service in response to an EC2 health check indicating it "
            "has been terminated or stopped",
     "user": "an instance was taken out of service in response to a user health-check"}
+NOT_READY = ("instance {instance} was taken out of service in response to an abandoned lifecycle "
+             "action")
+ABANDONED = ("Instance failed to complete user's Lifecycle Action: Lifecycle Action was abandoned: "
+             "Lifecycle Action Completed with ABANDON Result")
 REQUESTED = "instance {instance} was taken out of service in response to a user request"
 SHRINKING = ", shrinking the capacity from {old} to {new}"
 

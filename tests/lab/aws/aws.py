@@ -145,6 +145,12 @@ class Aws:
             TargetGroupARNs=[self.model.target_group.id],
             Tags=[{"Key": k, "Value": v, "PropagateAtLaunch": True}
                   for k, v in group.tags.items()])
+        for hook in group.hooks:
+            client.put_lifecycle_hook(
+                AutoScalingGroupName=group.id, LifecycleHookName=hook.name,
+                LifecycleTransition="autoscaling:EC2_INSTANCE_"
+                + ("LAUNCHING" if hook.launching else "TERMINATING"),
+                HeartbeatTimeout=hook.heartbeat, DefaultResult=hook.default)
         if group.warmup is not None:
             self._ask(op="attributes", values={"default_instance_warmup": group.warmup})
 

@@ -12,7 +12,8 @@ this module carries them out.
 - The group in moto shows states, desired capacity, alarms and activities to `aws autoscaling
   describe-…` and `aws cloudwatch describe-alarms`. The controller carries out the users' requests
   to moto: SetDesiredCapacity, UpdateAutoScalingGroup, SuspendProcesses,
-  TerminateInstanceInAutoScalingGroup, SetInstanceHealth."""
+  TerminateInstanceInAutoScalingGroup, SetInstanceHealth, CompleteLifecycleAction,
+  RecordLifecycleActionHeartbeat."""
 from __future__ import annotations
 
 import queue
@@ -106,7 +107,7 @@ class Controller:
         """id, address, subnet, zone, state (life cycle), health, launched (Unix time)."""
         with self._lock:
             return [{"id": m.id, "address": m.address, "subnet": m.subnet, "zone": m.zone,
-                     "state": m.state, "health": m.health,
+                     "state": m.shown, "health": m.health,
                      "launched": m.launched_at + self._offset}
                     for m in self._fleet.members.values()]
 
@@ -161,6 +162,7 @@ class Controller:
             while not self._events.empty():
                 happened, *what = self._events.get()
                 happened(*what, now)
+            self._fleet.expire_hooks(now)
             targets = self.alb.states()
             self._fleet.check_health(targets, self._stopped(), now)
             for launch in self._fleet.converge(now):
@@ -169,7 +171,6 @@ class Controller:
                 if member.state == TERMINATING:
                     self._see_off(member)
                 elif member.state == IN_SERVICE and member.id not in targets:
-                    self._tell(member.id, TARGET_IN_SERVICE)
                     self.alb.register(member.id, member.address, member.zone)
 
     def _read_metric(self) -> None:
@@ -212,7 +213,8 @@ class Controller:
         fleet = self._fleet
         state: dict[str, Any] = {
             "desired": fleet.desired, "min": fleet.min, "max": fleet.max,
-            "instances": {m.id: [m.state, m.health] for m in fleet.members.values()},
+            "instances": {m.id: [m.shown, m.health] for m in fleet.members.values()},
+            "waiting": {m.id: m.hook.name for m in fleet.members.values() if m.hook},
             "activities": [a.record() for a in ordered(fleet.activities)],
             "alarms": {a.name: [a.state, a.reason] for a in self._tracking.alarms}}
         if state["activities"] == self._shown:
@@ -231,6 +233,12 @@ class Controller:
                     fleet.terminate(order["instance"], order["decrement"], now)
                 case "health":
                     fleet.set_health(order["instance"], order["status"])
+                case "heartbeat":
+                    fleet.heartbeat(order["instance"], now)
+                case "complete":
+                    self._say(f"controller: {order['instance']}: {order['hook']}: "
+                              f"{order['result']}")
+                    fleet.complete(order["instance"], order["result"], now)
 
     # machines
 
@@ -257,6 +265,9 @@ class Controller:
     def _running(self, instance: str, now: float) -> None:
         self._booting.discard(instance)
         self._fleet.running(instance, now)
+        # Also while it waits for a launch hook: the state that it is on its way to.
+        if self._fleet.members[instance].state != TERMINATING:
+            self._tell(instance, TARGET_IN_SERVICE)
 
     def _failed(self, launch: Launch, message: str, now: float) -> None:
         self._booting.discard(launch.activity.instance)
@@ -284,8 +295,8 @@ class Controller:
             self._tell(member.id, TARGET_TERMINATED)
             self.alb.deregister(member.id)
             self._leaving[member.id] = "told"
-        if not member.drained and self.alb.state(member.id) == UNUSED:
-            self._fleet.drained(member.id)
+        if not member.drained and not member.hook and self.alb.state(member.id) == UNUSED:
+            self._fleet.drained(member.id, time.monotonic())
         if member.drained and self._leaving[member.id] == "told" \
                 and member.id not in self._booting:
             self._leaving[member.id] = "ending"

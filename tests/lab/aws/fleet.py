@@ -11,12 +11,17 @@ Sources (EC2 Auto Scaling User Guide):
   or wait for their first check. The new instance starts while the old one terminates.
 - "Target groups": termination waits for the deregistration delay. Observed: for the whole delay,
   even without requests in flight.
+- "Lifecycle hooks", "How lifecycle hooks work": a launching instance waits (Pending:Wait) before it
+  enters InService and is registered; a terminating one (Terminating:Wait) after the deregistration
+  delay. CONTINUE goes on. ABANDON of a launch terminates the instance, and another one is launched;
+  of a termination it goes on at once. Without an answer within the heartbeat time-out, which a
+  heartbeat begins anew, DefaultResult is taken; after 100 time-outs (48 hours at most) in any case.
 - "Availability Zone distribution", "Termination policies": a new instance goes to the zone with
   the fewest instances; the instance to terminate is in the zone with the most, then of the oldest
   launch template, then the closest to the next full hour of its run.
 
 Simplified: among equals the first of the group's subnets and the longest-running instance, where
-AWS takes any; no rebalancing of zones, instance protection, lifecycle hooks or warm pools; an
+AWS takes any; no rebalancing of zones, instance protection or warm pools; one hook for each transition; an
 instance runs when its machine runs, without EC2's status checks. A failed launch is retried after
 RETRY_S, doubled each time; AWS's back-off is not documented."""
 from __future__ import annotations
@@ -24,7 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Mapping
 
-from lab.model.model import AutoScalingGroup, Model, ScalingPolicy
+from lab.model.model import AutoScalingGroup, Hook, Model, ScalingPolicy
 from . import activity as words
 from .activity import Activity
 from .scaling import Alarm, scaled_in, scaled_out
@@ -33,6 +38,7 @@ PENDING, IN_SERVICE, TERMINATING = "Pending", "InService", "Terminating"
 HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
 HOUR_S = 3600
 RETRY_S, RETRY_MAX_S = 5.0, 60.0
+HEARTBEATS, HOOK_MAX_S = 100, 48 * HOUR_S
 
 
 @dataclass
@@ -55,6 +61,14 @@ class Member:
     state: str = PENDING
     health: str = HEALTHY
     drained: bool = False
+    hook: Hook | None = None    # whose action the instance waits for
+    hook_ends: float = 0.0      # without another heartbeat
+    hook_limit: float = 0.0     # with them
+
+    @property
+    def shown(self) -> str:
+        """LifecycleState."""
+        return f"{self.state}:Wait" if self.hook else self.state
 
 
 class Fleet:
@@ -208,12 +222,14 @@ class Fleet:
 
     def _retire(self, member: Member, causes: list[str], now: float) -> None:
         registered = member.state == IN_SERVICE
-        member.state, member.drained = TERMINATING, not registered
+        member.state, member.hook, member.drained = TERMINATING, None, False
         member.activity = Activity(
             self.group.id, words.TERMINATING, "  ".join(causes), now + self.offset,
             self._subnets[member.subnet].id, member.zone, member.id,
             status=words.DRAINING if registered else words.IN_PROGRESS)
         self.activities.append(member.activity)
+        if not registered:
+            self.drained(member.id, now)
 
     # observations
 
@@ -238,19 +254,60 @@ class Fleet:
         self._failures += 1
 
     def running(self, instance: str, now: float) -> bool:
-        """The machine runs: InService, unless it is already terminating."""
+        """The machine runs: InService, unless it waits for a hook or is already terminating."""
         member = self.members[instance]
         if member.state != PENDING:
             return False
+        if not self._wait(member, now):
+            self._serve(member, now)
+        return True
+
+    def _serve(self, member: Member, now: float) -> None:
         member.state, member.in_service_at = IN_SERVICE, now
         member.activity.done(now + self.offset)
         self._failures = 0
-        return True
 
-    def drained(self, instance: str) -> None:
-        """Deregistration is complete: the machine may be ended."""
+    def drained(self, instance: str, now: float) -> None:
+        """Deregistration is complete: the machine may be ended, unless it waits for a hook."""
         member = self.members[instance]
-        member.drained, member.activity.status = True, words.IN_PROGRESS
+        member.activity.status = words.IN_PROGRESS
+        member.drained = not self._wait(member, now)
+
+    # hooks
+
+    def _wait(self, member: Member, now: float) -> bool:
+        """Whether the instance waits for a hook from now on."""
+        launching = member.state == PENDING
+        member.hook = next((h for h in self.group.hooks if h.launching == launching), None)
+        if member.hook:
+            member.hook_limit = now + min(HEARTBEATS * member.hook.heartbeat, HOOK_MAX_S)
+            self.heartbeat(member.id, now)
+        return member.hook is not None
+
+    def heartbeat(self, instance: str, now: float) -> None:
+        """RecordLifecycleActionHeartbeat."""
+        member = self.members.get(instance)
+        if member and member.hook:
+            member.hook_ends = min(now + member.hook.heartbeat, member.hook_limit)
+
+    def complete(self, instance: str, result: str, now: float) -> None:
+        """CompleteLifecycleAction, or the hook's default."""
+        member = self.members.get(instance)
+        if member is None or member.hook is None:
+            return
+        member.hook = None
+        if member.state == TERMINATING:
+            member.drained = True
+        elif result == "CONTINUE":
+            self._serve(member, now)
+        else:
+            member.activity.failed(words.ABANDONED, now + self.offset)
+            self._retire(member, [self._sentence(words.NOT_READY, now, instance=instance)], now)
+
+    def expire_hooks(self, now: float) -> None:
+        for member in list(self.members.values()):
+            if member.hook and now >= member.hook_ends:
+                self.complete(member.id, member.hook.default, now)
 
     def terminated(self, instance: str, now: float) -> None:
         self.members.pop(instance).activity.done(now + self.offset)

@@ -5,8 +5,8 @@ decisions. Imported by aws/server.py only. The changes and their reasons:
   Pending or Terminating. Here a request only records an order for the controller; launches, states
   and activities come from the controller (aws/controller.py), the lab's Auto Scaling service.
 - DescribeScalingActivities: missing in moto; answered from the controller's list.
-  CompleteLifecycleAction and RecordLifecycleActionHeartbeat: missing in moto; the stack has no
-  hook, and the answer is AWS's without a pending hook.
+  CompleteLifecycleAction and RecordLifecycleActionHeartbeat: missing in moto; orders for the
+  controller if the instance waits for this hook, else AWS's answer without a pending hook.
 - CloudWatch, GetMetricData: moto ignores the namespace if dimensions are given; a metric in a
   wrong namespace would count. Fixed. (GetMetricStatistics is not used: its periods begin at the
   first datum instead of on the period's grid, and it accepts data with more dimensions than
@@ -41,6 +41,8 @@ KEEP_DATA = 200_000
 lock = threading.RLock()
 orders: list[dict[str, Any]] = []       # the users' requests for the group, for the controller
 activities: list[dict[str, Any]] = []   # in the form of DescribeScalingActivities
+waiting: dict[str, str] = {}  # instance → hook whose action it waits for
+completed: set[str] = set()   # of these, until the controller knows
 pinned: dict[str, list[str]] = defaultdict(list)  # kind → the next ids
 
 KINDS = {"vpc": (vpcs, "random_vpc_id"), "subnet": (subnets, "random_subnet_id"),
@@ -92,8 +94,8 @@ def install() -> None:
     AutoScalingBackend.update_auto_scaling_group = update
     AutoScalingBackend.set_instance_health = set_health
     AutoScalingResponse.describe_scaling_activities = _describe_activities
-    AutoScalingResponse.complete_lifecycle_action = _no_action_pending
-    AutoScalingResponse.record_lifecycle_action_heartbeat = _no_action_pending
+    AutoScalingResponse.complete_lifecycle_action = _complete_action
+    AutoScalingResponse.record_lifecycle_action_heartbeat = _record_heartbeat
     CloudWatchBackend.get_metric_data = read
     CloudWatchBackend.put_metric_data = put
 
@@ -152,9 +154,29 @@ def _describe_activities(self: AutoScalingResponse) -> ActionResult:
     return ActionResult({"Activities": found[:self._get_int_param("MaxRecords", 100)]})
 
 
-def _no_action_pending(self: AutoScalingResponse) -> ActionResult:
-    raise scaling_models.ValidationError(
-        f"No active Lifecycle Action found with instance ID {self._get_param('InstanceId')}")
+def _complete_action(self: AutoScalingResponse) -> ActionResult:
+    result = self._get_param("LifecycleActionResult")
+    if result not in ("CONTINUE", "ABANDON"):
+        raise scaling_models.ValidationError(
+            f"Lifecycle Action Result {result} is not valid: CONTINUE or ABANDON")
+    return _order_action(self, "complete", result)
+
+
+def _record_heartbeat(self: AutoScalingResponse) -> ActionResult:
+    return _order_action(self, "heartbeat", "")
+
+
+def _order_action(self: AutoScalingResponse, kind: str, result: str) -> ActionResult:
+    instance, hook = self._get_param("InstanceId"), self._get_param("LifecycleHookName")
+    with lock:
+        if instance not in waiting or waiting[instance] != hook:
+            raise scaling_models.ValidationError(
+                f"No active Lifecycle Action found with instance ID {instance}")
+        if kind == "complete":
+            del waiting[instance]
+            completed.add(instance)
+        orders.append({"kind": kind, "instance": instance, "hook": hook, "result": result})
+    return ActionResult({})
 
 
 class Group:
@@ -238,6 +260,9 @@ class Group:
                     state.lifecycle_state, state.health_status = shown
             if "activities" in told:
                 activities[:] = told["activities"]
+            waiting.clear()
+            waiting.update({i: h for i, h in told["waiting"].items() if i not in completed})
+            completed.clear()
             alarms = cloudwatch_backends[self._account][self._region].alarms
             for name, (state, reason) in told.get("alarms", {}).items():
                 if name in alarms and alarms[name].state_value != state:

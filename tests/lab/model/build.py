@@ -12,7 +12,7 @@ from .build_groups import GROUP, build_endpoints, build_groups
 from .build_hosts import LAUNCH, build_instances, build_launch, check_keys
 from .build_network import SUBNET, VPC, Network, build_network
 from .build_rights import build_roles
-from .model import Alb, AutoScalingGroup, Listener, Model, ScalingPolicy, TargetGroup
+from .model import Alb, AutoScalingGroup, Hook, Listener, Model, ScalingPolicy, TargetGroup
 from .reader import Properties, only
 from .without_effect import ATTRIBUTES_WITHOUT_EFFECT
 
@@ -134,6 +134,20 @@ def build_target_group(stack: Stack) -> TargetGroup:
 
 # scaling
 
+def build_hooks(group: Properties) -> list[Hook]:
+    """Defaults and bounds: Auto Scaling API reference, PutLifecycleHook."""
+    hooks = []
+    for hook in group.parts("LifecycleHookSpecificationList"):
+        with hook:
+            transition = hook.one_of("LifecycleTransition", (
+                "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"))
+            hooks.append(Hook(
+                hook.text("LifecycleHookName"), transition.endswith("LAUNCHING"),
+                hook.integer("HeartbeatTimeout", 3600, 30, 7200),
+                hook.one_of("DefaultResult", ("CONTINUE", "ABANDON"), "ABANDON")))
+    return hooks
+
+
 def build_group(stack: Stack, network: Network) -> AutoScalingGroup:
     """Defaults: Auto Scaling API reference, CreateAutoScalingGroup."""
     resource = only(stack, ASG)
@@ -170,7 +184,7 @@ def build_group(stack: Stack, network: Network) -> AutoScalingGroup:
             p.one_of("HealthCheckType", ("EC2", "ELB"), "EC2"),
             p.integer("HealthCheckGracePeriod", 0, 0), p.integer("DefaultInstanceWarmup", None, 0),
             p.integer("Cooldown", 300, 0), p.references("TargetGroupARNs", TARGET_GROUP), tags,
-            resource.line)
+            resource.line, build_hooks(p))
 
 
 def build_policy(stack: Stack) -> ScalingPolicy:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANY", "DEFAULT_ACL", "ICMP", "MAIN_ROUTE_TABLE", "TCP", "UDP", "Acl", "AclEntry", "Alb",
-    "AutoScalingGroup", "Bastion", "Database", "Endpoint", "FileSystem", "Group", "LaunchTemplate",
+    "AutoScalingGroup", "Bastion", "Database", "Endpoint", "FileSystem", "Group", "Hook", "LaunchTemplate",
     "Listener", "Model", "MountTarget", "Nat", "Role", "Route", "RouteTable", "Rule",
     "ScalingPolicy", "Subnet", "TargetGroup", "build"]
 
@@ -122,6 +122,15 @@ class ScalingPolicy:
     line: int
 
 
+@dataclass(frozen=True)
+class Hook:
+    """A life-cycle hook."""
+    name: str
+    launching: bool           # else terminating
+    heartbeat: int            # HeartbeatTimeout, in seconds
+    default: str              # DefaultResult: CONTINUE, ABANDON
+
+
 @dataclass
 class AutoScalingGroup:
     name: str
@@ -138,6 +147,7 @@ class AutoScalingGroup:
     target_groups: list[str]
     tags: dict[str, str]      # those with PropagateAtLaunch
     line: int
+    hooks: list[Hook] = field(default_factory=list)
 
 
 # database and files

@@ -8,6 +8,7 @@ from dataclasses import replace
 from lab.aws.activity import Activity, ordered
 from lab.aws.fleet import IN_SERVICE, PENDING, TERMINATING, UNHEALTHY, Fleet
 from lab.aws.scaling import ALARM, INSUFFICIENT_DATA
+from lab.model.model import Hook
 
 from lab.unit.virtual import EPOCH, POLICY, World, model
 
@@ -251,3 +252,79 @@ def test_warmup_falls_back_as_documented() -> None:
     def warmup(policy: int | None, group: int | None) -> int:
         return Fleet(model(replace(POLICY, warmup=policy), warmup=group), EPOCH).warmup
     assert (warmup(7, 30), warmup(None, 30), warmup(0, 30), warmup(None, None)) == (7, 30, 0, 300)
+
+
+# life-cycle hooks
+
+LAUNCH = Hook("launch", True, 30, "ABANDON")
+TERMINATE = Hook("terminate", False, 60, "CONTINUE")
+
+
+def states(world: World) -> list[str]:
+    return [member.shown for member in world.fleet.members.values()]
+
+
+def test_an_instance_serves_when_its_launch_hook_is_completed() -> None:
+    world = World(hooks=[LAUNCH]).run(40)
+    assert states(world) == ["Pending:Wait", "Pending:Wait"] and not world.serving()
+    world.fleet.heartbeat("i-1", world.now)
+    world.fleet.complete("i-2", "CONTINUE", world.now)
+    assert states(world) == ["Pending:Wait", "InService"]
+    # Without a heartbeat the second half of the time-out would be its end.
+    world.run(20)
+    assert states(world) == ["Pending:Wait", "InService"]
+    world.fleet.complete("i-1", "CONTINUE", world.now)
+    world.run(5)
+    assert world.serving() == ["i-1", "i-2"]
+    # The warm-up counts from then.
+    assert not world.fleet.warm(world.fleet.members["i-1"], world.now)
+
+
+def test_an_abandoned_launch_is_replaced_and_never_serves() -> None:
+    world = World(hooks=[LAUNCH]).run(25)
+    world.fleet.complete("i-1", "CONTINUE", world.now)
+    world.fleet.complete("i-2", "ABANDON", world.now)
+    world.run(5)
+    assert "i-2" not in world.fleet.members and "i-3" in world.fleet.members
+    assert [a.status for a in world.fleet.activities if a.instance == "i-2"] \
+        == ["Failed", "Successful"]
+    # The third says nothing: its time-out is the hook's default.
+    world.run(60)
+    assert "i-3" not in world.fleet.members and world.serving() == ["i-1"]
+
+
+def test_heartbeats_do_not_last_for_ever() -> None:
+    world = World(hooks=[LAUNCH]).run(25)
+    world.fleet.complete("i-2", "CONTINUE", world.now)
+    while "i-1" in world.fleet.members:
+        world.fleet.heartbeat("i-1", world.now)
+        world.step()
+        assert world.now < 4000
+    assert world.now >= 20 + 100 * LAUNCH.heartbeat
+
+
+def test_a_terminating_instance_waits_after_it_was_drained() -> None:
+    world = World(hooks=[TERMINATE], delay=5.0).run(60)
+    world.fleet.terminate("i-1", True, world.now)
+    world.run(3)
+    assert world.fleet.members["i-1"].shown == "Terminating"
+    world.run(5)
+    assert world.fleet.members["i-1"].shown == "Terminating:Wait"
+    # Whatever the answer is, it ends.
+    world.fleet.complete("i-1", "ABANDON", world.now)
+    world.run(2)
+    assert world.serving() == ["i-2"] and "i-1" not in world.fleet.members
+    world.fleet.terminate("i-2", False, world.now)
+    world.run(5 + TERMINATE.heartbeat + 3)
+    assert "i-2" not in world.fleet.members
+
+
+def test_a_scale_out_that_boots_for_minutes_stops_in_time() -> None:
+    """The warm-up counts from the end of the launch hook: the average without the new instance does
+    not launch a second one."""
+    world = World(warmup=60, hooks=[replace(LAUNCH, heartbeat=600)])
+    world.finish_boots(after=300.0)
+    world.run(400)
+    world.load = lambda now: 140.0
+    world.run(1500)
+    assert max(size for _, size in world.sizes) == 3 and world.fleet.desired == 3

@@ -245,7 +245,7 @@ def refused(resource: str, path: str, value: Any) -> str:
     ("Group", "TargetGroupARNs", [], "TargetGroupARNs is empty"),
     ("Group", "VPCZoneIdentifier", [{"Ref": "PublicA"}], "PublicA has MapPublicIpOnLaunch"),
     ("CpuPolicy", "TargetTrackingConfiguration.TargetValue", "inf", '"inf" is not a number'),
-    ("Group", "LifecycleHookSpecificationList", [], "property LifecycleHookSpecificationList"),
+    ("Group", "MixedInstancesPolicy", {}, "property MixedInstancesPolicy"),
     ("CpuPolicy", "PolicyType", "StepScaling", 'PolicyType: "StepScaling" is not known'),
     ("CpuPolicy", "TargetTrackingConfiguration.CustomizedMetricSpecification.Period", 20,
      'Period: "20" is not known'),

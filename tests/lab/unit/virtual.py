@@ -47,6 +47,7 @@ class World:
         self.sizes: list[tuple[float, int]] = []
         self._events: list[tuple[float, Callable[[], object]]] = []
         self._number = 0
+        self._ready: float | None = None
         self.fleet.create(0.0)
 
     def serving(self) -> list[str]:
@@ -54,6 +55,16 @@ class World:
 
     def targets(self) -> dict[str, str]:
         return {name: "unhealthy" if name in self.sick else "healthy" for name in self.serving()}
+
+    def finish_boots(self, after: float) -> None:
+        """Each machine completes its launch hook, so many seconds after its start."""
+        self._ready = after
+
+    def _run_machine(self, name: str) -> None:
+        self.fleet.running(name, self.now)
+        if self._ready is not None:
+            self._after(self._ready,
+                        lambda: self.fleet.complete(name, "CONTINUE", self.now))
 
     def _after(self, seconds: float, do: Callable[[], object]) -> None:
         self._events.append((self.now + seconds, do))
@@ -66,7 +77,7 @@ class World:
             self.broken_launches -= 1
             self._after(1.0, lambda: self.fleet.failed(launch, "no machine", self.now))
         else:
-            self._after(self.boot, lambda: self.fleet.running(name, self.now))
+            self._after(self.boot, lambda: self._run_machine(name))
 
     def step(self) -> None:
         """One second."""
@@ -79,13 +90,14 @@ class World:
             self.seen.append(None if asked is None else min(100.0, asked / machines))
             for found in self.tracking.evaluate(self.seen[-17:], self.now):
                 self.fleet.react(found, decisive(found, self.seen[-17:]), self.now)
+        self.fleet.expire_hooks(self.now)
         self.fleet.check_health(self.targets(), self.stopped, self.now)
         for launch in self.fleet.converge(self.now):
             self._launch(launch)
         for member in list(self.fleet.members.values()):
             if member.state == TERMINATING and not member.drained:
-                if self.now >= member.activity.start - EPOCH + self.delay:
-                    self.fleet.drained(member.id)
+                if not member.hook and self.now >= member.activity.start - EPOCH + self.delay:
+                    self.fleet.drained(member.id, self.now)
             elif member.state == TERMINATING:
                 self.fleet.terminated(member.id, self.now)
         if not self.sizes or self.sizes[-1][1] != len(self.serving()):
