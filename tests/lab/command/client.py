@@ -3,6 +3,7 @@ orders change the lab."""
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,11 @@ class Lab:
 
     def alarms(self) -> dict[str, Any]:
         return dict(self.ask("alarms"))
+
+    def life_cycle(self, host: str) -> str:
+        """The state that an instance's agent is in."""
+        done = self.host(host).run("wnactl", "status", "--json")
+        return str(json.loads(done.stdout)["lifecycle"]["state"])
 
     def zone_of(self, address: str) -> str:
         """The zone of the instance's subnet."""

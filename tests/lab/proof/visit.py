@@ -2,10 +2,12 @@
 
     proof/visit.py URL WORKERS [PAUSE_S]        reads the page
     proof/visit.py URL WORKERS PAUSE_S WORD     posts rows named WORD-<number> with the form
+    proof/visit.py URL WORKERS PAUSE_S "" keep  reads the page over connections that stay open
 
 Each request gives a JSON line on standard output: at (start, time.time()), took_s, status
 (0: no answer), why, address (the instance's, from the page), row. Each request resolves the name
-and opens a connection, like a new visitor. Ends with its standard input.
+and opens a connection, like a new visitor, or, with "keep", uses the visitor's last one as long as
+the server keeps it. Ends with its standard input.
 Uses no module of the project: the host's own Python runs it.
 """
 from __future__ import annotations
@@ -26,10 +28,11 @@ ADDRESS = re.compile(r"Private IP Address.*?(\d+\.\d+\.\d+\.\d+)", re.S)
 LOCK = threading.Lock()
 
 
-def request(host: str, port: int, path: str, row: str) -> dict[str, Any]:
+def request(connection: http.client.HTTPConnection, path: str, row: str, keep: bool
+            ) -> dict[str, Any]:
+    """http.client opens the connection anew after the server has said that it closes it."""
     began = time.time()
     found: dict[str, Any] = {"at": began, "status": 0, "why": "", "address": "", "row": row}
-    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
     try:
         if row:
             connection.request("POST", path, urlencode({"name": row, "address": "SEOUL"}), {
@@ -45,17 +48,21 @@ def request(host: str, port: int, path: str, row: str) -> dict[str, Any]:
             found["why"] = re.sub(r"<[^>]*>|\s+", " ", body)[:200]
     except (OSError, http.client.HTTPException) as error:
         found["why"] = f"{type(error).__name__}: {error}"
-    finally:
+        connection.close()
+    if not keep:
         connection.close()
     found["took_s"] = round(time.time() - began, 4)
     return found
 
 
-def visitor(url: str, pause_s: float, word: str, numbers: "itertools.count[int]") -> None:
+def visitor(url: str, pause_s: float, word: str, keep: bool, numbers: "itertools.count[int]"
+            ) -> None:
     place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port or 80,
+                                            timeout=PATIENCE_S)
     while True:
         row = f"{word}-{next(numbers)}" if word else ""
-        found = request(place.hostname or "", place.port or 80, place.path or "/", row)
+        found = request(connection, place.path or "/", row, keep)
         with LOCK:
             print(json.dumps(found), flush=True)
         time.sleep(pause_s)  # a visitor's pause
@@ -65,9 +72,11 @@ def main() -> None:
     url, workers, *rest = sys.argv[1:]
     pause_s = float(rest[0]) if rest else 0.0
     word = rest[1] if len(rest) > 1 else ""
+    keep = rest[2:] == ["keep"]
     numbers = itertools.count(1)
     for _ in range(int(workers)):
-        threading.Thread(target=visitor, args=(url, pause_s, word, numbers), daemon=True).start()
+        threading.Thread(target=visitor, args=(url, pause_s, word, keep, numbers),
+                         daemon=True).start()
     sys.stdin.read()
     os._exit(0)
 

@@ -20,12 +20,13 @@ class Visitors:
     """Used as `with Visitors(...) as people:`; ends them at the end."""
 
     def __init__(self, host: Inside, url: str, workers: int = 2, pause_s: float = 0.05,
-                 word: str = "") -> None:
+                 word: str = "", keep: bool = False) -> None:
         self.host = host
         read, self._write = os.pipe()
         arguments = [PYTHON, "-I", VISIT, url, str(workers), str(pause_s)]
         self._log = host.logs / f"{host.name}.visit-{time.monotonic_ns()}.log"
-        self.process = Process(host.enter(*arguments, *([word] if word else [])), self._log, read)
+        arguments += [word, "keep"] if keep else [word] if word else []
+        self.process = Process(host.enter(*arguments), self._log, read)
         os.close(read)
         self._file = self._log.open(encoding="utf-8", errors="replace")
         self._known: list[Visit] = []

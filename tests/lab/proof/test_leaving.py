@@ -1,0 +1,111 @@
+"""An instance that leaves costs no client an error: scale-in, wnactl drain, a spot notice. Clients
+with connections that stay open, and requests that take two seconds, through the load balancer."""
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from typing import Iterator
+
+import pytest
+
+from lab.command.client import Lab
+from lab.command.table import Notes
+from .visitors import Visitors, bad, told
+from parts.wait import wait_until
+
+SLOW = "<?php sleep(2); echo 'slow';"
+COUNTS = [pytest.param(1000, id="short"), pytest.param(20000, id="long", marks=pytest.mark.long)]
+
+
+class Clients:
+    """Both kinds."""
+
+    def __init__(self, quick: Visitors, slow: Visitors) -> None:
+        self.quick, self.slow = quick, slow
+
+    def wait(self, count: int) -> None:
+        """So many requests since the start, and slow ones that began after now."""
+        since = time.time()
+        self.quick.wait(lambda v: len(v) >= count, f"{count} requests", 600)
+        self.slow.wait(lambda v: len(v) >= 2, "two slow requests", 60, since=since)
+
+    def check(self, notes: Notes, what: str) -> None:
+        quick, slow = self.quick.visits(), self.slow.visits()
+        notes.add(f"    {what}: {len(bad(quick))} of {len(quick)} requests and {len(bad(slow))} of "
+                  f"{len(slow)} slow ones failed ({told(quick)}; {told(slow)})")
+        assert not bad(quick) and not bad(slow), (told(quick), told(slow))
+
+
+@contextmanager
+def clients(lab: Lab) -> Iterator[Clients]:
+    for instance in lab.in_service():
+        lab.host(instance["host"]).write_inside("/var/www/html/slow.php", SLOW)
+    url = f"http://{lab.facts()['alb_name']}"
+    client = lab.host("client")
+    with Visitors(client, f"{url}/health.html", 4, 0.0, keep=True) as quick, \
+            Visitors(client, f"{url}/slow.php", 4, 0.0) as slow:
+        found = Clients(quick, slow)
+        found.wait(20)
+        yield found
+
+
+def unrouted(lab: Lab, instance: str) -> bool:
+    target = lab.targets().get(instance)
+    return target is None or not any(node["routed"] for node in target["nodes"].values())
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_drained_node_is_left_and_comes_back(settled: Lab, notes: Notes, count: int) -> None:
+    """The group would replace the instance, since its target is unhealthy: it is told not to."""
+    victim = settled.in_service()[0]
+    host = settled.host(victim["host"])
+    settled.ask("suspend", process="ReplaceUnhealthy")
+    try:
+        with clients(settled) as people:
+            host.run("wnactl", "drain")
+            wait_until(lambda: unrouted(settled, victim["id"]), "no request goes there", 30)
+            wait_until(lambda: settled.life_cycle(victim["host"]) == "drained",
+                       "it is drained", 90)
+            people.wait(count)
+            host.run("wnactl", "undrain")
+            wait_until(lambda: settled.targets()[victim["id"]]["state"] == "healthy",
+                       "it is back", 60)
+            people.wait(count + 100)
+        people.check(notes, "wnactl drain and undrain")
+    finally:
+        host.run("wnactl", "undrain", check=False)
+        wait_until(lambda: settled.targets()[victim["id"]]["state"] == "healthy", "it is back", 60)
+        settled.ask("resume", process="ReplaceUnhealthy")
+
+
+@pytest.mark.long
+def test_scaling_in(settled: Lab, notes: Notes) -> None:
+    least = settled.facts()["min_size"]
+    settled.ask("capacity", desired=least + 1)
+    settled.wait_healthy(least + 1, 120)
+    with clients(settled) as people:
+        settled.ask("capacity", desired=least)
+        settled.wait_healthy(least, 120)
+        people.wait(20000)
+    people.check(notes, f"scale-in, {least + 1} -> {least}")
+
+
+@pytest.mark.long
+def test_a_spot_notice(settled: Lab, notes: Notes) -> None:
+    """EC2 User Guide, "Spot Instance interruption notices": two minutes before the end. The group
+    replaces the instance when its target is unhealthy."""
+    victim = settled.in_service()[0]
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 120))
+    with clients(settled) as people:
+        settled.ask("metadata", host=victim["host"], order={"op": "set", "values": {
+            "meta-data/instance-life-cycle": "spot",
+            "meta-data/spot/instance-action": json.dumps({"action": "terminate", "time": at})}})
+        began = time.time()
+        wait_until(lambda: unrouted(settled, victim["id"]), "no request goes there", 60)
+        away_s = time.time() - began
+        wait_until(lambda: victim["id"] not in {i["id"] for i in settled.instances()},
+                   "it is replaced", 110)
+        settled.wait_healthy(settled.facts()["min_size"], 120)
+        people.wait(20000)
+    people.check(notes, f"spot notice, out of rotation after {away_s:.1f} s")
