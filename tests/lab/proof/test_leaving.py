@@ -15,7 +15,10 @@ from .visitors import Visitors, bad, told
 from parts.wait import wait_until
 
 SLOW = "<?php sleep(2); echo 'slow';"
-COUNTS = [pytest.param(1000, id="short"), pytest.param(20000, id="long", marks=pytest.mark.long)]
+COUNT = 20000
+OUTAGE_S = 300
+# All of them need minutes.
+pytestmark = pytest.mark.long
 
 
 class Clients:
@@ -55,8 +58,7 @@ def unrouted(lab: Lab, instance: str) -> bool:
     return target is None or not any(node["routed"] for node in target["nodes"].values())
 
 
-@pytest.mark.parametrize("count", COUNTS)
-def test_a_drained_node_is_left_and_comes_back(settled: Lab, notes: Notes, count: int) -> None:
+def test_a_drained_node_is_left_and_comes_back(settled: Lab, notes: Notes) -> None:
     """The group would replace the instance, since its target is unhealthy: it is told not to."""
     victim = settled.in_service()[0]
     host = settled.host(victim["host"])
@@ -67,11 +69,11 @@ def test_a_drained_node_is_left_and_comes_back(settled: Lab, notes: Notes, count
             wait_until(lambda: unrouted(settled, victim["id"]), "no request goes there", 30)
             wait_until(lambda: settled.life_cycle(victim["host"]) == "drained",
                        "it is drained", 90)
-            people.wait(count)
+            people.wait(COUNT)
             host.run("wnactl", "undrain")
             wait_until(lambda: settled.targets()[victim["id"]]["state"] == "healthy",
                        "it is back", 60)
-            people.wait(count + 100)
+            people.wait(COUNT + 100)
         people.check(notes, "wnactl drain and undrain")
     finally:
         host.run("wnactl", "undrain", check=False)
@@ -79,7 +81,6 @@ def test_a_drained_node_is_left_and_comes_back(settled: Lab, notes: Notes, count
         settled.ask("resume", process="ReplaceUnhealthy")
 
 
-@pytest.mark.long
 def test_scaling_in(settled: Lab, notes: Notes) -> None:
     least = settled.facts()["min_size"]
     settled.ask("capacity", desired=least + 1)
@@ -87,11 +88,10 @@ def test_scaling_in(settled: Lab, notes: Notes) -> None:
     with clients(settled) as people:
         settled.ask("capacity", desired=least)
         settled.wait_healthy(least, 120)
-        people.wait(20000)
+        people.wait(COUNT)
     people.check(notes, f"scale-in, {least + 1} -> {least}")
 
 
-@pytest.mark.long
 def test_a_spot_notice(settled: Lab, notes: Notes) -> None:
     """EC2 User Guide, "Spot Instance interruption notices": two minutes before the end. The group
     replaces the instance when its target is unhealthy."""
@@ -109,5 +109,27 @@ def test_a_spot_notice(settled: Lab, notes: Notes) -> None:
         wait_until(lambda: victim["id"] not in {i["id"] for i in settled.instances()},
                    "it is replaced", 110)
         settled.wait_healthy(settled.facts()["min_size"], 120)
-        people.wait(20000)
+        people.wait(COUNT)
     people.check(notes, f"spot notice, out of rotation after {away_s:.1f} s")
+
+
+def test_no_outage_of_a_service_replaces_an_instance(settled: Lab, notes: Notes) -> None:
+    """Database, EFS, CloudWatch and metadata, five minutes, all at once: they are failures of all
+    nodes, and no new instance would be better off."""
+    facts, before = settled.facts(), {i["id"] for i in settled.in_service()}
+    hosts = [i["host"] for i in settled.in_service()]
+    known = len(settled.activities())
+    try:
+        for host in hosts:
+            settled.ask("metadata", host=host, order={"op": "enable", "value": False})
+            settled.ask("push", host=host, on=False)
+        settled.ask("cut", host="efs")
+        settled.ask("failover", down_s=OUTAGE_S, timeout=OUTAGE_S + 60)
+        states = {settled.targets()[i]["state"] for i in before}
+    finally:
+        settled.ask("restore")
+    assert {i["id"] for i in settled.instances()} == before and states == {"healthy"}
+    assert len(settled.activities()) == known, settled.activities()[0]
+    settled.wait_healthy(facts["min_size"], 60)
+    notes.add(f"    database, EFS, CloudWatch and metadata out for {OUTAGE_S} s at once: no instance "
+              "was replaced")
