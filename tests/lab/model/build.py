@@ -141,6 +141,7 @@ def build_hooks(group: Properties) -> list[Hook]:
         with hook:
             transition = hook.one_of("LifecycleTransition", (
                 "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"))
+            hook.text("NotificationMetadata", "")  # nobody is notified
             hooks.append(Hook(
                 hook.text("LifecycleHookName"), transition.endswith("LAUNCHING"),
                 hook.integer("HeartbeatTimeout", 3600, 30, 7200),

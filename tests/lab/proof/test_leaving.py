@@ -12,6 +12,7 @@ import pytest
 from lab.command.client import Lab
 from lab.command.table import Notes
 from .visitors import Visitors, bad, told
+from parts.imds import META
 from parts.wait import wait_until
 
 SLOW = "<?php sleep(2); echo 'slow';"
@@ -99,8 +100,8 @@ def test_a_spot_notice(settled: Lab, notes: Notes) -> None:
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 120))
     with clients(settled) as people:
         settled.ask("metadata", host=victim["host"], order={"op": "set", "values": {
-            "meta-data/instance-life-cycle": "spot",
-            "meta-data/spot/instance-action": json.dumps({"action": "terminate", "time": at})}})
+            f"{META}/instance-life-cycle": "spot",
+            f"{META}/spot/instance-action": json.dumps({"action": "terminate", "time": at})}})
         # No instance becomes a spot instance later: it asks anew only for what may change.
         settled.host(victim["host"]).run("systemctl", "restart", "web-node-agent-cloud")
         began = time.time()
