@@ -43,12 +43,12 @@ class Clients:
 
 @contextmanager
 def clients(lab: Lab) -> Iterator[Clients]:
-    for instance in lab.in_service():
-        lab.host(instance["host"]).write_inside("/var/www/html/slow.php", SLOW)
+    # On the shared file system: an instance that is launched later has it, too.
+    lab.host(lab.in_service()[0]["host"]).write_inside("/var/www/html/efs/slow.php", SLOW)
     url = f"http://{lab.facts()['alb_name']}"
     client = lab.host("client")
     with Visitors(client, f"{url}/health.html", 4, 0.0, keep=True) as quick, \
-            Visitors(client, f"{url}/slow.php", 4, 0.0) as slow:
+            Visitors(client, f"{url}/efs/slow.php", 4, 0.0) as slow:
         found = Clients(quick, slow)
         found.wait(20)
         yield found
