@@ -164,6 +164,13 @@ struct conf_metrics {
 	int64_t max_age_ms;
 };
 
+/* [lifecycle] */
+struct conf_life {
+	int32_t web_port;
+	int64_t drain_delay_ms; /* the longest drain */
+	int64_t drain_quiet_ms; /* without a connection, after which the node is drained */
+};
+
 struct conf {
 	struct conf_agent agent;
 	struct conf_health health;
@@ -173,6 +180,7 @@ struct conf {
 	struct conf_rds rds;
 	struct conf_hooks hooks;
 	struct conf_metrics metrics;
+	struct conf_life life;
 };
 
 #endif

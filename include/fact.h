@@ -40,6 +40,9 @@ enum fact_id {
 	FACT_TARGET_STATE, /* autoscaling/target-lifecycle-state: "InService" ... */
 	FACT_TAGS,         /* value: how many; -1 = tags are not in the metadata */
 
+	FACT_LIFECYCLE, /* value: enum life_state; more: enum life_more; text: what comes next;
+	                    * why */
+
 	/* cloud: the metric */
 	FACT_CREDENTIALS, /* value: enum cred_state; text: where from; why */
 	FACT_CPU,         /* value: thousandths of the last sample in which the CPUs were busy */
@@ -102,6 +105,29 @@ enum imds_state {
 	IMDS_BUSY,     /* 429 or 503: backing off */
 	IMDS_BAD,      /* answers that are not metadata (status or shape) */
 	IMDS_STATE_MAX
+};
+
+enum life_state {
+	LIFE_STARTING,   /* the core has not told its verdict yet */
+	LIFE_WARMING,    /* not in service yet: a job is not well, or the node is in a warm pool */
+	LIFE_IN_SERVICE, /* also in no group */
+	LIFE_DRAINING,   /* waits for the end of the clients' connections */
+	LIFE_DRAINED,
+	LIFE_GONE, /* the group terminates the instance */
+	LIFE_STATE_MAX
+};
+
+/* Places in FACT_LIFECYCLE's more[]. */
+enum life_more {
+	LIFE_CAUSE,       /* enum life_cause */
+	LIFE_CONNECTIONS, /* clients' connections while the node drains; -1 not known */
+};
+
+/* Why /healthz and /readyz answer 503 though the node may serve. */
+enum life_cause {
+	LIFE_SERVES,  /* they do not */
+	LIFE_ORDERED, /* wnactl drain */
+	LIFE_CAUSE_MAX
 };
 
 enum cred_state {
@@ -234,6 +260,7 @@ enum check_more {
 
 /* Names for logs, pages and files: "ok", "disabled" ...; "?" outside of the enum. */
 const char *imds_state_name(int64_t value);
+const char *life_state_name(int64_t value);
 const char *cred_state_name(int64_t value);
 const char *push_state_name(int64_t value);
 const char *rds_state_name(int64_t value);

@@ -8,6 +8,8 @@
  *   "config": {"loaded": ISO8601, "error": ""},
  *   "healthz": {"code": 200, "level": "ok", "since": ISO8601, "why": ""},
  *   "readyz":  {"code": 503, "level": "fail", "since": ISO8601, "why": "database: ..."},
+ *   "lifecycle": {"state": "draining", "since": ISO8601,
+ *                 "why": "ordered by wnactl drain", "next": "..."}, absent until it is known
  *   "jobs": [{"name": "identity", "level": "ok", "since": ISO8601,
  *             "what": "i-0abc in ap-northeast-2a, group web",   the job's facts in one line
  *             "why": "", "next": "asks again in 40 s"}, ...],   always the five, in order:
@@ -39,10 +41,17 @@ enum verdict_level {
 	LEVEL_OK,
 	LEVEL_DEGRADED, /* a shared failure, or one that must not change the answer to the ALB */
 	LEVEL_FAIL,     /* a local failure */
+	LEVEL_DRAINING, /* of the endpoints alone: 503 on purpose, while the web server serves on */
 	LEVEL_MAX
 };
 
-/* "off" "waiting" "ok" "degraded" "fail" */
+/* "off" "waiting" "ok" "degraded" "fail" "draining" */
 const char *verdict_level_name(int64_t value);
+
+/* What the verdict is made of. */
+enum job { JOB_IDENTITY, JOB_MOUNT, JOB_CHECKS, JOB_DATABASE, JOB_METRICS, JOB_MAX };
+
+/* "identity" "mount" "checks" "database" "metrics"; "?" outside. */
+const char *job_name(int64_t job);
 
 #endif

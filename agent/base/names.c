@@ -36,6 +36,8 @@ const char *role_name(int64_t role)
 	}
 
 NAMES(imds_state_name, IMDS_STATE_MAX, "starting", "ok", "disabled", "silent", "busy", "bad")
+NAMES(life_state_name, LIFE_STATE_MAX, "starting", "warming", "in service", "draining", "drained",
+      "gone")
 NAMES(cred_state_name, CRED_STATE_MAX, "none", "ok", "stale", "refused")
 NAMES(push_state_name, PUSH_STATE_MAX, "off", "starting", "held", "ok", "retrying", "denied")
 NAMES(rds_state_name, RDS_STATE_MAX, "starting", "writable", "read-only", "down", "no-name")
@@ -44,7 +46,8 @@ NAMES(service_state_name, SERVICE_STATE_MAX, "absent", "mounting", "serving", "s
       "repairing")
 NAMES(service_cause_name, CAUSE_MAX, "", "dead proxy", "stuck connection", "frozen proxy",
       "stalled server", "silent mount target", "unknown cause", "asked for")
-NAMES(verdict_level_name, LEVEL_MAX, "off", "waiting", "ok", "degraded", "fail")
+NAMES(verdict_level_name, LEVEL_MAX, "off", "waiting", "ok", "degraded", "fail", "draining")
+NAMES(job_name, JOB_MAX, "identity", "mount", "checks", "database", "metrics")
 
 const struct fact_info *fact_info(uint16_t id)
 {
@@ -66,6 +69,7 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_LIFE_CYCLE] = { "life-cycle", ROLE_CLOUD, 1 },
 		[FACT_TARGET_STATE] = { "target-state", ROLE_CLOUD, 1 },
 		[FACT_TAGS] = { "tags", ROLE_CLOUD, 1 },
+		[FACT_LIFECYCLE] = { "lifecycle", ROLE_CLOUD, 1 },
 		[FACT_CREDENTIALS] = { "credentials", ROLE_CLOUD, 1 },
 		[FACT_CPU] = { "cpu", ROLE_CLOUD, 1 },
 		[FACT_PUSH] = { "push", ROLE_CLOUD, 1, true },

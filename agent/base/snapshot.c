@@ -94,6 +94,7 @@ static const struct {
 	PART(rds, BIT(ROLE_CORE) | BIT(ROLE_RDS) | BIT(ROLE_HOOKS) | BIT(ROLE_SOCKETS)),
 	PART(hooks, BIT(ROLE_CORE) | BIT(ROLE_HOOKS)),
 	PART(metrics, BIT(ROLE_CORE) | BIT(ROLE_CLOUD)),
+	PART(life, BIT(ROLE_CLOUD)),
 #undef PART
 };
 

@@ -1,6 +1,6 @@
 /*
- * Run by wna-cloud: the loop of identity, credentials and metric. Blocks in http_wait and on small
- * local files. Owns all three.
+ * Run by wna-cloud: the loop of identity, credentials, metric and life cycle. Blocks in http_wait and
+ * on small local files. Owns all four.
  */
 #include <errno.h>
 #include <poll.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "cloud_life.h"
 #include "cloud_push.h"
 #include "log.h"
 
@@ -22,7 +23,8 @@ struct loop {
 	struct creds_store *creds;
 	struct push *push;
 	struct login *login;
-	int signal_fd; /* SIGTERM, SIGINT */
+	struct life_job *life;
+	int signal_fd; /* SIGTERM, SIGINT; the orders of wnactl: SIGUSR1 drain, SIGUSR2 undrain */
 	bool end;
 };
 
@@ -34,6 +36,8 @@ static int signals_new(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -61,11 +65,13 @@ static bool jobs_new(struct loop *loop, int64_t now_ms)
 	deps.identity = identity_get(loop->identity);
 	loop->push = push_new(&deps, now_ms, clock_wall_ms());
 	loop->login = login_new(loop->worker, loop->creds, deps.identity, LOGIN_DIR);
-	return loop->push && loop->login;
+	loop->life = life_job_new(loop->worker, deps.identity, now_ms, clock_wall_ms());
+	return loop->push && loop->login && loop->life;
 }
 
 static void loop_free(struct loop *loop)
 {
+	life_job_free(loop->life);
 	login_free(loop->login);
 	if (loop->push)
 		push_free(loop->push, clock_ms());
@@ -88,12 +94,26 @@ static void retry(struct loop *loop)
 	push_retry(loop->push, now_ms);
 }
 
-static void take_messages(struct loop *loop)
+static void take_signals(struct loop *loop)
 {
 	struct signalfd_siginfo info;
+
+	while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2)
+			life_job_order(loop->life, info.ssi_signo == SIGUSR1, clock_ms(),
+			               clock_wall_ms());
+		else
+			loop->end = true;
+	}
+}
+
+static void take_messages(struct loop *loop)
+{
 	struct msg msg;
 
 	while (worker_recv(loop->worker, &msg)) {
+		if (msg.type == HUB_VERDICT)
+			life_job_verdict(loop->life, &msg);
 		if (msg.type == HUB_VERDICT && msg.more[1] == 1)
 			push_healthy(loop->push);
 		if (msg.type == HUB_FACT && msg.id == FACT_RDS_UP)
@@ -105,8 +125,7 @@ static void take_messages(struct loop *loop)
 		else if (msg.type == WORKER_RELOAD)
 			retry(loop);
 	}
-	if (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
-		loop->end = true;
+	take_signals(loop);
 }
 
 static void turn(struct loop *loop)
@@ -119,6 +138,7 @@ static void turn(struct loop *loop)
 	due_ms = push_turn(loop->push, now_ms, wall_ms);
 	due_ms = earlier(due_ms, identity_turn(loop->identity, now_ms));
 	due_ms = earlier(due_ms, creds_turn(loop->creds, now_ms, wall_ms));
+	due_ms = earlier(due_ms, life_job_turn(loop->life, now_ms));
 	due_ms = earlier(due_ms, login_turn(loop->login, now_ms, push_aws_ms(loop->push, wall_ms)));
 	worker_alive(loop->worker);
 	due_ms = earlier(due_ms, now_ms + WORKER_ALIVE_MS);

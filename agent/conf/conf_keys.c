@@ -246,12 +246,20 @@ const struct conf_key conf_keys[] = {
 	SPAN("metrics", "max_age", metrics.max_age_ms, "2m", 10 * SECOND, HOUR,
 	     "Age at which the last report on the pushes counts as unknown; also the longest wait "
 	     "for the first push."),
+
+	NUMBER("lifecycle", "web_port", life.web_port, "80", 1, 65535,
+	       "Port of the web server whose connections a drain waits for."),
+	SPAN("lifecycle", "drain_delay", life.drain_delay_ms, "5m", 0, HOUR,
+	     "Longest drain; as the target group's deregistration delay."),
+	SPAN("lifecycle", "drain_quiet", life.drain_quiet_ms, "30s", 0, HOUR,
+	     "Time without a client's connection after which the node is drained; at least the "
+	     "health check's interval times its unhealthy threshold."),
 };
 
 const size_t conf_keys_count = sizeof conf_keys / sizeof conf_keys[0];
 
-const char *const conf_sections[] = { "agent",    "health", "imds",    "mount", "check",
-	                              "database", "hooks",  "metrics", NULL };
+const char *const conf_sections[] = { "agent",    "health", "imds",    "mount",     "check",
+	                              "database", "hooks",  "metrics", "lifecycle", NULL };
 
 const struct conf_key *conf_key_find(const char *section, const char *name)
 {

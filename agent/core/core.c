@@ -18,6 +18,7 @@ static bool value_known(enum fact_id id, int64_t value)
 
 	switch (id) {
 	case FACT_IMDS: max = IMDS_STATE_MAX; break;
+	case FACT_LIFECYCLE: max = LIFE_STATE_MAX; break;
 	case FACT_CREDENTIALS: max = CRED_STATE_MAX; break;
 	case FACT_PUSH: max = PUSH_STATE_MAX; break;
 	case FACT_RDS: max = RDS_STATE_MAX; break;
@@ -180,12 +181,14 @@ static int64_t accept_ms(const struct core *core)
 
 void core_step(struct core *core, int64_t now_ms, int64_t wall_ms)
 {
+	unsigned well = core->verdict.well;
 	bool changed;
 
 	judge_verdict(&core->state, now_ms, &core->verdict);
 	changed = history_verdict(core, now_ms, wall_ms);
 	if (changed)
 		page_render(&core->pages, core->verdict.health, core->verdict.ready, wall_ms);
+	changed |= well != core->verdict.well;
 	if (!core->was_healthy && judge_code(core->verdict.health) == 200)
 		core->was_healthy = changed = true;
 	if (!core->accepting && now_ms >= accept_ms(core))
@@ -243,6 +246,7 @@ void core_verdict(const struct core *core, struct msg *ret)
 	*ret = (struct msg){ .type = HUB_VERDICT, .value = core->verdict.health };
 	ret->more[0] = core->verdict.ready;
 	ret->more[1] = core->was_healthy;
+	ret->more[2] = core->verdict.well;
 }
 
 bool core_fact(const struct core *core, enum fact_id id, unsigned slot, struct msg *ret)

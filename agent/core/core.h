@@ -86,11 +86,6 @@ struct state {
  * that answers 503, and a shared failure would replace the fleet (AWS Builders' Library,
  * "Implementing health checks").
  */
-enum job { JOB_IDENTITY, JOB_MOUNT, JOB_CHECKS, JOB_DATABASE, JOB_METRICS, JOB_MAX };
-
-/* "identity" "mount" "checks" "database" "metrics"; "?" outside. */
-const char *job_name(int64_t job);
-
 enum { JUDGE_TEXT = 256 };
 
 struct finding {
@@ -106,6 +101,7 @@ struct verdict {
 	struct finding job[JOB_MAX];
 	struct finding check[LIMIT_CHECKS]; /* level and why only */
 	enum verdict_level health, ready;   /* never LEVEL_OFF */
+	unsigned well;                      /* the jobs that are well or off: bits 1 << enum job */
 	char why[JUDGE_TEXT];               /* of the worst finding, with its job's name */
 	int64_t until_ms; /* age alone can change nothing before this; INT64_MAX: never */
 };
@@ -260,7 +256,7 @@ struct core {
 	struct core_since health, ready, job[JOB_MAX], check[LIMIT_CHECKS];
 	struct pages pages;
 	struct core_counters counters;
-	/* The level of /healthz or /readyz changed, or the core accepts. May be NULL. */
+	/* What core_verdict tells has changed, or the core accepts. May be NULL. */
 	void (*changed)(void);
 	int64_t started_wall_ms;
 	unsigned silent;  /* bits of the roles whose job is on and that have not spoken yet */

@@ -38,6 +38,7 @@ static int priority(enum verdict_level to)
 {
 	switch (to) {
 	case LEVEL_FAIL: return PRIORITY_ERR;
+	case LEVEL_DRAINING:
 	case LEVEL_DEGRADED: return PRIORITY_WARNING;
 	case LEVEL_OK: return PRIORITY_NOTICE;
 	default: return PRIORITY_INFO;
@@ -198,6 +199,19 @@ static void note_service(char *text, size_t size, const struct fact *before,
 		snprintf(text, size, "mount: hung: %s", after->why);
 }
 
+/* A start or a wait for the jobs is in the verdict's changes already. */
+static void note_lifecycle(char *text, size_t size, const struct fact *before,
+                           const struct fact *after)
+{
+	bool drains = before->value >= LIFE_DRAINING || after->value >= LIFE_DRAINING;
+
+	if (before->seen ? before->value != after->value && drains : drains)
+		snprintf(text, size, "lifecycle: %s%s%s%s%s",
+		         before->seen ? life_state_name(before->value) : "",
+		         before->seen ? " -> " : "", life_state_name(after->value),
+		         after->why[0] ? ": " : "", after->why);
+}
+
 void history_fact(struct timeline *timeline, enum fact_id id, const struct fact *before,
                   const struct fact *after, int64_t wall_ms)
 {
@@ -224,6 +238,7 @@ void history_fact(struct timeline *timeline, enum fact_id id, const struct fact 
 			         before->text[0] ? before->text : "unknown",
 			         after->text[0] ? after->text : "unknown");
 		break;
+	case FACT_LIFECYCLE: note_lifecycle(text, sizeof text, before, after); break;
 	case FACT_HOOK:
 		/* With the same instant it is the same run, said again after a reconnect. */
 		if (!before->seen || before->at_ms != after->at_ms)

@@ -6,14 +6,6 @@
 
 #include "clock.h"
 
-const char *job_name(int64_t job)
-{
-	static const char *const names[JOB_MAX] = { "identity", "mount", "checks", "database",
-		                                    "metrics" };
-
-	return job >= 0 && job < JOB_MAX ? names[job] : "?";
-}
-
 int judge_code(enum verdict_level level)
 {
 	return level == LEVEL_OK || level == LEVEL_DEGRADED ? 200 : 503;
@@ -149,7 +141,10 @@ static void conclude(struct verdict *ret)
 	const struct finding *worst = NULL;
 	int worst_job = 0;
 
+	ret->well = 0;
 	for (int i = 0; i < JOB_MAX; i++) {
+		if (ret->job[i].level == LEVEL_OK || ret->job[i].level == LEVEL_OFF)
+			ret->well |= 1u << i;
 		if (ret->job[i].turns_ready && (!worst || worse(&ret->job[i], worst))) {
 			worst = &ret->job[i];
 			worst_job = i;
@@ -163,6 +158,18 @@ static void conclude(struct verdict *ret)
 	ret->health = worst->turns_health ? ret->ready : LEVEL_DEGRADED;
 	snprintf(ret->why, sizeof ret->why, "%s: %.*s", job_name(worst_job), JUDGE_TEXT - 16,
 	         worst->why);
+}
+
+/* The load balancer sends no more requests; the jobs are shown as they are. */
+static void judge_drain(const struct facts *facts, struct verdict *ret)
+{
+	const struct fact *life = facts_get(facts, FACT_LIFECYCLE, 0);
+
+	if (!life->seen || life->more[LIFE_CAUSE] == LIFE_SERVES)
+		return;
+	ret->health = ret->ready = LEVEL_DRAINING;
+	snprintf(ret->why, sizeof ret->why, "lifecycle: %s",
+	         judge_why(life, life_state_name(life->value)));
 }
 
 void judge_verdict(const struct state *state, int64_t now_ms, struct verdict *ret)
@@ -183,6 +190,7 @@ void judge_verdict(const struct state *state, int64_t now_ms, struct verdict *re
 	judge_database(&judge, &ret->job[JOB_DATABASE]);
 	judge_metrics(&judge, &ret->job[JOB_METRICS]);
 	conclude(ret);
+	judge_drain(judge.facts, ret);
 	if (state->conf_why[0]) {
 		ret->health = ret->ready = LEVEL_FAIL;
 		snprintf(ret->why, sizeof ret->why, "configuration: %s", state->conf_why);

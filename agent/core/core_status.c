@@ -38,6 +38,17 @@ static void put_endpoint(struct sb *sb, const char *name, const struct core_sinc
 	sb_char(sb, '}');
 }
 
+static void put_lifecycle(struct sb *sb, const struct fact *life)
+{
+	if (!life->seen)
+		return;
+	sb_printf(sb, ",\"lifecycle\":{\"state\":\"%s\"", life_state_name(life->value));
+	put_time(sb, "since", life->since_wall_ms);
+	put_text(sb, "why", life->why);
+	put_text(sb, "next", life->text);
+	sb_char(sb, '}');
+}
+
 static void put_jobs(struct sb *sb, const struct core *core, const struct verdict *verdict)
 {
 	sb_put(sb, ",\"jobs\":[");
@@ -200,6 +211,7 @@ size_t status_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *r
 	put_endpoint(&sb, "healthz", &core->health, verdict.health,
 	             verdict.health == LEVEL_OK ? "" : verdict.why);
 	put_endpoint(&sb, "readyz", &core->ready, verdict.ready, verdict.why);
+	put_lifecycle(&sb, facts_get(&core->state.facts, FACT_LIFECYCLE, 0));
 	put_jobs(&sb, core, &verdict);
 	put_checks(&sb, core, &verdict);
 	put_processes(&sb, core);

@@ -13,6 +13,7 @@
  *	ctl_wait.c       wnactl wait
  *	ctl_factsfile.c  wnactl facts
  *	ctl_sockets.c    wnactl database connections
+ *	ctl_drain.c      wnactl drain, undrain
  *	ctl_conf.c       wnactl check, wnactl config
  *	ctl_load.c       wnactl load
  */
@@ -137,6 +138,13 @@ struct view_counter {
 	int64_t value;
 };
 
+/* verdict.h's "lifecycle". */
+struct view_life {
+	enum life_state state; /* LIFE_STATE_MAX: not known */
+	int64_t since_ms;
+	char why[VIEW_TEXT], next[VIEW_TEXT];
+};
+
 /* The fact mount-service (fact.h). */
 struct view_service {
 	enum service_state state; /* SERVICE_STATE_MAX: the fact is not there */
@@ -151,6 +159,7 @@ struct view {
 	int64_t loaded_ms;     /* of the configuration, Unix time */
 	char error[VIEW_TEXT]; /* not empty: no valid one has been loaded since the boot */
 	struct view_page healthz, readyz;
+	struct view_life life;
 	struct view_service service;
 	int64_t push_sent; /* fact push-sent: data CloudWatch took; -1 = not known */
 	int jobs, checks, processes, events, counters;
@@ -264,6 +273,13 @@ enum ctl_exit mount_show(const struct ctl *ctl);
  * CTL_NO if it was refused or did not help, CTL_DENIED for others than root, CTL_UNREACHABLE if
  * the service does not run, CTL_TIMEOUT. */
 enum ctl_exit mount_repair(const struct ctl *ctl);
+
+/*
+ * Orders wna-cloud to drain this node, or to end that, and waits until it obeys; with `wait` until the
+ * node is drained. CTL_OK; CTL_NO if the node drains for another reason; CTL_DENIED for others than
+ * root; CTL_UNREACHABLE if the service does not run; CTL_TIMEOUT after timeout_ms.
+ */
+enum ctl_exit drain_order(const struct ctl *ctl, bool drain, bool wait, int64_t timeout_ms);
 
 /* Shows it again every second until a signal ends it; CTL_OK then. */
 enum ctl_exit status_watch(const struct ctl *ctl, bool verbose);

@@ -21,6 +21,9 @@ static const char help[] =
         "  mount                           whether the shared file system serves, since when, why\n"
         "                                  not, and what the agent does about it\n"
         "  mount repair                    replaces the proxy of the mount now (root)\n"
+        "  drain [--wait] [--timeout T]    /healthz and /readyz answer 503, while the web server\n"
+        "                                  serves on (root); --wait: until no client is connected\n"
+        "  undrain                         ends that (root)\n"
         "  history                         the last changes, the oldest first, a line each\n"
         "  facts [--json | --env | KEY]    what the node knows about itself; KEY: instance-id,\n"
         "                                  region, asg, tags.NAME ...\n"
@@ -90,6 +93,28 @@ static int run_mount(struct ctl *ctl, const char *const *given, int argc, char *
 	if (argc == 1 && strcmp(argv[0], "repair") == 0)
 		return mount_repair(ctl);
 	return argc > 0 ? usage("mount takes no argument, or \"repair\"", "") : mount_show(ctl);
+}
+
+static int run_drain(struct ctl *ctl, const char *const *given, int argc, char **argv)
+{
+	int64_t timeout_ms = 2 * TIMEOUT_DEFAULT_MS;
+
+	(void)argv;
+	if (argc > 0)
+		return usage("drain takes options only", "");
+	if (given['t'] && !given['n'])
+		return usage("--timeout belongs to --wait", "");
+	if (given['t'] && !str_duration_ms(given['t'], &timeout_ms))
+		return usage("not a time: ", given['t']);
+	return drain_order(ctl, true, given['n'], timeout_ms);
+}
+
+static int run_undrain(struct ctl *ctl, const char *const *given, int argc, char **argv)
+{
+	(void)given;
+	(void)argv;
+	return argc > 0 ? usage("undrain takes no arguments", "")
+	                : drain_order(ctl, false, false, 0);
 }
 
 static int run_history(struct ctl *ctl, const char *const *given, int argc, char **argv)
@@ -171,18 +196,27 @@ static const struct command {
 	{ "facts", "je", run_facts },   { "wait", "ft", run_wait },
 	{ "check", "", run_check },     { "config", "kr", run_config },
 	{ "load", "a", run_load },      { "database", "", run_database },
-	{ "history", "", run_history },
+	{ "history", "", run_history }, { "drain", "nt", run_drain },
+	{ "undrain", "", run_undrain },
 };
 
 /* Of these letters only v and h can be typed. */
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, 'S' }, { "run", required_argument, NULL, 'R' },
-	{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'V' },
-	{ "json", no_argument, NULL, 'j' },         { "env", no_argument, NULL, 'e' },
-	{ "watch", no_argument, NULL, 'w' },        { "verbose", no_argument, NULL, 'v' },
-	{ "for", required_argument, NULL, 'f' },    { "timeout", required_argument, NULL, 't' },
-	{ "keys", no_argument, NULL, 'k' },         { "roff", no_argument, NULL, 'r' },
-	{ "apply", no_argument, NULL, 'a' },        { NULL, 0, NULL, 0 },
+	{ "socket", required_argument, NULL, 'S' },
+	{ "run", required_argument, NULL, 'R' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "env", no_argument, NULL, 'e' },
+	{ "watch", no_argument, NULL, 'w' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "for", required_argument, NULL, 'f' },
+	{ "timeout", required_argument, NULL, 't' },
+	{ "keys", no_argument, NULL, 'k' },
+	{ "roff", no_argument, NULL, 'r' },
+	{ "apply", no_argument, NULL, 'a' },
+	{ "wait", no_argument, NULL, 'n' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int dispatch(struct ctl *ctl, const char *const *given, int argc, char **argv)

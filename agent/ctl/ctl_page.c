@@ -20,8 +20,9 @@ void page_init(struct page *ret, FILE *to, int width, bool colour, bool utf8)
 enum page_style page_level_style(enum verdict_level level)
 {
 	static const enum page_style styles[LEVEL_MAX] = {
-		[LEVEL_OFF] = PAGE_DIM,       [LEVEL_WAITING] = PAGE_WARN, [LEVEL_OK] = PAGE_GOOD,
-		[LEVEL_DEGRADED] = PAGE_WARN, [LEVEL_FAIL] = PAGE_BAD,
+		[LEVEL_OFF] = PAGE_DIM,  [LEVEL_WAITING] = PAGE_WARN,
+		[LEVEL_OK] = PAGE_GOOD,  [LEVEL_DEGRADED] = PAGE_WARN,
+		[LEVEL_FAIL] = PAGE_BAD, [LEVEL_DRAINING] = PAGE_WARN,
 	};
 
 	return level < LEVEL_MAX ? styles[level] : PAGE_PLAIN;

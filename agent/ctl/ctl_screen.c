@@ -156,6 +156,13 @@ static void screen_head(struct page *page, const struct layout *layout, const st
 	page_end(page);
 	screen_page(page, layout, "healthz", &healthz, view->now_ms);
 	screen_page(page, layout, "readyz", &view->readyz, view->now_ms);
+	if (view->life.state < LIFE_STATE_MAX &&
+	    !(layout->dense && view->life.state == LIFE_IN_SERVICE)) {
+		screen_row(page, layout, "lifecycle", life_state_name(view->life.state),
+		           view->life.state == LIFE_IN_SERVICE ? PAGE_GOOD : PAGE_WARN,
+		           view->life.since_ms, view->now_ms);
+		screen_texts(page, layout, PAGE_PLAIN, "", view->life.why, view->life.next);
+	}
 	if (view->error[0] != '\0') {
 		page_put(page, PAGE_BAD, "configuration");
 		page_put(page, PAGE_PLAIN, " ");
@@ -303,6 +310,7 @@ uint64_t screen_shape(const struct view *view)
 
 	hash = str_hash(hash, &view->healthz.code, sizeof view->healthz.code);
 	hash = str_hash(hash, &view->readyz.code, sizeof view->readyz.code);
+	hash = str_hash(hash, &view->life.state, sizeof view->life.state);
 	hash = str_hash(hash, view->error, strlen(view->error));
 	for (int i = 0; i < view->jobs; i++)
 		hash = str_hash(hash, &view->job[i].level, sizeof view->job[i].level);

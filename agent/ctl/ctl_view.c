@@ -242,6 +242,24 @@ static void take_service(struct reader *reader, const cJSON *fact, struct view_s
 	ret->repairs = (int64_t)cJSON_GetNumberValue(cJSON_GetArrayItem(more, SERVICE_REPAIRS));
 }
 
+static void take_life(struct reader *reader, const cJSON *life, struct view_life *ret)
+{
+	char state[32] = "";
+
+	ret->state = LIFE_STATE_MAX;
+	if (life == NULL)
+		return;
+	snprintf(reader->at, sizeof reader->at, "lifecycle.");
+	take_text(reader, life, "state", true, state, sizeof state);
+	take_time(reader, life, "since", &ret->since_ms);
+	take_text(reader, life, "why", false, ret->why, sizeof ret->why);
+	take_text(reader, life, "next", false, ret->next, sizeof ret->next);
+	for (int i = 0; i < LIFE_STATE_MAX; i++)
+		if (strcmp(state, life_state_name(i)) == 0)
+			ret->state = (enum life_state)i;
+	reader->at[0] = '\0';
+}
+
 static void take_root(struct reader *reader, const cJSON *root, struct view *ret)
 {
 	const cJSON *config, *facts, *sent;
@@ -251,6 +269,7 @@ static void take_root(struct reader *reader, const cJSON *root, struct view *ret
 	take_time(reader, root, "now", &ret->now_ms);
 	take_page(reader, root, "healthz", &ret->healthz);
 	take_page(reader, root, "readyz", &ret->readyz);
+	take_life(reader, member(reader, root, "lifecycle", false), &ret->life);
 	take_array(reader, root, "jobs", true, VIEW_JOBS, take_job, ret, &ret->jobs);
 	take_array(reader, root, "checks", false, LIMIT_CHECKS, take_check, ret, &ret->checks);
 	take_array(reader, root, "processes", false, VIEW_PROCESSES, take_process, ret,

@@ -229,6 +229,45 @@ static void test_no_service(void **state)
 	child_close(&child);
 }
 
+/* The order outlives the process, and it is the first thing that a new one tells. */
+static void test_drain(void **state)
+{
+	struct server *server = server_new(metadata);
+	static struct conf conf;
+	struct child child;
+
+	(void)state;
+	configure(&conf, server);
+	server_free(server);
+	conf.life.web_port = 80;
+	conf.life.drain_delay_ms = 600 * 1000;
+	conf.life.drain_quiet_ms = 600 * 1000;
+	child_start(&child, &conf);
+	await(&child, FACT_LIFECYCLE, LIFE_STARTING);
+	await(&child, FACT_IMDS, IMDS_SILENT);
+	assert_int_equal(kill(child.pid, SIGUSR1), 0);
+	await(&child, FACT_LIFECYCLE, LIFE_DRAINING);
+	assert_int_equal(child.last[FACT_LIFECYCLE].more[LIFE_CAUSE], LIFE_ORDERED);
+	assert_int_equal(child.last[FACT_LIFECYCLE].more[LIFE_CONNECTIONS], 0);
+	assert_int_equal(kill(child.pid, SIGKILL), 0);
+	assert_int_equal(waitpid(child.pid, NULL, 0), child.pid);
+	child_close(&child);
+	child_start(&child, &conf);
+	await(&child, FACT_LIFECYCLE, LIFE_DRAINING);
+	assert_false(child.spoken);
+	assert_int_equal(kill(child.pid, SIGUSR2), 0);
+	await(&child, FACT_LIFECYCLE, LIFE_STARTING);
+	assert_int_equal(child.last[FACT_LIFECYCLE].more[LIFE_CAUSE], LIFE_SERVES);
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	assert_int_equal(child_end(&child), 0);
+	child_close(&child);
+	child_start(&child, &conf);
+	await(&child, FACT_LIFECYCLE, LIFE_STARTING);
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	assert_int_equal(child_end(&child), 0);
+	child_close(&child);
+}
+
 /* A reload with the same configuration while the metadata service is away: this process goes on with
  * what it knows, and reads its secrets again at once. */
 static void test_reload_in_an_outage(void **state)
@@ -305,6 +344,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_no_service),
+		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_reload_in_an_outage),
 	};
 

@@ -299,6 +299,38 @@ static void the_worst_is_told(void **unused)
 	assert_string_equal(verdict.why, "database: down: refused");
 }
 
+static void a_drain(void **unused)
+{
+	struct msg life = { .type = HUB_FACT, .id = FACT_LIFECYCLE, .value = LIFE_DRAINING };
+	unsigned slot;
+
+	(void)unused;
+	one_check(SCOPE_LOCAL, INITIAL_BAD);
+	known_identity(NOW);
+	say(FACT_CHECK, CHECK_GOOD, "", NOW);
+	life.more[LIFE_CAUSE] = LIFE_ORDERED;
+	snprintf(life.why, sizeof life.why, "ordered by wnactl drain");
+	assert_int_equal(facts_take(&state.facts, &conf, ROLE_CLOUD, &life, NOW, NOW, &slot), 0);
+	judge(NOW);
+	expect(LEVEL_DRAINING, LEVEL_DRAINING);
+	assert_int_equal(judge_code(verdict.health), 503);
+	assert_string_equal(verdict.why, "lifecycle: ordered by wnactl drain");
+	/* The jobs are shown as they are, whatever the drain. */
+	assert_int_equal(verdict.well, (1 << JOB_MAX) - 1);
+	/* The fact does not grow old: a drain outlives a wna-cloud that is away. */
+	known_identity(NOW + 1000 * AGE);
+	judge(NOW + 1000 * AGE);
+	expect(LEVEL_DRAINING, LEVEL_DRAINING);
+	assert_int_equal(verdict.well, ((1 << JOB_MAX) - 1) & ~(1 << JOB_CHECKS));
+	/* The group's own Standby is no failure. */
+	life.more[LIFE_CAUSE] = LIFE_SERVES;
+	life.value = LIFE_DRAINED;
+	assert_int_equal(facts_take(&state.facts, &conf, ROLE_CLOUD, &life, NOW, NOW, &slot), 0);
+	known_identity(NOW);
+	judge(NOW);
+	expect(LEVEL_OK, LEVEL_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +343,7 @@ int main(void)
 		cmocka_unit_test_setup(identity_outlives_the_metadata_service, setup),
 		cmocka_unit_test_setup(nothing_changes_before_until, setup),
 		cmocka_unit_test_setup(the_worst_is_told, setup),
+		cmocka_unit_test_setup(a_drain, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
