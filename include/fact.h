@@ -38,7 +38,13 @@ enum fact_id {
 	FACT_ASG,          /* tag aws:autoscaling:groupName, or configured */
 	FACT_LIFE_CYCLE,   /* "on-demand", "spot" */
 	FACT_TARGET_STATE, /* autoscaling/target-lifecycle-state: "InService" ... */
-	FACT_TAGS,         /* value: how many; -1 = tags are not in the metadata */
+	/* Notices, asked for on spot instances, the last with a hook (conf_life). Absent: none. */
+	FACT_SPOT_ACTION, /* spot/instance-action: "terminate at 2026-11-30T08:22:00Z" */
+	FACT_REBALANCE,   /* events/recommendations/rebalance: "noticed at 2026-11-30T08:22:00Z" */
+	FACT_SCHEDULED,   /* events/maintenance/scheduled, the first active one: "system-reboot from
+	                   * 21 Jan 2027 09:00:43 GMT" */
+
+	FACT_TAGS, /* value: how many; -1 = tags are not in the metadata */
 
 	FACT_LIFECYCLE, /* value: enum life_state; more: enum life_more; text: what comes next;
 	                    * why */
@@ -127,6 +133,7 @@ enum life_more {
 enum life_cause {
 	LIFE_SERVES,  /* they do not */
 	LIFE_ORDERED, /* wnactl drain */
+	LIFE_SPOT,    /* a spot instance's notice: two minutes are left */
 	LIFE_CAUSE_MAX
 };
 

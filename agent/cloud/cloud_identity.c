@@ -36,6 +36,9 @@ static void update(struct identity_job *job)
 	job->identity.domain = text_of(facts, FACT_DOMAIN);
 	job->identity.asg = text_of(facts, FACT_ASG);
 	job->identity.target_state = text_of(facts, FACT_TARGET_STATE);
+	job->identity.spot_action = text_of(facts, FACT_SPOT_ACTION);
+	job->identity.rebalance = text_of(facts, FACT_REBALANCE);
+	job->identity.scheduled = text_of(facts, FACT_SCHEDULED);
 }
 
 struct identity_job *identity_new(const struct worker *worker, struct imds *imds, int64_t now_ms)
@@ -102,18 +105,26 @@ static void take(struct identity_job *job, int id, const char *text)
 		return;
 	job->unsaved = true;
 	identity_send_text(job, id);
-	if (id == FACT_TARGET_STATE || id == FACT_ASG)
+	if (id == FACT_TARGET_STATE || id == FACT_ASG || (notice_is(id) && text))
 		log_info("imds: %s is %s", fact_info((uint16_t)id)->name, text ? text : "absent");
 }
 
 static void good(struct identity_job *job, int id, bool absent, int64_t now_ms)
 {
+	bool urgent = id == FACT_TARGET_STATE || id == FACT_SPOT_ACTION || id == FACT_REBALANCE;
+
 	facts_good(FACTS_AT(&job->facts, id), absent, id == FACT_ASG || id == FACTS_TAGS,
-	           id == FACT_TARGET_STATE ? job->conf->state_ms : job->conf->refresh_ms, now_ms);
+	           urgent ? job->conf->state_ms : job->conf->refresh_ms, now_ms);
 }
 
 static bool askable(const struct identity_job *job, int id)
 {
+	const struct conf_life *life = &job->worker->conf->life;
+
+	if (id == FACT_SPOT_ACTION || id == FACT_REBALANCE)
+		return strcmp(FACTS_AT(&job->facts, FACT_LIFE_CYCLE)->text, "spot") == 0;
+	if (id == FACT_SCHEDULED)
+		return life->launch_hook[0] || life->terminate_hook[0];
 	return !strchr(facts_path(id), '*') || FACTS_AT(&job->facts, FACTS_MAC)->text[0];
 }
 
@@ -214,8 +225,16 @@ static void take_tag_answer(struct identity_job *job, const char *body, size_t l
 
 static void take_answer(struct identity_job *job, const char *body, size_t len, int64_t now_ms)
 {
-	char text[LIMIT_HOST], why[96];
+	char text[LIMIT_HOST], notice[LIMIT_HOST], why[96];
+	int r;
 
+	if (body && notice_is(job->asked)) {
+		r = notice_read(job->asked, body, len, notice, sizeof notice);
+		if (r >= 0) {
+			body = r > 0 ? notice : NULL;
+			len = strlen(notice);
+		}
+	}
 	if (job->asked == FACTS_TAGS) {
 		take_tag_answer(job, body, len, now_ms);
 	} else if (!body) {

@@ -99,7 +99,7 @@ enum {
 	/* The text facts of this job, in the order of enum fact_id; then the MAC address,
 	 * which is part of two paths, and the tags. */
 	FACTS_FIRST = FACT_INSTANCE_ID,
-	FACTS_END = FACT_TARGET_STATE + 1,
+	FACTS_END = FACT_SCHEDULED + 1,
 	FACTS_MAC = FACTS_END,
 	FACTS_TAGS,
 	FACTS_COUNT = FACTS_END - FACTS_FIRST,
@@ -146,6 +146,14 @@ bool facts_set(struct facts *facts, int id, const char *text);
  * late, as an instance's tags after boot, is asked again soon at first. */
 void facts_good(struct facts_item *item, bool absent, bool late, int64_t period_ms, int64_t now_ms);
 void facts_bad(struct facts_item *item, const char *why, int64_t period_ms, int64_t now_ms);
+
+/*
+ * cloud_notice.c: answers that are JSON (EC2 User Guide, "Spot Instance interruption notices", "EC2
+ * instance rebalance recommendations", "View scheduled events") as one text. 1; 0 if the list of
+ * events has no active one; -EBADMSG.
+ */
+bool notice_is(int id);
+int notice_read(int id, const char *json, size_t len, char *ret, size_t size);
 
 bool shape_role(const char *text);    /* IAM role name, 1..64 */
 bool shape_tag_key(const char *text); /* as allowed for tags in the metadata, 1..128 */
@@ -208,6 +216,7 @@ struct identity {
 	/* Configured, or the tag; a removed tag counts while there is a target state. */
 	const char *asg;
 	const char *target_state; /* "InService" ... */
+	const char *spot_action, *rebalance, *scheduled;
 };
 
 struct identity_job {

@@ -22,6 +22,11 @@ static bool ends(const char *target_state)
 	return is(target_state, "Terminated") || is(target_state, "Warmed:Terminated");
 }
 
+static bool given(const char *text)
+{
+	return text && text[0];
+}
+
 /* The reason stays. */
 static void step(struct life *life, enum life_state state, const char *next)
 {
@@ -63,8 +68,11 @@ static void warm(struct life *life, const struct life_seen *seen)
 static void drain(struct life *life, const struct conf_life *conf, const struct life_seen *seen,
                   int64_t now_ms)
 {
-	int64_t left_ms = life->drain_ms + conf->drain_delay_ms - now_ms;
-	int64_t quiet_ms = now_ms - life->active_ms;
+	bool spot = life->cause == LIFE_SPOT;
+	int64_t delay_ms =
+	        spot ? earlier(LIFE_SPOT_MS, conf->drain_delay_ms) : conf->drain_delay_ms;
+	int64_t left_ms = life->drain_ms + delay_ms - now_ms, quiet_ms = now_ms - life->active_ms;
+	const char *then = spot ? "" : "; wnactl undrain ends it";
 	char span[32], text[LIMIT_FACT_TEXT];
 
 	if (seen->connections != 0) {
@@ -73,16 +81,13 @@ static void drain(struct life *life, const struct conf_life *conf, const struct 
 	}
 	if (life->state == LIFE_DRAINED)
 		return; /* a late connection does not bring the node back */
-	if (seen->connections == 0 && quiet_ms >= conf->drain_quiet_ms) {
-		step(life, LIFE_DRAINED, "no client is connected; wnactl undrain ends it");
-		return;
-	}
-	if (left_ms <= 0) {
-		snprintf(text, sizeof text,
-		         "%d clients were still connected; wnactl undrain ends it",
-		         seen->connections);
-		step(life, LIFE_DRAINED,
-		     seen->connections < 0 ? "the delay is over; wnactl undrain ends it" : text);
+	if ((seen->connections == 0 && quiet_ms >= conf->drain_quiet_ms) || left_ms <= 0) {
+		if (seen->connections < 0)
+			snprintf(text, sizeof text, "the delay is over%s", then);
+		else
+			snprintf(text, sizeof text, "clients still connected: %d%s",
+			         seen->connections, then);
+		step(life, LIFE_DRAINED, text);
 		return;
 	}
 	clock_span(left_ms, span, sizeof span);
@@ -95,7 +100,17 @@ static void drain(struct life *life, const struct conf_life *conf, const struct 
 	step(life, LIFE_DRAINING, text);
 }
 
-/* Without an order. */
+/* They change nothing: the group replaces the instance in its own way, if it wants to. */
+static void tell_notices(struct life *life, const struct life_seen *seen)
+{
+	if (given(seen->rebalance))
+		snprintf(life->why, sizeof life->why, "EC2 recommends a rebalance, %s",
+		         seen->rebalance);
+	else if (given(seen->scheduled))
+		snprintf(life->why, sizeof life->why, "EC2 has scheduled %s", seen->scheduled);
+}
+
+/* Without a reason to drain. */
 static void serve(struct life *life, const struct life_seen *seen)
 {
 	if (!seen->heard) {
@@ -109,6 +124,7 @@ static void serve(struct life *life, const struct life_seen *seen)
 	} else if (life->served || (seen->well & LIFE_JOBS) == LIFE_JOBS) {
 		life->served = true;
 		set(life, LIFE_IN_SERVICE, "", "");
+		tell_notices(life, seen);
 	} else {
 		warm(life, seen);
 	}
@@ -117,12 +133,20 @@ static void serve(struct life *life, const struct life_seen *seen)
 void life_decide(struct life *life, const struct conf_life *conf, const struct life_seen *seen,
                  int64_t now_ms)
 {
-	enum life_cause cause = seen->ordered ? LIFE_ORDERED : LIFE_SERVES;
+	enum life_cause cause = given(seen->spot_action) ? LIFE_SPOT
+	                        : seen->ordered          ? LIFE_ORDERED
+	                                                 : LIFE_SERVES;
 
+	if (cause != life->cause && cause == LIFE_ORDERED)
+		str_copy(life->why, sizeof life->why, "ordered by wnactl drain");
+	else if (cause != life->cause && cause == LIFE_SPOT)
+		snprintf(life->why, sizeof life->why, "spot notice: %s", seen->spot_action);
 	if (cause != LIFE_SERVES && life->cause == LIFE_SERVES) {
-		set(life, LIFE_DRAINING, "ordered by wnactl drain", "");
+		step(life, LIFE_DRAINING, "");
 		life->active_ms = now_ms;
 	}
+	if (cause == LIFE_SPOT && life->cause == LIFE_SERVES)
+		life->drain_ms = now_ms;
 	life->cause = cause;
 	if (ends(seen->target_state)) {
 		set(life, LIFE_GONE, "", "");

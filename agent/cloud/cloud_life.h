@@ -12,15 +12,18 @@
 enum {
 	/* The jobs of this node itself: metrics and identity can wait. */
 	LIFE_JOBS = 1 << JOB_MOUNT | 1 << JOB_CHECKS | 1 << JOB_DATABASE,
+	/* A spot instance ends two minutes after its notice, which is seen within state_refresh. */
+	LIFE_SPOT_MS = 90 * 1000,
 };
 
 /* All that the decision may look at beside configuration and clock. */
 struct life_seen {
-	const char *target_state; /* "" in no group; NULL not known */
-	bool heard;               /* the core has told its verdict */
-	unsigned well;            /* jobs, as bits (HUB_VERDICT) */
-	bool ordered;             /* wnactl drain */
-	int connections;          /* clients' at the web port; -1 not known */
+	const char *target_state;                        /* "" in no group; NULL not known */
+	bool heard;                                      /* the core has told its verdict */
+	unsigned well;                                   /* jobs, as bits (HUB_VERDICT) */
+	const char *spot_action, *rebalance, *scheduled; /* notices; NULL or "": none */
+	bool ordered;                                    /* wnactl drain */
+	int connections; /* clients' at the web port; -1 not known */
 };
 
 struct life {

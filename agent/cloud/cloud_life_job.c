@@ -174,10 +174,13 @@ int64_t life_job_turn(struct life_job *job, int64_t now_ms)
 	struct life_seen seen;
 
 	check_owner(job, now_ms);
-	if (job->ordered)
+	if (job->ordered || life->cause != LIFE_SERVES)
 		look(job, now_ms);
 	seen = (struct life_seen){
 		.target_state = job->identity->target_state,
+		.spot_action = job->identity->spot_action,
+		.rebalance = job->identity->rebalance,
+		.scheduled = job->identity->scheduled,
 		.heard = job->heard,
 		.well = job->well,
 		.ordered = job->ordered,

@@ -218,7 +218,7 @@ static bool facts_known(const char *key)
 {
 	if (strncmp(key, "tags.", 5) == 0)
 		return key[5] != '\0';
-	for (int id = FACT_INSTANCE_ID; id <= FACT_TARGET_STATE; id++)
+	for (int id = FACT_INSTANCE_ID; id <= FACT_SCHEDULED; id++)
 		if (strcmp(fact_info((uint16_t)id)->name, key) == 0)
 			return true;
 	return false;
@@ -227,7 +227,7 @@ static bool facts_known(const char *key)
 static void facts_list_names(const struct ctl *ctl)
 {
 	fprintf(ctl->err, "The facts are:");
-	for (int id = FACT_INSTANCE_ID; id <= FACT_TARGET_STATE; id++)
+	for (int id = FACT_INSTANCE_ID; id <= FACT_SCHEDULED; id++)
 		fprintf(ctl->err, " %s", fact_info((uint16_t)id)->name);
 	fprintf(ctl->err, " tags.NAME\n");
 }

@@ -448,6 +448,50 @@ static void test_bad_tags(void **state)
 	world_free(&world);
 }
 
+/* On-demand instances are never asked about them. */
+static void test_notices(void **state)
+{
+	static const char events[] =
+	        "[{\"NotBefore\":\"20 Jan 2027 09:00:43 GMT\",\"Code\":\"instance-stop\","
+	        "\"State\":\"completed\"},{\"NotBefore\":\"21 Jan 2027 09:00:43 GMT\","
+	        "\"Code\":\"system-reboot\",\"EventId\":\"instance-event-0d59937288b749b32\","
+	        "\"State\":\"active\"}]";
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	fake_set(META "spot/instance-action", 200,
+	         "{\"action\": \"terminate\", \"time\": \"2026-11-30T08:22:00Z\"}");
+	start(&world);
+	pass(&world, 70 * 1000);
+	assert_int_equal(world.worker.count[FACT_SPOT_ACTION], 0);
+	assert_int_equal(world.worker.count[FACT_SCHEDULED], 0);
+	fake_set(META "instance-life-cycle", 200, "spot");
+	pass(&world, 90 * 1000);
+	assert_fact(&world, FACT_SPOT_ACTION, "terminate at 2026-11-30T08:22:00Z");
+	assert_string_equal(world.job->identity.spot_action, "terminate at 2026-11-30T08:22:00Z");
+	assert_fact(&world, FACT_REBALANCE, "");
+	fake_set(META "events/recommendations/rebalance", 200,
+	         "{\"noticeTime\": \"2026-11-30T08:20:00Z\"}");
+	fake_set(META "spot/instance-action", 200, "<html>");
+	pass(&world, 10 * 1000);
+	assert_fact(&world, FACT_REBALANCE, "noticed at 2026-11-30T08:20:00Z");
+	/* A bad answer changes nothing. */
+	assert_fact(&world, FACT_SPOT_ACTION, "terminate at 2026-11-30T08:22:00Z");
+	stop(&world);
+	/* With a hook. */
+	str_copy(world.worker.conf.life.terminate_hook, 8, "goes");
+	fake_set(META "events/maintenance/scheduled", 200, events);
+	start(&world);
+	pass(&world, 10 * 1000);
+	assert_fact(&world, FACT_SCHEDULED, "system-reboot from 21 Jan 2027 09:00:43 GMT");
+	fake_set(META "events/maintenance/scheduled", 200, "[]");
+	pass(&world, 90 * 1000);
+	assert_fact(&world, FACT_SCHEDULED, "");
+	stop(&world);
+	world_free(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_tag_goes),
 		cmocka_unit_test(test_configured_group),
 		cmocka_unit_test(test_bad_tags),
+		cmocka_unit_test(test_notices),
 	};
 
 	log_init("test", LOG_LEVEL_ERROR);

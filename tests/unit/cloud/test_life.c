@@ -105,6 +105,7 @@ static void a_drain_ends_without_connections(void **state)
 	seen.connections = 0;
 	decide(LIFE_DRAINING, 29 * SECOND);
 	decide(LIFE_DRAINED, SECOND);
+	assert_string_equal(life.next, "clients still connected: 0; wnactl undrain ends it");
 	/* A late client changes nothing; only the order's end does. */
 	seen.connections = 1;
 	decide(LIFE_DRAINED, MINUTE);
@@ -124,7 +125,7 @@ static void a_drain_ends_with_its_delay(void **state)
 	decide(LIFE_DRAINING, 0);
 	decide(LIFE_DRAINING, 5 * MINUTE - 1);
 	decide(LIFE_DRAINED, 1);
-	assert_non_null(strstr(life.next, "2 clients were still connected"));
+	assert_non_null(strstr(life.next, "clients still connected: 2"));
 }
 
 static void connections_cannot_be_counted(void **state)
@@ -150,6 +151,37 @@ static void a_restart_while_draining(void **state)
 	decide(LIFE_DRAINED, MINUTE);
 }
 
+/* Its two minutes are less than the delay, and an undrain does not end it. */
+static void a_spot_notice(void **state)
+{
+	(void)state;
+	in_service();
+	seen.rebalance = "noticed at 2026-11-30T08:20:00Z";
+	decide(LIFE_IN_SERVICE, SECOND);
+	assert_string_equal(life.why,
+	                    "EC2 recommends a rebalance, noticed at 2026-11-30T08:20:00Z");
+	seen.spot_action = "terminate at 2026-11-30T08:22:00Z";
+	seen.connections = 1;
+	decide(LIFE_DRAINING, SECOND);
+	assert_int_equal(life.cause, LIFE_SPOT);
+	assert_string_equal(life.why, "spot notice: terminate at 2026-11-30T08:22:00Z");
+	decide(LIFE_DRAINING, LIFE_SPOT_MS - 1);
+	decide(LIFE_DRAINED, 1);
+	assert_string_equal(life.next, "clients still connected: 1");
+	/* A hibernated instance goes on without it. */
+	seen.spot_action = "";
+	decide(LIFE_IN_SERVICE, MINUTE);
+	/* Noticed while the node drains already. */
+	order();
+	decide(LIFE_DRAINING, 0);
+	seen.spot_action = "stop at 2026-11-30T08:22:00Z";
+	decide(LIFE_DRAINING, SECOND);
+	assert_string_equal(life.why, "spot notice: stop at 2026-11-30T08:22:00Z");
+	seen.spot_action = "";
+	decide(LIFE_DRAINING, SECOND);
+	assert_string_equal(life.why, "ordered by wnactl drain");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +191,7 @@ int main(void)
 		cmocka_unit_test_setup(a_drain_ends_with_its_delay, setup),
 		cmocka_unit_test_setup(connections_cannot_be_counted, setup),
 		cmocka_unit_test_setup(a_restart_while_draining, setup),
+		cmocka_unit_test_setup(a_spot_notice, setup),
 	};
 
 	return cmocka_run_group_tests_name("cloud/life", tests, NULL, NULL);
