@@ -36,7 +36,7 @@ struct creds_store {
 	struct imds_ask ask; /* for the role's name, then for its credentials */
 	char role[65];       /* "" while its name is asked for */
 	char profile[LIMIT_NAME];
-	bool wanted; /* by the metrics or the database's login */
+	bool wanted; /* by the metrics, a life-cycle hook or the database's login */
 	bool chosen; /* the profile was named, by configuration or environment */
 	bool have_env, have;
 	struct creds env, current;
@@ -65,7 +65,8 @@ struct creds_store *creds_new(const struct worker *worker, struct imds *imds,
 	store->worker = worker;
 	store->conf = conf;
 	store->imds = imds;
-	store->wanted = conf->enabled ||
+	store->wanted = conf->enabled || worker->conf->life.launch_hook[0] ||
+	                worker->conf->life.terminate_hook[0] ||
 	                (worker->conf->rds.enabled && worker->conf->rds.auth == DB_AUTH_IAM);
 	store->chosen = profile && profile[0];
 	str_copy(store->profile, sizeof store->profile, store->chosen ? profile : "default");

@@ -19,8 +19,8 @@ struct creds {
 struct creds_store;
 
 /*
- * Keeps all pointers. Nothing is fetched unless metrics are enabled or database.auth is iam. `env`
- * is getenv; a variable that holds a secret is read once and overwritten in place. NULL when out of
+ * Keeps all pointers. Nothing is fetched unless metrics are enabled, a life-cycle hook is named or
+ * database.auth is iam. `env` is getenv; a variable that holds a secret is read once and overwritten in place. NULL when out of
  * memory. creds_free wipes.
  */
 struct creds_store *creds_new(const struct worker *worker, struct imds *imds,

@@ -141,22 +141,60 @@ static void judge_failure(const struct http_result *result, const char *message,
 		         result->status);
 }
 
-void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret)
+/* The text of an element; empty if there is none. */
+static void element(const char *xml, const char *begin, const char *end, char *ret, size_t size)
 {
-	char message[LIMIT_FACT_WHY - 70] = "";
-	bool plausible;
+	const char *from = strstr(xml, begin), *to;
 
+	ret[0] = '\0';
+	if (!from)
+		return;
+	from += strlen(begin);
+	to = strstr(from, end);
+	if (to)
+		str_excerpt(ret, size, from, (size_t)(to - from));
+}
+
+/* What both have in common. False without an answer. */
+static bool begin(const struct http_result *result, struct cwatch_answer *ret)
+{
 	*ret = (struct cwatch_answer){
 		.verdict = CWATCH_RETRY,
 		.date_ms = result->date_wall_ms,
 		.sent_ms = result->sent_wall_ms,
 		.took_ms = result->took_ms,
 	};
-	if (result->outcome != HTTP_ANSWERED) {
-		ret->date_ms = 0;
-		str_copy(ret->why, sizeof ret->why, result->why);
+	if (result->outcome == HTTP_ANSWERED)
+		return true;
+	ret->date_ms = 0;
+	str_copy(ret->why, sizeof ret->why, result->why);
+	return false;
+}
+
+void query_judge(const struct http_result *result, struct cwatch_answer *ret)
+{
+	char code[CODE_SIZE] = "", message[LIMIT_FACT_WHY - 70] = "";
+
+	if (!begin(result, ret))
 		return;
-	}
+	element(result->body, "<Code>", "</Code>", code, sizeof code);
+	bare_code(code, ret->code);
+	element(result->body, "<Message>", "</Message>", message, sizeof message);
+	/* A captive portal may answer 200 with a page. */
+	if (result->status >= 200 && result->status <= 299 && !ret->code[0] &&
+	    strstr(result->body, "<RequestId>"))
+		ret->verdict = CWATCH_ACCEPTED;
+	else
+		judge_failure(result, message, ret);
+}
+
+void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret)
+{
+	char message[LIMIT_FACT_WHY - 70] = "";
+	bool plausible;
+
+	if (!begin(result, ret))
+		return;
 	plausible = take_body(result, ret, message, sizeof message);
 	if (result->error_type[0])
 		bare_code(result->error_type, ret->code);

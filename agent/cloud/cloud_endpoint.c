@@ -1,4 +1,4 @@
-/* Run by wna-cloud before each push; never blocks, resolves no name; owns nothing. */
+/* Run by wna-cloud before each request to AWS; never blocks, resolves no name; owns nothing. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,8 @@ static int take_url(const char *url, bool allow_http, struct endpoint *ret, char
 	return 0;
 }
 
-static void regional(bool fips, bool dual_stack, const char *domain, struct endpoint *ret)
+static void regional(const char *service, bool fips, bool dual_stack, const char *domain,
+                     struct endpoint *ret)
 {
 	const struct aws_partition *p = aws_partition_of(ret->region);
 
@@ -49,7 +50,7 @@ static void regional(bool fips, bool dual_stack, const char *domain, struct endp
 		domain = p->dual_stack;
 	else if (!is_set(domain))
 		domain = p->domain;
-	snprintf(ret->host, sizeof ret->host, "monitoring%s.%s.%s", fips ? "-fips" : "",
+	snprintf(ret->host, sizeof ret->host, "%s%s.%s.%s", service, fips ? "-fips" : "",
 	         ret->region, domain);
 	snprintf(ret->url, sizeof ret->url, "https://%s/", ret->host);
 }
@@ -60,13 +61,14 @@ static const char *first(const char *a, const char *b, const char *c)
 	return is_set(a) ? a : is_set(b) ? b : is_set(c) ? c : NULL;
 }
 
-int endpoint_find(const struct conf_metrics *conf, char *(*env)(const char *name),
-                  const struct identity *identity, struct endpoint *ret, char *why, size_t why_size)
+int endpoint_find(const struct conf_metrics *conf, const struct endpoint_service *service,
+                  char *(*env)(const char *name), const struct identity *identity,
+                  struct endpoint *ret, char *why, size_t why_size)
 {
 	bool ignore = is_true(env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"));
 	bool fips = conf->fips || is_true(env("AWS_USE_FIPS_ENDPOINT"));
 	bool dual_stack = conf->dual_stack || is_true(env("AWS_USE_DUALSTACK_ENDPOINT"));
-	const char *url = first(conf->endpoint, ignore ? NULL : env("AWS_ENDPOINT_URL_CLOUDWATCH"),
+	const char *url = first(service->url, ignore ? NULL : env(service->variable),
 	                        ignore ? NULL : env("AWS_ENDPOINT_URL"));
 	const char *region = first(conf->region, env("AWS_REGION"), env("AWS_DEFAULT_REGION"));
 	struct endpoint found = { 0 };
@@ -83,7 +85,7 @@ int endpoint_find(const struct conf_metrics *conf, char *(*env)(const char *name
 		return -EINVAL;
 	}
 	if (!url) {
-		regional(fips, dual_stack, identity->domain, &found);
+		regional(service->name, fips, dual_stack, identity->domain, &found);
 		if (!url_is_host_name(found.host)) {
 			snprintf(why, why_size, "the metadata's domain is not a valid name");
 			return -EINVAL;

@@ -11,15 +11,15 @@ static bool is(const char *text, const char *word)
 	return text && strcmp(text, word) == 0;
 }
 
-/* The states of a warm pool are "Warmed:Stopped" and others. */
-static bool in_pool(const char *target_state)
-{
-	return target_state && strncmp(target_state, "Warmed:", strlen("Warmed:")) == 0;
-}
-
-static bool ends(const char *target_state)
+bool life_ends(const char *target_state)
 {
 	return is(target_state, "Terminated") || is(target_state, "Warmed:Terminated");
+}
+
+bool life_in_pool(const char *target_state)
+{
+	return target_state && strncmp(target_state, "Warmed:", strlen("Warmed:")) == 0 &&
+	       !life_ends(target_state);
 }
 
 static bool given(const char *text)
@@ -53,15 +53,50 @@ static void name_jobs(unsigned jobs, struct sb *sb)
 	}
 }
 
-static void warm(struct life *life, const struct life_seen *seen)
+static void warm(struct life *life, unsigned missing)
 {
-	unsigned missing = LIFE_JOBS & ~seen->well;
 	struct sb why;
 
 	set(life, LIFE_WARMING, "", "in service when all of them are well");
 	sb_init(&why, life->why, sizeof life->why);
 	sb_put(&why, "not well yet: ");
 	name_jobs(missing, &why);
+}
+
+static void abandon(struct life *life, const struct conf_life *conf)
+{
+	char span[32];
+	struct sb why;
+
+	set(life, LIFE_GONE, "", "the group replaces the instance");
+	sb_init(&why, life->why, sizeof life->why);
+	sb_printf(&why, "launch abandoned, not well after %s: ",
+	          clock_span(conf->launch_deadline_ms, span, sizeof span));
+	name_jobs(life->hook.missing, &why);
+}
+
+/* The jobs are well. */
+static void await_hook(struct life *life, const struct conf_life *conf)
+{
+	char next[LIMIT_FACT_TEXT];
+
+	snprintf(next, sizeof next, "completes hook %.64s", conf->launch_hook);
+	set(life, LIFE_WARMING, life->hook.why, next);
+}
+
+static void end(struct life *life, const struct conf_life *conf, const struct life_seen *seen)
+{
+	const struct life_hook *hook = &life->hook;
+	char next[LIMIT_FACT_TEXT];
+
+	set(life, LIFE_GONE, "", "");
+	snprintf(life->why, sizeof life->why, "target state %.32s%s%.*s", seen->target_state,
+	         hook->why[0] ? ", " : "", LIMIT_FACT_WHY - 48, hook->why);
+	if (!hook_holds(hook))
+		return;
+	snprintf(next, sizeof next, "sends the metrics, completes hook %.60s",
+	         conf->terminate_hook);
+	step(life, LIFE_DRAINED, next);
 }
 
 /* Not at once without a connection: the load balancer needs some bad answers first. */
@@ -111,22 +146,31 @@ static void tell_notices(struct life *life, const struct life_seen *seen)
 }
 
 /* Without a reason to drain. */
-static void serve(struct life *life, const struct life_seen *seen)
+static void serve(struct life *life, const struct conf_life *conf, const struct life_seen *seen)
 {
-	if (!seen->heard) {
+	unsigned missing = LIFE_JOBS & ~seen->well;
+
+	if (life->hook.abandoned) {
+		abandon(life, conf);
+	} else if (!seen->heard) {
 		set(life, LIFE_STARTING, "wna-core has not told its verdict yet", "");
-	} else if (in_pool(seen->target_state)) {
+	} else if (conf->launch_hook[0] && !seen->target_state) {
+		set(life, LIFE_STARTING, "the target state is not known yet", "");
+	} else if (life_in_pool(seen->target_state) && !hook_holds(&life->hook)) {
+		life->served = false;
 		set(life, LIFE_WARMING, "", "in service when the group wants the instance");
 		snprintf(life->why, sizeof life->why, "target state %s", seen->target_state);
 	} else if (is(seen->target_state, "Standby")) {
 		set(life, LIFE_DRAINED, "target state Standby",
 		    "in service when the group wants it");
-	} else if (life->served || (seen->well & LIFE_JOBS) == LIFE_JOBS) {
-		life->served = true;
-		set(life, LIFE_IN_SERVICE, "", "");
-		tell_notices(life, seen);
+	} else if (!life->served && missing) {
+		warm(life, missing);
+	} else if (hook_holds(&life->hook)) {
+		await_hook(life, conf);
 	} else {
-		warm(life, seen);
+		life->served = true;
+		set(life, LIFE_IN_SERVICE, life->hook.why, "");
+		tell_notices(life, seen);
 	}
 }
 
@@ -148,12 +192,10 @@ void life_decide(struct life *life, const struct conf_life *conf, const struct l
 	if (cause == LIFE_SPOT && life->cause == LIFE_SERVES)
 		life->drain_ms = now_ms;
 	life->cause = cause;
-	if (ends(seen->target_state)) {
-		set(life, LIFE_GONE, "", "");
-		snprintf(life->why, sizeof life->why, "target state %s", seen->target_state);
-	} else if (cause != LIFE_SERVES) {
+	if (life_ends(seen->target_state))
+		end(life, conf, seen);
+	else if (cause != LIFE_SERVES)
 		drain(life, conf, seen, now_ms);
-	} else {
-		serve(life, seen);
-	}
+	else
+		serve(life, conf, seen);
 }

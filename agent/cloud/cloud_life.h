@@ -4,7 +4,7 @@
 #ifndef CLOUD_LIFE_H
 #define CLOUD_LIFE_H
 
-#include "cloud_identity.h"
+#include "cloud_push.h"
 #include "verdict.h"
 
 /* cloud_life.c: decides; pure. */
@@ -23,8 +23,70 @@ struct life_seen {
 	unsigned well;                                   /* jobs, as bits (HUB_VERDICT) */
 	const char *spot_action, *rebalance, *scheduled; /* notices; NULL or "": none */
 	bool ordered;                                    /* wnactl drain */
-	int connections; /* clients' at the web port; -1 not known */
+	int connections;    /* clients' at the web port; -1 not known */
+	const char *cannot; /* why AWS cannot be called; "": it can */
+	int64_t unsent;     /* metrics that CloudWatch has not accepted yet */
 };
+
+/*
+ * cloud_hook.c: the life-cycle hooks of the Auto Scaling group (EC2 Auto Scaling User Guide, "Amazon
+ * EC2 Auto Scaling lifecycle hooks"; on the wire as botocore's model of autoscaling/2011-01-01 has
+ * it); pure.
+ */
+enum life_episode {
+	EPISODE_NONE,
+	EPISODE_POOL,   /* into the warm pool */
+	EPISODE_LAUNCH, /* into service, also out of the warm pool */
+	EPISODE_END,
+	EPISODE_MAX
+};
+
+enum life_call { HOOK_NO_CALL, HOOK_HEARTBEAT, HOOK_CONTINUE, HOOK_ABANDON };
+
+enum {
+	HOOK_BEAT_MS = 20 * 1000,     /* a hook's shortest time-out is 30 s */
+	HOOK_FLUSH_MS = 10 * 1000,    /* for the metrics, at the end */
+	HOOK_EARLY_MS = 15 * 1000,    /* the action may not wait yet: asked again, ... */
+	HOOK_LATE_MS = 2 * 60 * 1000, /* ... in a launch until then: there is no hook */
+	HOOK_DENIED_MS = 60 * 1000,   /* a new role's rights come late */
+	HOOK_BACKOFF_MS = 1000,
+	HOOK_BACKOFF_MAX_MS = 30 * 1000,
+};
+
+struct life_hook {
+	enum life_episode episode;
+	int64_t since_ms;
+	bool over;                /* no call is left to make */
+	bool released;            /* a launch goes on, though AWS did not accept CONTINUE */
+	bool abandoned;           /* AWS accepted ABANDON */
+	unsigned missing;         /* jobs that were not well, as bits */
+	int64_t due_ms;           /* no call before that */
+	int64_t beat_ms;          /* of the next heartbeat */
+	unsigned attempt;         /* failures in a row */
+	char why[LIMIT_FACT_WHY]; /* why the hook is not completed; "" */
+};
+
+/* Begins an episode if the target state is another one's; NULL: not known. True if it began. */
+bool hook_begin(struct life_hook *hook, const struct conf_life *conf, const char *target_state,
+                int64_t now_ms);
+
+/* The configured name of the episode's hook. */
+const char *hook_name(const struct life_hook *hook, const struct conf_life *conf);
+
+/* Whether the node waits for its completion. */
+bool hook_holds(const struct life_hook *hook);
+
+/* The call that is due now. None while one is under way: do not ask then. */
+enum life_call hook_due(struct life_hook *hook, const struct conf_life *conf,
+                        const struct life_seen *seen, int64_t now_ms);
+
+/* Takes the answer to `call`. */
+void hook_answer(struct life_hook *hook, enum life_call call, const struct cwatch_answer *answer,
+                 int64_t now_ms);
+
+/* The body of the request. */
+void hook_body(struct sb *sb, enum life_call call, const char *hook, const char *group,
+               const char *instance);
 
 struct life {
 	enum life_state state;
@@ -32,8 +94,13 @@ struct life {
 	bool served;       /* in service once since boot: a later failure is no start */
 	int64_t drain_ms;  /* since when the node drains; may be before the boot */
 	int64_t active_ms; /* when a client's connection was seen last, or the drain began */
+	struct life_hook hook;
 	char why[LIMIT_FACT_WHY], next[LIMIT_FACT_TEXT];
 };
+
+/* "Warmed:Stopped" and others; "Terminated", "Warmed:Terminated". NULL is neither. */
+bool life_in_pool(const char *target_state);
+bool life_ends(const char *target_state);
 
 /* Fills the state, its reason and the next step. `seen->connections` counts while the node
  * drains only. */
@@ -43,13 +110,21 @@ void life_decide(struct life *life, const struct conf_life *conf, const struct l
 /*
  * cloud_life_job.c: what wna-cloud does about it. The drain is a file in the worker's state_dir: it
  * holds across restarts of all processes and of the machine, on this instance. That the node has
- * been in service is a file in run_dir, hence of this boot.
+ * been in service, and the hook's episode, are files in run_dir, hence of this boot.
  */
 struct life_job;
 
-/* Keeps all pointers. Sends FACT_LIFECYCLE. NULL when out of memory. */
-struct life_job *life_job_new(const struct worker *worker, const struct identity *identity,
-                              int64_t now_ms, int64_t wall_ms);
+/* The jobs around it. */
+struct life_deps {
+	const struct worker *worker;
+	const struct identity *identity;
+	struct http *http;
+	struct creds_store *creds;
+	struct push *push;
+};
+
+/* Copies `deps`. Sends FACT_LIFECYCLE. NULL when out of memory. */
+struct life_job *life_job_new(const struct life_deps *deps, int64_t now_ms, int64_t wall_ms);
 void life_job_free(struct life_job *job);
 
 /* wnactl drain, undrain. */
@@ -58,7 +133,7 @@ void life_job_order(struct life_job *job, bool drain, int64_t now_ms, int64_t wa
 /* Takes a HUB_VERDICT. */
 void life_job_verdict(struct life_job *job, const struct msg *verdict);
 
-/* Decides and reports. Returns when it is needed again. */
-int64_t life_job_turn(struct life_job *job, int64_t now_ms);
+/* Decides, reports, and calls AWS if a hook is due. Returns when it is needed again. */
+int64_t life_job_turn(struct life_job *job, int64_t now_ms, int64_t wall_ms);
 
 #endif

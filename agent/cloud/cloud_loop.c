@@ -12,7 +12,6 @@
 
 #include "clock.h"
 #include "cloud_life.h"
-#include "cloud_push.h"
 #include "log.h"
 
 struct loop {
@@ -45,6 +44,7 @@ static int signals_new(void)
 static bool jobs_new(struct loop *loop, int64_t now_ms)
 {
 	struct push_deps deps = { .worker = loop->worker, .proc_stat = "/proc/stat" };
+	struct life_deps life = { .worker = loop->worker };
 	struct imds_settings settings;
 
 	imds_settings_read(&loop->worker->conf->imds, getenv, &settings);
@@ -65,7 +65,12 @@ static bool jobs_new(struct loop *loop, int64_t now_ms)
 	deps.identity = identity_get(loop->identity);
 	loop->push = push_new(&deps, now_ms, clock_wall_ms());
 	loop->login = login_new(loop->worker, loop->creds, deps.identity, LOGIN_DIR);
-	loop->life = life_job_new(loop->worker, deps.identity, now_ms, clock_wall_ms());
+	life.identity = deps.identity;
+	life.http = loop->http;
+	life.creds = loop->creds;
+	life.push = loop->push;
+	if (loop->push)
+		loop->life = life_job_new(&life, now_ms, clock_wall_ms());
 	return loop->push && loop->login && loop->life;
 }
 
@@ -138,7 +143,7 @@ static void turn(struct loop *loop)
 	due_ms = push_turn(loop->push, now_ms, wall_ms);
 	due_ms = earlier(due_ms, identity_turn(loop->identity, now_ms));
 	due_ms = earlier(due_ms, creds_turn(loop->creds, now_ms, wall_ms));
-	due_ms = earlier(due_ms, life_job_turn(loop->life, now_ms));
+	due_ms = earlier(due_ms, life_job_turn(loop->life, now_ms, wall_ms));
 	due_ms = earlier(due_ms, login_turn(loop->login, now_ms, push_aws_ms(loop->push, wall_ms)));
 	worker_alive(loop->worker);
 	due_ms = earlier(due_ms, now_ms + WORKER_ALIVE_MS);

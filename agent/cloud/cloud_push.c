@@ -188,7 +188,7 @@ void push_told_time(struct push *push, int64_t by_ms)
 		log_info("push: AWS's clock is %s %s ours, corrected",
 		         clock_span(llabs(push->skew.ms), span, sizeof span),
 		         push->skew.ms < 0 ? "behind" : "ahead of");
-	if (push->clock_ms == 0)
+	if (push->clock_ms == 0 || !push->queue)
 		return;
 	queue_shift(push->queue, push->clock_ms, shift, 0);
 	push->clock_ms = 0;
@@ -298,6 +298,20 @@ int64_t push_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 	if (push->facts_dirty || now_ms - push->facts_ms >= PUSH_FACTS_MS)
 		facts_send(push, now_ms);
 	return earlier(due_ms, cpu_deadline(&push->cpu));
+}
+
+void push_hear_time(struct push *push, const struct cwatch_answer *answer)
+{
+	bool known = push->skew.known;
+	int64_t change = skew_learn(&push->skew, answer->date_ms, answer->sent_ms, answer->took_ms);
+
+	if (push->skew.known && (!known || change != 0))
+		push_told_time(push, change);
+}
+
+int64_t push_unsent(const struct push *push)
+{
+	return push->queue ? queue_count(push->queue) : 0;
 }
 
 int64_t push_aws_ms(const struct push *push, int64_t wall_ms)

@@ -10,9 +10,15 @@
 
 /*
  * cloud_endpoint.c: configured, from the SDKs' environment variables, or the region's own (AWS
- * General Reference, "Amazon CloudWatch endpoints and quotas"; the partitions are those of
- * botocore's partitions.json).
+ * General Reference, "Amazon CloudWatch endpoints and quotas", "Amazon EC2 Auto Scaling endpoints
+ * and quotas"; the partitions are those of botocore's partitions.json).
  */
+
+struct endpoint_service {
+	const char *name;     /* "monitoring": in the host's name, and in signatures */
+	const char *variable; /* "AWS_ENDPOINT_URL_CLOUDWATCH" */
+	const char *url;      /* configured; may be empty */
+};
 
 struct endpoint {
 	char url[LIMIT_VALUE];     /* "https://monitoring.eu-west-1.amazonaws.com/" */
@@ -27,9 +33,24 @@ struct endpoint {
  * beyond loopback without metrics.allow_http. FIPS and dual-stack, by configuration or
  * environment, contradict a given URL, as in the SDKs.
  */
-int endpoint_find(const struct conf_metrics *conf, char *(*env)(const char *name),
-                  const struct identity *identity, struct endpoint *ret, char *why,
-                  size_t why_size);
+int endpoint_find(const struct conf_metrics *conf, const struct endpoint_service *service,
+                  char *(*env)(const char *name), const struct identity *identity,
+                  struct endpoint *ret, char *why, size_t why_size);
+
+/* cloud_post.c: one signed request. What is signed is what is sent; the signature is wiped. */
+struct post {
+	const struct endpoint *endpoint;
+	const char *service; /* of struct endpoint_service */
+	const char *type;    /* of the body */
+	const char *target;  /* x-amz-target; NULL: none */
+	const char *body;
+	size_t len;
+	int64_t aws_ms; /* AWS's time */
+};
+
+/* As http_start. 0 and *ret; -EIO, or -errno of the signature. */
+int post_start(struct http *http, const struct conf_metrics *conf, const struct post *post,
+               const struct creds *creds, http_done *done, void *arg, struct http_call **ret);
 
 /*
  * cloud_push_request.c: PutMetricData over AWS JSON 1.0 (API_PutMetricData, API_MetricDatum; on the wire
@@ -93,6 +114,9 @@ struct cwatch_answer {
 
 /* Pure: decides by the error code, and by the status only without one. */
 void cwatch_judge(const struct http_result *result, struct cwatch_answer *ret);
+
+/* The same for the answers of EC2 Auto Scaling, which are XML (Query API 2011-01-01). */
+void query_judge(const struct http_result *result, struct cwatch_answer *ret);
 
 /*
  * cloud_sigv4.c: AWS Signature Version 4 of a POST to "/" without a query, and of the query that is
@@ -281,6 +305,12 @@ int64_t push_turn(struct push *push, int64_t now_ms, int64_t wall_ms);
 
 /* AWS's clock, as far as it is known. */
 int64_t push_aws_ms(const struct push *push, int64_t wall_ms);
+
+/* An answer of another service of AWS has told the time; the wall clock was not set meanwhile. */
+void push_hear_time(struct push *push, const struct cwatch_answer *answer);
+
+/* Data that CloudWatch has not accepted yet; 0 if metrics are off. */
+int64_t push_unsent(const struct push *push);
 
 /* /healthz has been 200 once since this boot (HUB_VERDICT). */
 void push_healthy(struct push *push);

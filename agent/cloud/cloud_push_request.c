@@ -1,16 +1,12 @@
 /*
  * Run by wna-cloud: data as JSON, and one PutMetricData request of the newest data. Reads the
- * queue (local disk). Owns body and signature until libcurl has its copies; the signature is
- * wiped.
+ * queue (local disk). Owns the body until libcurl has its copy.
  */
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cloud_push.h"
-
-enum { HEADERS_MAX = 6, CONNECT_MS = 3000 };
 
 const char *cwatch_dimension_name(enum dimension dimension)
 {
@@ -111,70 +107,17 @@ static void answered(void *arg, const struct http_result *result)
 	cwatch_judge(result, &send->answer);
 }
 
-/* The configuration is checked when it is loaded; of the SDKs' variable only an absolute path is
- * used. */
-static const char *ca_file(const struct conf_metrics *conf)
-{
-	const char *bundle = getenv("AWS_CA_BUNDLE");
-
-	if (conf->ca_file[0])
-		return conf->ca_file;
-	return bundle && bundle[0] == '/' ? bundle : NULL;
-}
-
-/* One list of headers for both: what is signed is what is sent. */
-static int start(struct push *push, const struct endpoint *endpoint, const struct creds *creds,
-                 const struct sb *body, int64_t wall_ms)
-{
-	const struct conf_metrics *conf = push->conf;
-	char date[SIGV4_DATE], authorization[SIGV4_AUTHORIZATION];
-	struct http_header headers[HEADERS_MAX] = {
-		{ "content-type", CWATCH_TYPE },
-		{ "host", endpoint->host },
-		{ "x-amz-date", date },
-		{ "x-amz-security-token", creds->token },
-	};
-	size_t count = creds->token[0] ? 4 : 3;
-	struct sigv4_request sign = {
-		.headers = headers,
-		.body = body->buf,
-		.body_len = body->len,
-		.date = date,
-		.region = endpoint->region,
-		.service = "monitoring",
-		.access_key = creds->access_key,
-		.secret_key = creds->secret_key,
-	};
-	struct http_request request = {
-		.method = "POST",
-		.url = endpoint->url,
-		.headers = headers,
-		.body = body->buf,
-		.body_len = body->len,
-		.connect_timeout_ms = conf->timeout_ms < CONNECT_MS ? conf->timeout_ms : CONNECT_MS,
-		.timeout_ms = conf->timeout_ms,
-		.ca_file = ca_file(conf),
-	};
-	int r;
-
-	headers[count++] = (struct http_header){ "x-amz-target", CWATCH_TARGET };
-	sign.header_count = count;
-	if (!sigv4_date(push_aws_ms(push, wall_ms), date))
-		return -EINVAL;
-	r = sigv4_sign(&sign, authorization);
-	if (r < 0)
-		return r;
-	headers[count++] = (struct http_header){ "authorization", authorization };
-	request.header_count = count;
-	push->send.call = http_start(push->deps.http, &request, answered, &push->send);
-	OPENSSL_cleanse(authorization, sizeof authorization);
-	return push->send.call ? 0 : -EIO;
-}
-
 int request_start(struct push *push, const struct endpoint *endpoint, const struct creds *creds,
                   int64_t wall_ms)
 {
 	struct collect collect = { .send = &push->send };
+	struct post post = {
+		.endpoint = endpoint,
+		.service = "monitoring",
+		.type = CWATCH_TYPE,
+		.target = CWATCH_TARGET,
+		.aws_ms = push_aws_ms(push, wall_ms),
+	};
 	char *text = malloc(CWATCH_BODY_MAX);
 	int r = -ENODATA;
 
@@ -185,7 +128,10 @@ int request_start(struct push *push, const struct endpoint *endpoint, const stru
 	queue_newest(push->queue, PUSH_BATCH_MAX, collect_visit, &collect);
 	if (push->send.count > 0) {
 		cwatch_body_end(&collect.body);
-		r = start(push, endpoint, creds, &collect.body.sb, wall_ms);
+		post.body = collect.body.sb.buf;
+		post.len = collect.body.sb.len;
+		r = post_start(push->deps.http, push->conf, &post, creds, answered, &push->send,
+		               &push->send.call);
 		push->send.clock_was_set = false;
 	}
 	free(text);

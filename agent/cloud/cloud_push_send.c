@@ -214,6 +214,11 @@ static void expire(struct push *push, int64_t wall_ms)
 static void push_now(struct push *push, int64_t now_ms, int64_t wall_ms)
 {
 	const struct creds *creds = creds_get(push->deps.creds);
+	const struct endpoint_service service = {
+		.name = "monitoring",
+		.variable = "AWS_ENDPOINT_URL_CLOUDWATCH",
+		.url = push->conf->endpoint,
+	};
 	struct endpoint endpoint;
 	char why[LIMIT_FACT_WHY];
 	int r;
@@ -224,7 +229,8 @@ static void push_now(struct push *push, int64_t now_ms, int64_t wall_ms)
 		push->send.due_ms = now_ms + 1000;
 		return;
 	}
-	r = endpoint_find(push->conf, getenv, push->deps.identity, &endpoint, why, sizeof why);
+	r = endpoint_find(push->conf, &service, getenv, push->deps.identity, &endpoint, why,
+	                  sizeof why);
 	if (r < 0) {
 		set_state(push, r == -EAGAIN ? PUSH_RETRYING : PUSH_DENIED, why);
 		push->send.due_ms = now_ms + 1000;

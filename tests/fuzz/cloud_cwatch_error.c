@@ -1,5 +1,5 @@
 /*
- * An answer of CloudWatch, or of another program in between. The first two bytes are
+ * An answer of CloudWatch or EC2 Auto Scaling, or of another program in between. The first two bytes are
  * the status, then X-Amzn-Errortype, a NUL, and the body.
  */
 #include <stdio.h>
@@ -19,6 +19,18 @@ static void check_text(const char *text, size_t size)
 	str_clean(clean, sizeof(clean), text, strlen(text));
 	if (strcmp(clean, text) != 0)
 		abort();
+}
+
+static void check_answer(const struct http_result *result, const struct cwatch_answer *answer)
+{
+	if (answer->verdict > CWATCH_UNKNOWN)
+		abort();
+	if (answer->verdict == CWATCH_ACCEPTED && result->status / 100 != 2)
+		abort();
+	if (answer->verdict != CWATCH_ACCEPTED && answer->why[0] == '\0')
+		abort();
+	check_text(answer->code, sizeof(answer->code));
+	check_text(answer->why, sizeof(answer->why));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -45,14 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	result.body = at;
 	result.body_len = (size_t)(copy + size - 2 - at);
 	cwatch_judge(&result, &answer);
-	if (answer.verdict > CWATCH_UNKNOWN)
-		abort();
-	if (answer.verdict == CWATCH_ACCEPTED && result.status / 100 != 2)
-		abort();
-	if (answer.verdict != CWATCH_ACCEPTED && answer.why[0] == '\0')
-		abort();
-	check_text(answer.code, sizeof(answer.code));
-	check_text(answer.why, sizeof(answer.why));
+	check_answer(&result, &answer);
+	query_judge(&result, &answer);
+	check_answer(&result, &answer);
 	free(copy);
 	return 0;
 }

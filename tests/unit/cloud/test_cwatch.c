@@ -251,12 +251,63 @@ static void test_no_answer(void **state)
 	assert_int_equal(answer.date_ms, 0);
 }
 
+/* EC2 Auto Scaling's answers; the texts are those of botocore's model and of its users. */
+static void test_query_answers(void **state)
+{
+	static const struct {
+		long status;
+		const char *body;
+		enum cwatch_verdict verdict;
+		const char *why;
+	} rows[] = {
+		{ 200,
+		  "<CompleteLifecycleActionResponse xmlns=\"http://autoscaling.amazonaws.com/doc/"
+		  "2011-01-01/\"><CompleteLifecycleActionResult/><ResponseMetadata>"
+		  "<RequestId>7c6e177f</RequestId></ResponseMetadata>"
+		  "</CompleteLifecycleActionResponse>",
+		  CWATCH_ACCEPTED, "" },
+		{ 400,
+		  "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</"
+		  "Code><Message>No "
+		  "active Lifecycle Action found with instance ID i-1</Message></Error>"
+		  "<RequestId>7c</RequestId></ErrorResponse>",
+		  CWATCH_BAD_DATUM,
+		  "ValidationError: No active Lifecycle Action found with instance ID i-1" },
+		{ 403,
+		  "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+		  "</ErrorResponse>",
+		  CWATCH_DENIED, "AccessDenied: no" },
+		{ 403, "<ErrorResponse><Error><Code>ExpiredToken</Code></Error></ErrorResponse>",
+		  CWATCH_REFUSED, "ExpiredToken (HTTP 403)" },
+		{ 500,
+		  "<ErrorResponse><Error><Code>ResourceContention</Code></Error></ErrorResponse>",
+		  CWATCH_RETRY, "ResourceContention (HTTP 500)" },
+		{ 200, "<html><body>Log in</body></html>", CWATCH_UNKNOWN,
+		  "HTTP 200 without an error code of AWS" },
+		{ 503, "", CWATCH_RETRY, "HTTP 503 without an error code of AWS" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct http_result result = { .outcome = HTTP_ANSWERED,
+			                      .status = rows[i].status,
+			                      .body = rows[i].body,
+			                      .body_len = strlen(rows[i].body) };
+		struct cwatch_answer answer;
+
+		query_judge(&result, &answer);
+		assert_int_equal(answer.verdict, rows[i].verdict);
+		assert_string_equal(answer.why, rows[i].why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_body),    cmocka_unit_test(test_body_limits),
-		cmocka_unit_test(test_answers), cmocka_unit_test(test_why),
-		cmocka_unit_test(test_date),    cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_query_answers), cmocka_unit_test(test_body),
+		cmocka_unit_test(test_body_limits),   cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_why),           cmocka_unit_test(test_date),
+		cmocka_unit_test(test_no_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,8 +55,14 @@ static char *fake_env(const char *name)
 
 static int find(void)
 {
+	const struct endpoint_service service = {
+		.name = "monitoring",
+		.variable = "AWS_ENDPOINT_URL_CLOUDWATCH",
+		.url = conf.endpoint,
+	};
+
 	why[0] = '\0';
-	return endpoint_find(&conf, fake_env, &identity, &found, why, sizeof(why));
+	return endpoint_find(&conf, &service, fake_env, &identity, &found, why, sizeof(why));
 }
 
 static void test_regional(void **state)
