@@ -198,6 +198,23 @@ static void check_metrics(struct conf_draft *draft)
 		       "nothing, since fips or dual_stack choose the endpoint");
 }
 
+static void check_lifecycle(struct conf_draft *draft)
+{
+	const struct conf_life *life = &draft->conf.life;
+	struct url_base url = { 0 };
+	char why[64];
+
+	/* ASAPI/API_PutLifecycleHook */
+	if (*life->launch_hook && !str_only(life->launch_hook, "-_/"))
+		EXPECT(draft, CONF_RANGE, "lifecycle", "launch_hook", "letters, digits and - _ /");
+	if (*life->terminate_hook && !str_only(life->terminate_hook, "-_/"))
+		EXPECT(draft, CONF_RANGE, "lifecycle", "terminate_hook",
+		       "letters, digits and - _ /");
+	if (*life->endpoint && (url_base_parse(life->endpoint, &url, why, sizeof why) < 0 ||
+	                        (!url.https && !url.loopback && !draft->conf.metrics.allow_http)))
+		EXPECT(draft, CONF_RANGE, "lifecycle", "endpoint", "https://HOST[:PORT]");
+}
+
 void conf_check_values(struct conf_draft *draft)
 {
 	check_imds(draft);
@@ -206,6 +223,7 @@ void conf_check_values(struct conf_draft *draft)
 		check_one(draft, i);
 	check_database(draft);
 	check_metrics(draft);
+	check_lifecycle(draft);
 	if (draft->conf.hooks.enabled && !*draft->conf.hooks.directory)
 		EXPECT(draft, CONF_MISSING, "hooks", "directory", "a folder");
 	if (draft->conf.hooks.enabled && !*draft->conf.hooks.user)

@@ -14,6 +14,7 @@
  *	ctl_factsfile.c  wnactl facts
  *	ctl_sockets.c    wnactl database connections
  *	ctl_drain.c      wnactl drain, undrain
+ *	ctl_policy.c     wnactl iam-policy
  *	ctl_conf.c       wnactl check, wnactl config
  *	ctl_load.c       wnactl load
  */
@@ -335,7 +336,7 @@ enum ctl_exit facts_value(const struct ctl *ctl, const char *key);
 enum ctl_exit connections_show(const struct ctl *ctl);
 
 /*
- * The following four return an exit code: CTL_OK; CTL_NO if the answer could not be written or
+ * The following five return an exit code: CTL_OK; CTL_NO if the answer could not be written or
  * memory is short; otherwise the enum conf_error of the first problem, after all
  * problems have been written to err.
  */
@@ -345,6 +346,10 @@ int ctl_check(const struct ctl *ctl, const char *file);
 
 /* Prints the configuration in `file` with all defaults; nothing if it is bad. */
 int ctl_config(const struct ctl *ctl, const char *file);
+
+/* Prints the least IAM policy for what the configuration in `file` switches on; CTL_OFF if it needs
+ * none. */
+int policy_print(const struct ctl *ctl, const char *file);
 
 /* Prints the list of keys, with `roff` as agent.conf(5) shows it. */
 int ctl_config_keys(const struct ctl *ctl, bool roff);

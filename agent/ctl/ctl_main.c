@@ -35,6 +35,9 @@ static const char help[] =
         "                                  with it (" CONF_FILE_DEFAULT ")\n"
         "  config [FILE]                   the configuration with all defaults, and where each\n"
         "                                  value was given\n"
+        "  iam-policy [FILE]               the least IAM policy for what the configuration "
+        "switches\n"
+        "                                  on, as JSON\n"
         "  load [--apply] [FILE]           puts the configuration into force (root); run by the\n"
         "                                  unit. By hand: systemctl reload web-node-agent\n"
         "  config --keys [--roff]          all keys; --roff: as in the manual page\n"
@@ -169,6 +172,14 @@ static int run_check(struct ctl *ctl, const char *const *given, int argc, char *
 	return ctl_check(ctl, argc ? argv[0] : CONF_FILE_DEFAULT);
 }
 
+static int run_policy(struct ctl *ctl, const char *const *given, int argc, char **argv)
+{
+	(void)given;
+	if (argc > 1)
+		return usage("iam-policy takes one file", "");
+	return policy_print(ctl, argc ? argv[0] : CONF_FILE_DEFAULT);
+}
+
 static int run_load(struct ctl *ctl, const char *const *given, int argc, char **argv)
 {
 	if (argc > 1)
@@ -197,7 +208,7 @@ static const struct command {
 	{ "check", "", run_check },     { "config", "kr", run_config },
 	{ "load", "a", run_load },      { "database", "", run_database },
 	{ "history", "", run_history }, { "drain", "nt", run_drain },
-	{ "undrain", "", run_undrain },
+	{ "undrain", "", run_undrain }, { "iam-policy", "", run_policy },
 };
 
 /* Of these letters only v and h can be typed. */
