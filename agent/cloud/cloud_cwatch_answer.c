@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cloud_push.h"
+#include "cloud_aws.h"
 #include "str.h"
 
 /* Each code between two blanks. */

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "aws_name.h"
-#include "cloud_push.h"
+#include "cloud_aws.h"
 #include "url.h"
 
 static bool is_true(const char *value)

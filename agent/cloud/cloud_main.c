@@ -1,6 +1,6 @@
 /*
- * wna-cloud: the node's identity, its credentials, and the metric that its group scales on. A
- * service of user wna-cloud. Blocks in cloud_loop.c.
+ * wna-cloud: the node's identity, its credentials, its life cycle, and the metric that its group
+ * scales on. A service of user wna-cloud. Blocks in cloud_loop.c.
  */
 #include <malloc.h>
 

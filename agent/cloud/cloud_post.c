@@ -6,7 +6,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
-#include "cloud_push.h"
+#include "cloud_aws.h"
 
 enum { HEADERS_MAX = 6, CONNECT_MS = 3000 };
 

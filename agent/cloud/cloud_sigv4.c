@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cloud_push.h"
+#include "cloud_aws.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 

@@ -264,9 +264,7 @@ const struct conf_key conf_keys[] = {
 	      "Life-cycle hook of the group for terminations, completed when the metrics have been "
 	      "sent; empty: off."),
 	WORDS("lifecycle", "endpoint", CONF_TYPE_TEXT, life.endpoint, "",
-	      "URL of EC2 Auto Scaling; empty: by region. Region, FIPS, credentials and the "
-	      "others: "
-	      "as in [metrics]."),
+	      "URL of EC2 Auto Scaling; empty: by region; all else for AWS is as in [metrics]."),
 };
 
 const size_t conf_keys_count = sizeof conf_keys / sizeof conf_keys[0];

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import base64
 import json
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,13 @@ class ScriptedAws:
         for entry in entries:
             entry["body"] = base64.b64decode(entry["body"])
         return entries
+
+    def calls(self, start: int = 0) -> list[dict[str, str]]:
+        """The parameters of the calls to EC2 Auto Scaling, with the request's log entry."""
+        return [{**dict(urllib.parse.parse_qsl(entry["body"].decode())), **{
+            "service": entry["headers"]["authorization"].split("/")[3],
+            "refused": entry["refused"]}}
+            for entry in self.log(start) if entry["body"].startswith(b"Action=")]
 
     def accepted(self, start: int = 0) -> list[dict[str, Any]]:
         """The data of the requests that were answered with success."""

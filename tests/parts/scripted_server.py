@@ -1,4 +1,4 @@
-"""Stand-in for CloudWatch in trouble: an HTTPS server that answers as told:
+"""Stand-in for CloudWatch, and EC2 Auto Scaling, in trouble: an HTTPS server that answers as told:
 throttling, 5xx, expired tokens, silence, slow answers, HTML, a clock that
 differs. Like AWS it verifies signatures (by botocore's signer) and refuses
 requests whose time is more than five minutes from its own clock.
@@ -32,7 +32,7 @@ CODES = {  # name → status, as CloudWatch's JSON protocol has them
     "InvalidClientTokenId": 403, "AccessDeniedException": 403, "AccessDenied": 403,
     "InvalidParameterValueException": 400, "InvalidParameterValue": 400,
     "InvalidParameterCombinationException": 400, "MissingRequiredParameterException": 400,
-    "SignatureDoesNotMatch": 403, "RequestExpired": 400,
+    "SignatureDoesNotMatch": 403, "RequestExpired": 400, "ValidationError": 400,
 }
 
 
@@ -100,6 +100,9 @@ class Handler(BaseHTTPRequestHandler):
         super().setup()
 
     def do_POST(self) -> None:
+        # EC2 Auto Scaling speaks the Query protocol, CloudWatch JSON.
+        self.query = self.headers.get("Content-Type", "").startswith(
+            "application/x-www-form-urlencoded")
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {k.lower(): v for k, v in self.headers.items()}
         refused = verify("POST", self.path, headers, body)
@@ -127,6 +130,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, how: dict[str, Any]) -> None:
         match how["kind"]:
+            case "ok" if self.query:
+                self.send(200, b"<Response><ResponseMetadata><RequestId>scripted</RequestId>"
+                               b"</ResponseMetadata></Response>", "text/xml")
+            case "error" if self.query:
+                text = (f"<ErrorResponse><Error><Type>Sender</Type><Code>{how['code']}</Code>"
+                        f"<Message>{how.get('message', 'scripted')}</Message></Error>"
+                        "<RequestId>scripted</RequestId></ErrorResponse>")
+                self.send(how.get("status") or CODES[how["code"]], text.encode(), "text/xml")
             case "ok":
                 self.send(200, b"{}", headers={"x-amzn-RequestId": "scripted"})
             case "error":  # code; status if not AWS's own; message
