@@ -40,8 +40,9 @@ struct life_job {
 	enum life_call kind;
 	bool answered;
 	struct cwatch_answer answer;
-	int64_t clock_ms;          /* wall clock less monotonic clock, when it was sent */
-	char told[LIMIT_FACT_WHY]; /* the hook's trouble that was logged last */
+	int64_t clock_ms;            /* wall clock less monotonic clock, when it was sent */
+	char cannot[LIMIT_FACT_WHY]; /* why no call can be made */
+	char told[LIMIT_FACT_WHY];   /* the hook's trouble that was logged last */
 };
 
 static void path_of(const char *dir, const char *name, char *ret, size_t size)
@@ -220,8 +221,8 @@ static void take_answer(struct life_job *job, int64_t now_ms, int64_t wall_ms)
 	hook_answer(&job->life.hook, job->kind, answer, now_ms);
 }
 
-/* Why no request can be made; "" and *ret if it can. */
-static void find_endpoint(const struct life_job *job, struct endpoint *ret, char *why, size_t size)
+/* Fills job->cannot, or *ret. */
+static void find_endpoint(struct life_job *job, struct endpoint *ret)
 {
 	const struct endpoint_service service = {
 		.name = SERVICE,
@@ -229,6 +230,8 @@ static void find_endpoint(const struct life_job *job, struct endpoint *ret, char
 		.url = job->conf->endpoint,
 	};
 	const struct identity *identity = job->deps.identity;
+	char *why = job->cannot;
+	const size_t size = sizeof job->cannot;
 
 	why[0] = '\0';
 	if (!identity->instance_id || !identity->instance_id[0])
@@ -280,7 +283,6 @@ static void hook_turn(struct life_job *job, struct life_seen *seen, int64_t now_
 {
 	struct life_hook *hook = &job->life.hook, before = *hook;
 	struct endpoint endpoint;
-	char why[LIMIT_FACT_WHY] = "";
 	enum life_call kind;
 
 	if (job->answered)
@@ -294,8 +296,8 @@ static void hook_turn(struct life_job *job, struct life_seen *seen, int64_t now_
 			push_retry(job->deps.push, now_ms);
 	}
 	if (hook->episode != EPISODE_NONE && !hook->over && !job->call) {
-		find_endpoint(job, &endpoint, why, sizeof why);
-		seen->cannot = why;
+		find_endpoint(job, &endpoint);
+		seen->cannot = job->cannot;
 		seen->unsent = push_unsent(job->deps.push);
 		kind = hook_due(hook, job->conf, seen, now_ms);
 		if (kind != HOOK_NO_CALL)

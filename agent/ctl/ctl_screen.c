@@ -141,6 +141,21 @@ static void screen_page(struct page *page, const struct layout *layout, const ch
 	screen_texts(page, layout, PAGE_PLAIN, "", at->why, "");
 }
 
+static void screen_life(struct page *page, const struct layout *layout,
+                        const struct view_life *life, int64_t now_ms)
+{
+	bool serves = life->state == LIFE_IN_SERVICE;
+
+	if (life->state == LIFE_STATE_MAX || (layout->dense && serves))
+		return;
+	screen_row(page, layout, "lifecycle", life_state_name(life->state),
+	           serves ? PAGE_GOOD : PAGE_WARN, life->since_ms, now_ms);
+	if (layout->dense)
+		screen_rest(page, layout, life->why);
+	else
+		screen_texts(page, layout, PAGE_PLAIN, "", life->why, life->next);
+}
+
 static void screen_head(struct page *page, const struct layout *layout, const struct view *view)
 {
 	struct view_page healthz = view->healthz;
@@ -156,13 +171,7 @@ static void screen_head(struct page *page, const struct layout *layout, const st
 	page_end(page);
 	screen_page(page, layout, "healthz", &healthz, view->now_ms);
 	screen_page(page, layout, "readyz", &view->readyz, view->now_ms);
-	if (view->life.state < LIFE_STATE_MAX &&
-	    !(layout->dense && view->life.state == LIFE_IN_SERVICE)) {
-		screen_row(page, layout, "lifecycle", life_state_name(view->life.state),
-		           view->life.state == LIFE_IN_SERVICE ? PAGE_GOOD : PAGE_WARN,
-		           view->life.since_ms, view->now_ms);
-		screen_texts(page, layout, PAGE_PLAIN, "", view->life.why, view->life.next);
-	}
+	screen_life(page, layout, &view->life, view->now_ms);
 	if (view->error[0] != '\0') {
 		page_put(page, PAGE_BAD, "configuration");
 		page_put(page, PAGE_PLAIN, " ");
