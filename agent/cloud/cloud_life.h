@@ -110,7 +110,7 @@ void life_decide(struct life *life, const struct conf_life *conf, const struct l
 /*
  * cloud_life_job.c: what wna-cloud does about it. The drain is a file in the worker's state_dir: it
  * holds across restarts of all processes and of the machine, on this instance. That the node has
- * been in service, and the hook's episode, are files in run_dir, hence of this boot.
+ * been in service, and the hook's episode that is over, are files in run_dir, hence of this boot.
  */
 struct life_job;
 

@@ -19,11 +19,11 @@
 
 #define DRAIN_FILE  "drain"  /* "UNIX_MS INSTANCE_ID\n"; the id is "-" if it was not known */
 #define SERVED_FILE "served" /* like `healthy` of cloud_push.c */
-#define HOOK_FILE   "hook"   /* HOOK_NUMBERS numbers: struct life_hook */
+#define HOOK_FILE   "hook"   /* the episode that is over */
 
 #define SERVICE "autoscaling"
 
-enum { LOOK_MS = 1000, HOOK_NUMBERS = 6, BODY_MAX = 3 * 3 * LIMIT_HOST + 256 };
+enum { LOOK_MS = 1000, BODY_MAX = 3 * 3 * LIMIT_HOST + 256 };
 
 struct life_job {
 	struct life_deps deps;
@@ -70,36 +70,26 @@ static void load_drain(struct life_job *job, int64_t now_ms, int64_t wall_ms)
 	log_info("lifecycle: the drain goes on");
 }
 
-/* A new process goes on with the episode of the former one: no second deadline. */
-static void load_hook(struct life_job *job, int64_t now_ms)
+/* A new process makes no call again that a former one has made. */
+static void load_hook(struct life_job *job)
 {
-	struct life_hook *hook = &job->life.hook;
-	char path[LIMIT_PATH * 2], text[64], *word, *rest = text;
-	int64_t number[HOOK_NUMBERS];
+	char path[LIMIT_PATH * 2], text[8];
+	int64_t episode;
 
 	path_of(job->deps.worker->run_dir, HOOK_FILE, path, sizeof path);
-	if (file_load(AT_FDCWD, path, FILE_OF_ANYBODY, text, sizeof text) < 0)
+	if (file_load(AT_FDCWD, path, FILE_OF_ANYBODY, text, sizeof text) < 0 ||
+	    !str_int64(str_trim(text), EPISODE_NONE, EPISODE_MAX - 1, &episode))
 		return;
-	for (int i = 0; i < HOOK_NUMBERS; i++) {
-		word = strtok_r(NULL, " \n", &rest);
-		if (!word || !str_int64(word, 0, i == 0 ? EPISODE_MAX - 1 : now_ms, &number[i]))
-			return;
-	}
-	hook->episode = (enum life_episode)number[0];
-	hook->since_ms = number[1];
-	hook->over = number[2];
-	hook->released = number[3];
-	hook->abandoned = number[4];
-	hook->missing = (unsigned)number[5];
+	job->life.hook.episode = (enum life_episode)episode;
+	job->life.hook.over = true;
 }
 
 static void save_hook(const struct life_job *job)
 {
-	const struct life_hook *hook = &job->life.hook;
-	char text[64];
+	char text[8];
 
-	snprintf(text, sizeof text, "%d %" PRId64 " %d %d %d %u\n", hook->episode, hook->since_ms,
-	         hook->over, hook->released, hook->abandoned, hook->missing);
+	snprintf(text, sizeof text, "%d\n",
+	         job->life.hook.over ? job->life.hook.episode : EPISODE_NONE);
 	worker_write_file(job->deps.worker->run_dir, HOOK_FILE, text, strlen(text));
 }
 
@@ -116,7 +106,7 @@ struct life_job *life_job_new(const struct life_deps *deps, int64_t now_ms, int6
 	path_of(deps->worker->run_dir, SERVED_FILE, path, sizeof path);
 	job->life.served = access(path, F_OK) == 0;
 	load_drain(job, now_ms, wall_ms);
-	load_hook(job, now_ms);
+	load_hook(job);
 	life_job_turn(job, now_ms, wall_ms);
 	return job;
 }
@@ -281,7 +271,8 @@ static void call_aws(struct life_job *job, const struct endpoint *endpoint, enum
 /* Without a hook this does nothing. */
 static void hook_turn(struct life_job *job, struct life_seen *seen, int64_t now_ms, int64_t wall_ms)
 {
-	struct life_hook *hook = &job->life.hook, before = *hook;
+	struct life_hook *hook = &job->life.hook;
+	bool over = hook->over;
 	struct endpoint endpoint;
 	enum life_call kind;
 
@@ -308,8 +299,7 @@ static void hook_turn(struct life_job *job, struct life_seen *seen, int64_t now_
 		            hook->why);
 		str_copy(job->told, sizeof job->told, hook->why);
 	}
-	if (hook->episode != before.episode || hook->over != before.over ||
-	    hook->released != before.released)
+	if (hook->over != over)
 		save_hook(job);
 }
 
