@@ -72,7 +72,8 @@ const struct conf_key conf_keys[] = {
 	SPAN("imds", "refresh", imds.refresh_ms, "60s", SECOND, HOUR,
 	     "How often all metadata are asked for again."),
 	SPAN("imds", "state_refresh", imds.state_ms, "5s", 500, 10 * MINUTE,
-	     "How often autoscaling/target-lifecycle-state is asked."),
+	     "How often autoscaling/target-lifecycle-state is asked, and on spot instances the "
+	     "notices."),
 	COUNT("imds", "token_ttl", imds.token_ttl_s, "21600", 1, 21600,
 	      "Lifetime asked for the session token, in seconds."),
 	WORDS("imds", "auto_scaling_group", CONF_TYPE_TEXT, imds.asg, "",

@@ -13,8 +13,8 @@
 
 static struct conf_metrics conf;
 static struct {
-	const char *url_cloudwatch, *url, *region, *default_region, *ignore_urls, *fips,
-	        *dual_stack;
+	const char *url_cloudwatch, *url_autoscaling, *url, *region, *default_region, *ignore_urls,
+	        *fips, *dual_stack;
 } env;
 static struct identity identity;
 static struct endpoint found;
@@ -38,6 +38,7 @@ static char *fake_env(const char *name)
 		const char *name, *value;
 	} rows[] = {
 		{ "AWS_ENDPOINT_URL_CLOUDWATCH", env.url_cloudwatch },
+		{ "AWS_ENDPOINT_URL_AUTO_SCALING", env.url_autoscaling },
 		{ "AWS_ENDPOINT_URL", env.url },
 		{ "AWS_REGION", env.region },
 		{ "AWS_DEFAULT_REGION", env.default_region },
@@ -312,6 +313,38 @@ static void test_env_switches(void **state)
 	assert_int_equal(find(), -EINVAL);
 }
 
+/* As botocore's endpoint rules of autoscaling have it. */
+static void test_autoscaling(void **state)
+{
+	struct endpoint_service service = {
+		.name = "autoscaling",
+		.variable = "AWS_ENDPOINT_URL_AUTO_SCALING",
+		.url = "",
+	};
+
+	(void)state;
+	identity.region = "cn-north-1";
+	identity.domain = "";
+	assert_int_equal(
+	        endpoint_find(&conf, &service, fake_env, &identity, &found, why, sizeof(why)), 0);
+	assert_string_equal(found.url, "https://autoscaling.cn-north-1.amazonaws.com.cn/");
+	conf.fips = true;
+	identity.region = "us-east-1";
+	assert_int_equal(
+	        endpoint_find(&conf, &service, fake_env, &identity, &found, why, sizeof(why)), 0);
+	assert_string_equal(found.url, "https://autoscaling-fips.us-east-1.amazonaws.com/");
+	conf.fips = false;
+	env.url_cloudwatch = "https://not.this";
+	env.url_autoscaling = "https://this.one";
+	assert_int_equal(
+	        endpoint_find(&conf, &service, fake_env, &identity, &found, why, sizeof(why)), 0);
+	assert_string_equal(found.url, "https://this.one/");
+	service.url = "https://configured";
+	assert_int_equal(
+	        endpoint_find(&conf, &service, fake_env, &identity, &found, why, sizeof(why)), 0);
+	assert_string_equal(found.url, "https://configured/");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +357,7 @@ int main(void)
 		cmocka_unit_test_setup(test_bad_url, reset),
 		cmocka_unit_test_setup(test_contradiction, reset),
 		cmocka_unit_test_setup(test_env_switches, reset),
+		cmocka_unit_test_setup(test_autoscaling, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
