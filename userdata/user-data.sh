@@ -21,7 +21,8 @@ MetricName='${MetricName}'
 AWS_Region='${AWS::Region}'
 Database_MasterUserSecret_SecretArn='${Database.MasterUserSecret.SecretArn}'
 DatabaseName='${DatabaseName}'
-names='RepositoryUrl HealthCheckPort FileSystem Database_Endpoint_Address Database_Endpoint_Port MetricNamespace MetricName AWS_Region Database_MasterUserSecret_SecretArn DatabaseName'
+PageWrites='${PageWrites}'
+names='RepositoryUrl HealthCheckPort FileSystem Database_Endpoint_Address Database_Endpoint_Port MetricNamespace MetricName AWS_Region Database_MasterUserSecret_SecretArn DatabaseName PageWrites'
 
 set -euo pipefail
 umask 022
@@ -139,6 +140,7 @@ WNA_DATABASE_ENDPOINT=@Database_Endpoint_Address@
 WNA_DATABASE_PORT=@Database_Endpoint_Port@
 WNA_DATABASE_NAME=@DatabaseName@
 WNA_DATABASE_CA=/etc/web-node-agent/rds-ca.pem
+WNA_PAGE_WRITES=@PageWrites@
 END-OF-FILE
 
 # For the agent's check of the web server; on the local disk, independent of EFS.

@@ -13,11 +13,12 @@ from reading import Row, Template
 
 ANYWHERE = "0.0.0.0/0"
 TCP, ICMP = 6, 1
-ECHO, REPLY = 8, 0
+ECHO, REPLY = (8, -1), (0, -1)
+FRAGMENTATION_NEEDED = (3, 4)  # VPC User Guide, "Path MTU Discovery"
 # Which ports answers go to: Linux's own range (net.ipv4.ip_local_port_range), or that of
 # ALB nodes, NAT gateways and clients nobody knows (VPC User Guide, "Ephemeral ports").
 LINUX, UNKNOWN = (32768, 60999), (1024, 65535)
-S3_LIST = ("S3CidrA", "S3CidrB", "S3CidrC", "S3CidrD")
+S3_LIST = ("S3Cidr", "S3CidrA", "S3CidrB", "S3CidrC", "S3CidrD")
 
 
 class Rule(NamedTuple):
@@ -99,14 +100,20 @@ class Needs:
     def zone(self, subnet: str) -> str:
         return str(self.subnets[subnet]["AvailabilityZone"])
 
+    def route(self, subnet: str) -> dict[str, Any]:
+        """A subnet's default route."""
+        t = self.template
+        table, = [p["RouteTableId"] for p in map(t.properties, t.of(
+            "EC2::SubnetRouteTableAssociation")) if p["SubnetId"] == subnet]
+        found, = [p for p in map(t.properties, t.of("EC2::Route")) if p["RouteTableId"] == table]
+        return found
+
+    def is_public(self, subnet: str) -> bool:
+        return "GatewayId" in self.route(subnet)
+
     def public_of(self, subnet: str) -> str:
         """The subnet with the NAT gateway that a subnet's default route leads to."""
-        t = self.template
-        tables = [p["RouteTableId"] for p in map(t.properties, t.of(
-            "EC2::SubnetRouteTableAssociation")) if p["SubnetId"] == subnet]
-        nats = [p["NatGatewayId"] for p in map(t.properties, t.of("EC2::Route"))
-                if p["RouteTableId"] == tables[0] and "NatGatewayId" in p]
-        return str(t.properties(nats[0])["SubnetId"])
+        return str(self.template.properties(self.route(subnet)["NatGatewayId"])["SubnetId"])
 
     def between(self, why: str, client: str, server: str, port: int,
                 returns: tuple[int, int]) -> None:
@@ -134,13 +141,20 @@ class Needs:
 
     def ping_by_nat(self, why: str, subnet: str) -> None:
         public = self.public_of(subnet)
-        echo, reply = (ECHO, -1), (REPLY, -1)
-        self.row(why, subnet, "Out", echo, ANYWHERE, ICMP)
-        self.row(why, public, "In", echo, self.cidr(subnet), ICMP)
-        self.row(why, public, "Out", echo, ANYWHERE, ICMP)
-        self.row(why, public, "In", reply, ANYWHERE, ICMP)
-        self.row(why, public, "Out", reply, self.cidr(subnet), ICMP)
-        self.row(why, subnet, "In", reply, ANYWHERE, ICMP)
+        self.row(why, subnet, "Out", ECHO, ANYWHERE, ICMP)
+        self.row(why, public, "In", ECHO, self.cidr(subnet), ICMP)
+        self.row(why, public, "Out", ECHO, ANYWHERE, ICMP)
+        self.row(why, public, "In", REPLY, ANYWHERE, ICMP)
+        self.row(why, public, "Out", REPLY, self.cidr(subnet), ICMP)
+        self.row(why, subnet, "In", REPLY, ANYWHERE, ICMP)
+
+    def errors(self, why: str, subnet: str) -> None:
+        """An ICMP error of a router of the internet; through NAT if the subnet is private."""
+        public = subnet if self.is_public(subnet) else self.public_of(subnet)
+        self.row(why, public, "In", FRAGMENTATION_NEEDED, ANYWHERE, ICMP)
+        if public != subnet:
+            self.row(why, public, "Out", FRAGMENTATION_NEEDED, self.cidr(subnet), ICMP)
+            self.row(why, subnet, "In", FRAGMENTATION_NEEDED, ANYWHERE, ICMP)
 
 
 def needed(template: Template) -> dict[Row, list[str]]:
@@ -151,13 +165,16 @@ def needed(template: Template) -> dict[Row, list[str]]:
                  for g in template.properties(name)["SecurityGroups"]}
     targets = {g for name in template.of("EFS::MountTarget")
                for g in template.properties(name)["SecurityGroups"]}
-    s3_list = template.parameters["S3PrefixList"]["Default"]
+    s3_list = template.values["S3PrefixList"]
     for rule in rules(template):
         why = f"{rule.group} {rule.way} {rule.protocol} {rule.first} {rule.peer}"
         for subnet in where.get(rule.group, []):
             if nothing(rule) or (rule.way == "In" and rule.peer in groups):
                 continue  # from the other group's rule
-            if rule.way == "In":
+            if rule.way == "In" and rule.protocol == "icmp":
+                assert (rule.first, rule.last, rule.peer) == (*FRAGMENTATION_NEEDED, ANYWHERE)
+                needs.errors(why, subnet)
+            elif rule.way == "In":
                 needs.from_outside(why, subnet, rule.first, rule.peer)
             elif rule.peer in groups:
                 returns = UNKNOWN if rule.group in balancers else LINUX
@@ -169,7 +186,7 @@ def needed(template: Template) -> dict[Row, list[str]]:
                         needs.between(why, subnet, other, rule.first, returns)
             elif rule.peer == s3_list:
                 for name in S3_LIST:
-                    needs.by_gateway_endpoint(why, subnet, template.parameters[name]["Default"])
+                    needs.by_gateway_endpoint(why, subnet, template.values[name])
             elif rule.protocol == "icmp":
                 needs.ping_by_nat(why, subnet)
             else:

@@ -1,8 +1,9 @@
 """The stack template as plain Python, read by a few lines of its own: what checks the
 template should not lean on the lab's interpreter, which is built from it.
 
-Functions stay functions ({"Ref": "Vpc"}); `plain` puts a parameter's default in place
-of a Ref to it and a resource's logical name in place of the others.
+Functions stay functions ({"Ref": "Vpc"}); `plain` puts a parameter's value in place of a Ref
+to it, a resource's logical name in place of the others, and the chosen value in place of Fn::If.
+A Template has only the resources and outputs whose conditions its parameters meet.
 """
 from __future__ import annotations
 
@@ -15,6 +16,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 STACK = ROOT / "userdata" / "stack.yaml"
 USER_DATA = ROOT / "userdata" / "user-data.yaml"
+# Values of parameters without a default.
+GIVEN = {"AdminCidr": "203.0.113.0/24"}
+LEFT_OUT = {"Ref": "AWS::NoValue"}
 
 
 class Loader(yaml.SafeLoader):
@@ -58,7 +62,8 @@ def named(resource: Any) -> set[str]:
         elif key == "Fn::GetAtt":
             found.add(value[0])
         elif key == "Fn::Sub":
-            found |= set(re.findall(r"\$\{([A-Za-z0-9]+)", value))
+            text, more = value if isinstance(value, list) else (value, {})
+            found |= set(re.findall(r"\$\{([A-Za-z0-9]+)", text)) | named(more)
         elif key == "DependsOn":
             found |= {value} if isinstance(value, str) else set(value)
         else:
@@ -77,12 +82,31 @@ class Row(NamedTuple):
 
 
 class Template:
-    def __init__(self, path: Path = STACK) -> None:
-        self.text = path.read_text(encoding="utf-8")
+    """`given`: parameters that differ from their defaults."""
+
+    def __init__(self, **given: str) -> None:
+        self.text = STACK.read_text(encoding="utf-8")
         self.root: dict[str, Any] = yaml.load(self.text, Loader)
         self.parameters: dict[str, Any] = self.root["Parameters"]
-        self.resources: dict[str, Any] = self.root["Resources"]
-        self.outputs: dict[str, Any] = self.root["Outputs"]
+        defaults = {n: p["Default"] for n, p in self.parameters.items() if "Default" in p}
+        self.values: dict[str, Any] = {**defaults, **GIVEN, **given}
+        assert set(self.values) <= set(self.parameters)
+        self.resources = self._present("Resources")
+        self.outputs = self._present("Outputs")
+
+    def _present(self, section: str) -> dict[str, Any]:
+        return {n: body for n, body in self.root[section].items()
+                if "Condition" not in body or self.true({"Condition": body["Condition"]})}
+
+    def true(self, condition: dict[str, Any]) -> bool:
+        (name, said), = condition.items()
+        if name == "Condition":
+            return self.true(self.root["Conditions"][said])
+        if name == "Fn::Equals":
+            left, right = (str(self.plain(value)) for value in said)
+            return left == right
+        truths = [self.true(one) for one in said]
+        return {"Fn::Not": not truths[0], "Fn::And": all(truths), "Fn::Or": any(truths)}[name]
 
     def of(self, kind: str) -> dict[str, Any]:
         """The resources of a type, by name."""
@@ -93,14 +117,19 @@ class Template:
 
     def plain(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self.plain(item) for item in value]
-        if not isinstance(value, dict):
+            found = [self.plain(item) for item in value]
+            return [item for item in found if item != LEFT_OUT]
+        if not isinstance(value, dict) or value == LEFT_OUT:
             return value
+        if set(value) == {"Fn::If"}:
+            condition, then, other = value["Fn::If"]
+            return self.plain(then if self.true({"Condition": condition}) else other)
         if set(value) == {"Ref"}:
-            return self.parameters.get(value["Ref"], {}).get("Default", value["Ref"])
+            return self.values.get(value["Ref"], value["Ref"])
         if set(value) == {"Fn::GetAtt"}:
             return ".".join(value["Fn::GetAtt"])
-        return {key: self.plain(item) for key, item in value.items()}
+        inner = {key: self.plain(item) for key, item in value.items()}
+        return {key: item for key, item in inner.items() if item != LEFT_OUT}
 
     def waits_for(self, name: str) -> set[str]:
         """All resources that are made before this one."""

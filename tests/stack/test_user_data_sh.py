@@ -32,7 +32,7 @@ PLAIN = {
     "Database.Endpoint.Port": "3306", "MetricNamespace": "WebNodeAgent",
     "MetricName": "CPUUtilization", "AWS::Region": "ap-northeast-2",
     "Database.MasterUserSecret.SecretArn": "arn:aws:secretsmanager:x:123456789012:secret:rds!db-a",
-    "DatabaseName": "practice",
+    "DatabaseName": "practice", "PageWrites": "false",
 }
 ODD = {
     "RepositoryUrl": "https://x/a&b|c/\\1\\n\\\\", "HealthCheckPort": "`id` $(id) $HOME",
@@ -40,6 +40,7 @@ ODD = {
     "Database.Endpoint.Port": "*?[a-z] ~ # ; < > ! %s %n", "MetricNamespace": "  blanks  ",
     "MetricName": "-n", "AWS::Region": "$RepositoryUrl @RepositoryUrl@ ${a}b",
     "Database.MasterUserSecret.SecretArn": "Größe\tμ€", "DatabaseName": "\\",
+    "PageWrites": "\"\\$\"",
 }
 
 # Root, command: a root with this machine's programs, seen by this process alone.

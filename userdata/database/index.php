@@ -1,6 +1,7 @@
 <?php
 /*
- * Shows the identity of the answering instance and the rows of the table; a form adds a row.
+ * Shows the identity of the answering instance and the rows of the table. With writes = "true" in
+ * page.ini a form adds a row.
  * This file is on the shared file system: identity and secrets come from files of the node,
  * /run/web-node-agent/facts.env and /etc/web-node-agent/page.ini.
  */
@@ -14,6 +15,11 @@ const READ_S = 2;
 function ini(string $path): array
 {
 	return @parse_ini_file($path, false, INI_SCANNER_RAW) ?: [];
+}
+
+function writes(): bool
+{
+	return (ini(CREDENTIALS)['writes'] ?? '') === 'true';
 }
 
 function fail(int $status, string $why): never
@@ -65,6 +71,10 @@ function is_utf8(string $text): bool
 
 function add(): never
 {
+	if (!writes()) {
+		header('Allow: GET, HEAD');
+		fail(405, 'this page only reads');
+	}
 	$row = [field('name', 100), field('address', 200)];
 	$db = database();
 	$insert = @$db->prepare('INSERT INTO practice (name, address) VALUES (?, ?)');
@@ -117,10 +127,12 @@ th, td { border: 1px solid #999; padding: .3em .8em; text-align: left; }
 <?= cells('th', ['ID', 'NAME', 'ADDRESS']) ?>
 <?php foreach ($rows as $row) echo cells('td', $row); ?>
 </table>
+<?php if (writes()): ?>
 <form method="post">
 <p><label>Name <input name="name" maxlength="100" required></label>
 <label>Address <input name="address" maxlength="200" required></label>
 <button>Add</button></p>
 </form>
+<?php endif; ?>
 </body>
 </html>

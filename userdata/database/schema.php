@@ -3,7 +3,8 @@
  * The database client of wna-database, which starts this script as user wna-database. Each
  * line of standard input is a request, a JSON object; each answer is a line of standard output.
  *
- *   1. host, port, ca, database, user, password, agent [name, password], page [name, password]
+ *   1. host, port, ca, database, user, password, agent [name, password], page [name, password],
+ *      writes (whether the page adds rows)
  *      → takes the lock, creates what is missing, tests both logins
  *   2. keep [generations] or null → drops the users of all other generations, unless null
  *
@@ -131,7 +132,7 @@ function schema(mysqli $db, array $to): array
 	return array_merge($did,
 		user($db, $to, $agent[0], $agent[1], '', null),
 		user($db, $to, $page[0], $page[1], $database,
-			"SELECT, INSERT ON `$pattern`.*"));
+			($to['writes'] ? 'SELECT, INSERT' : 'SELECT') . " ON `$pattern`.*"));
 }
 
 function retire(mysqli $db, array $keep): array

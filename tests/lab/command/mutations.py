@@ -66,7 +66,7 @@ MUTATIONS = [
     Mutation("ssh: public ACL, in", R1, [["remove", "PublicAclAIn100"]]),
     Mutation("ssh: public ACL, out", R1, [["remove", "PublicAclCOut200"]]),
     Mutation("ssh: web ACL, in", R1, [["remove", "WebAclAIn200"]]),
-    Mutation("replies: public ACL, out", R1, [["remove", "PublicAclAOut100"]]),
+    Mutation("replies: public ACL, out", R2_PAGE, [["remove", "PublicAclAOut1100"]]),
     Mutation("http: web's group, in", R2_PAGE, [["remove", "WebGroupInHttp"]]),
     Mutation("http: balancer's group, out", R2_PAGE, [["remove", "AlbGroupOutHttp"]]),
     Mutation("http: public ACL, in", R2_PAGE, [["remove", "PublicAclAIn1100"]]),

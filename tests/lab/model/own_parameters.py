@@ -1,16 +1,23 @@
-"""The lab's values of template parameters: those without a default, and shorter times than AWS's.
-`up` prints the latter beside the template's values. Times that AWS does not let users set (alarms
-of 3 and of 15 periods) are not shortened."""
+"""The lab's values of template parameters: those without a default, those that switch parts of the
+template on, and shorter times than AWS's. `up` prints the values that differ from the template's.
+Times that AWS does not let users set (alarms of 3 and of 15 periods) are not shortened."""
 from __future__ import annotations
 
 BUCKET = "web-node-agent-lab"
 REGION = "ap-northeast-2"
+ADMIN = "198.51.100.7"  # the administrator's address (network/internet.py)
 REPOSITORY_HOST = f"{BUCKET}.s3.{REGION}.amazonaws.com"
 
 NEEDED = {
     "KeyName": "lab",
+    "AdminCidr": f"{ADMIN}/32",
     "RepositoryUrl": f"https://{REPOSITORY_HOST}",
     "RepositoryBucket": BUCKET,
+}
+
+CHOSEN = {
+    "S3ThroughNat": ("true", "the tests prove the document's rules, too"),
+    "PageWrites": ("true", "the tests add rows"),
 }
 
 SHORTER = {
@@ -23,10 +30,10 @@ SHORTER = {
 
 def with_given(given: dict[str, str]) -> dict[str, str]:
     """The lab's values, overridden by the user's."""
-    return {**NEEDED, **{name: value for name, (value, _) in SHORTER.items()}, **given}
+    return {**NEEDED, **{name: value for name, (value, _) in {**CHOSEN, **SHORTER}.items()}, **given}
 
 
 def why(name: str) -> str:
     if name in NEEDED:
         return "has no default"
-    return SHORTER[name][1] if name in SHORTER else "asked for"
+    return {**CHOSEN, **SHORTER}.get(name, ("", "asked for"))[1]

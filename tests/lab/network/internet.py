@@ -16,6 +16,7 @@ from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+from lab.model.own_parameters import ADMIN
 from parts.host import Host
 from parts.pki import Authority
 
@@ -25,7 +26,6 @@ from .netns import PLAIN, Netns
 from .resolver import PUBLIC as RESOLVER
 from .serving import Server
 
-ADMIN = "198.51.100.7"
 CLIENT = "203.0.113.10"
 STRANGER = "203.0.113.66"
 # Of the region's managed prefix list, one address in each range; see the stack template.

@@ -42,7 +42,8 @@ def groups_allow(source: Spot, target: Spot, knock: Knock) -> bool:
     if knock.protocol != "tcp":
         return False
     if source.kind == "internet":
-        return knock.public and (target.kind, port) in (("bastion", 22), ("alb", 80))
+        return knock.public and ((target.kind, port) == ("alb", 80) or (
+            source.name, target.kind, port) == ("admin", "bastion", 22))
     if knock.public:
         return False
     return (pair, port) in (
@@ -70,7 +71,7 @@ def acls_allow(source: Spot, target: Spot, knock: Knock) -> bool:
     if knock.protocol != "tcp":
         return False
     if way == (OUTSIDE, PUBLIC):
-        return port in (22, 80) or bool(s3 and port >= 1024)
+        return port == 80 or (source.name, port) == ("admin", 22) or bool(s3 and port >= 1024)
     if way == (PUBLIC, OUTSIDE):
         return bool(s3) and (port == 443 or port >= 1024)
     if way == (WEB, OUTSIDE):

@@ -88,6 +88,17 @@ class Node:
     def secret(self, **stages: tuple[str, str]) -> None:
         self.host.write("/etc/secret.json", json.dumps(stages))
 
+    def write_settings(self, writes: bool) -> None:
+        self.host.write("/etc/web-node-agent/stack.env",
+                        STACK + f"WNA_PAGE_WRITES={str(writes).lower()}\n")
+
+    def page(self, method: str) -> str:
+        """The page's answer; a POST has a new row."""
+        return self.host.run("php", "-r", f"""
+            $_SERVER['REQUEST_METHOD'] = '{method}';
+            $_POST = ['name' => 'LEE', 'address' => 'BUSAN'];
+            require '{PLACE}/index.php';""").stdout
+
     def looks(self) -> bool:
         """The command of timer and path unit; returns whether it has started the service."""
         self.host.write("/tmp/systemctl.log", "")

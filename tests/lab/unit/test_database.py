@@ -34,10 +34,24 @@ def test_the_users_may_do_no_more_than_they_need(rig: Rig) -> None:
     node.good()
     gen = node.generation()
     grants = {user: rig.db.sql(f"SHOW GRANTS FOR {user}@'%'") for user in pair(gen)}
-    assert "GRANT SELECT, INSERT ON `practice`.*" in grants[f"page_{gen}"]
+    assert "GRANT SELECT ON `practice`.*" in grants[f"page_{gen}"]
     for text in grants.values():
         assert "REQUIRE SSL" in text and text.count("GRANT USAGE") == 1, text
     assert grants[f"wna_{gen}"].count("GRANT") == 1
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_the_page_adds_rows_only_if_it_is_told_to(rig: Rig, writes: bool) -> None:
+    node = rig.node()
+    node.write_settings(writes)
+    node.good()
+    assert node.page("GET").count("<form") == writes
+    assert ("this page only reads" in node.page("POST")) != writes
+    rows = rig.db.sql("SELECT name FROM practice.practice ORDER BY id").split()
+    assert rows == (["KIM", "LEE"] if writes else ["KIM"])
+    # Without the form the page's user may not add rows either.
+    may = "INSERT" in rig.db.sql(f"SHOW GRANTS FOR page_{node.generation()}@'%'")
+    assert may == writes
 
 
 def test_secrets_are_in_no_argument_and_no_word(rig: Rig) -> None:

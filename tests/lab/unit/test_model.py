@@ -64,7 +64,8 @@ def test_the_web_acls_have_all_of_s3(built: model.Model) -> None:
 def test_groups_have_inline_and_separate_rules(built: model.Model) -> None:
     web = built.groups["WebGroup"]
     assert {(r.first, r.peer_kind, r.peer) for r in web.ingress} == {
-        (22, "group", "BastionGroup"), (80, "group", "AlbGroup"), (8099, "group", "AlbGroup")}
+        (22, "group", "BastionGroup"), (80, "group", "AlbGroup"), (8099, "group", "AlbGroup"),
+        (3, "cidr", "0.0.0.0/0")}
     assert {(r.peer_kind, r.peer) for r in web.egress if r.first == 443} == {
         ("cidr", "52.219.0.0/16"), ("prefix", "pl-78a54011"), ("group", "EndpointGroup")}
     assert [(r.first, r.last) for r in web.egress if r.protocol == "icmp"] == [(8, model.ANY)]
@@ -132,7 +133,7 @@ def test_parameters_reach_everything() -> None:
                              CpuPeriod="30")
     assert other.target_group.health_port == 8098 and other.group.max == 3
     assert other.policy.period == 30
-    assert {r.first for r in other.groups["WebGroup"].ingress} == {22, 80, 8098}
+    assert {r.first for r in other.groups["WebGroup"].ingress} == {3, 22, 80, 8098}
 
 
 def test_life_cycle_hooks() -> None:
