@@ -22,7 +22,9 @@ AWS_Region='${AWS::Region}'
 Database_MasterUserSecret_SecretArn='${Database.MasterUserSecret.SecretArn}'
 DatabaseName='${DatabaseName}'
 PageWrites='${PageWrites}'
-names='RepositoryUrl HealthCheckPort FileSystem Database_Endpoint_Address Database_Endpoint_Port MetricNamespace MetricName AWS_Region Database_MasterUserSecret_SecretArn DatabaseName PageWrites'
+RepositoryKey='${RepositoryKey}'
+CaBundleSha256='${CaBundleSha256}'
+names='RepositoryUrl HealthCheckPort FileSystem Database_Endpoint_Address Database_Endpoint_Port MetricNamespace MetricName AWS_Region Database_MasterUserSecret_SecretArn DatabaseName PageWrites RepositoryKey CaBundleSha256'
 
 set -euo pipefail
 umask 022
@@ -90,7 +92,7 @@ put '/etc/yum.repos.d/web-node-agent.repo' 0644 << 'END-OF-FILE'
 [web-node-agent]
 name=web-node-agent
 baseurl=@RepositoryUrl@
-gpgkey=@RepositoryUrl@/RPM-GPG-KEY-web-node-agent
+gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-web-node-agent
 gpgcheck=1
 repo_gpgcheck=1
 timeout=10
@@ -194,13 +196,17 @@ try() {
     [ "$pause" -le 400 ] || pause=400
   done
 }
-rds_ca() {
-  curl -fsS -m 60 -o /etc/web-node-agent/rds-ca.new @RepositoryUrl@/rds-ca.pem &&
-    mv /etc/web-node-agent/rds-ca.new /etc/web-node-agent/rds-ca.pem
-}
+# Key and checksum are parameters of the stack: a writer of the bucket cannot replace them.
+key=/etc/pki/rpm-gpg/RPM-GPG-KEY-web-node-agent
+mkdir -p /etc/pki/rpm-gpg
+echo '@RepositoryKey@' | base64 -d > $key || { say "RepositoryKey is not base64"; exit 65; }
+ca=/etc/web-node-agent/rds-ca.pem
+right() { echo '@CaBundleSha256@' " $1" | sha256sum -c --status 2> /dev/null; }
 try dnf -y -q --setopt=exit_on_lock=True install web-node-agent httpd php8.4-fpm \
   php8.4-cli php8.4-mysqlnd nftables awscli-2 amazon-efs-utils
-try rds_ca
+try curl -fsS -m 60 -o $ca.new @RepositoryUrl@/rds-ca.pem
+right $ca.new || { say "rds-ca.pem is not the bundle of CaBundleSha256; not used"; exit 65; }
+mv $ca.new $ca
 systemctl daemon-reload
 # The guard first: the web server must never reach the metadata.
 systemctl enable --now web-node-agent-guard.service || exit 1

@@ -2,6 +2,8 @@
 one calls; README.md has a list of them."""
 from __future__ import annotations
 
+import base64
+import hashlib
 import shutil
 import sys
 import threading
@@ -47,7 +49,8 @@ class World:
         self.folder = build / folder
         self.logs = self.folder / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
-        self.given = parameters.with_given(given)
+        self._keys()
+        self.given = parameters.with_given({**self._pinned(), **given})
         self.tree = template.load_tree(template_path)
         self.model = models.build(template.interpret(self.tree, self.given))
         self._closing: list[Callable[[], None]] = []
@@ -75,7 +78,6 @@ class World:
                 raise
 
     def _up(self, pool: ThreadPoolExecutor) -> None:
-        self._keys()
         self.fabric = Fabric(self.model, self.logs)
         self._later(self.fabric.close)
         self.say(f"network: {len(self.model.subnets)} subnets, {len(self.model.groups)} security "
@@ -120,6 +122,12 @@ class World:
         self.authority = Authority()
         self.ca = self.folder / "ca.pem"
         self.authority.write(self.ca)
+
+    def _pinned(self) -> dict[str, str]:
+        """The parameters by which user-data trusts the repository."""
+        key = (self.packages / "RPM-GPG-KEY-web-node-agent").read_bytes()
+        return {"RepositoryKey": base64.b64encode(key).decode(),
+                "CaBundleSha256": hashlib.sha256(self.authority.pem).hexdigest()}
 
     def _file_system(self, host: Host, name: str) -> FileSystem:
         return FileSystem(host, name)

@@ -129,8 +129,10 @@ def test_its_repo_file_says_what_the_stack_does(repository: Path):
     for key in ("gpgcheck", "repo_gpgcheck"):
         assert ours[key] == theirs[key] == "1"
     assert ours["baseurl"] == "https://example.com/al2023"
-    for key in ("baseurl", "gpgkey"):
-        assert theirs[key].replace("${RepositoryUrl}", ours["baseurl"]) == ours[key]
+    assert theirs["baseurl"].replace("${RepositoryUrl}", ours["baseurl"]) == ours["baseurl"]
+    # The stack's key is a parameter, under the same name.
+    assert theirs["gpgkey"] == f"file:///etc/pki/rpm-gpg/{KEY_FILE}"
+    assert ours["gpgkey"] == f"{ours['baseurl']}/{KEY_FILE}"
 
 
 def test_a_client_installs_upgrades_and_downgrades(packages: Packages, repository, client):

@@ -7,6 +7,7 @@ A Template has only the resources and outputs whose conditions its parameters me
 """
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STACK = ROOT / "userdata" / "stack.yaml"
 USER_DATA = ROOT / "userdata" / "user-data.yaml"
 # Values of parameters without a default.
-GIVEN = {"AdminCidr": "203.0.113.0/24"}
+GIVEN = {"AdminCidr": "203.0.113.0/24", "CaBundleSha256": "0" * 64,
+         "RepositoryKey": base64.b64encode(b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n").decode()}
 LEFT_OUT = {"Ref": "AWS::NoValue"}
 
 
@@ -69,6 +71,13 @@ def named(resource: Any) -> set[str]:
         else:
             found |= named(value)
     return found
+
+
+def longest(text: str) -> str:
+    """User-data with the longest values: a parameter's limit for the key (CloudFormation User Guide,
+    "CloudFormation quotas"), else an ARN."""
+    return re.sub(r"\$\{([^!}][^}]*)\}",
+                  lambda m: "x" * (4096 if m[1] == "RepositoryKey" else 130), text)
 
 
 class Row(NamedTuple):

@@ -5,16 +5,18 @@ test_flows.py has its rules.
 """
 from __future__ import annotations
 
+import base64
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reading import ROOT, STACK, USER_DATA, Template
+from reading import ROOT, STACK, USER_DATA, Template, longest
 
 # CloudFormation User Guide, "CloudFormation quotas".
 TEMPLATE_BYTES, RESOURCES, PARAMETERS, OUTPUTS = 1 << 20, 500, 200, 200
@@ -168,6 +170,20 @@ def test_the_group_waits_for_what_its_instances_need(stack: Template) -> None:
     assert stack.properties("TargetGroup")["HealthCheckPort"] == 8099
 
 
+@pytest.mark.parametrize("name, good, bad", [
+    ("RepositoryKey", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQGN",
+     b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nmQGN"), ("RepositoryKey", None, b"\x99\x01\x8d"),
+    ("CaBundleSha256", "ab" * 32, "AB" * 32), ("CaBundleSha256", None, "ab" * 31)])
+def test_what_user_data_trusts_has_its_form(stack: Template, name: str, good: Any, bad: Any) -> None:
+    """Neither has a default, and the private key in place of the public one is refused."""
+    assert "Default" not in stack.parameters[name]
+    pattern = stack.parameters[name]["AllowedPattern"]
+    good, bad = (base64.b64encode(each).decode() if isinstance(each, bytes) else each
+                 for each in (good, bad))
+    assert good is None or re.fullmatch(pattern, good)
+    assert not re.fullmatch(pattern, bad) and not re.fullmatch(pattern, "")
+
+
 # the user-data
 
 def test_the_user_data_in_it_is_the_file() -> None:
@@ -181,9 +197,7 @@ def test_the_user_data_fits(stack: Template) -> None:
     encoded = stack.resources["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]
     text = encoded["Fn::Base64"]["Fn::Sub"]
     assert text == USER_DATA.read_text(encoding="utf-8")
-    # Each placeholder is worth an ARN, the longest that takes its place.
-    longest = re.sub(r"\$\{[^!}][^}]*\}", "x" * 130, text)
-    assert len(longest.encode()) <= USER_DATA_BYTES
+    assert len(longest(text).encode()) <= USER_DATA_BYTES
 
 
 def test_the_template_fits(stack: Template) -> None:

@@ -6,6 +6,8 @@ systemctl and wnactl are stubs that write down how they were called.
 """
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import shutil
 import subprocess
@@ -16,7 +18,7 @@ from typing import Callable, NamedTuple
 import pytest
 
 from lab.model import cloudconfig
-from reading import ROOT, USER_DATA
+from reading import ROOT, USER_DATA, longest
 
 SCRIPT = ROOT / "userdata" / "user-data.sh"
 MAKE = ROOT / "tests" / "setup" / "make_user_data"
@@ -26,6 +28,7 @@ RUNCMD = "\n'/usr/local/sbin/web-node-setup'\n"
 # Amazon Linux has gawk, Debian mawk.
 AWKS = ("gawk", "mawk")
 
+KEY, CA = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", b"ca\n"
 PLAIN = {
     "RepositoryUrl": "https://packages.example/el9/web-node-agent", "HealthCheckPort": "8099",
     "FileSystem": "fs-0123456789abcdef0", "Database.Endpoint.Address": "db.example",
@@ -33,6 +36,7 @@ PLAIN = {
     "MetricName": "CPUUtilization", "AWS::Region": "ap-northeast-2",
     "Database.MasterUserSecret.SecretArn": "arn:aws:secretsmanager:x:123456789012:secret:rds!db-a",
     "DatabaseName": "practice", "PageWrites": "false",
+    "RepositoryKey": base64.b64encode(KEY).decode(), "CaBundleSha256": hashlib.sha256(CA).hexdigest(),
 }
 ODD = {
     "RepositoryUrl": "https://x/a&b|c/\\1\\n\\\\", "HealthCheckPort": "`id` $(id) $HOME",
@@ -40,7 +44,7 @@ ODD = {
     "Database.Endpoint.Port": "*?[a-z] ~ # ; < > ! %s %n", "MetricNamespace": "  blanks  ",
     "MetricName": "-n", "AWS::Region": "$RepositoryUrl @RepositoryUrl@ ${a}b",
     "Database.MasterUserSecret.SecretArn": "Größe\tμ€", "DatabaseName": "\\",
-    "PageWrites": "\"\\$\"",
+    "PageWrites": "\"\\$\"", "RepositoryKey": "&&", "CaBundleSha256": "\\&",
 }
 
 # Root, command: a root with this machine's programs, seen by this process alone.
@@ -151,7 +155,8 @@ def test_the_same_as_the_cloud_config(new_node: Callable[..., Node], awk: str) -
     assert left.code == 0 == expected.code, left.words
     assert left.files == expected.files
     assert left.files["local/sbin/web-node-setup"][0] == 0o755
-    assert left.files["etc/web-node-agent/rds-ca.pem"][1] == b"ca\n"
+    assert left.files["etc/web-node-agent/rds-ca.pem"][1] == CA
+    assert left.files["etc/pki/rpm-gpg/RPM-GPG-KEY-web-node-agent"][1] == KEY
     # The same words to the same programs, and each file is labelled where SELinux is.
     assert without_labelling(left) == expected.calls
     assert expected.calls[-1] == "wnactl status" and any(c.startswith("dnf") for c in left.calls)
@@ -223,6 +228,21 @@ def test_it_ends_as_what_it_runs(new_node: Callable[..., Node], failing: str, co
     assert left.code == code and f"NOT READY ({code})" in left.words
 
 
+def test_another_ca_bundle_ends_it(new_node: Callable[..., Node]) -> None:
+    """Before anything starts that could use it."""
+    node = new_node()
+    left = node.run(by_hand({**PLAIN, "CaBundleSha256": "0" * 64}))
+    assert left.code == 65 and "rds-ca.pem is not the bundle of CaBundleSha256" in left.words
+    assert "etc/web-node-agent/rds-ca.pem" not in left.files
+    assert not any(call.startswith("systemctl") for call in left.calls)
+
+
+def test_a_malformed_key_ends_it(new_node: Callable[..., Node]) -> None:
+    left = new_node().run(by_hand({**PLAIN, "RepositoryKey": "?"}))
+    assert left.code == 65 and "RepositoryKey is not base64" in left.words
+    assert not any(call.startswith("dnf") for call in left.calls)
+
+
 def test_placeholders_stand_in_one_place() -> None:
     """So that Fn::Sub takes the script, and a person finds them."""
     text = SCRIPT.read_text("utf-8")
@@ -236,8 +256,7 @@ def test_placeholders_stand_in_one_place() -> None:
 
 def test_both_fit() -> None:
     for path in (SCRIPT, USER_DATA):
-        longest = PLACE.sub("x" * 130, path.read_text("utf-8"))
-        assert len(longest.encode()) <= LIMIT
+        assert len(longest(path.read_text("utf-8")).encode()) <= LIMIT
     assert SCRIPT.stat().st_mode & 0o111
 
 

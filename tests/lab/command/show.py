@@ -16,7 +16,7 @@ def parameters(stack: Stack, given: dict[str, str]) -> str:
     defaults = stack.tree.section("Parameters")
     for name, value in own.with_given(given).items():
         default = str(defaults[name].get("Default", "-"))
-        if value != default:
+        if value != default and name not in own.PINNED:
             rows.append([name, value, default, own.why(name)])
     return table(rows)
 
