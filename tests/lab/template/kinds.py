@@ -221,6 +221,8 @@ KINDS: dict[str, Kind] = {
         "TargetGroupArn": _itself, "TargetGroupFullName": _target_group,
         "TargetGroupName": _target_group_name}),
     "AWS::ElasticLoadBalancingV2::Listener": Kind(_listener, {"ListenerArn": _itself}),
+    "AWS::CloudWatch::Alarm": Kind(_named("AlarmName")),
+    "AWS::RDS::EventSubscription": Kind(_named("SubscriptionName")),
     "AWS::RDS::DBInstance": Kind(_database, {
         "Endpoint.Address": lambda c: (f"{_database(c)}.{DATABASE_DOMAIN}.{c.region}."
                                        "rds.amazonaws.com"),

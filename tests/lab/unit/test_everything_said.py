@@ -13,7 +13,7 @@ import pytest
 from lab.model import model
 from lab.model import network as model_network
 from lab.model.without_effect import ATTRIBUTES_WITHOUT_EFFECT, WITHOUT_EFFECT
-from lab.template.interpreter import List, Map, TemplateError, function_of
+from lab.template.interpreter import List, Map, TemplateError, function_of, interpret
 from lab.unit import stack_tree
 
 LAB = Path(__file__).parents[1]
@@ -58,7 +58,10 @@ def listed(kind: str, path: str, values: Any) -> bool:
 def said() -> dict[tuple[str, str], tuple[str, str, Any]]:
     """(Type, path without positions) → the first resource with it, path, value."""
     found: dict[tuple[str, str], tuple[str, str, Any]] = {}
+    present = interpret(stack_tree.tree(), stack_tree.GIVEN).resources
     for name, body in stack_tree.tree().section("Resources").items():
+        if name not in present:
+            continue  # by its condition: the lab would refuse it or build it
         for path, value in leaves(body.get("Properties", Map())):
             # Attributes and statements count as separate properties.
             keep = "Attributes" in path or "Statement" in path
