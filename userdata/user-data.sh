@@ -9,7 +9,7 @@
 #   CloudFormation  Fn::Sub accepts the whole script: a dollar with braces appears nowhere else
 #   Terraform       replace() for each value; templatefile() cannot read all of the names
 #   by hand         write the values between the quotes, a quote as '\''
-# A value is a single line.
+# A value is a single line. ReadyUrl is "none" without CloudFormation.
 # shellcheck disable=SC2016,SC2034 # the variables are used by name
 RepositoryUrl='${RepositoryUrl}'
 HealthCheckPort='${HealthCheckPort}'
@@ -22,9 +22,11 @@ AWS_Region='${AWS::Region}'
 Database_MasterUserSecret_SecretArn='${Database.MasterUserSecret.SecretArn}'
 DatabaseName='${DatabaseName}'
 PageWrites='${PageWrites}'
+ReadyUrl='${ReadyUrl}'
+LifecycleHooks='${LifecycleHooks}'
 RepositoryKey='${RepositoryKey}'
 CaBundleSha256='${CaBundleSha256}'
-names='RepositoryUrl HealthCheckPort FileSystem Database_Endpoint_Address Database_Endpoint_Port MetricNamespace MetricName AWS_Region Database_MasterUserSecret_SecretArn DatabaseName PageWrites RepositoryKey CaBundleSha256'
+names='RepositoryUrl HealthCheckPort FileSystem Database_Endpoint_Address Database_Endpoint_Port MetricNamespace MetricName AWS_Region Database_MasterUserSecret_SecretArn DatabaseName PageWrites ReadyUrl LifecycleHooks RepositoryKey CaBundleSha256'
 
 set -euo pipefail
 umask 022
@@ -174,13 +176,23 @@ put '/usr/local/sbin/web-node-setup' 0755 << 'END-OF-FILE'
 # Run once by cloud-init's last stage. The output is in /var/log/cloud-init-output.log and
 # on the console (EC2: "Get system log").
 set -u
-say() { echo "web-node-setup: $*"; }
+said='web-node-setup has not begun'
+say() { said=$*; echo "web-node-setup: $*"; }
 last_words() {
-  code=$?
+  code=$? why=$said
   wnactl status || :
-  if [ "$code" = 0 ]; then say "ready"; else
+  if [ "$code" = 0 ]; then say "ready"; tell SUCCESS ready; else
     say "NOT READY ($code); see above, and journalctl -u 'web-node-agent*'"
+    tell FAILURE "$why ($code)"
   fi
+}
+# Tells CloudFormation, which listens only while it creates the stack.
+tell() {
+  case '@ReadyUrl@' in https:*) ;; *) return ;; esac
+  printf '{"Status": "%s", "UniqueId": "%s", "Reason": "%s", "Data": "ready"}' "$1" \
+    "$(cat /proc/sys/kernel/random/boot_id)" "$(uname -n): $2" |
+    curl -fsS -m 60 --retry 3 -X PUT -H Content-Type: --data-binary @- '@ReadyUrl@' ||
+    say "CloudFormation does not listen"
 }
 trap last_words EXIT
 # Retries for 6 hours, with a back-off of 5 s to 10 minutes with jitter: another installer
@@ -196,6 +208,10 @@ try() {
     [ "$pause" -le 400 ] || pause=400
   done
 }
+if [ '@LifecycleHooks@' = true ]; then
+  printf '[lifecycle]\nlaunch_hook = web-node-launch\nterminate_hook = web-node-terminate\n' \
+    > /etc/web-node-agent/agent.conf.d/20-lifecycle.conf
+fi
 # Key and checksum are parameters of the stack: a writer of the bucket cannot replace them.
 key=/etc/pki/rpm-gpg/RPM-GPG-KEY-web-node-agent
 mkdir -p /etc/pki/rpm-gpg
@@ -209,11 +225,12 @@ right $ca.new || { say "rds-ca.pem is not the bundle of CaBundleSha256; not used
 mv $ca.new $ca
 systemctl daemon-reload
 # The guard first: the web server must never reach the metadata.
-systemctl enable --now web-node-agent-guard.service || exit 1
+systemctl enable --now web-node-agent-guard.service || { say "no guard"; exit 1; }
 # --no-block: no unit delays the boot or another unit.
 systemctl enable --now --no-block php-fpm.service httpd.service web-node-agent.service \
   web-node-agent-database.service web-node-agent-database.path \
   web-node-agent-database.timer
+say "the agent is waited for"
 wnactl wait --for ready --timeout 15m
 END-OF-FILE
 

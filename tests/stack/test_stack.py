@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from reading import ROOT, USER_DATA, Template, longest
+from reading import ROOT, USER_DATA, Template, longest, named
 
 # CloudFormation User Guide, "CloudFormation quotas".
 TEMPLATE_BYTES, RESOURCES, PARAMETERS, OUTPUTS = 1 << 20, 500, 200, 200
@@ -24,10 +24,12 @@ TEMPLATE_BYTES, RESOURCES, PARAMETERS, OUTPUTS = 1 << 20, 500, 200, 200
 USER_DATA_BYTES = 16384
 TOPIC = "arn:aws:sns:ap-northeast-2:123456789012:practice"
 # Everything that a parameter switches on.
-ALL_ON = {"S3ThroughNat": "true", "NatGateways": "1", "PageWrites": "true", "AlarmTopic": TOPIC}
+ALL_ON = {"S3ThroughNat": "true", "NatGateways": "1", "PageWrites": "true", "AlarmTopic": TOPIC,
+          "LifecycleHooks": "true"}
 
 
-def test_only_what_the_lab_can_build(stack: Template) -> None:
+def test_only_what_the_lab_can_build() -> None:
+    stack = Template(ReadyServers="0")
     kinds = {r["Type"].removeprefix("AWS::") for r in stack.resources.values()}
     assert kinds <= set("""EC2::VPC EC2::Subnet EC2::InternetGateway EC2::VPCGatewayAttachment
         EC2::EIP EC2::NatGateway EC2::RouteTable EC2::Route EC2::SubnetRouteTableAssociation
@@ -81,7 +83,7 @@ def test_everything_stored_is_encrypted(stack: Template) -> None:
     assert stack.properties("FileSystem")["Encrypted"]
 
 
-def test_the_role_may_do_two_things(stack: Template) -> None:
+def test_the_role_may_do_two_things_and_complete_hooks(stack: Template) -> None:
     inline, = stack.properties("WebRole")["Policies"]
     attached, = map(stack.properties, stack.of("IAM::Policy"))
     assert attached["Roles"] == ["WebRole"]
@@ -91,6 +93,15 @@ def test_the_role_may_do_two_things(stack: Template) -> None:
     secret, = attached["PolicyDocument"]["Statement"]
     assert secret["Action"] == "secretsmanager:GetSecretValue"
     assert secret["Resource"] == "Database.MasterUserSecret.SecretArn"
+    with_hooks = Template(LifecycleHooks="true")
+    inline, = with_hooks.properties("WebRole")["Policies"]
+    assert inline["PolicyDocument"]["Statement"][0] == metric
+    _, hooks = inline["PolicyDocument"]["Statement"]
+    endpoint, = with_hooks.properties("AutoScalingEndpoint")["PolicyDocument"]["Statement"]
+    assert hooks["Action"] == endpoint["Action"] == [
+        "autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
+    assert hooks["Resource"] == endpoint["Resource"]
+    assert hooks["Resource"]["Fn::Sub"].endswith("autoScalingGroupName/${AWS::StackName}-Group-*")
 
 
 @pytest.mark.parametrize("name", ["WebRole", "WebProfile", "FileSystem", "MountTargetA"])
@@ -101,10 +112,14 @@ def test_the_file_system_does_not_wait_for_the_database(stack: Template, name: s
     assert "WebProfile" in stack.waits_for("FileSystem")  # so that the role has settled
 
 
-def test_endpoints_let_through_what_the_role_needs(stack: Template) -> None:
+@pytest.mark.parametrize("hooks", ["false", "true"])
+def test_endpoints_let_through_what_the_role_needs(hooks: str) -> None:
+    stack = Template(LifecycleHooks=hooks)
+    assert ("AutoScalingEndpoint" in stack.resources) == (hooks == "true")
     for name in stack.of("EC2::VPCEndpoint"):
         endpoint = stack.properties(name)
-        statement, = endpoint["PolicyDocument"]["Statement"]
+        statement, *more = endpoint["PolicyDocument"]["Statement"]
+        assert bool(more) == (name == "S3Endpoint")
         assert statement["Effect"] == "Allow" and "*" not in str(statement["Action"])
         # CloudWatch has no resources to name, but namespaces.
         wide = statement["Resource"] == "*"
@@ -168,7 +183,8 @@ def test_the_group_waits_for_what_its_instances_need(stack: Template) -> None:
               if "NatGatewayId" in stack.properties(name)}
     # Instances have the profile by way of the launch template; nothing there names this one.
     needs |= set(stack.of("IAM::Policy"))
-    assert needs <= set(group["DependsOn"])
+    assert needs <= named(group)
+    assert "AutoScalingEndpoint" in named(group)
     assert group["Properties"]["HealthCheckType"] == "ELB"
     assert stack.properties("TargetGroup")["HealthCheckPort"] == 8099
 
@@ -185,6 +201,36 @@ def test_what_user_data_trusts_has_its_form(stack: Template, name: str, good: An
                  for each in (good, bad))
     assert good is None or re.fullmatch(pattern, good)
     assert not re.fullmatch(pattern, bad) and not re.fullmatch(pattern, "")
+
+
+def test_the_stack_is_complete_when_its_servers_are_ready(stack: Template) -> None:
+    wait = stack.resources["Ready"]
+    assert wait["DependsOn"] == "Group" and wait["Properties"]["Handle"] == {"Ref": "ReadyHandle"}
+    # A size of the group could not be changed with the group: nothing updates a wait condition.
+    assert wait["Properties"]["Count"] == {"Ref": "ReadyServers"}
+    assert named(stack.resources["Group"]) >= {"LaunchTemplate"}
+    assert "ReadyHandle" in named(stack.resources["LaunchTemplate"])
+    _, put = stack.properties("S3Endpoint")["PolicyDocument"]["Statement"]
+    assert (put["Action"], put["Resource"]["Fn::Sub"]) == (
+        "s3:PutObject",
+        "arn:${AWS::Partition}:s3:::cloudformation-waitcondition-${AWS::Region}/*")
+    without = Template(ReadyServers="0")
+    assert not {"Ready", "ReadyHandle"} & set(without.resources)
+    assert len(without.properties("S3Endpoint")["PolicyDocument"]["Statement"]) == 1
+    user_data = without.properties("LaunchTemplate")["LaunchTemplateData"]["UserData"]
+    assert user_data["Fn::Base64"]["Fn::Sub"][1] == {"ReadyUrl": "none"}
+
+
+def test_hooks_keep_a_dead_agent_out_and_let_it_go() -> None:
+    assert "LifecycleHookSpecificationList" not in Template(LifecycleHooks="false").properties("Group")
+    launch, terminate = Template(LifecycleHooks="true").properties("Group")[
+        "LifecycleHookSpecificationList"]
+    assert (launch["LifecycleTransition"], launch["DefaultResult"]) == (
+        "autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON")
+    assert (terminate["LifecycleTransition"], terminate["DefaultResult"]) == (
+        "autoscaling:EC2_INSTANCE_TERMINATING", "CONTINUE")
+    # Auto Scaling API Reference, LifecycleHookSpecification: 30 to 7200.
+    assert 30 <= terminate["HeartbeatTimeout"] < launch["HeartbeatTimeout"] <= 7200
 
 
 def test_alarms_only_with_a_topic(stack: Template) -> None:
@@ -215,7 +261,7 @@ def test_the_user_data_in_it_is_the_file() -> None:
 
 def test_the_user_data_fits(stack: Template) -> None:
     encoded = stack.resources["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]
-    text = encoded["Fn::Base64"]["Fn::Sub"]
+    text = encoded["Fn::Base64"]["Fn::Sub"][0]
     assert text == USER_DATA.read_text(encoding="utf-8")
     assert len(longest(text).encode()) <= USER_DATA_BYTES
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,7 +20,7 @@ from typing import Callable, NamedTuple
 import pytest
 
 from lab.model import cloudconfig
-from reading import ROOT, USER_DATA, longest
+from reading import ROOT, USER_DATA, Template, longest
 
 SCRIPT = ROOT / "userdata" / "user-data.sh"
 MAKE = ROOT / "tests" / "setup" / "make_user_data"
@@ -36,6 +38,7 @@ PLAIN = {
     "MetricName": "CPUUtilization", "AWS::Region": "ap-northeast-2",
     "Database.MasterUserSecret.SecretArn": "arn:aws:secretsmanager:x:123456789012:secret:rds!db-a",
     "DatabaseName": "practice", "PageWrites": "false",
+    "ReadyUrl": "none", "LifecycleHooks": "false",
     "RepositoryKey": base64.b64encode(KEY).decode(), "CaBundleSha256": hashlib.sha256(CA).hexdigest(),
 }
 ODD = {
@@ -44,7 +47,7 @@ ODD = {
     "Database.Endpoint.Port": "*?[a-z] ~ # ; < > ! %s %n", "MetricNamespace": "  blanks  ",
     "MetricName": "-n", "AWS::Region": "$RepositoryUrl @RepositoryUrl@ ${a}b",
     "Database.MasterUserSecret.SecretArn": "Größe\tμ€", "DatabaseName": "\\",
-    "PageWrites": "\"\\$\"", "RepositoryKey": "&&", "CaBundleSha256": "\\&",
+    "PageWrites": "\"\\$\"", "RepositoryKey": "&&", "ReadyUrl": "&1", "LifecycleHooks": "$1", "CaBundleSha256": "\\&",
 }
 
 # Root, command: a root with this machine's programs, seen by this process alone.
@@ -52,14 +55,17 @@ ENTER = """
 set -eu
 cd "$1"
 mount --bind -o ro /usr usr && mount --bind local usr/local
-mount --bind /dev dev
+mount --bind /dev dev && mount --rbind /proc proc
 shift
 exec chroot . /usr/bin/env -i PATH=/stubs:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 """
 STUB = """#!/bin/sh
 echo "${0##*/} $*" >> /calls
 case "$*" in *"$(cat /failing 2> /dev/null || echo nothing)"*) exit 9 ;; esac
-while [ $# -gt 1 ]; do [ "$1" != -o ] || echo ca > "$2"; shift; done
+while [ $# -gt 1 ]; do
+	case $1 in -o) echo ca > "$2" ;; --data-binary) cat >> /told ;; esac
+	shift
+done
 """
 
 
@@ -76,7 +82,7 @@ class Node:
 
     def __init__(self, folder: Path, awk: str = "gawk") -> None:
         self.root = folder
-        for name in ("usr", "dev", "etc", "var", "local", "stubs", "tmp"):
+        for name in ("usr", "dev", "proc", "etc", "var", "local", "stubs", "tmp"):
             (folder / name).mkdir(parents=True)
         for link in ("bin", "sbin", "lib", "lib64"):
             (folder / link).symlink_to(f"usr/{link}")
@@ -241,6 +247,43 @@ def test_a_malformed_key_ends_it(new_node: Callable[..., Node]) -> None:
     left = new_node().run(by_hand({**PLAIN, "RepositoryKey": "?"}))
     assert left.code == 65 and "RepositoryKey is not base64" in left.words
     assert not any(call.startswith("dnf") for call in left.calls)
+
+
+@pytest.mark.parametrize("failing, status, reason", [
+    ("nothing", "SUCCESS", "ready"), ("wait --for", "FAILURE", "the agent is waited for (9)"),
+    ("rds-ca", "FAILURE", "rds-ca.pem is not the bundle of CaBundleSha256; not used (65)")])
+def test_cloudformation_is_told_how_it_ended(new_node: Callable[..., Node], failing: str, status: str,
+                                             reason: str) -> None:
+    """In the form of a wait condition's signal (CloudFormation User Guide)."""
+    node = new_node()
+    (node.root / "failing").write_text("nothing" if failing == "rds-ca" else failing)
+    url = "https://cloudformation-waitcondition-x.s3.x.amazonaws.com/a%3Ab?X=1&Y=%2F"
+    wrong = {"CaBundleSha256": "0" * 64} if failing == "rds-ca" else {}
+    node.run(by_hand({**PLAIN, "ReadyUrl": url, **wrong}))
+    told = json.loads((node.root / "told").read_text())
+    assert (told["Status"], told["Reason"]) == (status, f"{os.uname().nodename}: {reason}")
+    assert set(told) == {"Status", "Reason", "UniqueId", "Data"} and len(told["UniqueId"]) == 36
+    asked, = (call for call in node.left().calls if "PUT" in call)
+    assert asked.endswith(f" {url}")
+
+
+def test_a_signal_that_nobody_takes_fails_nothing(new_node: Callable[..., Node]) -> None:
+    node = new_node()
+    (node.root / "failing").write_text("-X PUT")
+    left = node.run(by_hand({**PLAIN, "ReadyUrl": "https://x"}))
+    assert left.code == 0 and "CloudFormation does not listen" in left.words
+
+
+@pytest.mark.parametrize("hooks", ["false", "true"])
+def test_the_agent_hears_of_its_hooks(new_node: Callable[..., Node], hooks: str) -> None:
+    left = new_node().run(by_hand({**PLAIN, "LifecycleHooks": hooks}))
+    path = "etc/web-node-agent/agent.conf.d/20-lifecycle.conf"
+    assert (path in left.files) == (hooks == "true")
+    if hooks == "true":
+        hooks_of = Template(LifecycleHooks="true").properties("Group")["LifecycleHookSpecificationList"]
+        launch, terminate = (hook["LifecycleHookName"] for hook in hooks_of)
+        assert left.files[path][1].decode() == (
+            f"[lifecycle]\nlaunch_hook = {launch}\nterminate_hook = {terminate}\n")
 
 
 def test_placeholders_stand_in_one_place() -> None:

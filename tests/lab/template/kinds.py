@@ -221,6 +221,10 @@ KINDS: dict[str, Kind] = {
         "TargetGroupArn": _itself, "TargetGroupFullName": _target_group,
         "TargetGroupName": _target_group_name}),
     "AWS::ElasticLoadBalancingV2::Listener": Kind(_listener, {"ListenerArn": _itself}),
+    "AWS::CloudFormation::WaitConditionHandle": Kind(lambda c: (
+        f"https://cloudformation-waitcondition-{c.region}.s3.{c.region}.amazonaws.com/"
+        f"{digest(c, letters=40)}?X-Amz-Signature={digest(c, 'signature', 64)}")),
+    "AWS::CloudFormation::WaitCondition": Kind(_id("wait")),
     "AWS::CloudWatch::Alarm": Kind(_named("AlarmName")),
     "AWS::RDS::EventSubscription": Kind(_named("SubscriptionName")),
     "AWS::RDS::DBInstance": Kind(_database, {

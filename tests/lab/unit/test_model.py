@@ -118,7 +118,7 @@ def test_data_and_rights(built: model.Model) -> None:
     assert rights["secretsmanager:GetSecretValue"] == [database.secret_arn]
     assert {(e.service, e.kind, e.private_dns) for e in built.endpoints} == {
         ("s3", "Gateway", False), ("monitoring", "Interface", True),
-        ("autoscaling", "Interface", True), ("secretsmanager", "Interface", True)}
+        ("secretsmanager", "Interface", True)}
 
 
 def test_the_launch_template(built: model.Model) -> None:
@@ -205,7 +205,7 @@ def refused(resource: str, path: str, value: Any) -> str:
     ("MonitoringEndpoint", "SubnetIds", [], "SubnetIds is empty"),
     ("MonitoringEndpoint", "SubnetIds", [{"Ref": "WebA"}, {"Ref": "PublicA"}],
      "one subnet in a zone"),
-    ("AutoScalingEndpoint", "ServiceName", "com.amazonaws.ap-northeast-2.monitoring",
+    ("SecretsManagerEndpoint", "ServiceName", "com.amazonaws.ap-northeast-2.monitoring",
      "the lab has one endpoint of monitoring"),
     ("S3Endpoint", "SubnetIds", [{"Ref": "WebA"}], "property SubnetIds is not known"),
     ("WebAclAIn100", "RuleNumber", 40000, "RuleNumber: 40000 is not within 1 to 32766"),
