@@ -159,11 +159,12 @@ KeepAliveTimeout 75
 END-OF-FILE
 
 # Read after www.conf, which defines the same pool. Each child has a database session; the
-# smallest database allows about 60. The timeout, by default a day, ends a request whose database
-# has died silently.
+# smallest database allows about 60. The timeouts, by default a day and a minute, end a request whose
+# database has died silently; the second one is that of a connection.
 put '/etc/php-fpm.d/zz-web-node.conf' 0644 << 'END-OF-FILE'
 [www]
 php_value[mysqlnd.net_read_timeout] = 30
+php_value[default_socket_timeout] = 5
 pm.max_children = 10
 pm.start_servers = 4
 pm.min_spare_servers = 2
@@ -218,11 +219,16 @@ mkdir -p /etc/pki/rpm-gpg
 echo '@RepositoryKey@' | base64 -d > $key || { say "RepositoryKey is not base64"; exit 65; }
 ca=/etc/web-node-agent/rds-ca.pem
 right() { echo '@CaBundleSha256@' " $1" | sha256sum -c --status 2> /dev/null; }
-try dnf -y -q --setopt=exit_on_lock=True install web-node-agent httpd php8.4-fpm \
-  php8.4-cli php8.4-mysqlnd nftables awscli-2 amazon-efs-utils
-try curl -fsS -m 60 -o $ca.new @RepositoryUrl@/rds-ca.pem
-right $ca.new || { say "rds-ca.pem is not the bundle of CaBundleSha256; not used"; exit 65; }
-mv $ca.new $ca
+# A baked image has all of it (WebImage): then nothing is downloaded.
+packages='web-node-agent httpd php8.4-fpm php8.4-cli php8.4-mysqlnd nftables awscli-2
+  amazon-efs-utils'
+rpm -q --quiet $packages ||
+  try dnf -y -q --setopt=exit_on_lock=True install $packages
+right $ca || {
+  try curl -fsS -m 60 -o $ca.new @RepositoryUrl@/rds-ca.pem
+  right $ca.new || { say "rds-ca.pem is not the bundle of CaBundleSha256; not used"; exit 65; }
+  mv $ca.new $ca
+}
 systemctl daemon-reload
 # The guard first: the web server must never reach the metadata.
 systemctl enable --now web-node-agent-guard.service || { say "no guard"; exit 1; }

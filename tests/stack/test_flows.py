@@ -20,7 +20,9 @@ S3 = "S3Cidr"
 DOCUMENT_S = {"AdminCidr": ANYWHERE, "S3ThroughNat": "true"}
 SETTINGS: list[dict[str, str]] = [
     {}, {"S3ThroughNat": "true"}, {"NatGateways": "1"},
-    {"S3ThroughNat": "true", "NatGateways": "1"}]
+    {"CertificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/0a-1b"},
+    {"S3ThroughNat": "true", "NatGateways": "1",
+     "CertificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/0a-1b"}]
 MOST = SETTINGS[-1]
 
 # The document's rows, (kind of subnet, way, number, ports, other side); "own" is the web
@@ -157,17 +159,19 @@ def test_each_rule_of_a_group_has_a_description(document: Template) -> None:
 
 def test_one_parameter_closes_the_page_and_one_the_bastions(stack: Template) -> None:
     """In the groups and in the ACLs, requests and replies."""
-    closed = Template(AdminCidr="198.51.100.7/32", ClientCidr="192.0.2.0/24")
+    closed = Template(**MOST, AdminCidr="198.51.100.7/32", ClientCidr="192.0.2.0/24")
     assert {(r.group, r.first, r.peer) for r in rules(closed) if r.way == "In"
             and r.protocol == "tcp" and "/" in r.peer} == {
-        ("BastionGroup", 22, "198.51.100.7/32"), ("AlbGroup", 80, "192.0.2.0/24")}
+        ("BastionGroup", 22, "198.51.100.7/32"), ("AlbGroup", 80, "192.0.2.0/24"),
+        ("AlbGroup", 443, "192.0.2.0/24")}
     for zone in "AC":
         rows = closed.rows()
         found = {(row.way, row.first, row.cidr) for row in rows.values()
                  if row.acl == f"PublicAcl{zone}" and row.protocol == 6
-                 and not row.cidr.startswith("10.16.")}
+                 and not row.cidr.startswith(("10.16.", "52.219."))}
         assert found == {("In", 22, "198.51.100.7/32"), ("Out", 1024, "198.51.100.7/32"),
-                         ("In", 80, "192.0.2.0/24"), ("Out", 1024, "192.0.2.0/24")}
+                         ("In", 80, "192.0.2.0/24"), ("In", 443, "192.0.2.0/24"),
+                         ("Out", 1024, "192.0.2.0/24")}
     assert "Default" not in stack.parameters["AdminCidr"]
 
 

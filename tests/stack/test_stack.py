@@ -25,7 +25,9 @@ USER_DATA_BYTES = 16384
 TOPIC = "arn:aws:sns:ap-northeast-2:123456789012:practice"
 # Everything that a parameter switches on.
 ALL_ON = {"S3ThroughNat": "true", "NatGateways": "1", "PageWrites": "true", "AlarmTopic": TOPIC,
-          "LifecycleHooks": "true"}
+          "LifecycleHooks": "true", "LogBucket": "logs",
+          "CertificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/0a-1b"}
+ARM = {"Architecture": "arm64", "InstanceType": "t4g.small", "BastionInstanceType": "t4g.micro"}
 
 
 def test_only_what_the_lab_can_build() -> None:
@@ -233,6 +235,44 @@ def test_hooks_keep_a_dead_agent_out_and_let_it_go() -> None:
     assert 30 <= terminate["HeartbeatTimeout"] < launch["HeartbeatTimeout"] <= 7200
 
 
+def test_with_a_certificate_http_leads_to_https(stack: Template) -> None:
+    assert "HttpsListener" not in stack.resources
+    assert stack.properties("HttpListener")["DefaultActions"] == [
+        {"Type": "forward", "TargetGroupArn": "TargetGroup"}]
+    https = Template(**ALL_ON)
+    redirect, = https.properties("HttpListener")["DefaultActions"]
+    assert redirect["RedirectConfig"]["Protocol"] == "HTTPS"
+    listener = https.properties("HttpsListener")
+    assert (listener["Port"], listener["DefaultActions"][0]["TargetGroupArn"]) == (443, "TargetGroup")
+    assert listener["Certificates"] == [{"CertificateArn": ALL_ON["CertificateArn"]}]
+    assert "HttpsListener" in https.waits_for("Group")
+
+
+def test_logs_only_with_a_bucket(stack: Template) -> None:
+    def attributes(of: Template) -> dict[str, str]:
+        return {a["Key"]: a["Value"] for a in of.properties("Alb")["LoadBalancerAttributes"]}
+    assert not any("logs" in key for key in attributes(stack))
+    added = {k: v for k, v in attributes(Template(**ALL_ON)).items() if "logs" in k}
+    assert added == {f"{kind}_logs.s3.{key}": value for kind in ("access", "health_check")
+                     for key, value in (("enabled", "true"), ("bucket", "logs"))}
+
+
+def test_images_are_of_the_architecture_or_baked() -> None:
+    def images(**given: str) -> tuple[str, str, str]:
+        stack = Template(**given)
+        launch = stack.properties("LaunchTemplate")["LaunchTemplateData"]["ImageId"]
+        return (launch, *(stack.properties(name)["ImageId"] for name in ("BastionA", "BastionC")))
+    assert all(image.endswith("-x86_64") for image in images())
+    assert all(image.endswith("-arm64") for image in images(**ARM))
+    baked, *bastions = images(**ARM, WebImage="ami-0123456789abcdef0")
+    assert baked == "ami-0123456789abcdef0" and all(b.endswith("-arm64") for b in bastions)
+    # The default types are refused with the other architecture, before anything is made.
+    rule, = Template(**ARM).root["Rules"]["Machines"]["Assertions"]
+    assert [Template(**given).true(rule["Assert"]) for given in
+            ({}, ARM, {"Architecture": "arm64"}, {**ARM, "BastionInstanceType": "t3.micro"})] \
+        == [True, True, False, False]
+
+
 def test_alarms_only_with_a_topic(stack: Template) -> None:
     kinds = ("CloudWatch::Alarm", "RDS::EventSubscription")
     assert not any(stack.of(kind) for kind in kinds)
@@ -275,7 +315,8 @@ def test_the_template_fits(stack: Template) -> None:
 # cfn-lint
 
 @pytest.mark.parametrize("region, given", [
-    ("ap-northeast-2", {}), ("us-east-1", {}), ("ap-northeast-2", ALL_ON)])
+    ("ap-northeast-2", {}), ("us-east-1", {}), ("ap-northeast-2", ALL_ON), ("ap-northeast-2", ARM),
+    ("ap-northeast-2", {"WebImage": "ami-0123456789abcdef0", "MultiAZ": "false"})])
 def test_cfn_lint_has_nothing_to_say(stack: Template, tmp_path: Path, region: str,
                                      given: dict[str, str]) -> None:
     """It judges default values, also as property values: the parameters become defaults."""

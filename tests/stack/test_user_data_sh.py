@@ -89,6 +89,8 @@ class Node:
         for stub in ("dnf", "curl", "systemctl", "wnactl", "restorecon"):
             (folder / "stubs" / stub).write_text(STUB)
             (folder / "stubs" / stub).chmod(0o755)
+        (folder / "stubs/rpm").write_text("#!/bin/sh\n[ -e /baked ]\n")
+        (folder / "stubs/rpm").chmod(0o755)
         assert Path("/usr/bin", awk).exists(), f"{awk}: tests/setup/packages.txt has it"
         (folder / "stubs" / "awk").symlink_to(f"/usr/bin/{awk}")
 
@@ -232,6 +234,17 @@ def test_it_ends_as_what_it_runs(new_node: Callable[..., Node], failing: str, co
     (node.root / "failing").write_text(failing)
     left = node.run(by_hand(PLAIN))
     assert left.code == code and f"NOT READY ({code})" in left.words
+
+
+def test_a_baked_image_downloads_nothing(new_node: Callable[..., Node]) -> None:
+    node = new_node()
+    (node.root / "baked").touch()
+    (node.root / "etc/web-node-agent").mkdir()
+    (node.root / "etc/web-node-agent/rds-ca.pem").write_bytes(CA)
+    left = node.run(by_hand(PLAIN))
+    assert left.code == 0 and any(call.startswith("systemctl enable") for call in left.calls)
+    assert not [call for call in left.calls if call.startswith(("dnf", "curl"))]
+    assert left.files["etc/web-node-agent/rds-ca.pem"][1] == CA
 
 
 def test_another_ca_bundle_ends_it(new_node: Callable[..., Node]) -> None:
