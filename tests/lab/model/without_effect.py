@@ -46,6 +46,8 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "AWS::ElasticLoadBalancingV2::TargetGroup": {"Tags": _NAMES},
     "AWS::AutoScaling::AutoScalingGroup": {
         "MetricsCollection": "the group's own metrics are not made"},
+    "AWS::AutoScaling::AutoScalingGroup.LifecycleHookSpecificationList": {
+        "NotificationMetadata": "nobody is notified of a hook"},
     "AWS::RDS::DBInstance": {
         "Tags": _NAMES, "EngineVersion": _MARIADB, "DBInstanceClass": _COSTS, "StorageType": _COSTS,
         "AllocatedStorage": _COSTS, "MaxAllocatedStorage": _COSTS, "Iops": _COSTS,
