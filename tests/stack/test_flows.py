@@ -19,7 +19,7 @@ S3 = "S3Cidr"
 # The parameters with the document's rules; all sets of rules; those with the most rows.
 DOCUMENT_S = {"AdminCidr": ANYWHERE, "S3ThroughNat": "true"}
 SETTINGS: list[dict[str, str]] = [
-    {}, {"S3ThroughNat": "true"}, {"NatGateways": "1"},
+    {}, {"S3ThroughNat": "true"}, {"NatGateways": "1"}, {"EndpointZones": "1"},
     {"CertificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/0a-1b"},
     {"S3ThroughNat": "true", "NatGateways": "1",
      "CertificateArn": "arn:aws:acm:ap-northeast-2:123456789012:certificate/0a-1b"}]

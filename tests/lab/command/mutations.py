@@ -81,7 +81,7 @@ MUTATIONS = [
     Mutation("ping: web ACL, out", R3_PING, [["remove", "WebAclAOut6100"]]),
     Mutation("ping: public ACL, in", R3_PING, [["remove", "PublicAclCIn6200"]]),
     Mutation("ping: web's group, out", R3_PING,
-             [["drop", "WebGroup", "SecurityGroupEgress.2", PING]]),
+             [["drop", "WebGroup", "SecurityGroupEgress.1", PING]]),
     Mutation("NAT: public ACL, out", R3_NAT, [["remove", "PublicAclAOut2100"]]),
     Mutation("S3: web ACL, replies in", R3_S3, [["remove", "WebAclCIn2200"]]),
     Mutation("metric: another period", R4,

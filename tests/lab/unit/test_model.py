@@ -230,7 +230,7 @@ def refused(resource: str, path: str, value: Any) -> str:
     ("WebGroupInSsh", "CidrIp", "0.0.0.0/0", "a rule has one of CidrIp, SourceSecurityGroupId"),
     ("WebGroupInSsh", "IpProtocol", "esp", 'IpProtocol: "esp" is not known'),
     ("WebGroupInHttp", "ToPort", 20, "the range of ports 80 to 20 is empty"),
-    ("WebGroup", "SecurityGroupEgress.1.DestinationPrefixListId", "pl-1",
+    ("WebGroup", "SecurityGroupEgress.0.DestinationPrefixListId", "pl-1",
      "the lab does not know what prefix list pl-1 has"),
     ("WebGroup", "SecurityGroupEgress.1.SourcePort", 5, "property SourcePort is not known"),
     ("WebDefaultRouteA", "DestinationCidrBlock", "elsewhere", "no IPv4 CIDR block"),
