@@ -125,6 +125,7 @@ class Orders:
             "elsewhere_url": f"https://{ELSEWHERE}/",
             "repository_url": world.given["RepositoryUrl"] + "/",
             "repository_addresses": list(REPOSITORY),
+            "signals": {"wanted": model.signals, "got": world.internet.repo.put},
             "stand_ins": STAND_INS.format(files=services.efs.label),
             "troubles": world.troubles.all(),
         }

@@ -129,7 +129,8 @@ class Services:
     def names(self, resolver: Resolver, internet: Internet) -> None:
         """Sets the DNS records."""
         internet.services(AWS)
-        resolver.set(parameters.REPOSITORY_HOST, *REPOSITORY)
+        for name in (parameters.REPOSITORY_HOST, parameters.SIGNAL_HOST):
+            resolver.set(name, *REPOSITORY)
         nodes = [self.spots[host.name].public for host in self._nodes.values()]
         resolver.balancer(*(node for node in nodes if node))
         resolver.mount_targets(self.efs.name, {self.model.subnets[target.subnet].zone: target.address

@@ -101,7 +101,8 @@ class World:
                            self.resolver)
         self.say("database: two servers start, semi-synchronous")
         self.internet = Internet(
-            self.fabric, self.authority, self._repository(), [parameters.REPOSITORY_HOST],
+            self.fabric, self.authority, self._repository(),
+            [parameters.REPOSITORY_HOST, parameters.SIGNAL_HOST],
             binds=[(TESTS, "/lab", "ro")])
         self._later(self.internet.close)
         self.services.efs.start()

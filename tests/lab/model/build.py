@@ -218,6 +218,19 @@ def whole_period(m: Properties) -> int:
     return int(m.one_of("Period", ("10", "30", "60"), "60"))
 
 
+def build_signals(stack: Stack) -> int:
+    """The number of signals that the stack waits for."""
+    handle, count = "AWS::CloudFormation::WaitConditionHandle", 0
+    for each in stack.of_type(handle):
+        with Properties.of(stack, each):
+            pass
+    for each in stack.of_type("AWS::CloudFormation::WaitCondition"):
+        with Properties.of(stack, each) as p:
+            p.reference("Handle", handle)
+            count += p.integer("Count", 1, 1)
+    return count
+
+
 def build(stack: Stack) -> Model:
     network = build_network(stack)
     build_groups(stack, network)
@@ -235,7 +248,7 @@ def build(stack: Stack) -> Model:
         acls=network.acls, route_tables=network.route_tables, nats=network.nats,
         bastions=build_instances(stack, network), mount_targets=mount_targets,
         endpoints=network.endpoints, roles=build_roles(stack),
-        prefix_lists=network.prefix_lists, parameters=stack.parameters, outputs=stack.outputs)
+        prefix_lists=network.prefix_lists, signals=build_signals(stack), parameters=stack.parameters, outputs=stack.outputs)
     for resource in stack.resources.values():
         if not resource.read:
             raise stack.error(resource.line, resource.name, "the lab does not build it")

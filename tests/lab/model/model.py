@@ -219,6 +219,7 @@ class Model:
     endpoints: list[Endpoint] = field(default_factory=list)
     roles: dict[str, Role] = field(default_factory=dict)
     prefix_lists: dict[str, list[str]] = field(default_factory=dict)
+    signals: int = 0          # that the stack's creation waits for
     parameters: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ _POLICY = "of a role's policies only what they allow counts; that no name is use
 _COSTS = "a matter of price and speed"
 
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
+    "AWS::CloudFormation::WaitCondition": {"Timeout": "`up` has its own"},
     "AWS::EC2::VPC": {"Tags": _NAMES},
     "AWS::EC2::Subnet": {"Tags": _NAMES},
     "AWS::EC2::InternetGateway": {"Tags": _NAMES},

@@ -69,6 +69,15 @@ class Handler(SimpleHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
 
+    def do_PUT(self) -> None:
+        """A signal to CloudFormation."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.store.put.append({"host": self.headers["Host"], "path": self.path,
+                               "peer": self.client_address[0], "body": body.decode()})
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def log_request(self, code: Any = "-", size: Any = "-") -> None:
         self.store.asked.append((time.time(), self.path, int(code)))
 
@@ -96,6 +105,7 @@ class Store:
         self.unavailable = False
         # The last requests: Unix time, path, status.
         self.asked: collections.deque[tuple[float, str, int]] = collections.deque(maxlen=1000)
+        self.put: list[dict[str, str]] = []
         certificate = authority.issue(*names)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.NamedTemporaryFile(mode="wb") as pem:

@@ -53,6 +53,19 @@ def test_two_that_boot_at_once_agree(settled: Lab) -> None:
     assert f"GRANT SELECT, INSERT ON `{table.partition('.')[0]}`.*" in grants and "ALL PRIVILEGES" not in grants
 
 
+def test_each_says_once_that_it_is_ready(settled: Lab) -> None:
+    """To CloudFormation, by way of the S3 endpoint: the stack is complete when as many signals as
+    it waits for have come, with different ids (CloudFormation User Guide, wait conditions)."""
+    there = {instance["address"] for instance in settled.in_service()}
+    # The load balancer may find an instance healthy before its user-data does.
+    got = wait_until(lambda: (found := settled.facts()["signals"]["got"]) and
+                     there <= {signal["peer"] for signal in found} and found, "all signals", 30)
+    told_by = {json.loads(signal["body"])["UniqueId"]: json.loads(signal["body"]) for signal in got}
+    assert len(told_by) == len(got) >= settled.facts()["signals"]["wanted"] == 2
+    for said in told_by.values():
+        assert (said["Status"], said["Reason"].split(": ")[1]) == ("SUCCESS", "ready")
+
+
 def found_in(host: Inside, secret: str, *grep: str) -> str:
     """grep's output; the secret goes to standard input."""
     return host.run(*grep, stdin=secret + "\n", check=False).stdout

@@ -121,17 +121,6 @@ def test_data_and_rights(built: model.Model) -> None:
         ("secretsmanager", "Interface", True)}
 
 
-def test_hooks_and_their_endpoint_come_together(built: model.Model) -> None:
-    hooked = stack_tree.build(stack_tree.tree(), LifecycleHooks="true")
-    assert {(h.name, h.launching, h.default) for h in hooked.group.hooks} == {
-        ("web-node-launch", True, "ABANDON"), ("web-node-terminate", False, "CONTINUE")}
-    assert not built.group.hooks
-    for found, there in ((built, False), (hooked, True)):
-        rights = {a for s in found.roles[found.launch.role].statements for a in s["Action"]}
-        assert ("autoscaling:CompleteLifecycleAction" in rights) == there
-        assert ("autoscaling" in {e.service for e in found.endpoints}) == there
-
-
 def test_the_launch_template(built: model.Model) -> None:
     launch = built.launch
     assert launch.user_data.startswith("#cloud-config\n")

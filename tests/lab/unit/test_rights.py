@@ -146,3 +146,15 @@ def test_an_endpoints_policy_is_in_the_model() -> None:
     assert not policy.allows(through, "cloudwatch:GetMetricData", "*", caller)
     tree.unset("MonitoringEndpoint", "PolicyDocument")
     assert {e.service: e for e in stack_tree.build(tree).endpoints}["monitoring"].policy is None
+
+
+def test_hooks_and_their_endpoint_come_together() -> None:
+    built = stack_tree.build(stack_tree.tree())
+    hooked = stack_tree.build(stack_tree.tree(), LifecycleHooks="true")
+    assert {(h.name, h.launching, h.default) for h in hooked.group.hooks} == {
+        ("web-node-launch", True, "ABANDON"), ("web-node-terminate", False, "CONTINUE")}
+    assert not built.group.hooks
+    for found, there in ((built, False), (hooked, True)):
+        rights = {a for s in found.roles[found.launch.role].statements for a in s["Action"]}
+        assert ("autoscaling:CompleteLifecycleAction" in rights) == there
+        assert ("autoscaling" in {e.service for e in found.endpoints}) == there
