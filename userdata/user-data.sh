@@ -189,10 +189,11 @@ last_words() {
 }
 # Tells CloudFormation, which listens only while it creates the stack.
 tell() {
-  case '@ReadyUrl@' in https:*) ;; *) return ;; esac
+  url='@ReadyUrl@'
+  case $url in https:*) ;; *) return ;; esac
   printf '{"Status": "%s", "UniqueId": "%s", "Reason": "%s", "Data": "ready"}' "$1" \
     "$(cat /proc/sys/kernel/random/boot_id)" "$(uname -n): $2" |
-    curl -fsS -m 60 --retry 3 -X PUT -H Content-Type: --data-binary @- '@ReadyUrl@' ||
+    curl -fsS -m 60 --retry 3 -X PUT -H Content-Type: --data-binary @- "$url" ||
     say "CloudFormation does not listen"
 }
 trap last_words EXIT

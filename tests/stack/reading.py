@@ -75,9 +75,9 @@ def named(resource: Any) -> set[str]:
 
 def longest(text: str) -> str:
     """User-data with the longest values: a parameter's limit for the key (CloudFormation User Guide,
-    "CloudFormation quotas"), else an ARN."""
-    return re.sub(r"\$\{([^!}][^}]*)\}",
-                  lambda m: "x" * (4096 if m[1] == "RepositoryKey" else 130), text)
+    "CloudFormation quotas"), a signed URL, else an ARN."""
+    size = {"RepositoryKey": 4096, "ReadyUrl": 2048}
+    return re.sub(r"\$\{([^!}][^}]*)\}", lambda m: "x" * size.get(m[1], 130), text)
 
 
 class Row(NamedTuple):
