@@ -160,7 +160,7 @@ END-OF-FILE
 
 # Read after www.conf, which defines the same pool. Each child has a database session; the
 # smallest database allows about 60. The timeouts, by default a day and a minute, end a request whose
-# database has died silently; the second one is that of a connection.
+# database has died silently; the second one limits an attempt to connect.
 put '/etc/php-fpm.d/zz-web-node.conf' 0644 << 'END-OF-FILE'
 [www]
 php_value[mysqlnd.net_read_timeout] = 30

@@ -52,6 +52,20 @@ def test_the_console_s_form_has_every_parameter_once(stack: Template) -> None:
     assert set(form["ParameterLabels"]) <= set(stack.parameters)
 
 
+def test_the_readme_s_table_has_every_parameter_with_its_default(stack: Template) -> None:
+    readme = (ROOT / "userdata" / "README.md").read_text(encoding="utf-8")
+    part = readme[readme.index("\n## Parameters\n"):readme.index("\n## What differs")]
+    rows = re.findall(r"^\| (`.*`) \| (.*?) \|", part, re.M)
+    shown = dict(pair for names, defaults in rows if "…" not in names for pair in
+                 zip(re.findall(r"`(\w+)`", names), defaults.split(", ")))
+    for name, parameter in stack.parameters.items():
+        if "Default" not in parameter:
+            assert f"`{name}`" in part and name not in shown
+        elif not re.fullmatch(r"(Public|Web|Database)[AC]Cidr|VpcCidr|S3Cidr[A-D]|ImageId\w*", name):
+            value = str(parameter["Default"]).replace("ap-northeast-2c", "-2c")
+            assert shown[name].split(" ")[0] == (value or "–"), name
+
+
 def test_no_parameter_is_free_of_constraints(stack: Template) -> None:
     for name, p in stack.parameters.items():
         number = {"MinValue", "MaxValue"} <= set(p) or "AllowedValues" in p

@@ -280,7 +280,7 @@ def test_cloudformation_is_told_how_it_ended(new_node: Callable[..., Node], fail
     assert asked.endswith(f" {url}")
 
 
-def test_a_signal_that_nobody_takes_fails_nothing(new_node: Callable[..., Node]) -> None:
+def test_a_refused_signal_is_no_failure(new_node: Callable[..., Node]) -> None:
     node = new_node()
     (node.root / "failing").write_text("-X PUT")
     left = node.run(by_hand({**PLAIN, "ReadyUrl": "https://x"}))
