@@ -1,0 +1,160 @@
+#!/usr/bin/python3 -IS
+"""A STAND-IN for AWS's command line and one account, for test_deploy.py: the state is a JSON file
+($FAKE_AWS), and each call is a line of the file beside it, .calls. Answers have the members that
+userdata/deploy reads; the refusals have the words of AWS as reference pages give them. Faults are
+switched on by members of the state: see test_deploy.py.
+
+"end_after": so many changing calls are carried out, and then the caller is killed.
+"""
+import fcntl
+import itertools
+import json
+import os
+import signal
+import sys
+
+PATH = os.environ["FAKE_AWS"]
+READS = ("describe", "get", "list", "head")
+
+
+def fail(code: str, text: str = "refused") -> None:
+    sys.stderr.write(f"\nAn error occurred ({code}) when calling the Some operation: {text}\n")
+    sys.exit(254)
+
+
+def option(words: list[str], name: str) -> str:
+    return words[words.index(name) + 1] if name in words else ""
+
+
+def stack_event(state: dict, status: str, name: str, reason: str = "") -> None:
+    state["events"].insert(0, {
+        "LogicalResourceId": name, "ResourceStatus": status, "ResourceStatusReason": reason,
+        "StackId": "arn:stack", "PhysicalResourceId": "arn:stack" if name == "practice" else name})
+
+
+def cloudformation(state: dict, verb: str, words: list[str]) -> object:
+    if verb in ("create-stack", "update-stack"):
+        given = {p["ParameterKey"]: p.get("ParameterValue", "") for p in
+                 json.loads(option(words, "--parameters"))}
+        if verb == "update-stack" and given == state["parameters"]:
+            fail("ValidationError", "No updates are to be performed.")
+        state["stack"] = verb.split("-")[0].upper() + "_IN_PROGRESS"
+        state["parameters"] = given
+        stack_event(state, state["stack"], "practice")
+        return {"StackId": "arn:stack"}
+    if verb == "delete-stack":
+        state["stack"] = ""
+        return {}
+    if not state["stack"]:
+        fail("ValidationError", "Stack with id practice does not exist")
+    if verb == "describe-stacks":
+        found = {"StackStatus": state["stack"], "Outputs": [
+            {"OutputKey": "Url", "OutputValue": state["url"]}], "Parameters": [
+            {"ParameterKey": k, "ParameterValue": v} for k, v in state["parameters"].items()]}
+        if state["stack"].endswith("_IN_PROGRESS"):
+            state["stack"] = state.get("ends_as") or state["stack"].replace("IN_PROGRESS", "COMPLETE")
+            if state["stack"].startswith("ROLLBACK"):
+                stack_event(state, "CREATE_FAILED", "Bastion", "Your quota allows for 0 more")
+                stack_event(state, "CREATE_FAILED", "Database", "Resource creation cancelled")
+        return {"Stacks": [found]}
+    if verb == "describe-stack-events":
+        return {"StackEvents": state["events"]}
+    name = option(words, "--logical-resource-id")
+    return {"StackResourceDetail": {"PhysicalResourceId": {
+        "S3Endpoint": "vpce-0123", "FileSystem": "fs-0123"}.get(name, name)}}
+
+
+def answer(state: dict, service: str, verb: str, words: list[str]) -> object:
+    if service == "sts":
+        return {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/admin"}
+    if service == "freetier":
+        return {"accountPlanType": state["plan"], "accountPlanStatus": "ACTIVE"}
+    if service == "service-quotas":
+        return {"Quota": {"Value": state["quota"]}}
+    if service == "cloudformation":
+        return cloudformation(state, verb, words)
+    if service == "elbv2":
+        return {"TargetHealthDescriptions": [
+            {"Target": {"Id": f"i-{n}"}, "TargetHealth": {"State": state["health"]}} for n in (1, 2)]}
+    if service == "autoscaling":
+        return {"Activities": [{"StatusCode": "Failed", "Description": "Launching",
+                                "StatusMessage": "The specified instance type is not eligible"}]}
+    if service == "s3":
+        return {}
+    if service == "s3api":
+        if verb == "head-bucket" and state["bucket"] != "own":
+            fail(*{"": ("404", "Not Found"), "other": ("403", "Forbidden")}[state["bucket"]])
+        state["bucket"] = {"create-bucket": "own", "delete-bucket": ""}.get(verb, state["bucket"])
+        return {}
+    if service == "rds":
+        if verb == "describe-orderable-db-instance-options":
+            good = option(words, "--engine-version") in state["engines"]
+            return {"OrderableDBInstanceOptions": [{"MultiAZCapable": True}] if good else []}
+        if verb == "describe-db-engine-versions":
+            return {"DBEngineVersions": [{"EngineVersion": v} for v in state["engines"]]}
+        if verb == "describe-db-snapshots":
+            return {"DBSnapshots": [{"DBSnapshotIdentifier": "final", "AllocatedStorage": 20}]}
+        return {"DBInstances": [{"MultiAZ": state["multi"], "AvailabilityZone": "ap-northeast-2a",
+                                 "SecondaryAvailabilityZone": "ap-northeast-2c"}]}
+    return ec2(state, verb, words)
+
+
+def ec2(state: dict, verb: str, words: list[str]) -> object:
+    if verb == "describe-key-pairs":
+        if not state["key"]:
+            fail("InvalidKeyPair.NotFound", "The key pair does not exist")
+        return {"KeyPairs": [{"PublicKey": state["key"]}]}
+    if verb == "import-key-pair":
+        with open(option(words, "--public-key-material").removeprefix("fileb://")) as file:
+            state["key"] = file.read()
+        return {}
+    if verb == "delete-key-pair":
+        state["key"] = ""
+        return {}
+    if verb == "describe-instance-types":
+        names = itertools.takewhile(lambda word: not word.startswith("-"),
+                                    words[words.index("--instance-types") + 1:])
+        return {"InstanceTypes": [
+            {"InstanceType": n, "FreeTierEligible": n in ("t3.micro", "t3.small"),
+             "VCpuInfo": {"DefaultVCpus": 2}} for n in names]}
+    if verb == "describe-instances":
+        if "--filters" in words:
+            return {"Reservations": []}
+        return {"Reservations": [{"Instances": [{"PrivateIpAddress": a} for a in state["addresses"]]}]}
+    if verb == "describe-instance-type-offerings":
+        types = option(words, "--filters").partition("Values=")[2].split(",")
+        return {"InstanceTypeOfferings": [{"Location": "ap-northeast-2" + zone, "InstanceType": one}
+                                          for zone in state["zones"] for one in types]}
+    if verb == "describe-managed-prefix-lists":
+        return {"PrefixLists": [{"PrefixListId": state["list"]}]}
+    if verb == "get-managed-prefix-list-entries":
+        return {"Entries": [{"Cidr": cidr} for cidr in state["ranges"]]}
+    if verb == "get-console-output":
+        return {"Output": "booting\nuser-data: the certificates have another checksum\n"}
+    raise SystemExit(f"fake aws: {verb}?")
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    service, verb = words[:2]
+    with open(PATH, "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        state = json.load(file)
+        with open(PATH + ".calls", "a") as calls:
+            calls.write(" ".join(words[:2]) + "\n")
+        if service in state.get("denied", []):
+            fail("AccessDeniedException", "not authorized")
+        found = answer(state, service, verb, words)
+        changes = service == "s3" or not verb.startswith(READS)
+        if changes and "end_after" in state:
+            state["end_after"] -= 1
+        file.seek(0)
+        file.truncate()
+        json.dump(state, file)
+        file.flush()
+    if changes and state.get("end_after") == 0:
+        os.kill(os.getppid(), signal.SIGKILL)
+    print(json.dumps(found))
+
+
+main()

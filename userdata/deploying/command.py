@@ -1,0 +1,196 @@
+"""userdata/deploy: the verbs."""
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from typing import Any
+
+from .aws import Aws, AwsError, Deployment, Stop, say, warn
+from .bucket import Bucket
+from .local import Local, fetch
+from .looks import Looks, Problem
+from .result import Result, costs
+from .stack import DEAD, Stack
+
+FOLDER = "~/.web-node-agent"
+OWN = ("KeyName", "AdminCidr", "RepositoryUrl", "RepositoryBucket", "RepositoryKey", "CaBundleSha256")
+
+
+def main(words: list[str]) -> int:
+    options = parse(words)
+    try:
+        return VERBS[options.verb](begin(options))
+    except (Stop, AwsError) as error:
+        warn(str(error))
+        return 1
+    except KeyboardInterrupt:
+        warn("broken off; the same command goes on")
+        return 130
+
+
+def setting(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise argparse.ArgumentTypeError("expected NAME=VALUE")
+    return name, value
+
+
+def parse(words: list[str]) -> Any:
+    root = argparse.ArgumentParser(
+        prog="userdata/deploy", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="The stack of userdata/stack.yaml in your AWS account.\n\n"
+        "  up      looks at everything that AWS could refuse, then makes or changes the stack,\n"
+        "          waits until its servers are healthy, and prints address and costs\n"
+        "  status  the state of stack, servers and database\n"
+        "  down    removes what up has made, and lists what stays and costs\n\n"
+        "Broken off at any point, the same command goes on.")
+    root.add_argument("verb", choices=tuple(VERBS))
+    root.add_argument("--stack", default="practice", help="its name (%(default)s)")
+    root.add_argument("--region", default=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+                      help="default: AWS_REGION or AWS_DEFAULT_REGION")
+    root.add_argument("--set", type=setting, action="append", default=[], metavar="NAME=VALUE",
+                      help="a parameter of the template")
+    root.add_argument("--admin-cidr", help="who may use SSH (default: your public address)")
+    root.add_argument("--packages", metavar="FOLDER", help="with the RPMs, or a finished repository")
+    root.add_argument("--rds-ca", metavar="FILE", help="RDS's certificates (default: downloaded once)")
+    root.add_argument("--bucket", help="its name (default: made of stack, account and region)")
+    root.add_argument("--folder", default=FOLDER, help="of keys and packages (%(default)s)")
+    root.add_argument("--again", action="store_true", help="up: first deletes a stack that failed")
+    root.add_argument("--dry-run", action="store_true",
+                      help="prints every call; makes only those that change nothing")
+    root.add_argument("--template", default=os.path.join(os.path.dirname(__file__), "..", "stack.yaml"),
+                      help=argparse.SUPPRESS)
+    options = root.parse_args(words)
+    options.settings, options.default_folder = dict(options.set), FOLDER
+    if not options.region:
+        root.error("no region: --region, or the variable AWS_REGION")
+    return options
+
+
+def begin(options: Any) -> Deployment:
+    aws = Aws(options.region, options.dry_run)
+    caller = aws.read("sts", "get-caller-identity")
+    deployment = Deployment(options, aws, caller["Account"], caller["Arn"].split(":")[1])
+    say(f"account {caller['Account']} ({caller['Arn'].rpartition(':')[2]}), region {options.region}, "
+        f"stack {options.stack}")
+    return deployment
+
+
+def settle(d: Deployment) -> tuple[dict[str, str], dict[str, str]]:
+    """The parameters to be given, and all values that the stack would have."""
+    template = d.template
+    for name in d.options.settings:
+        if not template.has(name):
+            near = difflib.get_close_matches(name, template.defaults, 1)
+            raise Stop(f"--set {name}: no parameter of the template"
+                       + (f"; do you mean {near[0]}?" if near else ""))
+    admin = d.options.admin_cidr or d.options.settings.get("AdminCidr")
+    if not admin:
+        admin = fetch("https://checkip.amazonaws.com").decode().strip() + "/32"
+    given = {"KeyName": d.key_name, "RepositoryUrl": d.repository_url, "RepositoryBucket": d.bucket,
+             "ZoneA": d.region + "a", "ZoneC": d.region + "c", "AdminCidr": admin}
+    given = {name: value for name, value in given.items() if template.has(name)} | d.options.settings
+    return given, {name: value for name, value in template.defaults.items() if value is not None} | given
+
+
+def look(d: Deployment, values: dict[str, str], local: Local) -> None:
+    """All problems at once, before anything is made."""
+    looks = Looks(d, values)
+    problems: list[Problem] = local.look() + local.look_key() + Bucket(d).look()
+    problems += Stack(d).look(d.options.again)
+    looks.all()
+    for note in looks.notes:
+        warn(note)
+    problems += looks.problems
+    if not problems:
+        say("looked: plan, quota, zones, database, S3, bucket, key: nothing is in the way")
+        return
+    for problem in problems:
+        warn(problem.line())
+    raise Stop(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; nothing was made")
+
+
+def up(d: Deployment) -> int:
+    local, bucket, stack = Local(d), Bucket(d), Stack(d)
+    given, values = settle(d)
+    look(d, values, local)
+    if not d.aws.dry:
+        d.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    local.key_pair()
+    local.publish()
+    bucket.make()
+    bucket.publish(local.repository)
+    given |= {name: value for name, value in local.parameters().items() if d.template.has(name)}
+    changed = stack.apply(stack.upload(), given)
+    if d.aws.dry:
+        say("then: waits for the stack, opens the bucket for its endpoint, waits for healthy servers")
+        for line in costs(values):
+            say(line)
+        return 0
+    if changed:
+        found = stack.wait(lambda: bucket.opened or bucket.open(stack.resource("S3Endpoint")))
+    else:
+        bucket.open(stack.resource("S3Endpoint"))
+        found = stack.describe() or {}
+    result = Result(d, stack, values | parameters(found))
+    result.tell(found, result.wait_healthy())
+    return 0
+
+
+def parameters(found: dict[str, Any]) -> dict[str, str]:
+    return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
+
+
+def status(d: Deployment) -> int:
+    stack = Stack(d)
+    found = stack.describe()
+    if found is None:
+        raise Stop(f"no stack {d.stack}. Make it: {d.again('up')}")
+    say(f"stack     {found['StackStatus']}")
+    if found["StackStatus"] in DEAD:
+        raise Stop(f"{stack.first_failure()}\nWhen that is mended: {d.again('up', '--again')}")
+    result = Result(d, stack, d.template.defaults | parameters(found))
+    targets = result.targets()
+    for name, state in sorted(targets.items()):
+        say(f"server    {name}: {state}")
+    say(f"database  {result.database()}")
+    for line in costs(result.values):
+        say(line)
+    return 0 if targets and all(state == "healthy" for state in targets.values()) else 1
+
+
+def down(d: Deployment) -> int:
+    stack, bucket = Stack(d), Bucket(d)
+    found = stack.describe()
+    left = []
+    if found:
+        files, database = stack.resource("FileSystem"), stack.resource("Database")
+        if parameters(found).get("DatabaseDeletionProtection") == "true":
+            raise Stop("the database is protected. First: "
+                       + d.again("up", "--set", "DatabaseDeletionProtection=false"))
+        stack.delete()
+        left = [("the file system, with its files", "aws efs delete-file-system --file-system-id " + files)] \
+            if files else []
+        left += snapshots(d, database)
+    bucket.remove()
+    d.aws.make("ec2", "delete-key-pair", "--key-name", d.key_name)
+    for what, command in left:
+        say(f"stays and costs: {what}. Delete it: {command} --region {d.region}")
+    say("may stay and cost: backups of the file system: aws backup list-recovery-points-by-backup-vault "
+        f"--backup-vault-name aws/efs/automatic-backup-vault --region {d.region}")
+    say(f"stays on this machine: {d.folder}, with the keys")
+    return 0
+
+
+def snapshots(d: Deployment, database: str) -> list[tuple[str, str]]:
+    if not database or d.aws.dry:
+        return []
+    found = d.aws.read("rds", "describe-db-snapshots", "--snapshot-type", "manual",
+                       "--db-instance-identifier", database)
+    return [(f"the snapshot {one['DBSnapshotIdentifier']}, {one['AllocatedStorage']} GB",
+             f"aws rds delete-db-snapshot --db-snapshot-identifier {one['DBSnapshotIdentifier']}")
+            for one in found["DBSnapshots"]]
+
+
+VERBS = {"up": up, "status": status, "down": down}
