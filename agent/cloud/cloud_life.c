@@ -129,9 +129,8 @@ static void drain(struct life *life, const struct conf_life *conf, const struct 
 	if (seen->connections < 0)
 		snprintf(text, sizeof text, "connections cannot be counted: drained in %s", span);
 	else
-		snprintf(text, sizeof text,
-		         "%d connections on port %d, drained in %s at the latest",
-		         seen->connections, (int)conf->web_port, span);
+		snprintf(text, sizeof text, "clients connected: %d; drained in %s at the latest",
+		         seen->connections, span);
 	step(life, LIFE_DRAINING, text);
 }
 

@@ -51,7 +51,7 @@ def test_a_drain(world: World, serving: Node) -> None:
     for page in ("/healthz", "/readyz"):
         answer = agent.get(page)
         assert (answer.status, answer.body) == (503, "draining\n")
-    wait_until(lambda: "1 connections on port 80" in life(agent)["next"], "the client is counted")
+    wait_until(lambda: "clients connected: 1;" in life(agent)["next"], "the client is counted")
     assert "healthz: degraded -> draining" in agent.ctl("history").stdout
 
     for role in ("core", "cloud"):
@@ -59,7 +59,7 @@ def test_a_drain(world: World, serving: Node) -> None:
         hold_true(lambda: agent.code("/healthz") == 503, f"503 without the {role}", 1)
     agent.restart()
     assert agent.wait_page("/healthz", 503).body == "draining\n"
-    wait_until(lambda: "1 connections" in life(agent)["next"], "counted again")
+    wait_until(lambda: "clients connected: 1;" in life(agent)["next"], "counted again")
 
     client.send(b"\r\n")
     assert client.receive().status == 200

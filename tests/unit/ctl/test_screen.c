@@ -83,7 +83,7 @@ static void what_is_wrong_is_said(void **state)
 	    "not answer: no answer within 2.0 s\n");
 	has(screen,
 	    "lifecycle   draining      25 s         08:15:05Z     ordered by wnactl drain\n");
-	has(screen, "next: 3 connections on port 80, drained in 4 min 35 s at the latest\n");
+	has(screen, "next: clients connected: 3; drained in 4 min 35 s at the latest\n");
 	has(screen,
 	    "database    degraded      25 s         08:15:05Z     was writer 10.16.6.137\n");
 	has(screen, "  10.16.6.137 does not answer: no answer within 2.0 s\n");
