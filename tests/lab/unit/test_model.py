@@ -118,7 +118,7 @@ def test_data_and_rights(built: model.Model) -> None:
     assert rights["secretsmanager:GetSecretValue"] == [database.secret_arn]
     assert {(e.service, e.kind, e.private_dns) for e in built.endpoints} == {
         ("s3", "Gateway", False), ("monitoring", "Interface", True),
-        ("secretsmanager", "Interface", True)}
+        ("secretsmanager", "Interface", True), ("autoscaling", "Interface", True)}
 
 
 def test_the_launch_template(built: model.Model) -> None:
