@@ -34,8 +34,8 @@ def stack_event(state: dict, status: str, name: str, reason: str = "") -> None:
 
 def cloudformation(state: dict, verb: str, words: list[str]) -> object:
     if verb in ("create-stack", "update-stack"):
-        given = {p["ParameterKey"]: p.get("ParameterValue", "") for p in
-                 json.loads(option(words, "--parameters"))}
+        given = {p["ParameterKey"]: state["parameters"][p["ParameterKey"]] if "UsePreviousValue" in p
+                 else p["ParameterValue"] for p in json.loads(option(words, "--parameters"))}
         if verb == "update-stack" and given == state["parameters"]:
             fail("ValidationError", "No updates are to be performed.")
         state["stack"] = verb.split("-")[0].upper() + "_IN_PROGRESS"

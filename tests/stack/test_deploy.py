@@ -205,6 +205,12 @@ def test_the_remedies_work(account: Account) -> None:
     assert "one zone" in done.stdout
 
 
+def test_a_group_of_one(account: Account) -> None:
+    one = [word for name in ("MinSize", "DesiredCapacity") for word in ("--set", f"{name}=1")]
+    assert account.run("up", *one).returncode == 0
+    assert account.get()["parameters"]["ReadyServers"] == "1"
+
+
 def test_a_right_that_is_missing_stops_nothing(account: Account) -> None:
     account.change(denied=["freetier", "service-quotas"])
     done = account.run("up")

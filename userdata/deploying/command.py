@@ -121,6 +121,9 @@ def up(d: Deployment) -> int:
     local.publish()
     bucket.make()
     bucket.publish(local.repository)
+    if d.template.has("ReadyServers") and "ReadyServers" not in given and stack.describe() is None:
+        # The template's rule: no more than are launched. CloudFormation cannot change it later.
+        given["ReadyServers"] = min(values["ReadyServers"], values["DesiredCapacity"], key=int)
     given |= {name: value for name, value in local.parameters().items() if d.template.has(name)}
     changed = stack.apply(stack.upload(), given)
     if d.aws.dry:
