@@ -52,6 +52,6 @@ const char *verdict_level_name(int64_t value);
 enum job { JOB_IDENTITY, JOB_MOUNT, JOB_CHECKS, JOB_DATABASE, JOB_METRICS, JOB_MAX };
 
 /* "identity" "mount" "checks" "database" "metrics"; "?" outside. */
-const char *job_name(int64_t job);
+const char *job_name(int64_t value);
 
 #endif
