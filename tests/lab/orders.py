@@ -110,6 +110,7 @@ class Orders:
             "alb_name": model.alb.dns_name,
             "alb_addresses": [eni.public for name, eni in services.spots.items()
                               if name.startswith("alb-")],
+            "role": model.roles[model.launch.role].statements,
             "min_size": model.group.min,
             "health_port": model.target_group.health_port,
             "health_path": model.target_group.health_path,

@@ -94,6 +94,24 @@ def test_credentials_are_where_they_belong(settled: Lab) -> None:
         assert found_in(host, secret[1], "grep", "-lF", "-f", "-", INI).strip() == INI
 
 
+def rights(statements: list[dict[str, Any]]) -> dict[str, Any]:
+    """Action: its condition."""
+    return {action: statement.get("Condition", {}) for statement in statements
+            for action in statement["Action"]}
+
+
+def test_the_role_has_what_the_configuration_needs(settled: Lab) -> None:
+    """And the secret, which the page's credentials are made from. The file system's own policy
+    names the role."""
+    host = web_hosts(settled)[0]
+    needs = rights(json.loads(host.run("wnactl", "iam-policy").stdout)["Statement"])
+    files = {action for action in needs if action.startswith("elasticfilesystem:")}
+    assert files == {f"elasticfilesystem:Client{what}" for what in ("Mount", "Write", "RootAccess")}
+    has = rights(settled.facts()["role"])
+    assert has.pop("secretsmanager:GetSecretValue") == {}
+    assert {action: needs[action] for action in set(needs) - files} == has
+
+
 def test_a_secret_that_a_process_shows_would_be_seen(settled: Lab) -> None:
     """The counterpart of the test above: the same search finds an existing text."""
     host = web_hosts(settled)[0]
