@@ -134,3 +134,19 @@ def test_no_outage_of_a_service_replaces_an_instance(settled: Lab, notes: Notes)
     settled.wait_healthy(facts["min_size"], 60)
     notes.add(f"    database, EFS, CloudWatch and metadata out for {OUTAGE_S} s at once: no instance "
               "was replaced")
+
+
+def test_a_wedged_web_server_is_replaced(settled: Lab, notes: Notes) -> None:
+    """It accepts connections and never answers."""
+    victim, *others = settled.in_service()
+    facts = settled.facts()
+    settled.host(victim["host"]).run("systemctl", "kill", "-s", "STOP", "httpd")
+    began = time.monotonic()
+    wait_until(lambda: unrouted(settled, victim["id"]), "no request goes there", 60)
+    away_s = time.monotonic() - began
+    wait_until(lambda: victim["id"] not in {i["id"] for i in settled.instances()},
+               "it is replaced", 120)
+    settled.wait_healthy(facts["min_size"], 120)
+    assert {i["id"] for i in others} <= {i["id"] for i in settled.in_service()}
+    notes.add(f"    web server wedged: out of rotation after {away_s:.1f} s (checks every "
+              f"{facts['health_interval']} s), replaced after {time.monotonic() - began:.0f} s")
