@@ -168,8 +168,7 @@ static void judge_drain(const struct facts *facts, struct verdict *ret)
 	if (!life->seen || life->more[LIFE_CAUSE] == LIFE_SERVES)
 		return;
 	ret->health = ret->ready = LEVEL_DRAINING;
-	snprintf(ret->why, sizeof ret->why, "lifecycle: %s",
-	         judge_why(life, life_state_name(life->value)));
+	snprintf(ret->why, sizeof ret->why, "lifecycle: %s", judge_why(life, "draining"));
 }
 
 void judge_verdict(const struct state *state, int64_t now_ms, struct verdict *ret)

@@ -46,7 +46,8 @@ def complete(facts: Path, *words: str, line: str = "") -> list[str]:
 
 def test_commands_and_options(facts: Path) -> None:
     assert complete(facts, "") == sorted(
-        ["status", "mount", "history", "facts", "wait", "database", "check", "config", "load", "--socket", "--run", "--help", "--version"])
+        ["status", "mount", "history", "facts", "wait", "database", "check", "config", "load", "drain",
+         "undrain", "iam-policy", "--socket", "--run", "--help", "--version"])
     assert complete(facts, "st") == ["status"]
     assert complete(facts, "wait", "--for", "m") == ["metrics", "mounted"]
     assert complete(facts, "--socket", "/x", "status", "--v") == ["--verbose"]

@@ -92,7 +92,7 @@ def test_each_text_of_a_verdict_is_on_the_page() -> None:
 def test_each_state_of_a_job_is_on_the_page() -> None:
     page = PAGE.read_text()
     levels = names("verdict_level")
-    assert len(levels) == 5
+    assert len(levels) == 6
     assert [level for level in sorted(levels) if f"\n| `{level}` |" not in page] == []
 
 

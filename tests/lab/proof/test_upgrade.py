@@ -23,7 +23,8 @@ PLACES = (ETC, "/var/lib/web-node-agent", "/run/web-node-agent", "/usr/libexec/w
           "/usr/share/doc/web-node-agent", "/usr/share/licenses/web-node-agent")
 # Files of an administrator, of user-data or of the lab: these stay.
 STAYS = {f"{ETC}/{name}" for name in (
-    "agent.conf.rpmsave", "agent.conf.d/10-stack.conf", "agent.conf.d/60-admin.conf",
+    "agent.conf.rpmsave", "agent.conf.d/10-stack.conf", "agent.conf.d/20-lifecycle.conf",
+    "agent.conf.d/60-admin.conf",
     "agent.conf.d/90-lab.conf", "stack.env", "rds-ca.pem")}
 
 

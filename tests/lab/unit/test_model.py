@@ -136,13 +136,6 @@ def test_parameters_reach_everything() -> None:
     assert {r.first for r in other.groups["WebGroup"].ingress} == {3, 22, 80, 8098}
 
 
-def test_life_cycle_hooks() -> None:
-    off, on = (stack_tree.build(stack_tree.tree(), LifecycleHooks=value).group.hooks
-               for value in ("false", "true"))
-    assert [(h.launching, h.default) for h in on] == [(True, "ABANDON"), (False, "CONTINUE")]
-    assert not off
-
-
 # AWS's defaults
 
 def test_defaults_of_the_target_group() -> None:

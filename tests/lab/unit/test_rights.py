@@ -149,8 +149,8 @@ def test_an_endpoints_policy_is_in_the_model() -> None:
 
 
 def test_hooks_and_their_endpoint_come_together() -> None:
-    built = stack_tree.build(stack_tree.tree())
-    hooked = stack_tree.build(stack_tree.tree(), LifecycleHooks="true")
+    built, hooked = (stack_tree.build(stack_tree.tree(), LifecycleHooks=value)
+                     for value in ("false", "true"))
     assert {(h.name, h.launching, h.default) for h in hooked.group.hooks} == {
         ("web-node-launch", True, "ABANDON"), ("web-node-terminate", False, "CONTINUE")}
     assert not built.group.hooks
