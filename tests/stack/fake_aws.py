@@ -51,7 +51,9 @@ def cloudformation(state: dict, verb: str, words: list[str]) -> object:
         found = {"StackStatus": state["stack"], "Outputs": [
             {"OutputKey": "Url", "OutputValue": state["url"]}], "Parameters": [
             {"ParameterKey": k, "ParameterValue": v} for k, v in state["parameters"].items()]}
-        if state["stack"].endswith("_IN_PROGRESS"):
+        if state.get("looks"):  # an operation lasts so many of them
+            state["looks"] -= 1
+        elif state["stack"].endswith("_IN_PROGRESS"):
             state["stack"] = state.get("ends_as") or state["stack"].replace("IN_PROGRESS", "COMPLETE")
             if state["stack"].startswith("ROLLBACK"):
                 stack_event(state, "CREATE_FAILED", "Bastion", "Your quota allows for 0 more")
@@ -84,6 +86,14 @@ def answer(state: dict, service: str, verb: str, words: list[str]) -> object:
     if service == "s3api":
         if verb == "head-bucket" and state["bucket"] != "own":
             fail(*{"": ("404", "Not Found"), "other": ("403", "Forbidden")}[state["bucket"]])
+        if verb == "get-bucket-policy":
+            if not state.get("policy"):
+                fail("NoSuchBucketPolicy", "The bucket policy does not exist")
+            return {"Policy": state["policy"]}
+        if verb == "put-bucket-policy":
+            state["policy"] = option(words, "--policy")
+        if verb == "delete-bucket" and state.get("other_objects"):
+            fail("BucketNotEmpty", "The bucket you tried to delete is not empty")
         state["bucket"] = {"create-bucket": "own", "delete-bucket": ""}.get(verb, state["bucket"])
         return {}
     if service == "rds":

@@ -169,7 +169,8 @@ REFUSALS = [
     ({"list": "pl-0"}, ["not the region's", "--set S3PrefixList=pl-0"]),
     ({"bucket": "other"}, ["is taken, or in another region", "--bucket NAME"]),
     ({"key": "ssh-ed25519 AAAA"}, ["its private key is not in", "delete-key-pair"]),
-    ({"stack": "ROLLBACK_COMPLETE", "events": [
+    ({"stack": "CREATE_COMPLETE", "parameters": {"Foo": "bar"}}, ["was not made from this template", "--stack NAME"]),
+    ({"stack": "ROLLBACK_COMPLETE", "parameters": {"RepositoryBucket": "b"}, "events": [
         {"LogicalResourceId": "Web", "ResourceStatus": "CREATE_FAILED",
          "ResourceStatusReason": "Resource creation cancelled"},
         {"LogicalResourceId": "BastionA", "ResourceStatus": "CREATE_FAILED",
@@ -178,7 +179,7 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize("fault, said", REFUSALS, ids=[next(iter(f)) for f, _ in REFUSALS])
+@pytest.mark.parametrize("fault, said", REFUSALS, ids=[" ".join(f) for f, _ in REFUSALS])
 def test_what_aws_would_refuse_is_said_before(account: Account, fault: dict[str, Any], said: list[str]) -> None:
     account.change(**fault)
     done = account.run("up")
@@ -249,6 +250,40 @@ def test_a_dry_run_makes_nothing(account: Account) -> None:
     for call in ("import-key-pair", "create-bucket", "sync", "create-stack"):
         assert re.search(rf"^would run: aws .*{call}", done.stdout, re.M), call
     assert account.run("down", "--dry-run").returncode == 0 and not account.changes()
+
+
+def test_what_deploy_has_not_made_stays(account: Account) -> None:
+    account.change(bucket="own", other_objects=True, policy=json.dumps(
+        {"Statement": [{"Resource": "arn:aws:s3:::data/*"}]}))
+    done = account.run("up", "--bucket", "data")
+    assert done.returncode == 1 and "has a policy of its own, which stays" in done.stderr
+    done = account.run("down", "--bucket", "data")
+    assert done.returncode == 0 and "has other objects or versions, and stays" in done.stderr
+    assert account.get()["bucket"] == "own"
+    account.change(stack="CREATE_COMPLETE", parameters={"Foo": "bar"}, key="ssh-ed25519 AAAA")
+    done = account.run("down")
+    assert done.returncode == 1 and account.get()["stack"] and account.get()["key"]
+
+
+def test_a_later_run_keeps_what_was_set(account: Account) -> None:
+    account.run("up", "--set", "ZoneC=ap-northeast-2b", "--set", "MultiAZ=false")
+    done = account.run("up")
+    assert "as it should be" in done.stdout, done.stderr
+    account.change(plan="FREE")
+    done = account.run("up", "--set", "BackupRetentionDays=1")
+    given = account.get()["parameters"]
+    assert done.returncode == 0, done.stderr
+    assert (given["ZoneC"], given["MultiAZ"], given["BackupRetentionDays"]) == ("ap-northeast-2b", "false", "1")
+
+
+def test_a_creation_under_way_is_joined(account: Account) -> None:
+    account.run("up")
+    account.change(stack="CREATE_IN_PROGRESS", policy="", looks=6)
+    account.calls()
+    done = account.run("up")
+    assert done.returncode == 0 and "it is waited for" in done.stdout, done.stderr
+    calls = account.calls()
+    assert calls.index("s3api put-bucket-policy") < calls.index("cloudformation update-stack")
 
 
 def test_a_misspelt_parameter(account: Account) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .aws import AwsError, Deployment, say
+from .aws import AwsError, Deployment, Stop, say, warn
 from .looks import Problem
 
 LAST = ("repodata/repomd.xml.asc", "repodata/repomd.xml")  # a reader finds only what is there
@@ -56,18 +56,44 @@ class Bucket:
         """Lets the stack's S3 endpoint, and nothing else, read the packages without credentials."""
         if not endpoint.startswith("vpce-") or endpoint == self.opened:
             return
+        self._check_policy()
         policy = {"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
-            "Resource": f"arn:{self.d.partition}:s3:::{self.d.bucket}/al2023/*",
+            "Resource": self._packages,
             "Condition": {"StringEquals": {"aws:SourceVpce": endpoint}}}]}
         self.aws.make("s3api", "put-bucket-policy", "--bucket", self.d.bucket, "--policy",
                       json.dumps(policy))
         self.opened = endpoint
         say(f"bucket: {endpoint} may read it")
 
+    def _check_policy(self) -> None:
+        """A policy that deploy has not written stays."""
+        try:
+            found = self.aws.read("s3api", "get-bucket-policy", "--bucket", self.d.bucket)
+        except AwsError as error:
+            if error.code == "NoSuchBucketPolicy":
+                return
+            raise
+        statements = json.loads(found["Policy"])["Statement"]
+        if any(one.get("Resource") != self._packages for one in statements):
+            raise Stop(f"the bucket {self.d.bucket} has a policy of its own, which stays. Use another "
+                       "bucket: --bucket NAME")
+
+    @property
+    def _packages(self) -> str:
+        return f"arn:{self.d.partition}:s3:::{self.d.bucket}/al2023/*"
+
     def remove(self) -> None:
+        """Its own objects; and the bucket, if nothing else is in it."""
         if not self.aws.dry and not self.exists():
             return
-        say(f"bucket: {self.d.bucket} is deleted")
-        self.aws.make("s3", "rm", "--only-show-errors", "--recursive", f"s3://{self.d.bucket}")
-        self.aws.make("s3api", "delete-bucket", "--bucket", self.d.bucket)
+        for folder in ("al2023", "templates"):
+            self.aws.make("s3", "rm", "--only-show-errors", "--recursive",
+                          f"s3://{self.d.bucket}/{folder}/")
+        try:
+            self.aws.make("s3api", "delete-bucket", "--bucket", self.d.bucket)
+            say(f"bucket: {self.d.bucket} is deleted")
+        except AwsError as error:
+            if error.code != "BucketNotEmpty":
+                raise
+            warn(f"the bucket {self.d.bucket} has other objects or versions, and stays")

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import ipaddress
 import os
 from typing import Any
 
@@ -11,10 +12,10 @@ from .bucket import Bucket
 from .local import Local, fetch
 from .looks import Looks, Problem
 from .result import Result, costs
-from .stack import DEAD, Stack
+from .stack import DEAD, Stack, is_own, parameters
 
 FOLDER = "~/.web-node-agent"
-OWN = ("KeyName", "AdminCidr", "RepositoryUrl", "RepositoryBucket", "RepositoryKey", "CaBundleSha256")
+OWN = ("KeyName", "RepositoryUrl", "RepositoryBucket", "RepositoryKey", "CaBundleSha256")
 
 
 def main(words: list[str]) -> int:
@@ -77,21 +78,39 @@ def begin(options: Any) -> Deployment:
     return deployment
 
 
-def settle(d: Deployment) -> tuple[dict[str, str], dict[str, str]]:
-    """The parameters to be given, and all values that the stack would have."""
+def settle(d: Deployment, kept: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The parameters to be given, and all values that the stack would have. `kept`: those of a stack
+    that is there, which stay."""
     template = d.template
     for name in d.options.settings:
+        if name in OWN:
+            raise Stop(f"--set {name}: deploy itself makes what it names")
         if not template.has(name):
             near = difflib.get_close_matches(name, template.defaults, 1)
             raise Stop(f"--set {name}: no parameter of the template"
                        + (f"; do you mean {near[0]}?" if near else ""))
-    admin = d.options.admin_cidr or d.options.settings.get("AdminCidr")
-    if not admin:
-        admin = fetch("https://checkip.amazonaws.com").decode().strip() + "/32"
-    given = {"KeyName": d.key_name, "RepositoryUrl": d.repository_url, "RepositoryBucket": d.bucket,
-             "ZoneA": d.region + "a", "ZoneC": d.region + "c", "AdminCidr": admin}
+    given = {"KeyName": d.key_name, "RepositoryUrl": d.repository_url, "RepositoryBucket": d.bucket}
+    if "ZoneA" not in kept:
+        given |= {"ZoneA": d.region + "a", "ZoneC": d.region + "c"}
+    if d.options.admin_cidr:
+        given["AdminCidr"] = d.options.admin_cidr
+    elif "AdminCidr" not in kept | d.options.settings:
+        given["AdminCidr"] = own_address() + "/32"
     given = {name: value for name, value in given.items() if template.has(name)} | d.options.settings
-    return given, {name: value for name, value in template.defaults.items() if value is not None} | given
+    defaults = {name: value for name, value in template.defaults.items() if value is not None}
+    values = defaults | {n: v for n, v in kept.items() if template.has(n)} | given
+    for name in ("MinSize", "MaxSize", "DesiredCapacity"):
+        if not values[name].isdigit():
+            raise Stop(f"--set {name}={values[name]}: expected a number")
+    return given, values
+
+
+def own_address() -> str:
+    try:
+        text = fetch("https://checkip.amazonaws.com").decode(errors="replace").strip()
+        return str(ipaddress.ip_address(text))
+    except (Stop, ValueError) as error:
+        raise Stop(f"your public address is not known ({error}): add --admin-cidr ADDRESS/32") from None
 
 
 def look(d: Deployment, values: dict[str, str], local: Local) -> None:
@@ -104,7 +123,8 @@ def look(d: Deployment, values: dict[str, str], local: Local) -> None:
         warn(note)
     problems += looks.problems
     if not problems:
-        say("looked: plan, quota, zones, database, S3, bucket, key: nothing is in the way")
+        say("looked at all that AWS could refuse: nothing is in the way"
+            + (", but not all could be checked" if looks.notes else ""))
         return
     for problem in problems:
         warn(problem.line())
@@ -113,7 +133,9 @@ def look(d: Deployment, values: dict[str, str], local: Local) -> None:
 
 def up(d: Deployment) -> int:
     local, bucket, stack = Local(d), Bucket(d), Stack(d)
-    given, values = settle(d)
+    there = stack.describe()
+    dead = there is None or there["StackStatus"] in DEAD
+    given, values = settle(d, {} if dead else parameters(there))
     look(d, values, local)
     if not d.aws.dry:
         d.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -121,28 +143,25 @@ def up(d: Deployment) -> int:
     local.publish()
     bucket.make()
     bucket.publish(local.repository)
-    if d.template.has("ReadyServers") and "ReadyServers" not in given and stack.describe() is None:
-        # The template's rule: no more than are launched. CloudFormation cannot change it later.
-        given["ReadyServers"] = min(values["ReadyServers"], values["DesiredCapacity"], key=int)
     given |= {name: value for name, value in local.parameters().items() if d.template.has(name)}
-    changed = stack.apply(stack.upload(), given)
+
+    def open_bucket() -> None:
+        if not bucket.opened:
+            bucket.open(stack.resource("S3Endpoint"))
+    changed = stack.apply(stack.upload(), given, open_bucket)
     if d.aws.dry:
         say("then: waits for the stack, opens the bucket for its endpoint, waits for healthy servers")
         for line in costs(values):
             say(line)
         return 0
     if changed:
-        found = stack.wait(lambda: bucket.opened or bucket.open(stack.resource("S3Endpoint")))
+        found = stack.wait(open_bucket)
     else:
-        bucket.open(stack.resource("S3Endpoint"))
+        open_bucket()
         found = stack.describe() or {}
     result = Result(d, stack, values | parameters(found))
     result.tell(found, result.wait_healthy())
     return 0
-
-
-def parameters(found: dict[str, Any]) -> dict[str, str]:
-    return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
 
 
 def status(d: Deployment) -> int:
@@ -166,7 +185,8 @@ def status(d: Deployment) -> int:
 def down(d: Deployment) -> int:
     stack, bucket = Stack(d), Bucket(d)
     found = stack.describe()
-    left = []
+    if found and not is_own(found):
+        raise Stop(f"the stack {d.stack} was not made from this template; nothing is removed")
     if found:
         files, database = stack.resource("FileSystem"), stack.resource("Database")
         if parameters(found).get("DatabaseDeletionProtection") == "true":
@@ -176,10 +196,13 @@ def down(d: Deployment) -> int:
         left = [("the file system, with its files", "aws efs delete-file-system --file-system-id " + files)] \
             if files else []
         left += snapshots(d, database)
+        for what, command in left:
+            say(f"stays and costs: {what}. Delete it: {command} --region {d.region}")
     bucket.remove()
-    d.aws.make("ec2", "delete-key-pair", "--key-name", d.key_name)
-    for what, command in left:
-        say(f"stays and costs: {what}. Delete it: {command} --region {d.region}")
+    if Local(d).look_key():
+        warn(f"the key pair {d.key_name} does not belong to {d.private_key}, and stays")
+    else:
+        d.aws.make("ec2", "delete-key-pair", "--key-name", d.key_name)
     say("may stay and cost: backups of the file system: aws backup list-recovery-points-by-backup-vault "
         f"--backup-vault-name aws/efs/automatic-backup-vault --region {d.region}")
     say(f"stays on this machine: {d.folder}, with the keys")

@@ -216,7 +216,7 @@ class Local:
 
     def parameters(self) -> dict[str, str]:
         """The public key and the certificates' checksum, which user-data pins."""
-        key, authority = self.repository / PUBLIC, self.rds_ca()
+        key, authority = self.repository / PUBLIC, self.repository / "rds-ca.pem"
         if self.aws.dry and not (key.exists() and authority.exists()):
             return {"RepositoryKey": "KEY", "CaBundleSha256": "CHECKSUM"}
         return {"RepositoryKey": base64.b64encode(key.read_bytes()).decode(),

@@ -117,7 +117,11 @@ class Result:
     def tell(self, found: dict[str, Any], instances: list[str]) -> None:
         outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
         url = outputs["Url"]
-        rows = [("page", f"{url}, {self.page(url, instances)}"), ("database", self.database()),
+        if self.values.get("CertificateArn"):
+            page = f"{url}: the certificate is for an alias of {outputs.get('AlbName', '')}, make it"
+        else:
+            page = f"{url}, {self.page(url, instances)}"
+        rows = [("page", page), ("database", self.database()),
                 ("ssh", outputs.get("SshThroughBastionA", "")), ("key", str(self.d.private_key)),
                 ("took", self.d.took())]
         for name, text in rows:

@@ -11,11 +11,21 @@ from .looks import Problem
 
 WORKS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
          "ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS",
-         "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "REVIEW_IN_PROGRESS")
+         "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
 GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 # A stack whose creation failed can only be deleted.
-DEAD = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+DEAD = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 FOLLOWS = ("Resource creation cancelled", "Resource update cancelled")
+
+
+def parameters(found: dict[str, Any] | None) -> dict[str, str]:
+    """Of a stack as describe() gives it."""
+    return {one["ParameterKey"]: one["ParameterValue"] for one in (found or {}).get("Parameters", [])}
+
+
+def is_own(found: dict[str, Any]) -> bool:
+    """Made from this template. A stack that is only planned has no parameters yet."""
+    return found["StackStatus"] == "REVIEW_IN_PROGRESS" or "RepositoryBucket" in parameters(found)
 
 
 class Stack:
@@ -47,6 +57,9 @@ class Stack:
     def look(self, again: bool) -> list[Problem]:
         found = self.describe()
         status = found["StackStatus"] if found else ""
+        if found and not is_own(found):
+            return [Problem(f"the stack {self.d.stack} was not made from this template",
+                            "Choose another name: --stack NAME")]
         if status in DEAD and not again:
             return [Problem(f"the stack {self.d.stack} is {status}: {self.first_failure()}",
                             f"When that is mended: {self.d.again('up', '--again')} (deletes it first)")]
@@ -81,16 +94,24 @@ class Stack:
                       f"s3://{self.d.bucket}/{name}")
         return self.d.repository_url.rpartition("/")[0] + "/" + name
 
-    def apply(self, url: str, values: dict[str, str]) -> bool:
-        """Begins to make or to change the stack. False: nothing has changed."""
+    def apply(self, url: str, values: dict[str, str], each: Any) -> bool:
+        """Begins to make or to change the stack. False: nothing has changed. `each`: as in wait()."""
         found = None if self.aws.dry else self.describe()
-        if found and found["StackStatus"] in DEAD:
-            self.delete()
-            found = None
         if found and found["StackStatus"] in WORKS:
             say(f"stack {self.d.stack}: {found['StackStatus']} already; it is waited for")
-            self._wait_idle()
+            self.wait(each)
             found = self.describe()
+        if found and found["StackStatus"] in DEAD:
+            if not self.d.options.again:
+                raise Stop(f"the stack {self.d.stack} is {found['StackStatus']}: {self.first_failure()}\n"
+                           f"When that is mended: {self.d.again('up', '--again')}")
+            self.delete()
+            found = None
+        if found is None and self.d.template.has("ReadyServers") and "ReadyServers" not in values:
+            # The template's rule: no more than are launched. CloudFormation cannot change it later.
+            names = ("ReadyServers", "DesiredCapacity")
+            values["ReadyServers"] = min((values.get(name) or self.d.template.defaults[name] or "0"
+                                          for name in names), key=int)
         there = {one["ParameterKey"] for one in found.get("Parameters", [])} if found else set()
         parameters = [{"ParameterKey": name, "ParameterValue": value}
                       for name, value in sorted(values.items())]
@@ -107,10 +128,6 @@ class Stack:
                 return False
             raise
         return True
-
-    def _wait_idle(self) -> None:
-        while (found := self.describe()) and found["StackStatus"] in WORKS:
-            time.sleep(POLL_S)
 
     def wait(self, each: Any) -> dict[str, Any]:
         """Waits for the end of the operation; `each` is called at every look."""
@@ -135,7 +152,7 @@ class Stack:
         self.aws.make("cloudformation", "delete-stack", "--stack-name", self.d.stack)
         if self.aws.dry:
             return
-        while (found := self.describe()) and found["StackStatus"] == "DELETE_IN_PROGRESS":
+        while (found := self.describe()) and found["StackStatus"] in ("DELETE_IN_PROGRESS", *GOOD):
             time.sleep(POLL_S)
         if found:
             raise Stop(f"the stack {self.d.stack} is {found['StackStatus']}: {self.first_failure()}\n"
