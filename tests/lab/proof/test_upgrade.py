@@ -137,7 +137,8 @@ def test_removal(settled: Lab, notes: Notes) -> None:
         assert mounted(host) == mount and bare_directory_is_writable(host)
     finally:
         settled.ask("resume", process="ReplaceUnhealthy")
+    # Without an agent the termination hook waits for its time-out, 120 s.
     wait_until(lambda: instance["id"] not in {i["id"] for i in settled.instances()},
-               "it is terminated", 120)
+               "it is terminated", 240)
     settled.wait_healthy(settled.facts()["min_size"], 90)
     notes.add(f"    removed by dnf: {len(left)} files are left, all of others' making")
