@@ -32,7 +32,8 @@ static char *stuck_since(const struct fact *mount, char *ret, size_t size)
 	                     ret, size);
 }
 
-/* A dead proxy is this node's own failure, once nothing is left that would start a new one. */
+/* A dead proxy is this node's own failure, once nothing is left that would start a new one: with
+ * repair = force a new mount is still due after the last proxy. */
 static bool is_given_up(const struct judge *judge)
 {
 	const struct fact *service = facts_get(judge->facts, FACT_MOUNT_SERVICE, 0);
@@ -40,7 +41,8 @@ static bool is_given_up(const struct judge *judge)
 	return service->seen && service->value == SERVICE_HUNG &&
 	       service->more[SERVICE_CAUSE] == CAUSE_DEAD_PROXY &&
 	       (judge->conf->mount.repair == REPAIR_OFF ||
-	        service->more[SERVICE_TRIES] >= SERVICE_TRIES_MAX);
+	        (service->more[SERVICE_TRIES] >= SERVICE_TRIES_MAX &&
+	         service->more[SERVICE_DUE_MS] == 0));
 }
 
 static bool is_repaired(const struct judge *judge)

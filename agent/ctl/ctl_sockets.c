@@ -101,6 +101,7 @@ static const char *state_of(uint8_t state)
 static enum ctl_exit show(const struct ctl *ctl, const struct list *list, const cJSON *rds)
 {
 	struct net_addr writer = known(rds, "writer"), former = known(rds, "previous_writer");
+	struct net_addr other = known(rds, "previous_writer_other_family");
 	char remote[NET_ADDR_TEXT], user[32];
 	int stale = 0;
 
@@ -109,7 +110,8 @@ static enum ctl_exit show(const struct ctl *ctl, const struct list *list, const 
 		const struct row *row = &list->row[i];
 		const struct net_addr *addr = &row->socket.remote.addr;
 		bool is_writer = net_addr_equal(addr, &writer);
-		bool is_stale = !is_writer && net_addr_equal(addr, &former);
+		bool is_stale = !is_writer &&
+		                (net_addr_equal(addr, &former) || net_addr_equal(addr, &other));
 
 		stale += is_stale;
 		fprintf(ctl->out, "%-22s %-21s %-12s %-18s%s\n",

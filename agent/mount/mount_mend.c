@@ -324,17 +324,18 @@ static int shut_down(unsigned major, unsigned minor)
 
 /* The kernel ends all requests of the mount with EIO, for good, and a later mount shares nothing with
  * it: without this, the later mount would wait for the dead connection of the earlier one. -ENOENT:
- * this kernel cannot do it. Source: Linux 6.5, fs/nfs/sysfs.c, shutdown_store(). */
-static int give_up(const char *path)
+ * this kernel cannot do it; -ESTALE: another mount is there than the one that was found to hang.
+ * Source: Linux 6.5, fs/nfs/sysfs.c, shutdown_store(). */
+static int give_up(const struct keeper *keeper, const char *path)
 {
+	char *text = NULL, mark[sizeof keeper->look.mark];
 	struct mountinfo there;
-	char *text = NULL;
 	size_t len;
 	int rc = mountinfo_read("/proc/self/mountinfo", &text, &len);
 
-	if (rc == 0 &&
-	    (mountinfo_topmost(text, len, path, &there) != 1 || strncmp(there.type, "nfs", 3) != 0))
-		rc = -EINVAL;
+	if (rc == 0 && (mountinfo_topmost(text, len, path, &there) != 1 ||
+	                !keeper_knows(keeper, there.id, mountinfo_mark(&there, mark, sizeof mark))))
+		rc = -ESTALE;
 	if (rc == 0)
 		rc = shut_down(there.major, there.minor);
 	if (rc == 0 && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
@@ -346,12 +347,13 @@ static int give_up(const char *path)
 void mend_give_up(struct mend *mend)
 {
 	char text[LIMIT_PATH + 128];
-	int rc = give_up(mend->conf->path);
+	int rc = give_up(mend->keeper, mend->conf->path);
 
 	if (rc == -ENOENT) {
 		keeper_given_up(mend->keeper, "Linux can do it since 6.5 only");
 	} else if (rc < 0) {
-		keeper_given_up(mend->keeper, strerror(-rc));
+		keeper_given_up(mend->keeper,
+		                rc == -ESTALE ? "another mount is there now" : strerror(-rc));
 	} else {
 		keeper_given_up(mend->keeper, "open files have failed for good");
 		snprintf(text, sizeof text, "mount: %s: given up, to be mounted anew",

@@ -72,6 +72,7 @@ static size_t put_json(struct sb *sb, const struct report *report)
 	static const struct net_addr none;
 	const struct watch *watch = report->watch;
 	const struct outage *outage = &watch->outage;
+	const struct stale *stale = &watch->stale;
 	enum rds_trouble trouble = watch->backoff.trouble;
 	char text[NET_ADDR_TEXT];
 	size_t len;
@@ -86,6 +87,8 @@ static size_t put_json(struct sb *sb, const struct report *report)
 	put_addr(sb, "peer", watch->open ? &watch->peer : &none);
 	put_addr(sb, "writer", &outage->writer);
 	put_addr(sb, "previous_writer", &outage->moved.from);
+	put_addr(sb, "previous_writer_other_family",
+	         net_addr_equal(&stale->addr, &outage->moved.from) ? &stale->twin : &none);
 	put_text(sb, "version", watch->version);
 	sb_put(sb, "\"addresses\":[");
 	for (int i = 0; i < watch->answer.count; i++)

@@ -66,6 +66,7 @@ void memory_restore(struct memory *ret, struct watch *watch, int64_t now)
 	                &moved->first_good_wall_ms) ||
 	    !get_number(text, "STALE", 0, INT32_MAX, &last.number) ||
 	    !get_addr(text, "STALE_ADDRESS", &last.addr) ||
+	    !get_addr(text, "STALE_OTHER_ADDRESS", &last.twin) ||
 	    !get_number(text, "STALE_REASON", 0, RDS_STALE_MAX - 1, &reason) ||
 	    !get_number(text, "STALE_AT_MS", 0, now, &last.at_ms) ||
 	    !get_number(text, "STALE_CHANGE", 0, outage.changes, &last.change) ||
@@ -103,8 +104,7 @@ void memory_save(struct memory *memory, const struct watch *watch)
 	bool refused = !watch->open && trouble_is_secret(backoff->trouble);
 	unsigned failures = backoff->failures < FAILURES_MOST ? backoff->failures : FAILURES_MOST;
 	char text[sizeof memory->text], writer[NET_ADDR_TEXT], from[NET_ADDR_TEXT];
-	char addr[NET_ADDR_TEXT];
-	char down[NET_ADDR_TEXT];
+	char addr[NET_ADDR_TEXT], twin[NET_ADDR_TEXT], down[NET_ADDR_TEXT];
 	int64_t good_ms = outage->good_ms;
 	struct sb sb;
 
@@ -136,10 +136,11 @@ void memory_save(struct memory *memory, const struct watch *watch)
 	          outage->moved.max_ms, outage->moved.period_ms, outage->moved.last_good_wall_ms,
 	          outage->moved.first_good_wall_ms);
 	sb_printf(&sb,
-	          "STALE=%" PRId64 "\nSTALE_ADDRESS=%s\nSTALE_REASON=%d\nSTALE_AT_MS=%" PRId64
-	          "\nSTALE_CHANGE=%" PRId64 "\n",
-	          stale->number, net_addr_text(&stale->addr, addr, sizeof addr), stale->reason,
-	          stale->at_ms, stale->change);
+	          "STALE=%" PRId64 "\nSTALE_ADDRESS=%s\nSTALE_OTHER_ADDRESS=%s\nSTALE_REASON=%d"
+	          "\nSTALE_AT_MS=%" PRId64 "\nSTALE_CHANGE=%" PRId64 "\n",
+	          stale->number, net_addr_text(&stale->addr, addr, sizeof addr),
+	          net_addr_text(&stale->twin, twin, sizeof twin), stale->reason, stale->at_ms,
+	          stale->change);
 	sb_printf(&sb, "REFUSED_FILE=%s\nREFUSALS=%u\nLOGIN_AT_MS=%" PRId64 "\n",
 	          refused ? memory->secret : "", refused ? failures : 0,
 	          refused ? backoff->connect_ms : 0);

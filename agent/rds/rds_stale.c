@@ -27,6 +27,17 @@ static struct net_addr twin_of(const struct rds_answer *answer, const struct net
 	return count == 1 ? twin : (struct net_addr){ .family = 0 };
 }
 
+/* The name has another address of its family, and no longer this one. An answer without that family
+ * proves nothing: it may be empty for a moment, while the address stands before both servers. */
+static bool is_replaced(const struct rds_answer *answer, const struct net_addr *addr)
+{
+	bool other = false;
+
+	for (int i = 0; i < answer->count; i++)
+		other = other || answer->addr[i].family == addr->family;
+	return other && !answer_has(answer, addr);
+}
+
 /* A refusal or an RST comes at once; then no connection to the server waits either. */
 static bool was_silent(const struct watch *watch, const struct rds_sample *sample)
 {
@@ -81,7 +92,7 @@ void stale_answered(struct watch *watch, int64_t now)
 	 * one of several that change places. */
 	if (!outage->moved_out || answer_has(&watch->answer, from))
 		return;
-	if (twin.family == watch->answer.unknown || answer_has(&watch->answer, &twin))
+	if (!is_replaced(&watch->answer, &twin))
 		twin.family = 0;
 	declare(stale, from, &twin, RDS_STALE_FORMER, now);
 }

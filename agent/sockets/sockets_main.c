@@ -63,6 +63,8 @@ static void log_ended(const struct process *process, const struct sockets_ended 
 	log_field(&sb, "WNA_NUMBER", number);
 	log_field(&sb, "WNA_REASON", rule->reason == RDS_STALE_FORMER ? "former" : "silent");
 	log_field(&sb, "WNA_ADDRESS", net_addr_text(&rule->addr, addr, sizeof addr));
+	if (rule->twin.family != 0)
+		log_field(&sb, "WNA_OTHER_ADDRESS", net_addr_text(&rule->twin, addr, sizeof addr));
 	snprintf(number, sizeof number, "%d", ended->count);
 	log_field(&sb, "WNA_ENDED", number);
 	log_entry(PRIORITY_NOTICE, text, &sb);
@@ -71,14 +73,18 @@ static void log_ended(const struct process *process, const struct sockets_ended 
 static void act(struct process *process)
 {
 	struct sockets_rule *rule = &process->rule;
-	struct net_endpoint remote = { rule->addr, rule->port };
+	struct net_endpoint remote = { rule->addr, rule->port }, other = { rule->twin, rule->port };
 	struct msg *fact = &process->fact;
 	struct sockets_ended ended;
-	char text[NET_ADDR_TEXT];
+	char text[2 * NET_ADDR_TEXT], addr[NET_ADDR_TEXT];
+	struct sb sb;
 	int rc;
 
 	rc = sockets_end(rule, &ended);
-	net_endpoint_text(&remote, text, sizeof text);
+	sb_init(&sb, text, sizeof text);
+	sb_put(&sb, net_endpoint_text(&remote, addr, sizeof addr));
+	if (other.addr.family != 0)
+		sb_printf(&sb, " and %s", net_endpoint_text(&other, addr, sizeof addr));
 	if (!rule->again && (rc < 0 || ended.failed > 0))
 		log_warning("sockets: connections to %s that could not be ended: %d: %s", text,
 		            ended.failed, strerror(rc < 0 ? -rc : -ended.error));
@@ -88,8 +94,9 @@ static void act(struct process *process)
 	fact->more[SOCKETS_ENDED] += ended.count;
 	fact->value += ended.count;
 	if (ended.count > 0) {
-		snprintf(fact->text, sizeof fact->text, "%d connection%s to %s", ended.count,
-		         ended.count == 1 ? "" : "s", text);
+		sb_init(&sb, fact->text, sizeof fact->text);
+		sb_printf(&sb, "%d connection%s to %s", ended.count, ended.count == 1 ? "" : "s",
+		          text);
 		log_ended(process, &ended);
 	}
 	if (ended.count > 0 || !rule->again)

@@ -168,13 +168,18 @@ def test_connections_to_a_former_writer(able: Node) -> None:
     hold_true(lambda: outcome(reader) == 0, "it lives", 0.7)
     all_end([old6], able.say(OLD6))
     assert [outcome(one) for one in others] == [0] * len(others), "all others live"
+    # A server with an address of each family: these and the reader.
+    pair = [able.client(OLD), able.client(OLD6)]
+    all_end(pair, able.say(f"{OLD},{OLD6}"))
+    agent.wait_fact("sockets", IDLE + 5, f"3 connections to {OLD}:{PORT} and [{OLD6}]:{PORT}")
     entries = machine.journal(f"MESSAGE_ID={ENDED}", after=mark)
     assert [(e["WNA_NUMBER"], e["WNA_ADDRESS"], e["WNA_ENDED"]) for e in entries] == [
-        ("1", OLD, str(IDLE + 1)), ("2", OLD6, "1")]
+        ("1", OLD, str(IDLE + 1)), ("2", OLD6, "1"), ("3", OLD, "3")]
+    assert entries[2]["WNA_OTHER_ADDRESS"] == OLD6
     assert entries[0]["MESSAGE"] == (f"sockets: ended {IDLE + 1} connections to {OLD}:{PORT} (root), since the "
                                      f"writer is {NEW} now")
     assert entries[0]["_SYSTEMD_UNIT"] == unit("sockets") and entries[0]["PRIORITY"] == "5"
-    assert f"sockets: ended 1 connection to [{OLD6}]:{PORT}" in agent.ctl("status", check=False).stdout
+    assert f"sockets: ended 3 connections to {OLD}:{PORT} and [{OLD6}]:{PORT}" in agent.ctl("status", check=False).stdout
 
 
 def test_what_a_taken_over_wna_rds_cannot_end(able: Node) -> None:

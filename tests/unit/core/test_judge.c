@@ -192,6 +192,43 @@ static void a_silent_mount(void **unused)
 	expect(LEVEL_FAIL, LEVEL_FAIL);
 }
 
+/* A dead proxy fails this node when no repair is left; with repair = force a new mount is. */
+static void a_dead_proxy(void **unused)
+{
+	const struct {
+		int64_t tries, due_ms;
+		int repair;
+		enum verdict_level health;
+	} table[] = {
+		{ 0, 0, REPAIR_OFF, LEVEL_FAIL },
+		{ 1, NOW + 5, REPAIR_SAFE, LEVEL_DEGRADED },
+		{ SERVICE_TRIES_MAX, 0, REPAIR_SAFE, LEVEL_FAIL },
+		{ SERVICE_TRIES_MAX, NOW + 5, REPAIR_FORCE, LEVEL_DEGRADED },
+		{ SERVICE_TRIES_MAX, 0, REPAIR_FORCE, LEVEL_FAIL },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct msg msg = { .type = HUB_FACT,
+			           .id = FACT_MOUNT_SERVICE,
+			           .value = SERVICE_HUNG };
+		unsigned slot;
+
+		setup(NULL);
+		conf.mount.enabled = true;
+		conf.mount.repair = table[i].repair;
+		known_identity(NOW);
+		say_mount(MOUNT_RIGHT, 10, NOW - AGE - 1, "", NOW);
+		msg.more[SERVICE_CAUSE] = CAUSE_DEAD_PROXY;
+		msg.more[SERVICE_TRIES] = table[i].tries;
+		msg.more[SERVICE_DUE_MS] = table[i].due_ms;
+		assert_int_equal(facts_take(&state.facts, &conf, ROLE_MOUNT, &msg, NOW, NOW, &slot),
+		                 0);
+		judge(NOW);
+		expect(table[i].health, LEVEL_FAIL);
+	}
+}
+
 /* Without reports of the keeper a right mount becomes unknown, and an absent mount still fails. */
 static void a_silent_keeper(void **unused)
 {
@@ -338,6 +375,7 @@ int main(void)
 		cmocka_unit_test_setup(every_state_of_a_check, setup),
 		cmocka_unit_test_setup(every_state_of_the_mount, setup),
 		cmocka_unit_test_setup(a_silent_mount, setup),
+		cmocka_unit_test_setup(a_dead_proxy, setup),
 		cmocka_unit_test_setup(a_silent_keeper, setup),
 		cmocka_unit_test_setup(shared_states_never_turn_health, setup),
 		cmocka_unit_test_setup(identity_outlives_the_metadata_service, setup),

@@ -20,7 +20,7 @@
 static struct conf_rds conf;
 static struct watch watch;
 static int64_t now, until;
-static struct net_addr a, b, six;
+static struct net_addr a, b, six, seven;
 static bool changed;
 static struct rds_change change; /* with changed */
 
@@ -36,6 +36,7 @@ static inline int setup(void **state)
 	net_addr_parse("10.16.6.137", &a);
 	net_addr_parse("10.16.5.149", &b);
 	net_addr_parse("2001:db8::5", &six);
+	net_addr_parse("2001:db8::7", &seven);
 	now = 1000 * 1000;
 	watch_init(&watch, &conf, now);
 	return 0;
