@@ -18,6 +18,11 @@ def works(_: Need) -> str:
     return ""
 
 
+def there(_: str) -> str:
+    """Each program, whatever this machine has."""
+    return "/there"
+
+
 @pytest.mark.parametrize("need", ALL, ids=lambda need: need.what)
 def test_each_is_tried_and_named(need: Need) -> None:
     tried: list[Need] = []
@@ -25,13 +30,13 @@ def test_each_is_tried_and_named(need: Need) -> None:
     def attempt(tries: Need) -> str:
         tried.append(tries)
         return "no such thing" if tries is need else ""
-    said = kernel.missing(BUILD, attempt, lambda _: "")
+    said = kernel.missing(BUILD, attempt, lambda _: "", there)
     assert need in tried
     assert said == [f"{need.what}, for {need.why} ({need.how}): no such thing"]
 
 
 def test_nothing_is_missing() -> None:
-    assert kernel.missing(BUILD, works, lambda _: "") == []
+    assert kernel.missing(BUILD, works, lambda _: "", there) == []
 
 
 def test_without_namespaces_nothing_is_tried_elsewhere() -> None:
@@ -40,7 +45,7 @@ def test_without_namespaces_nothing_is_tried_elsewhere() -> None:
     def attempt(need: Need) -> str:
         tried.append(need)
         return "not permitted"
-    assert len(kernel.missing(BUILD, attempt, lambda _: "no")) == len(kernel.NAMESPACES)
+    assert len(kernel.missing(BUILD, attempt, lambda _: "no", there)) == len(kernel.NAMESPACES)
     assert tried == kernel.NAMESPACES
 
 
@@ -48,18 +53,18 @@ def test_a_network_that_cannot_be_set_up(monkeypatch: pytest.MonkeyPatch) -> Non
     def refused(_: str) -> None:
         raise OSError(30, "Read-only file system")
     monkeypatch.setattr(kernel, "Netns", refused)
-    said, = kernel.missing(BUILD, works, lambda _: "")
+    said, = kernel.missing(BUILD, works, lambda _: "", there)
     assert said.startswith("a network's own settings") and said.endswith("Read-only file system")
 
 
 @pytest.mark.parametrize("name", ["ip", "nft", "nsenter", "unshare", "mount", "systemd-nspawn"])
 def test_programs(name: str) -> None:
-    said = kernel.missing(BUILD, works, lambda _: "", lambda program: None if program == name else "/there")
+    said = kernel.missing(BUILD, works, lambda _: "", lambda program: None if program == name else there(program))
     assert len(said) == 1 and said[0].startswith(f"the program {name}, for ") and "package" in said[0]
 
 
 def test_control_groups_are_named() -> None:
-    said, = kernel.missing(BUILD, works, lambda _: "not mounted")
+    said, = kernel.missing(BUILD, works, lambda _: "not mounted", there)
     assert said.startswith("control groups") and said.endswith(": not mounted")
 
 
