@@ -179,7 +179,8 @@ def test_connections_to_a_former_writer(able: Node) -> None:
     assert entries[0]["MESSAGE"] == (f"sockets: ended {IDLE + 1} connections to {OLD}:{PORT} (root), since the "
                                      f"writer is {NEW} now")
     assert entries[0]["_SYSTEMD_UNIT"] == unit("sockets") and entries[0]["PRIORITY"] == "5"
-    assert f"sockets: ended 3 connections to {OLD}:{PORT} and [{OLD6}]:{PORT}" in agent.ctl("status", check=False).stdout
+    assert (f"sockets: ended 3 connections to {OLD}:{PORT} and [{OLD6}]:{PORT}"
+            in agent.ctl("history").stdout)
 
 
 def test_what_a_taken_over_wna_rds_cannot_end(able: Node) -> None:
