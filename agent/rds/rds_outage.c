@@ -29,7 +29,7 @@ bool outage_good(struct outage *outage, const struct rds_sample *sample,
                  const struct net_addr *peer, int64_t period_ms, struct rds_change *ret)
 {
 	bool was_out = outage->bad_first_ms >= 0, known = outage->writer.family != 0;
-	bool moved = known && !net_addr_equal(&outage->writer, peer);
+	bool moved = known && !net_addr_equal(&outage->writer, peer), sure = outage_sure(outage);
 	struct rds_change change = {
 		.from = outage->writer,
 		.to = *peer,
@@ -52,16 +52,29 @@ bool outage_good(struct outage *outage, const struct rds_sample *sample,
 	outage->writer = *peer;
 	outage->good_ms = sample->start_ms;
 	outage->bad_first_ms = outage->named_ms = -1;
-	outage->down = outage->read_only = false;
+	outage->down = outage->read_only = outage->silent = false;
 	if (moved) {
 		outage->moved = change;
 		outage->moved_out = was_out;
+		outage->moved_sure = sure;
 		outage->changes++;
 	}
 	if (!moved && (!known || !was_out))
 		return false;
 	*ret = change;
 	return true;
+}
+
+void outage_moved(struct outage *outage, const struct rds_change *change)
+{
+	outage->moved = *change;
+	outage->moved_out = outage->moved_sure = true;
+	outage->changes++;
+}
+
+bool outage_sure(const struct outage *outage)
+{
+	return outage->down || outage->read_only || outage->silent;
 }
 
 void outage_down(struct outage *outage)

@@ -14,6 +14,20 @@ bool answer_has(const struct rds_answer *answer, const struct net_addr *addr)
 	return false;
 }
 
+bool answer_lacks(const struct rds_answer *answer, const struct net_addr *addr)
+{
+	return addr->family != 0 && addr->family != answer->unknown && !answer_has(answer, addr);
+}
+
+bool answer_replaced(const struct rds_answer *answer, const struct net_addr *addr)
+{
+	bool other = false;
+
+	for (int i = 0; i < answer->count; i++)
+		other = other || answer->addr[i].family == addr->family;
+	return other && answer_lacks(answer, addr);
+}
+
 /* Sorted: name servers rotate the addresses, which is no change. */
 void answer_add(struct rds_answer *answer, const struct net_addr *addr)
 {

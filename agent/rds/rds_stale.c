@@ -27,17 +27,6 @@ static struct net_addr twin_of(const struct rds_answer *answer, const struct net
 	return count == 1 ? twin : (struct net_addr){ .family = 0 };
 }
 
-/* The name has another address of its family, and no longer this one. An answer without that family
- * proves nothing: it may be empty for a moment, while the address stands before both servers. */
-static bool is_replaced(const struct rds_answer *answer, const struct net_addr *addr)
-{
-	bool other = false;
-
-	for (int i = 0; i < answer->count; i++)
-		other = other || answer->addr[i].family == addr->family;
-	return other && !answer_has(answer, addr);
-}
-
 /* A refusal or an RST comes at once; then no connection to the server waits either. */
 static bool was_silent(const struct watch *watch, const struct rds_sample *sample)
 {
@@ -70,29 +59,43 @@ void stale_refused(struct watch *watch, const struct rds_sample *sample)
 		stale->silent.family = 0;
 }
 
-void stale_answered(struct watch *watch, int64_t now)
+/* A server that has not failed serves as before: its address is one of several that change places. */
+static void take_change(struct watch *watch, int64_t now)
 {
 	const struct outage *outage = &watch->outage;
-	const struct net_addr *from = &outage->moved.from;
 	struct stale *stale = &watch->stale;
-	struct net_addr twin = stale->present;
+
+	stale->change = outage->changes;
+	stale->former = outage->moved.from;
+	if (!outage->moved_out)
+		stale->former.family = 0;
+	stale->sure = outage->moved_sure;
+	/* The present answer may be the first that lacks it. */
+	stale->absence = (struct absence){ 0 };
+	if (answer_lacks(&watch->answer, &stale->former))
+		stale->absence.away_ms = now + watch->answer.ttl_s * 1000;
+	stale->other = stale->present;
+	if (net_addr_equal(&stale->other, &stale->former))
+		stale->other.family = 0;
+	stale->present.family = 0;
+}
+
+void stale_answered(struct watch *watch, int64_t now)
+{
+	const struct rds_answer *answer = &watch->answer;
+	struct stale *stale = &watch->stale;
 
 	if (watch->state != RDS_WRITABLE)
 		return;
-	if (outage->changes == stale->change) {
-		if (answer_has(&watch->answer, &watch->peer))
-			stale->present = twin_of(&watch->answer, &watch->peer);
+	if (stale->change != watch->outage.changes)
+		take_change(watch, now);
+	if (answer_has(answer, &watch->peer))
+		stale->present = twin_of(answer, &watch->peer);
+	if (stale->former.family == 0 || !answer_lacks(answer, &stale->former) ||
+	    !(stale->absence.twice || (stale->sure && answer_replaced(answer, &stale->former))))
 		return;
-	}
-	/* The question for its family failed: whether the name still has it is not known yet. */
-	if (from->family == watch->answer.unknown)
-		return;
-	stale->change = outage->changes;
-	/* A server that has not failed, or that the name still has, serves as before: its address is
-	 * one of several that change places. */
-	if (!outage->moved_out || answer_has(&watch->answer, from))
-		return;
-	if (!is_replaced(&watch->answer, &twin))
-		twin.family = 0;
-	declare(stale, from, &twin, RDS_STALE_FORMER, now);
+	if (!answer_replaced(answer, &stale->other))
+		stale->other.family = 0;
+	declare(stale, &stale->former, &stale->other, RDS_STALE_FORMER, now);
+	stale->former.family = 0;
 }

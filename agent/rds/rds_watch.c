@@ -35,11 +35,10 @@ static void set_state(struct watch *watch, int64_t now, enum rds_state state, co
 		watch->rtt_us = -1;
 }
 
-/* Whether the name no longer resolves to the peer; false if the question for its family failed. */
+/* Whether the name no longer resolves to the peer. */
 static bool peer_left(const struct watch *watch)
 {
-	return watch->open && watch->name_ok && watch->peer.family != watch->answer.unknown &&
-	       !answer_has(&watch->answer, &watch->peer);
+	return watch->open && watch->name_ok && answer_lacks(&watch->answer, &watch->peer);
 }
 
 /* The session is with another server than the last writer, to which the name resolves. */
@@ -87,7 +86,7 @@ enum watch_action watch_next(const struct watch *watch, int64_t now, int64_t *re
 	/* What the server says decides whether its session is left. */
 	if (watch->open && watch->ask_ms <= now)
 		return WATCH_ASK;
-	if (peer_left(watch) && (watch->state != RDS_WRITABLE || watch->away_twice)) {
+	if (peer_left(watch) && (watch->state != RDS_WRITABLE || watch->absence.twice)) {
 		int64_t at = drop_ms(watch, now);
 
 		if (at <= now)
@@ -120,19 +119,15 @@ static void note_name(struct watch *watch, int64_t now)
 }
 
 /* After each answer of DNS; `ttl_ms`: from now on. */
-static void look_twice(struct watch *watch, int64_t start_ms, int64_t now, int64_t ttl_ms)
+static void look_twice(struct absence *absence, bool absent, int64_t start_ms, int64_t now,
+                       int64_t ttl_ms)
 {
-	if (!peer_left(watch)) {
-		watch->away_ms = 0;
-		watch->away_twice = false;
-	} else if (watch->away_ms == 0) {
-		watch->away_ms = now + ttl_ms;
-		/* A failover moves the name: does the session still accept writes? */
-		if (watch->state == RDS_WRITABLE)
-			watch->ask_ms = now;
-	} else if (start_ms >= watch->away_ms) {
-		watch->away_twice = true;
-	}
+	if (!absent)
+		*absence = (struct absence){ 0 };
+	else if (absence->away_ms == 0)
+		absence->away_ms = now + ttl_ms;
+	else if (start_ms >= absence->away_ms)
+		absence->twice = true;
 }
 
 /*
@@ -203,7 +198,12 @@ void watch_resolved(struct watch *watch, int64_t start_ms, int64_t now,
 	hold_ms = answer->ttl_s * 1000;
 	if (hold_ms < TTL_LEAST_MS)
 		hold_ms = TTL_LEAST_MS;
-	look_twice(watch, start_ms, now, hold_ms);
+	/* A failover moves the name: does the session still accept writes? */
+	if (peer_left(watch) && watch->absence.away_ms == 0 && watch->state == RDS_WRITABLE)
+		watch->ask_ms = now;
+	look_twice(&watch->absence, peer_left(watch), start_ms, now, hold_ms);
+	look_twice(&watch->stale.absence, answer_lacks(answer, &watch->stale.former), start_ms, now,
+	           hold_ms);
 	/* Not before the TTL is over: a caching name server would only repeat itself. */
 	hold_ms += random % (hold_ms / 10 + 1);
 	if (hold_ms > conf->dns_max_ms)
@@ -217,10 +217,54 @@ void watch_connected(struct watch *watch, int64_t now, const struct net_addr *pe
 {
 	watch->open = true;
 	watch->peer = *peer;
-	watch->away_ms = 0;
-	watch->away_twice = false;
+	watch->absence = (struct absence){ 0 };
 	watch->opened_ms = watch->ask_ms = now;
 	watch->count.logins++;
+}
+
+/* `before` had failed, and the peer may be another server: the end of that outage is kept. */
+static void doubt(struct watch *watch, const struct net_addr *before, const struct rds_change *end)
+{
+	watch->doubted = *end;
+	watch->doubted.from = *before;
+}
+
+/* Whether the doubted address was another server's: the name has replaced it. */
+static bool was_another(struct watch *watch, const struct net_addr *peer)
+{
+	const struct net_addr *from = &watch->doubted.from;
+
+	if (net_addr_equal(from, peer))
+		watch->doubted.from.family = 0;
+	return answer_replaced(&watch->answer, from);
+}
+
+/*
+ * A server's address of the other family is no other server. But while a failover goes on, the name may
+ * have the former server's address of one family and the new server's of the other one.
+ */
+static bool take_good(struct watch *watch, const struct rds_sample *sample, struct rds_change *ret)
+{
+	struct outage *outage = &watch->outage;
+	const struct net_addr before = outage->writer;
+	int64_t changes = outage->changes;
+	bool same = before.family != watch->peer.family && answer_has(&watch->answer, &before);
+	bool doubtful = same && outage_sure(outage), ended;
+
+	if (same)
+		outage->writer = watch->peer;
+	ended = outage_good(outage, sample, &watch->peer, watch->conf->interval_ms, ret);
+	if (doubtful) {
+		doubt(watch, &before, ret);
+	} else if (outage->changes != changes) {
+		watch->doubted.from.family = 0;
+	} else if (was_another(watch, &watch->peer)) {
+		outage_moved(outage, &watch->doubted);
+		*ret = outage->moved;
+		watch->doubted.from.family = 0;
+		return true;
+	}
+	return ended;
 }
 
 bool watch_answered(struct watch *watch, const struct rds_sample *sample, uint32_t random,
@@ -249,11 +293,7 @@ bool watch_answered(struct watch *watch, const struct rds_sample *sample, uint32
 		return false;
 	}
 	set_state(watch, now, RDS_WRITABLE, "");
-	/* A server's address of the other family is no other server. */
-	if (watch->outage.writer.family != watch->peer.family &&
-	    answer_has(&watch->answer, &watch->outage.writer))
-		watch->outage.writer = watch->peer;
-	return outage_good(&watch->outage, sample, &watch->peer, watch->conf->interval_ms, ret);
+	return take_good(watch, sample, ret);
 }
 
 /* `peer`: the server that failed; NULL: any of those that the name resolves to. */
@@ -282,6 +322,8 @@ void watch_failed(struct watch *watch, const struct rds_sample *sample, uint32_t
 	back_off(watch, now, sample->trouble, watch->open ? &watch->peer : NULL, random);
 	if (!watch->open && trouble_is_down(sample->trouble))
 		outage_down(&watch->outage);
+	if (watch->open && now - sample->start_ms >= watch->conf->timeout_ms)
+		watch->outage.silent = true;
 	watch->open = false;
 	watch->count.failures++;
 	outage_bad(&watch->outage, sample->start_ms, now);

@@ -100,13 +100,15 @@ struct outage {
 	int64_t bad_last_ms;     /* start of the last bad one */
 	int64_t changes;         /* moves of the writer since boot: the number of the last event */
 	struct rds_change moved; /* the last move; to.family 0: none */
-	bool moved_out; /* a question failed, or found a read-only server, before that move;
-	                          * false also after a restart */
+	bool moved_out;  /* a question failed, or found a read-only server, before that move;
+	                  * false also after a restart */
+	bool moved_sure; /* and it proved the former writer's end (`sure`) */
 
 	/* the present outage */
 	int64_t named_ms; /* since when DNS does not have the writer; -1: it has it */
 	bool down;        /* outage_down was called */
 	bool read_only;   /* a server has answered that it is read-only */
+	bool silent;      /* the writer's session got no answer in time */
 
 	int64_t downs, ups; /* as FACT_RDS_DOWN and FACT_RDS_UP have them */
 	struct net_addr down_addr;
@@ -120,8 +122,15 @@ void outage_init(struct outage *ret);
 bool outage_good(struct outage *outage, const struct rds_sample *sample,
                  const struct net_addr *peer, int64_t period_ms, struct rds_change *ret);
 
+/* It is found late that the last outage ended with a move: of that interval, from `change->from`. */
+void outage_moved(struct outage *outage, const struct rds_change *change);
+
 /* No answer, or the answer of a server that does not accept writes. */
 void outage_bad(struct outage *outage, int64_t start_ms, int64_t end_ms);
+
+/* Whether the writer itself is known to have failed. A session that was only lost may have been ended
+ * by a server that serves on. */
+bool outage_sure(const struct outage *outage);
 
 /* A login got no answer; call before outage_bad. The second bad result in a row makes the writer
  * down: once per outage. */
@@ -144,6 +153,11 @@ struct rds_answer {
 };
 
 bool answer_has(const struct rds_answer *answer, const struct net_addr *addr);
+/* The answer does not have the address. False for family 0, or if the question for its family failed. */
+bool answer_lacks(const struct rds_answer *answer, const struct net_addr *addr);
+/* It lacks the address, and has another one of its family: a family without any may be empty for a
+ * moment only. */
+bool answer_replaced(const struct rds_answer *answer, const struct net_addr *addr);
 /* Adds an address that it does not have yet; there must be room. Keeps the order. */
 void answer_add(struct rds_answer *answer, const struct net_addr *addr);
 /* The same set of addresses. */
@@ -220,6 +234,13 @@ enum watch_action {
 	WATCH_DROP,    /* close the session, then watch_dropped */
 };
 
+/* An address that answers of DNS lack. */
+struct absence {
+	int64_t away_ms; /* from then on answers are believed: one TTL after the first that lacked
+	                  * it; 0: the last answer has it */
+	bool twice;      /* an answer since then lacked it as well */
+};
+
 /* Addresses whose connections are of no use, for wna-sockets. Zero at first. */
 struct stale {
 	int64_t number;       /* of the last event since boot, 0: none yet */
@@ -227,8 +248,13 @@ struct stale {
 	struct net_addr twin; /* the server's address of the other family; family 0: not known */
 	enum rds_stale reason;
 	int64_t at_ms;
-	int64_t change;          /* the last change of the writer that needs no event any more */
-	struct net_addr present; /* the present writer's address of the other family, likewise */
+	int64_t change;          /* the last change of the writer that was looked at */
+	struct net_addr former;  /* failed before it, and no event yet; family 0: none */
+	bool sure;               /* outage.moved_sure of that change */
+	struct absence absence;  /* of `former` */
+	struct net_addr present; /* the present writer's address of the other family; family 0: not
+	                          * known */
+	struct net_addr other;   /* `former`'s, likewise */
 	struct net_addr silent;  /* its session got no answer in time; family 0: none */
 };
 
@@ -244,10 +270,8 @@ struct watch {
 
 	/* the session */
 	bool open;
-	struct net_addr peer; /* while open */
-	int64_t away_ms;      /* the answers lack the peer, and from then on they are believed;
-	                       * 0: the last answer has it */
-	bool away_twice;      /* an answer since away_ms lacked the peer as well */
+	struct net_addr peer;   /* while open */
+	struct absence absence; /* of the peer */
 	int64_t opened_ms;
 	int64_t ask_ms;
 	struct backoff backoff; /* of the next login */
@@ -260,6 +284,8 @@ struct watch {
 	int64_t rtt_us; /* -1 unknown */
 	char version[LIMIT_FACT_TEXT];
 	struct outage outage;
+	struct rds_change doubted; /* `from`: a failed writer that may be another server than the
+	                            * present one, though the name has both; family 0: none */
 	struct stale stale;
 
 	struct {
@@ -315,8 +341,11 @@ void stale_lost(struct watch *watch, const struct rds_sample *sample);
  */
 void stale_refused(struct watch *watch, const struct rds_sample *sample);
 
-/* A session answered; call after watch_answered. A change of the writer is an event as soon as
- * the name no longer resolves to the former one. */
+/*
+ * A session answered; call after watch_answered. A change of the writer is an event if the former one
+ * had failed, and as soon as the name does not have it any more. If it is not sure that it had failed,
+ * or if the name has no other address of its family, two answers must lack it, at least a TTL apart.
+ */
 void stale_answered(struct watch *watch, int64_t now);
 
 #endif

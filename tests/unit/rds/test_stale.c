@@ -119,7 +119,7 @@ static void both_families_of_the_former_writer(void **state)
 		watch_resolved(&watch, now, now, cases[i].after, "", 0);
 		/* It answers to the end. */
 		answers_and_tells(false);
-		session_fails(1);
+		session_fails(3000);
 		logs_in_at(&b);
 		answers_and_tells(false);
 		expect_event(1, &a, RDS_STALE_FORMER);
@@ -137,13 +137,108 @@ static void the_family_that_is_not_known(void **state)
 	(void)state;
 	start_at(&a);
 	watch_resolved(&watch, now, now, &one, "", 0);
-	session_fails(1);
+	session_fails(3000);
 	logs_in_at(&six);
 	answers_and_tells(false);
 	assert_int_equal(watch.stale.number, 0);
+	/* Known, but empty: a second look. */
+	resolved_to(&six, 5);
+	answers_and_tells(false);
+	assert_int_equal(watch.stale.number, 0);
+	now += 5000;
 	resolved_to(&six, 5);
 	answers_and_tells(false);
 	expect_event(1, &a, RDS_STALE_FORMER);
+}
+
+/* A record that changes: the name has both servers for a while. */
+static void both_servers_for_a_while(void **state)
+{
+	const struct rds_answer both = { .count = 2, .addr = { a, b }, .ttl_s = 5 };
+
+	(void)state;
+	start_at(&a);
+	answers_and_tells(false);
+	session_fails(3000);
+	watch_resolved(&watch, now, now, &both, "", 0);
+	logs_in_at(&b);
+	answers_and_tells(false);
+	assert_int_equal(watch.outage.changes, 1);
+	assert_int_equal(watch.stale.number, 0);
+	now += 5000;
+	resolved_to(&b, 5);
+	answers_and_tells(false);
+	expect_event(1, &a, RDS_STALE_FORMER);
+}
+
+/* The records of the two families change one after the other: whether `seven` is another server than
+ * `a` is known when the name has replaced `a`. */
+static void one_family_after_the_other(void **state)
+{
+	const struct rds_answer before = { .count = 2, .addr = { a, six }, .ttl_s = 5 };
+	const struct rds_answer mixed = { .count = 2, .addr = { a, seven }, .ttl_s = 5 };
+	const struct rds_answer after = { .count = 2, .addr = { b, seven }, .ttl_s = 5 };
+
+	(void)state;
+	expect(WATCH_RESOLVE);
+	watch_resolved(&watch, now, now, &before, "", 0);
+	logs_in_at(&a);
+	answers_and_tells(false);
+	session_fails(3000);
+	watch_resolved(&watch, now, now, &mixed, "", 0);
+	logs_in_at(&seven);
+	answers_and_tells(false);
+	assert_int_equal(watch.outage.changes, 0);
+	assert_int_equal(watch.outage.ups, 0);
+	now += 5000;
+	watch_resolved(&watch, now, now, &after, "", 0);
+	answers_and_tells(false);
+	assert_true(changed);
+	assert_int_equal(watch.outage.changes, 1);
+	assert_true(net_addr_equal(&change.from, &a) && net_addr_equal(&change.to, &seven));
+	assert_true(change.max_ms >= 3000);
+	expect_event(1, &a, RDS_STALE_FORMER);
+	answers_and_tells(false);
+	assert_int_equal(watch.outage.changes, 1);
+}
+
+/* One empty answer for the family of the session that was lost alone: the same server. */
+static void one_empty_answer(void **state)
+{
+	const struct rds_answer both = { .count = 2, .addr = { a, six }, .ttl_s = 5 };
+
+	(void)state;
+	expect(WATCH_RESOLVE);
+	watch_resolved(&watch, now, now, &both, "", 0);
+	logs_in_at(&six);
+	answers_and_tells(false);
+	session_fails(3000);
+	resolved_to(&a, 5);
+	logs_in_at(&a);
+	answers_and_tells(false);
+	for (int i = 0; i < 20; i++) {
+		now += 5000;
+		watch_resolved(&watch, now, now, &both, "", 0);
+		answers_and_tells(false);
+	}
+	assert_int_equal(watch.stale.number, 0);
+}
+
+/* RDS Proxy, or a weighted record: one address an answer, in turn. The server ends one session. */
+static void addresses_in_turn(void **state)
+{
+	(void)state;
+	start_at(&a);
+	session_fails(1);
+	resolved_to(&b, 5);
+	logs_in_at(&b);
+	for (int i = 0; i < 20; i++) {
+		answers_and_tells(false);
+		now += 5000;
+		resolved_to(i % 2 ? &b : &a, 5);
+	}
+	assert_int_equal(watch.outage.changes, 1);
+	assert_int_equal(watch.stale.number, 0);
 }
 
 /* Addresses that change places, as those of RDS Proxy do, or a session that broke alone while the
@@ -223,6 +318,10 @@ int main(void)
 		cmocka_unit_test_setup(the_other_family_of_the_same_server, setup),
 		cmocka_unit_test_setup(both_families_of_the_former_writer, setup),
 		cmocka_unit_test_setup(a_server_that_has_not_failed, setup),
+		cmocka_unit_test_setup(both_servers_for_a_while, setup),
+		cmocka_unit_test_setup(one_family_after_the_other, setup),
+		cmocka_unit_test_setup(one_empty_answer, setup),
+		cmocka_unit_test_setup(addresses_in_turn, setup),
 		cmocka_unit_test_setup(a_silent_server, setup),
 		cmocka_unit_test_setup(the_family_that_is_not_known, setup),
 		cmocka_unit_test_setup(a_broken_session_is_not_silence, setup),

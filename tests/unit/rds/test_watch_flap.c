@@ -187,7 +187,7 @@ static void the_known_writer_is_gone_back_to_at_once(void **state)
 		resolved_to(to, 5);
 		if (watch.state == RDS_WRITABLE) {
 			answers(false);
-			now = watch.away_ms;
+			now = watch.absence.away_ms;
 			resolved_to(to, 5);
 			answers(false);
 		}
