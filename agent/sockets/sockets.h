@@ -46,8 +46,9 @@ void sockets_hear(struct sockets_rule *rule, const struct msg *fact, int64_t now
 /* When the next look is due; INT64_MAX: none is. */
 int64_t sockets_due_ms(const struct sockets_rule *rule);
 
-/* A look has ended. */
-void sockets_looked(struct sockets_rule *rule, int64_t now_ms);
+/* A look has ended. After one that was not whole (a list or an end failed) the next is a first one
+ * again. */
+void sockets_looked(struct sockets_rule *rule, bool whole, int64_t now_ms);
 
 /* The states of connections that the next look ends. An orphan (inode 0) is never ended:
  * before Linux 6.11 it would stay without a timer for ever. */

@@ -77,6 +77,7 @@ static void act(struct process *process)
 	struct msg *fact = &process->fact;
 	struct sockets_ended ended;
 	char text[2 * NET_ADDR_TEXT], addr[NET_ADDR_TEXT];
+	bool first = fact->more[SOCKETS_EVENT] != rule->number;
 	struct sb sb;
 	int rc;
 
@@ -85,10 +86,10 @@ static void act(struct process *process)
 	sb_put(&sb, net_endpoint_text(&remote, addr, sizeof addr));
 	if (other.addr.family != 0)
 		sb_printf(&sb, " and %s", net_endpoint_text(&other, addr, sizeof addr));
-	if (!rule->again && (rc < 0 || ended.failed > 0))
+	if (first && (rc < 0 || ended.failed > 0))
 		log_warning("sockets: connections to %s that could not be ended: %d: %s", text,
 		            ended.failed, strerror(rc < 0 ? -rc : -ended.error));
-	if (!rule->again)
+	if (first)
 		fact->more[SOCKETS_ENDED] = 0;
 	fact->more[SOCKETS_EVENT] = rule->number;
 	fact->more[SOCKETS_ENDED] += ended.count;
@@ -99,9 +100,9 @@ static void act(struct process *process)
 		          text);
 		log_ended(process, &ended);
 	}
-	if (ended.count > 0 || !rule->again)
+	if (ended.count > 0 || first)
 		worker_say(&process->worker, fact);
-	sockets_looked(rule, clock_ms());
+	sockets_looked(rule, rc == 0 && ended.failed == 0, clock_ms());
 }
 
 /* False: the process must end. */

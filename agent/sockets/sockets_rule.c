@@ -73,10 +73,10 @@ int64_t sockets_due_ms(const struct sockets_rule *rule)
 	return due_ms < rule->until_ms ? due_ms : INT64_MAX;
 }
 
-void sockets_looked(struct sockets_rule *rule, int64_t now_ms)
+void sockets_looked(struct sockets_rule *rule, bool whole, int64_t now_ms)
 {
 	rule->look_ms = now_ms + SOCKETS_GAP_MS;
-	rule->again = true;
+	rule->again = rule->again || whole;
 }
 
 unsigned sockets_states(const struct sockets_rule *rule)

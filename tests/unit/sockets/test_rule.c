@@ -184,7 +184,7 @@ static void looks_are_bounded(void **state)
 	while (sockets_due_ms(&rule) != INT64_MAX) {
 		if (sockets_due_ms(&rule) > now_ms)
 			now_ms = sockets_due_ms(&rule);
-		sockets_looked(&rule, now_ms);
+		sockets_looked(&rule, true, now_ms);
 		looks++;
 	}
 	assert_int_equal(looks, SOCKETS_FOR_MS / SOCKETS_LOOK_MS);
@@ -196,7 +196,7 @@ static void looks_are_bounded(void **state)
 	for (int64_t end_ms = now_ms + 1000; now_ms < end_ms; now_ms++) {
 		hear(2 + now_ms, OLD, RDS_STALE_FORMER, now_ms, now_ms);
 		if (due(now_ms)) {
-			sockets_looked(&rule, now_ms);
+			sockets_looked(&rule, true, now_ms);
 			looks++;
 		}
 	}
@@ -217,7 +217,7 @@ static void an_old_event_is_history(void **state)
 	/* From the future: as if it were of now. */
 	hear(9, OLD, RDS_STALE_FORMER, T0 + 3600 * 1000, T0);
 	assert_true(due(T0));
-	sockets_looked(&rule, T0 + SOCKETS_FOR_MS);
+	sockets_looked(&rule, true, T0 + SOCKETS_FOR_MS);
 	assert_false(due(T0 + 3600 * 1000));
 }
 
@@ -232,8 +232,12 @@ static void a_silent_server(void **state)
 	rule.at_once = true;
 	assert_true(due(T0));
 	assert_true(sockets_match(&rule, &socket));
+	/* A look that failed is made again. */
+	sockets_looked(&rule, false, T0);
+	assert_true(due(T0 + SOCKETS_GAP_MS));
+	assert_true(sockets_match(&rule, &socket));
 	/* A connection that it accepts later shows that it is not silent. */
-	sockets_looked(&rule, T0);
+	sockets_looked(&rule, true, T0);
 	assert_true(due(T0 + SOCKETS_LOOK_MS));
 	assert_false(sockets_match(&rule, &socket));
 	socket.state = TCP_SYN_SENT;
