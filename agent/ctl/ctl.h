@@ -331,7 +331,7 @@ enum ctl_exit facts_table(const struct ctl *ctl);
 enum ctl_exit facts_value(const struct ctl *ctl, const char *key);
 
 /* Lists this node's connections to the configured database port, whatever the policy, and marks
- * those that wna-sockets ends after a failover. CTL_OK, also if there are none; CTL_OFF if no
+ * those to the former writer. CTL_OK, also if there are none; CTL_OFF if no
  * database is configured; CTL_UNREACHABLE without a configuration in force. */
 enum ctl_exit connections_show(const struct ctl *ctl);
 

@@ -30,7 +30,7 @@ static const char help[] =
         "  wait --for GOAL [--timeout T]   waits for ready, healthy, mounted, database, metrics\n"
         "                                  or identity; T: 90, 90s, 5m (default 5m)\n"
         "  database connections            this node's connections to the database's port, and\n"
-        "                                  which of them would be ended; ends none\n"
+        "                                  which are to the former writer; ends none\n"
         "  check [FILE]                    all problems of the configuration, and of this machine\n"
         "                                  with it (" CONF_FILE_DEFAULT ")\n"
         "  config [FILE]                   the configuration with all defaults, and where each\n"
