@@ -244,7 +244,7 @@ enum service_cause {
 /* Places in FACT_MOUNT_SERVICE's more[]. */
 enum service_more {
 	SERVICE_CAUSE,
-	SERVICE_TRIES,   /* repairs without success since the mount last answered */
+	SERVICE_TRIES,   /* repairs that were begun since the mount last answered a probe */
 	SERVICE_REPAIRS, /* all since the start of wna-mount */
 	SERVICE_DUE_MS,  /* monotonic: when the next repair is due; 0: none is */
 };

@@ -145,6 +145,9 @@ struct efs_state {
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,
                    struct efs_state *ret);
 
+/* Whether there is a state file of this file system and port, for whichever path. */
+bool efs_state_of_another(const char *dir, const char *file_system, unsigned port);
+
 /* The pure part: reads and checks the JSON text. 0 or -EBADMSG. */
 int efs_state_parse(const char *json, size_t len, const char *file_system, const char *path,
                     struct efs_state *ret);

@@ -2,6 +2,7 @@
 #include "mount.h"
 
 #include <cjson/cJSON.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -149,6 +150,26 @@ bool efs_state_name(const char *file_system, const char *path, unsigned port, ch
 		from++;
 	n = snprintf(ret, size, "%s.%s.%u", file_system, from, port);
 	return n > 0 && (size_t)n < size;
+}
+
+bool efs_state_of_another(const char *dir, const char *file_system, unsigned port)
+{
+	size_t len = strlen(file_system);
+	const struct dirent *entry;
+	char end[16];
+	bool found = false;
+	DIR *files = opendir(dir);
+
+	snprintf(end, sizeof end, ".%u", port);
+	while (files && !found && (entry = readdir(files))) {
+		const char *last = strrchr(entry->d_name, '.');
+
+		found = last && strcmp(last, end) == 0 &&
+		        strncmp(entry->d_name, file_system, len) == 0 && entry->d_name[len] == '.';
+	}
+	if (files)
+		closedir(files);
+	return found;
 }
 
 int efs_state_read(const char *dir, const char *file_system, const char *path, unsigned port,

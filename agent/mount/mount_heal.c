@@ -63,6 +63,7 @@ void heal_answered(struct keeper *keeper, int64_t now_ms)
 	if (heal->deaf_ms > 0 || heal->step == HEAL_SPAWNING || heal->step == HEAL_STARTING)
 		return;
 	heal->tries = 0;
+	heal->silent_ms = 0;
 	heal->forced = false;
 	recover(keeper, now_ms);
 }
@@ -200,9 +201,14 @@ void keeper_reached(struct keeper *keeper, bool reached, bool other, int64_t now
 {
 	struct heal *heal = &keeper->heal;
 
-	/* After an outage the repairs that failed during it do not count. */
-	if (reached && !heal->reached)
+	/* After an outage the repairs that failed during it do not count. A target that only comes and
+	 * goes has had none. */
+	if (!reached && heal->silent_ms == 0)
+		heal->silent_ms = now_ms;
+	if (reached && heal->silent_ms > 0 && now_ms >= heal->silent_ms + HEAL_AWAY_MS)
 		heal->tries = 0;
+	if (reached)
+		heal->silent_ms = 0;
 	heal->asking = false;
 	heal->asked = true;
 	heal->reached = reached;

@@ -76,11 +76,12 @@ struct heal {
 	int64_t deaf_ms;  /* no LISTEN since; 0: a process listens */
 	int64_t clear_ms; /* time before it does not count as waiting of a probe */
 
-	bool asking;    /* whether the target accepts connections */
-	bool asked;     /* `reached` is an answer of this hang */
-	bool reached;   /* it does */
-	bool other;     /* another target of the file system does */
-	int64_t ask_ms; /* the next question is due */
+	bool asking;       /* whether the target accepts connections */
+	bool asked;        /* `reached` is an answer of this hang */
+	bool reached;      /* it does */
+	bool other;        /* another target of the file system does */
+	int64_t ask_ms;    /* the next question is due */
+	int64_t silent_ms; /* it has accepted none since; 0: it does, or was not asked */
 
 	enum heal_step step;
 	int64_t step_ms;            /* its limit */

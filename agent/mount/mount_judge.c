@@ -71,6 +71,13 @@ static void judge_tunnel(const struct target *target, const char *path,
 	rc = efs_state_read(env->state_dir, target->file_system, path, (unsigned)port, &state);
 	if (rc == -EINPROGRESS)
 		say(ret, MOUNT_UNVERIFIED, "mount.efs has not finished with port %d", (int)port);
+	else if (rc == -ENOENT &&
+	         efs_state_of_another(env->state_dir, target->file_system, (unsigned)port))
+		/* The kernel joins mounts of one server; whether with the options that are
+		 * configured is not known. */
+		say(ret, MOUNT_UNVERIFIED,
+		    "served by the proxy on port %d of another mount of %s, and ends with it",
+		    (int)port, target->file_system);
 	else if (rc == -ENOENT || rc == -ENOTDIR)
 		say(ret, MOUNT_WRONG,
 		    "efs-utils has no state file for %s on this path with port %d",

@@ -211,28 +211,6 @@ int proxy_redirect(const struct proxy *proxy, const char *host, char *ret_why, s
 	return rc < 0 ? refuse(ret_why, why_size, rc, "%.100s: %s", path, strerror(-rc)) : 0;
 }
 
-int proxy_kill(const struct proxy *proxy, pid_t *ret_pid, char *ret_why, size_t why_size)
-{
-	static struct watch_owner owner; /* large */
-	uint64_t listener;
-	int fd, rc = 0;
-	pid_t pid;
-
-	if (watch_listens(proxy->port, &listener) < 0 || !watch_find(listener, &owner))
-		return refuse(ret_why, why_size, -ESRCH, "no proxy listens on port %u",
-		              proxy->port);
-	pid = *ret_pid = owner.pid;
-	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	/* The number may have been given to another process before it was opened. */
-	if (fd < 0 || !watch_find(listener, &owner) || owner.pid != pid)
-		rc = -ESRCH;
-	else if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
-		rc = -errno;
-	if (fd >= 0)
-		close(fd);
-	return rc < 0 ? refuse(ret_why, why_size, rc, "process %d: %s", pid, strerror(-rc)) : 0;
-}
-
 /* The path of the program, without links (/sbin may be one): root alone can replace it. */
 static int find_program(const char *path, char *ret_real, char *ret_why, size_t why_size)
 {
@@ -266,16 +244,54 @@ static _Noreturn void be_proxy(const char *program, char **words, pid_t parent)
 	_exit(127);
 }
 
+/* Finds what is to be started; *ret_state is freed by cJSON_Delete. 0 or -errno with a reason. */
+static int find_command(const struct proxy *proxy, cJSON **ret_state, char **ret_words,
+                        char *ret_program, char *ret_why, size_t why_size)
+{
+	char name[LIMIT_PATH * 2];
+
+	*ret_state = load_state(proxy, name, sizeof name, ret_why, why_size);
+	if (!*ret_state || command_of(*ret_state, ret_words, ret_why, why_size) == 0)
+		return -EBADMSG;
+	return find_program(ret_words[0], ret_program, ret_why, why_size);
+}
+
+int proxy_kill(const struct proxy *proxy, pid_t *ret_pid, char *ret_why, size_t why_size)
+{
+	static struct watch_owner owner; /* large */
+	char program[PATH_MAX], *words[WORDS];
+	uint64_t listener;
+	cJSON *state;
+	pid_t pid;
+	int fd, rc;
+
+	/* One that could not be started again serves better than none. */
+	rc = find_command(proxy, &state, words, program, ret_why, why_size);
+	cJSON_Delete(state);
+	if (rc < 0)
+		return rc;
+	if (watch_listens(proxy->port, &listener) < 0 || !watch_find(listener, &owner))
+		return refuse(ret_why, why_size, -ESRCH, "no proxy listens on port %u",
+		              proxy->port);
+	pid = *ret_pid = owner.pid;
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* The number may have been given to another process before it was opened. */
+	if (fd < 0 || !watch_find(listener, &owner) || owner.pid != pid)
+		rc = -ESRCH;
+	else if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
+		rc = -errno;
+	if (fd >= 0)
+		close(fd);
+	return rc < 0 ? refuse(ret_why, why_size, rc, "process %d: %s", pid, strerror(-rc)) : 0;
+}
+
 int proxy_start(struct proxy *proxy, char *ret_why, size_t why_size)
 {
-	char name[LIMIT_PATH * 2], program[PATH_MAX], *words[WORDS];
-	cJSON *state = load_state(proxy, name, sizeof name, ret_why, why_size);
+	char program[PATH_MAX], *words[WORDS];
 	pid_t parent = getpid(), pid;
-	int rc = -EBADMSG;
+	cJSON *state;
+	int rc = find_command(proxy, &state, words, program, ret_why, why_size);
 
-	if (!state || command_of(state, words, ret_why, why_size) == 0)
-		goto out;
-	rc = find_program(words[0], program, ret_why, why_size);
 	if (rc < 0)
 		goto out;
 	pid = fork();

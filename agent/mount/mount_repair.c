@@ -21,8 +21,6 @@ void heal_tell(struct keeper *keeper, const char *outcome)
 
 void keeper_failed(struct keeper *keeper, const char *why, int64_t now_ms)
 {
-	/* What an operator asks for does not use up the repairs that the keeper may make itself. */
-	keeper->heal.tries += !keeper->heal.asked_for;
 	keeper->heal.step = HEAL_IDLE;
 	heal_tell(keeper, why);
 	heal_enter(keeper, SERVICE_HUNG, now_ms);
@@ -126,6 +124,8 @@ static enum keeper_act begin(struct keeper *keeper, int64_t now_ms)
 	if (!heal->wanted && heal->tries >= SERVICE_TRIES_MAX)
 		return give_up(keeper, now_ms);
 	heal->wanted = false;
+	/* What an operator asks for does not use up the repairs that the keeper may make itself. */
+	heal->tries += !heal->asked_for;
 	heal->repair_ms = heal->read_ms = now_ms;
 	heal->repairs++;
 	heal->stall_tried = heal->stall_tried || (heal->cause == CAUSE_STALLED && !heal->asked_for);

@@ -4,13 +4,16 @@
 
 #include "mount_watch.h"
 
+/* The kernel's client connects to 127.0.0.1. A listener on another loopback address is anybody's. */
 static void take_listener(void *arg, const struct sockdiag_socket *sock)
 {
+	static const uint8_t all[sizeof sock->local.addr.bytes], loopback[] = { 127, 0, 0, 1 };
 	const struct net_addr *addr = &sock->local.addr;
-	static const struct net_addr all;
+	uint64_t *inode = arg;
+	bool its = addr->family == AF_INET && memcmp(addr->bytes, loopback, sizeof loopback) == 0;
 
-	if (net_addr_is_loopback(addr) || memcmp(addr->bytes, all.bytes, sizeof all.bytes) == 0)
-		*(uint64_t *)arg = sock->inode;
+	if (its || (*inode == 0 && memcmp(addr->bytes, all, sizeof all) == 0))
+		*inode = sock->inode;
 }
 
 int watch_listens(uint16_t port, uint64_t *ret)

@@ -56,12 +56,17 @@ static bool is_local(const char *address)
 bool watch_count(FILE *mountstats, const char *path, struct watch_counts *ret)
 {
 	enum { NAME, KIND, IDLE_S = 6, SENDS, RECVS };
-	char needle[LIMIT_PATH + 32], *line = NULL, *words[WORDS];
+	char needle[4 * LIMIT_PATH + 32], *line = NULL, *words[WORDS];
+	struct sb sb;
 	bool inside = false, found = false;
 	size_t size = 0;
 	int64_t idle_s, sends, recvs;
 
-	snprintf(needle, sizeof needle, " mounted on %s with fstype nfs", path);
+	sb_init(&sb, needle, sizeof needle);
+	sb_put(&sb, " mounted on ");
+	for (; *path; path++) /* as the kernel escapes it */
+		sb_printf(&sb, strchr(" \t\n\\", *path) ? "\\%03o" : "%c", *path);
+	sb_put(&sb, " with fstype nfs");
 	while (getline(&line, &size, mountstats) > 0) {
 		if (strncmp(line, "device ", 7) == 0) {
 			/* The last one of this path is the topmost. */

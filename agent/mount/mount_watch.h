@@ -109,7 +109,8 @@ bool proxy_may_use(const struct net_addr *addr);
 /* Replaces the host in its configuration; a proxy reads that at its start. The same. */
 int proxy_redirect(const struct proxy *proxy, const char *host, char *ret_why, size_t why_size);
 
-/* Kills the process that listens on the port, if it is a proxy. The same, with the process. */
+/* Kills the process that listens on the port, if it is a proxy, and if proxy_start could start it
+ * again. The same, with the process. */
 int proxy_kill(const struct proxy *proxy, pid_t *ret_pid, char *ret_why, size_t why_size);
 
 /* Runs the command of the state file, in a session of its own: it outlives this process. The

@@ -137,10 +137,44 @@ static void the_end_of_an_outage_allows_new_repairs(void **state)
 	step(now_ms + 10000);
 	keeper_reached(&keeper, true, false, now_ms + 10000);
 	assert_int_equal(keeper.heal.tries, 0);
-	/* Of a target that accepts connections all the time, the limit stays. */
+	/* Of a target that accepts connections all the time, or that only comes and goes, the limit
+	 * stays. */
 	now_ms = fail_all(true, now_ms + 10001, now_ms + DAY_MS);
+	keeper_reached(&keeper, false, true, now_ms);
+	keeper_reached(&keeper, true, false, now_ms + 1000);
 	assert_int_equal(keeper.heal.tries, SERVICE_TRIES_MAX);
 	assert_int_equal(keeper.heal.repairs, 2 * SERVICE_TRIES_MAX);
+}
+
+/* A probe that is killed ends. */
+static void step_with_probe(int64_t now_ms)
+{
+	step(now_ms);
+	if (count[KEEPER_PROBE_KILL])
+		keeper_probe_gone(&keeper, now_ms);
+}
+
+/* Each new connection gets a few replies and sticks: that is no success of a repair. */
+static void some_replies_do_not_end_the_limit(void **state)
+{
+	int64_t now_ms;
+	int kills = 0;
+
+	(void)state;
+	begin_proxied(1);
+	reading = (struct heal_reading){ .nfs = true, .listener = 1, .flow = FLOW_STUCK };
+	for (now_ms = 1; now_ms < DAY_MS; now_ms = next(now_ms)) {
+		step_with_probe(now_ms);
+		if (count[KEEPER_REACH])
+			keeper_reached(&keeper, true, false, now_ms);
+		if (count[KEEPER_PROXY_KILL]) {
+			kills++;
+			reading.listener++;
+			reading.recvs += 2;
+		}
+	}
+	assert_int_equal(kills, SERVICE_TRIES_MAX);
+	assert_int_equal(state_at(now_ms), SERVICE_HUNG);
 }
 
 /* Name servers are silent, or the state file cannot be read: the target may well be there. */
@@ -325,14 +359,6 @@ static void an_operator_is_told_why_not(void **state)
 	assert_int_equal(count[KEEPER_PROXY_AWAY], 1);
 }
 
-/* A probe that is killed ends. */
-static void step_with_probe(int64_t now_ms)
-{
-	step(now_ms);
-	if (count[KEEPER_PROBE_KILL])
-		keeper_probe_gone(&keeper, now_ms);
-}
-
 /* With repair = force, after three proxies and five minutes, once. */
 static void a_mount_is_given_up_at_last(void **state)
 {
@@ -382,6 +408,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_repaired_without_a_cause),
 		cmocka_unit_test(a_late_answer_does_not_end_a_repair),
 		cmocka_unit_test(the_end_of_an_outage_allows_new_repairs),
+		cmocka_unit_test(some_replies_do_not_end_the_limit),
 		cmocka_unit_test(without_an_answer_the_cause_is_unknown),
 		cmocka_unit_test(a_table_that_cannot_be_read_changes_nothing),
 		cmocka_unit_test(a_proxy_that_was_never_seen_is_dead),

@@ -176,6 +176,13 @@ static void tunnel_by_state_file(void **state)
 	assert_int_equal(finding.state, MOUNT_WRONG);
 	assert_non_null(strstr(finding.why, "no state file for " FS));
 
+	/* The kernel joins this mount to that of another path, which was there before. */
+	put_state(dir, FS ".data.20049", STATE(PROXY, ""), 0644);
+	finding = judged(&conf, &seoul, TUNNEL, dir);
+	assert_int_equal(finding.state, MOUNT_UNVERIFIED);
+	assert_non_null(strstr(finding.why, "port 20049 of another mount of " FS));
+	drop_state(dir, FS ".data.20049");
+
 	put_state(dir, "~" STATE_NAME, STATE(PROXY, ""), 0644);
 	finding = judged(&conf, &seoul, TUNNEL, dir);
 	assert_int_equal(finding.state, MOUNT_UNVERIFIED);

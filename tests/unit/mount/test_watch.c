@@ -48,6 +48,44 @@ static void replies_are_of_this_mount_alone(void **state)
 	assert_false(count_in(mountstats, "/run", &count));
 }
 
+static void a_path_with_a_blank(void **state)
+{
+	struct watch_counts count;
+
+	(void)state;
+	assert_true(count_in(
+	        "device 127.0.0.1:/ mounted on /srv/my\\040files with fstype nfs4 statvers=1.1\n"
+	        "\txprt:\ttcp 931 1 1 0 0 25 24 1 25 0 2 0 0\n",
+	        "/srv/my files", &count));
+	assert_int_equal(count.recvs, 24);
+}
+
+/* A listener on another loopback address is not the proxy, and does not hide that it is dead. */
+static void only_what_the_kernel_connects_to(void **state)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof at;
+	uint64_t inode;
+	int other, proxy;
+
+	(void)state;
+	other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	proxy = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	at.sin_addr.s_addr = htonl(0x7f000002);
+	assert_int_equal(bind(other, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(other, 1), 0);
+	assert_int_equal(getsockname(other, (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(watch_listens(ntohs(at.sin_port), &inode), 0);
+	assert_int_equal(inode, 0);
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(proxy, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(proxy, 1), 0);
+	assert_int_equal(watch_listens(ntohs(at.sin_port), &inode), 0);
+	assert_int_not_equal(inode, 0);
+	close(proxy);
+	close(other);
+}
+
 static bool is_idle(const char *first, const char *second)
 {
 	struct watch_counts count;
@@ -276,6 +314,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replies_are_of_this_mount_alone),
+		cmocka_unit_test(a_path_with_a_blank),
+		cmocka_unit_test(only_what_the_kernel_connects_to),
 		cmocka_unit_test(a_mount_with_a_reply_to_each_request_is_idle),
 		cmocka_unit_test(a_redirect_is_noted),
 		cmocka_unit_test(only_a_listening_socket_of_loopback_counts),
