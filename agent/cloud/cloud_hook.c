@@ -12,22 +12,23 @@
 #include "clock.h"
 #include "cloud_life.h"
 
-static enum life_episode episode_of(const struct conf_life *conf, const char *target_state)
+static enum life_episode episode_of(enum life_episode before, const char *target_state)
 {
+	bool served = before == EPISODE_LAUNCH || before == EPISODE_RETURN;
+
 	if (life_ends(target_state))
-		return conf->terminate_hook[0] ? EPISODE_END : EPISODE_NONE;
-	if (!conf->launch_hook[0])
-		return EPISODE_NONE;
+		return EPISODE_END;
 	if (life_in_pool(target_state))
-		return EPISODE_POOL;
+		return served ? EPISODE_RETURN : EPISODE_POOL;
 	return strcmp(target_state, "InService") == 0 ? EPISODE_LAUNCH : EPISODE_NONE;
 }
 
-bool hook_begin(struct life_hook *hook, const struct conf_life *conf, const char *target_state,
-                int64_t now_ms)
+bool hook_begin(struct life_hook *hook, const char *target_state, int64_t now_ms)
 {
-	enum life_episode episode = target_state ? episode_of(conf, target_state) : hook->episode;
+	enum life_episode episode = hook->episode;
 
+	if (target_state)
+		episode = episode_of(episode, target_state);
 	if (episode == hook->episode)
 		return false;
 	*hook = (struct life_hook){ .episode = episode,
@@ -36,14 +37,21 @@ bool hook_begin(struct life_hook *hook, const struct conf_life *conf, const char
 	return true;
 }
 
-const char *hook_name(const struct life_hook *hook, const struct conf_life *conf)
+bool hook_leaves(const struct life_hook *hook)
 {
-	return hook->episode == EPISODE_END ? conf->terminate_hook : conf->launch_hook;
+	return hook->episode == EPISODE_RETURN || hook->episode == EPISODE_END;
 }
 
-bool hook_holds(const struct life_hook *hook)
+const char *hook_name(const struct life_hook *hook, const struct conf_life *conf)
 {
-	return hook->episode != EPISODE_NONE && !hook->over && !hook->released;
+	if (hook->episode == EPISODE_NONE)
+		return "";
+	return hook_leaves(hook) ? conf->terminate_hook : conf->launch_hook;
+}
+
+bool hook_holds(const struct life_hook *hook, const struct conf_life *conf)
+{
+	return hook_name(hook, conf)[0] && !hook->over && !hook->released;
 }
 
 /* The node goes on without an answer of AWS. */
@@ -75,11 +83,11 @@ static enum life_call launch_due(struct life_hook *hook, const struct conf_life 
 enum life_call hook_due(struct life_hook *hook, const struct conf_life *conf,
                         const struct life_seen *seen, int64_t now_ms)
 {
-	if (hook->episode == EPISODE_NONE || hook->over)
+	if (!hook_name(hook, conf)[0] || hook->over)
 		return HOOK_NO_CALL;
 	if (seen->cannot[0])
 		str_copy(hook->why, sizeof hook->why, seen->cannot);
-	if (hook->episode != EPISODE_END)
+	if (!hook_leaves(hook))
 		return launch_due(hook, conf, seen, now_ms);
 	if (seen->cannot[0] || now_ms < hook->due_ms ||
 	    (seen->unsent > 0 && now_ms - hook->since_ms < HOOK_FLUSH_MS))
@@ -105,7 +113,7 @@ static void refused(struct life_hook *hook, enum life_call call, int64_t now_ms,
 		hook->beat_ms = now_ms + wait_ms;
 	else
 		hook->due_ms = now_ms + wait_ms;
-	if (hook->episode == EPISODE_END || call == HOOK_HEARTBEAT)
+	if (hook_leaves(hook) || call == HOOK_HEARTBEAT)
 		return;
 	hook->released = true;
 	hook->over = call == HOOK_ABANDON;
@@ -122,7 +130,7 @@ void hook_answer(struct life_hook *hook, enum life_call call, const struct cwatc
 	case CWATCH_BAD_DATUM:
 		str_copy(hook->why, sizeof hook->why, answer->why);
 		refused(hook, call, now_ms, HOOK_EARLY_MS);
-		if (hook->episode != EPISODE_END && now_ms - hook->since_ms >= HOOK_LATE_MS)
+		if (!hook_leaves(hook) && now_ms - hook->since_ms >= HOOK_LATE_MS)
 			give_up(hook);
 		if (hook->over)
 			hook->why[0] = '\0'; /* it is told once: the group has no hook */

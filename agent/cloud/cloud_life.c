@@ -84,7 +84,8 @@ static void await_hook(struct life *life, const struct conf_life *conf)
 	set(life, LIFE_WARMING, life->hook.why, next);
 }
 
-static void end(struct life *life, const struct conf_life *conf, const struct life_seen *seen)
+/* The group has taken the node out of service, for good or into its warm pool. */
+static void leave(struct life *life, const struct conf_life *conf, const struct life_seen *seen)
 {
 	const struct life_hook *hook = &life->hook;
 	char next[LIMIT_FACT_TEXT];
@@ -92,7 +93,7 @@ static void end(struct life *life, const struct conf_life *conf, const struct li
 	set(life, LIFE_GONE, "", "");
 	snprintf(life->why, sizeof life->why, "target state %.32s%s%.*s", seen->target_state,
 	         hook->why[0] ? ", " : "", LIMIT_FACT_WHY - 48, hook->why);
-	if (!hook_holds(hook))
+	if (!hook_holds(hook, conf))
 		return;
 	snprintf(next, sizeof next, "sends the metrics, completes hook %.60s",
 	         conf->terminate_hook);
@@ -155,8 +156,7 @@ static void serve(struct life *life, const struct conf_life *conf, const struct 
 		set(life, LIFE_STARTING, "wna-core has not told its verdict yet", "");
 	} else if (conf->launch_hook[0] && !seen->target_state) {
 		set(life, LIFE_STARTING, "the target state is not known yet", "");
-	} else if (life_in_pool(seen->target_state) && !hook_holds(&life->hook)) {
-		life->served = false;
+	} else if (life_in_pool(seen->target_state) && !hook_holds(&life->hook, conf)) {
 		set(life, LIFE_WARMING, "", "in service when the group wants the instance");
 		snprintf(life->why, sizeof life->why, "target state %s", seen->target_state);
 	} else if (is(seen->target_state, "Standby")) {
@@ -164,7 +164,7 @@ static void serve(struct life *life, const struct conf_life *conf, const struct 
 		    "in service when the group wants it");
 	} else if (!life->served && missing) {
 		warm(life, missing);
-	} else if (hook_holds(&life->hook)) {
+	} else if (hook_holds(&life->hook, conf)) {
 		await_hook(life, conf);
 	} else {
 		life->served = true;
@@ -191,8 +191,11 @@ void life_decide(struct life *life, const struct conf_life *conf, const struct l
 	if (cause == LIFE_SPOT && life->cause == LIFE_SERVES)
 		life->drain_ms = now_ms;
 	life->cause = cause;
-	if (life_ends(seen->target_state))
-		end(life, conf, seen);
+	if (life_in_pool(seen->target_state))
+		life->served = false;
+	if (life_ends(seen->target_state) ||
+	    (hook_leaves(&life->hook) && hook_holds(&life->hook, conf)))
+		leave(life, conf, seen);
 	else if (cause != LIFE_SERVES)
 		drain(life, conf, seen, now_ms);
 	else

@@ -37,6 +37,7 @@ enum life_episode {
 	EPISODE_NONE,
 	EPISODE_POOL,   /* into the warm pool */
 	EPISODE_LAUNCH, /* into service, also out of the warm pool */
+	EPISODE_RETURN, /* out of service, back into the warm pool: the group's terminate hook */
 	EPISODE_END,
 	EPISODE_MAX
 };
@@ -67,14 +68,16 @@ struct life_hook {
 };
 
 /* Begins an episode if the target state is another one's; NULL: not known. True if it began. */
-bool hook_begin(struct life_hook *hook, const struct conf_life *conf, const char *target_state,
-                int64_t now_ms);
+bool hook_begin(struct life_hook *hook, const char *target_state, int64_t now_ms);
 
-/* The configured name of the episode's hook. */
+/* The configured name of the episode's hook; "" if there is none. */
 const char *hook_name(const struct life_hook *hook, const struct conf_life *conf);
 
+/* Whether the node leaves the service in this episode. */
+bool hook_leaves(const struct life_hook *hook);
+
 /* Whether the node waits for its completion. */
-bool hook_holds(const struct life_hook *hook);
+bool hook_holds(const struct life_hook *hook, const struct conf_life *conf);
 
 /* The call that is due now. None while one is under way: do not ask then. */
 enum life_call hook_due(struct life_hook *hook, const struct conf_life *conf,

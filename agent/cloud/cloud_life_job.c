@@ -278,15 +278,15 @@ static void hook_turn(struct life_job *job, struct life_seen *seen, int64_t now_
 
 	if (job->answered)
 		take_answer(job, now_ms, wall_ms);
-	if (hook_begin(hook, job->conf, seen->target_state, now_ms)) {
+	if (hook_begin(hook, seen->target_state, now_ms)) {
 		/* Its answer would be about the former episode. */
 		http_cancel(job->deps.http, job->call);
 		job->call = NULL;
 		job->told[0] = '\0';
-		if (hook->episode == EPISODE_END)
+		if (hook_leaves(hook))
 			push_retry(job->deps.push, now_ms);
 	}
-	if (hook->episode != EPISODE_NONE && !hook->over && !job->call) {
+	if (hook_name(hook, job->conf)[0] && !hook->over && !job->call) {
 		find_endpoint(job, &endpoint);
 		seen->cannot = job->cannot;
 		seen->unsent = push_unsent(job->deps.push);

@@ -35,7 +35,7 @@ static int setup(void **state)
 static void turn(int64_t after_ms, enum life_call call, enum life_state state)
 {
 	now_ms += after_ms;
-	hook_begin(&life.hook, &conf, seen.target_state, now_ms);
+	hook_begin(&life.hook, seen.target_state, now_ms);
 	assert_int_equal(hook_due(&life.hook, &conf, &seen, now_ms), call);
 	life_decide(&life, &conf, &seen, now_ms);
 	assert_string_equal(life_state_name(life.state), life_state_name(state));
@@ -179,6 +179,36 @@ static void a_warm_pool(void **state)
 	turn(0, HOOK_NO_CALL, LIFE_IN_SERVICE);
 }
 
+/* By the group's instance reuse policy, as the scale-in that it is. */
+static void a_return_to_the_warm_pool(void **state)
+{
+	(void)state;
+	seen.well = LIFE_JOBS;
+	turn(0, HOOK_CONTINUE, LIFE_WARMING);
+	answer(HOOK_CONTINUE, CWATCH_ACCEPTED, "");
+	turn(0, HOOK_NO_CALL, LIFE_IN_SERVICE);
+	seen.target_state = "Warmed:Stopped";
+	seen.unsent = 1;
+	turn(MINUTE, HOOK_NO_CALL, LIFE_DRAINED);
+	assert_string_equal(hook_name(&life.hook, &conf), "end");
+	assert_string_equal(life.why, "target state Warmed:Stopped");
+	assert_string_equal(life.next, "sends the metrics, completes hook end");
+	seen.unsent = 0;
+	turn(SECOND, HOOK_CONTINUE, LIFE_DRAINED);
+	answer(HOOK_CONTINUE, CWATCH_BAD_DATUM, "ValidationError: No active");
+	turn(15 * SECOND, HOOK_CONTINUE, LIFE_DRAINED);
+	answer(HOOK_CONTINUE, CWATCH_ACCEPTED, "");
+	turn(0, HOOK_NO_CALL, LIFE_WARMING);
+	assert_string_equal(life.next, "in service when the group wants the instance");
+	/* Awake again, without a boot: it is not well from before. */
+	seen.target_state = "InService";
+	seen.well = 0;
+	turn(MINUTE, HOOK_NO_CALL, LIFE_WARMING);
+	assert_string_equal(hook_name(&life.hook, &conf), "launch");
+	seen.well = LIFE_JOBS;
+	turn(SECOND, HOOK_CONTINUE, LIFE_WARMING);
+}
+
 /* The target state may show it long before the hook waits. */
 static void an_end(void **state)
 {
@@ -241,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup(a_right_that_never_comes, setup),
 		cmocka_unit_test_setup(no_credentials, setup),
 		cmocka_unit_test_setup(a_warm_pool, setup),
+		cmocka_unit_test_setup(a_return_to_the_warm_pool, setup),
 		cmocka_unit_test_setup(an_end, setup),
 		cmocka_unit_test_setup(an_end_without_cloudwatch, setup),
 		cmocka_unit_test_setup(a_request, setup),
