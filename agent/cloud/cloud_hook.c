@@ -64,10 +64,13 @@ static enum life_call give_up(struct life_hook *hook)
 static enum life_call launch_due(struct life_hook *hook, const struct conf_life *conf,
                                  const struct life_seen *seen, int64_t now_ms)
 {
-	bool expired = now_ms - hook->since_ms >= conf->launch_deadline_ms;
+	int64_t left_ms = hook->since_ms + conf->launch_deadline_ms - now_ms;
+	bool expired = left_ms <= 0;
 
 	if (seen->cannot[0])
 		return expired ? give_up(hook) : HOOK_NO_CALL;
+	if (hook->attempt > 0 && left_ms <= -HOOK_GRACE_MS)
+		return give_up(hook);
 	if (now_ms < hook->due_ms)
 		return HOOK_NO_CALL;
 	hook->missing = LIFE_JOBS & ~seen->well;
@@ -85,8 +88,10 @@ enum life_call hook_due(struct life_hook *hook, const struct conf_life *conf,
 {
 	if (!hook_name(hook, conf)[0] || hook->over)
 		return HOOK_NO_CALL;
-	if (seen->cannot[0])
+	if (seen->cannot[0]) {
 		str_copy(hook->why, sizeof hook->why, seen->cannot);
+		hook->idle = false;
+	}
 	if (!hook_leaves(hook))
 		return launch_due(hook, conf, seen, now_ms);
 	if (seen->cannot[0] || now_ms < hook->due_ms ||
@@ -125,12 +130,13 @@ void hook_answer(struct life_hook *hook, enum life_call call, const struct cwatc
 	const char *action = call == HOOK_HEARTBEAT ? "RecordLifecycleActionHeartbeat"
 	                                            : "CompleteLifecycleAction";
 
+	hook->idle = answer->verdict == CWATCH_BAD_DATUM;
 	switch (answer->verdict) {
 	case CWATCH_ACCEPTED: accepted(hook, call, now_ms); break;
 	case CWATCH_BAD_DATUM:
 		str_copy(hook->why, sizeof hook->why, answer->why);
 		refused(hook, call, now_ms, HOOK_EARLY_MS);
-		if (!hook_leaves(hook) && now_ms - hook->since_ms >= HOOK_LATE_MS)
+		if (now_ms - hook->since_ms >= (hook_leaves(hook) ? HOOK_LEAVE_MS : HOOK_LATE_MS))
 			give_up(hook);
 		if (hook->over)
 			hook->why[0] = '\0'; /* it is told once: the group has no hook */
@@ -143,8 +149,10 @@ void hook_answer(struct life_hook *hook, enum life_call call, const struct cwatc
 		break;
 	default:
 		snprintf(hook->why, sizeof hook->why, "%s", answer->why);
-		hook->due_ms = now_ms + clock_backoff(hook->attempt, HOOK_BACKOFF_MS,
-		                                      HOOK_BACKOFF_MAX_MS, clock_random());
+		/* A heartbeat that fails does not delay CONTINUE. */
+		*(call == HOOK_HEARTBEAT ? &hook->beat_ms : &hook->due_ms) =
+		        now_ms + clock_backoff(hook->attempt, HOOK_BACKOFF_MS, HOOK_BACKOFF_MAX_MS,
+		                               clock_random());
 		hook->attempt += hook->attempt < 16;
 		break;
 	}

@@ -49,6 +49,10 @@ enum {
 	HOOK_FLUSH_MS = 10 * 1000,    /* for the metrics, at the end */
 	HOOK_EARLY_MS = 15 * 1000,    /* the action may not wait yet: asked again, ... */
 	HOOK_LATE_MS = 2 * 60 * 1000, /* ... in a launch until then: there is no hook */
+	/* Calls that fail go on for so long after the launch deadline. */
+	HOOK_GRACE_MS = 2 * 60 * 1000,
+	/* The longest deregistration delay of a target group is one hour. */
+	HOOK_LEAVE_MS = 65 * 60 * 1000,
 	HOOK_DENIED_MS = 60 * 1000,   /* a new role's rights come late */
 	HOOK_BACKOFF_MS = 1000,
 	HOOK_BACKOFF_MAX_MS = 30 * 1000,
@@ -60,10 +64,11 @@ struct life_hook {
 	bool over;                /* no call is left to make */
 	bool released;            /* a launch goes on, though AWS did not accept CONTINUE */
 	bool abandoned;           /* AWS accepted ABANDON */
+	bool idle;                /* `why`: AWS says that no action waits, which is no fault */
 	unsigned missing;         /* jobs that were not well, as bits */
 	int64_t due_ms;           /* no call before that */
 	int64_t beat_ms;          /* of the next heartbeat */
-	unsigned attempt;         /* failures in a row */
+	unsigned attempt;         /* calls in a row without an answer of AWS that decides */
 	char why[LIMIT_FACT_WHY]; /* why the hook is not completed; "" */
 };
 

@@ -295,8 +295,13 @@ static void hook_turn(struct life_job *job, struct life_seen *seen, int64_t now_
 			call_aws(job, &endpoint, kind, now_ms, wall_ms);
 	}
 	if (hook->why[0] && strcmp(hook->why, job->told) != 0) {
-		log_warning("lifecycle: hook %s is not completed: %s", hook_name(hook, job->conf),
-		            hook->why);
+		/* As after a reboot in service; in a scale-in the load balancer is left first. */
+		if (hook->idle)
+			log_info("lifecycle: hook %s does not wait: %s",
+			         hook_name(hook, job->conf), hook->why);
+		else
+			log_warning("lifecycle: hook %s is not completed: %s",
+			            hook_name(hook, job->conf), hook->why);
 		str_copy(job->told, sizeof job->told, hook->why);
 	}
 	if (hook->over != over)

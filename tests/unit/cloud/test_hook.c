@@ -100,6 +100,7 @@ static void no_active_action(void **state)
 	turn(0, HOOK_CONTINUE, LIFE_WARMING);
 	answer(HOOK_CONTINUE, CWATCH_BAD_DATUM, "ValidationError: No active Lifecycle Action");
 	turn(0, HOOK_NO_CALL, LIFE_IN_SERVICE);
+	assert_true(life.hook.idle); /* no warning */
 	/* The group's hook may have come later than the agent. */
 	for (int i = 0; i < 7; i++) {
 		turn(15 * SECOND, HOOK_CONTINUE, LIFE_IN_SERVICE);
@@ -131,6 +132,7 @@ static void a_missing_right(void **state)
 	seen.well = LIFE_JOBS;
 	turn(0, HOOK_CONTINUE, LIFE_WARMING);
 	answer(HOOK_CONTINUE, CWATCH_DENIED, "AccessDenied: User ... is not authorized");
+	assert_false(life.hook.idle);
 	turn(0, HOOK_NO_CALL, LIFE_IN_SERVICE);
 	assert_string_equal(life.why, "the instance's role must not do "
 	                              "autoscaling:CompleteLifecycleAction (AccessDenied)");
@@ -162,6 +164,32 @@ static void no_credentials(void **state)
 	assert_string_equal(life.why, "there are no credentials");
 	turn(10 * MINUTE - 1, HOOK_NO_CALL, LIFE_WARMING);
 	turn(1, HOOK_NO_CALL, LIFE_IN_SERVICE);
+}
+
+static void an_answer_that_never_comes(void **state)
+{
+	(void)state;
+	seen.well = LIFE_JOBS;
+	turn(0, HOOK_CONTINUE, LIFE_WARMING);
+	answer(HOOK_CONTINUE, CWATCH_RETRY, "timed out");
+	turn(10 * MINUTE, HOOK_CONTINUE, LIFE_WARMING);
+	answer(HOOK_CONTINUE, CWATCH_RETRY, "timed out");
+	turn(2 * MINUTE - 1, HOOK_CONTINUE, LIFE_WARMING);
+	turn(1, HOOK_NO_CALL, LIFE_IN_SERVICE);
+	turn(60 * MINUTE, HOOK_NO_CALL, LIFE_IN_SERVICE);
+}
+
+static void a_heartbeat_that_fails(void **state)
+{
+	(void)state;
+	turn(0, HOOK_NO_CALL, LIFE_WARMING);
+	turn(20 * SECOND, HOOK_HEARTBEAT, LIFE_WARMING);
+	answer(HOOK_HEARTBEAT, CWATCH_RETRY, "timed out");
+	turn(0, HOOK_NO_CALL, LIFE_WARMING);
+	turn(2 * SECOND, HOOK_HEARTBEAT, LIFE_WARMING);
+	answer(HOOK_HEARTBEAT, CWATCH_RETRY, "timed out");
+	seen.well = LIFE_JOBS;
+	turn(0, HOOK_CONTINUE, LIFE_WARMING);
 }
 
 static void a_warm_pool(void **state)
@@ -232,6 +260,18 @@ static void an_end(void **state)
 	turn(0, HOOK_NO_CALL, LIFE_GONE);
 }
 
+/* As with a wrong name in a warm pool whose instances run on. */
+static void an_end_without_a_hook(void **state)
+{
+	(void)state;
+	seen.target_state = "Terminated";
+	turn(0, HOOK_CONTINUE, LIFE_DRAINED);
+	answer(HOOK_CONTINUE, CWATCH_BAD_DATUM, "ValidationError: No active");
+	turn(65 * MINUTE, HOOK_CONTINUE, LIFE_DRAINED);
+	answer(HOOK_CONTINUE, CWATCH_BAD_DATUM, "ValidationError: No active");
+	turn(15 * SECOND, HOOK_NO_CALL, LIFE_GONE);
+}
+
 /* CloudWatch is away: the metrics are given up, not the hook. */
 static void an_end_without_cloudwatch(void **state)
 {
@@ -270,9 +310,12 @@ int main(void)
 		cmocka_unit_test_setup(a_missing_right, setup),
 		cmocka_unit_test_setup(a_right_that_never_comes, setup),
 		cmocka_unit_test_setup(no_credentials, setup),
+		cmocka_unit_test_setup(an_answer_that_never_comes, setup),
+		cmocka_unit_test_setup(a_heartbeat_that_fails, setup),
 		cmocka_unit_test_setup(a_warm_pool, setup),
 		cmocka_unit_test_setup(a_return_to_the_warm_pool, setup),
 		cmocka_unit_test_setup(an_end, setup),
+		cmocka_unit_test_setup(an_end_without_a_hook, setup),
 		cmocka_unit_test_setup(an_end_without_cloudwatch, setup),
 		cmocka_unit_test_setup(a_request, setup),
 	};
