@@ -105,8 +105,10 @@ static void accepted(struct life_hook *hook, enum life_call call, int64_t now_ms
 	hook->attempt = 0;
 	hook->why[0] = '\0';
 	hook->beat_ms = now_ms + HOOK_BEAT_MS;
-	if (call != HOOK_HEARTBEAT)
+	if (call != HOOK_HEARTBEAT) {
 		hook->over = true;
+		hook->released = false;
+	}
 	hook->abandoned = call == HOOK_ABANDON;
 }
 

@@ -188,7 +188,9 @@ void life_decide(struct life *life, const struct conf_life *conf, const struct l
 		step(life, LIFE_DRAINING, "");
 		life->active_ms = now_ms;
 	}
-	if (cause == LIFE_SPOT && life->cause == LIFE_SERVES)
+	if (cause == LIFE_SERVES)
+		life->drain_ms = 0;
+	else if (life->drain_ms == 0)
 		life->drain_ms = now_ms;
 	life->cause = cause;
 	if (life_in_pool(seen->target_state))

@@ -53,7 +53,7 @@ enum {
 	HOOK_GRACE_MS = 2 * 60 * 1000,
 	/* The longest deregistration delay of a target group is one hour. */
 	HOOK_LEAVE_MS = 65 * 60 * 1000,
-	HOOK_DENIED_MS = 60 * 1000,   /* a new role's rights come late */
+	HOOK_DENIED_MS = 60 * 1000, /* a new role's rights come late */
 	HOOK_BACKOFF_MS = 1000,
 	HOOK_BACKOFF_MAX_MS = 30 * 1000,
 };
@@ -100,7 +100,7 @@ struct life {
 	enum life_state state;
 	enum life_cause cause;
 	bool served;       /* in service once since boot: a later failure is no start */
-	int64_t drain_ms;  /* since when the node drains; may be before the boot */
+	int64_t drain_ms;  /* since when the node drains, perhaps before the boot; 0: it does not */
 	int64_t active_ms; /* when a client's connection was seen last, or the drain began */
 	struct life_hook hook;
 	char why[LIMIT_FACT_WHY], next[LIMIT_FACT_TEXT];
@@ -116,10 +116,44 @@ void life_decide(struct life *life, const struct conf_life *conf, const struct l
                  int64_t now_ms);
 
 /*
- * cloud_life_job.c: what wna-cloud does about it. The drain is a file in the worker's state_dir: it
- * holds across restarts of all processes and of the machine, on this instance. That the node has
- * been in service, and the hook's episode that is over, are files in run_dir, hence of this boot.
+ * cloud_life_save.c: what the next process must know before the metadata answers. A file in run_dir
+ * has all of it; it is of this boot, hence of this instance. A file in state_dir has the order to
+ * drain, for the instance whose ID is in it, and no clone.
  */
+
+/* An answer of the metadata, the last one of this boot. */
+struct life_memo {
+	bool known;
+	char text[LIMIT_FACT_TEXT];
+};
+
+enum { LIFE_SAVED_MAX = 6 * (4 * LIMIT_FACT_TEXT + LIMIT_HOST) + 512 };
+
+struct life_saved {
+	struct life_memo instance, target_state, spot;
+	bool ordered;                /* wnactl drain */
+	char owner[LIMIT_FACT_TEXT]; /* ordered before this boot, on this instance; else "" */
+	char text[LIFE_SAVED_MAX];   /* of the file */
+};
+
+/* Takes a text, unless it is NULL. The memo's; NULL if none is known. */
+const char *memo_take(struct life_memo *memo, const char *text);
+
+/* Fills `ret` and what a process keeps in `life`. False if there is no file, or a damaged one. */
+bool life_load(const char *dir, const struct conf_life *conf, int64_t now_ms, struct life *life,
+               struct life_saved *ret);
+
+/* Writes the file if it changes. */
+void life_save(const char *dir, const struct conf_life *conf, const struct life *life,
+               struct life_saved *saved);
+
+/* The order; `at_ms` is Unix time. 0; -ENOENT there is none; -EBADMSG the file is damaged or has no
+ * instance ID; others. */
+int drain_load(const char *dir, int64_t wall_ms, int64_t *ret_at_ms, char *ret_owner, size_t size);
+int drain_save(const char *dir, int64_t at_ms, const char *owner);
+int drain_remove(const char *dir);
+
+/* cloud_life_job.c: what wna-cloud does about it. */
 struct life_job;
 
 /* The jobs around it. */
@@ -136,7 +170,7 @@ struct life_job *life_job_new(const struct life_deps *deps, int64_t now_ms, int6
 void life_job_free(struct life_job *job);
 
 /* wnactl drain, undrain. */
-void life_job_order(struct life_job *job, bool drain, int64_t now_ms, int64_t wall_ms);
+void life_job_order(struct life_job *job, bool drain, int64_t now_ms);
 
 /* Takes a HUB_VERDICT. */
 void life_job_verdict(struct life_job *job, const struct msg *verdict);

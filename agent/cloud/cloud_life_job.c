@@ -17,22 +17,21 @@
 #include "log.h"
 #include "sockdiag.h"
 
-#define DRAIN_FILE  "drain"  /* "UNIX_MS INSTANCE_ID\n"; the id is "-" if it was not known */
-#define SERVED_FILE "served" /* like `healthy` of cloud_push.c */
-#define HOOK_FILE   "hook"   /* the episode that is over */
-
 #define SERVICE "autoscaling"
 
-enum { LOOK_MS = 1000, BODY_MAX = 3 * 3 * LIMIT_HOST + 256 };
+enum { LOOK_MS = 1000, ORDER_MS = 10 * 1000, BODY_MAX = 3 * 3 * LIMIT_HOST + 256 };
 
 struct life_job {
 	struct life_deps deps;
 	const struct conf_life *conf;
 	struct life life;
-	bool ordered, heard;
+	struct life_saved saved;
+	bool order_kept;  /* in state_dir */
+	int64_t order_ms; /* when that is tried next */
+	int order_rc;     /* of the last try */
+	bool heard;
 	unsigned well;
-	char owner[LIMIT_FACT_TEXT]; /* the instance that was ordered to drain; "-" not known */
-	int64_t look_ms;             /* when connections are counted next */
+	int64_t look_ms; /* when connections are counted next */
 	int connections;
 	int sockets_rc; /* of the last count */
 	/* The call to AWS under way, or answered. */
@@ -45,68 +44,35 @@ struct life_job {
 	char told[LIMIT_FACT_WHY];   /* the hook's trouble that was logged last */
 };
 
-static void path_of(const char *dir, const char *name, char *ret, size_t size)
+/* The file of a damaged order, or of one without its instance, is removed by save_order. */
+static void load_order(struct life_job *job, int64_t now_ms, int64_t wall_ms)
 {
-	snprintf(ret, size, "%s/%s", dir, name);
-}
+	const char *dir = job->deps.worker->state_dir;
+	struct life_saved *saved = &job->saved;
+	int64_t at_ms;
+	int r = drain_load(dir, wall_ms, &at_ms, saved->owner, sizeof saved->owner);
 
-/* A drain that was ordered before this start goes on; its delay as well, by the wall clock. */
-static void load_drain(struct life_job *job, int64_t now_ms, int64_t wall_ms)
-{
-	char path[LIMIT_PATH * 2], text[LIMIT_FACT_TEXT + 32], *owner;
-	int64_t at_ms = wall_ms;
-
-	path_of(job->deps.worker->state_dir, DRAIN_FILE, path, sizeof path);
-	if (file_load(AT_FDCWD, path, FILE_OF_ANYBODY, text, sizeof text) < 0)
+	if (r < 0 && r != -ENOENT)
+		log_warning("lifecycle: the order to drain in %s cannot be read and is dropped: %s",
+		            dir, strerror(-r));
+	if (r < 0)
 		return;
-	str_trim(text);
-	owner = strchr(text, ' ');
-	if (owner)
-		*owner++ = '\0';
-	str_int64(text, 0, wall_ms, &at_ms);
-	str_copy(job->owner, sizeof job->owner, owner ? owner : "-");
-	job->ordered = true;
+	saved->ordered = true;
 	job->life.drain_ms = now_ms - (wall_ms - at_ms);
 	log_info("lifecycle: the drain goes on");
-}
-
-/* A new process makes no call again that a former one has made. */
-static void load_hook(struct life_job *job)
-{
-	char path[LIMIT_PATH * 2], text[8];
-	int64_t episode;
-
-	path_of(job->deps.worker->run_dir, HOOK_FILE, path, sizeof path);
-	if (file_load(AT_FDCWD, path, FILE_OF_ANYBODY, text, sizeof text) < 0 ||
-	    !str_int64(str_trim(text), EPISODE_NONE, EPISODE_MAX - 1, &episode))
-		return;
-	job->life.hook.episode = (enum life_episode)episode;
-	job->life.hook.over = true;
-}
-
-static void save_hook(const struct life_job *job)
-{
-	char text[8];
-
-	snprintf(text, sizeof text, "%d\n",
-	         job->life.hook.over ? job->life.hook.episode : EPISODE_NONE);
-	worker_write_file(job->deps.worker->run_dir, HOOK_FILE, text, strlen(text));
 }
 
 struct life_job *life_job_new(const struct life_deps *deps, int64_t now_ms, int64_t wall_ms)
 {
 	struct life_job *job = calloc(1, sizeof *job);
-	char path[LIMIT_PATH * 2];
 
 	if (!job)
 		return NULL;
 	job->deps = *deps;
 	job->conf = &deps->worker->conf->life;
 	job->connections = -1;
-	path_of(deps->worker->run_dir, SERVED_FILE, path, sizeof path);
-	job->life.served = access(path, F_OK) == 0;
-	load_drain(job, now_ms, wall_ms);
-	load_hook(job);
+	if (!life_load(deps->worker->run_dir, job->conf, now_ms, &job->life, &job->saved))
+		load_order(job, now_ms, wall_ms);
 	life_job_turn(job, now_ms, wall_ms);
 	return job;
 }
@@ -118,28 +84,19 @@ void life_job_free(struct life_job *job)
 	free(job);
 }
 
-void life_job_order(struct life_job *job, bool drain, int64_t now_ms, int64_t wall_ms)
+void life_job_order(struct life_job *job, bool drain, int64_t now_ms)
 {
-	char path[LIMIT_PATH * 2], text[LIMIT_FACT_TEXT + 32];
-	const char *id = job->deps.identity->instance_id;
-	int r = 0;
+	struct life_saved *saved = &job->saved;
 
-	if (drain == job->ordered)
-		return;
-	job->ordered = drain;
-	job->look_ms = now_ms;
-	if (drain) {
-		job->life.drain_ms = now_ms;
-		str_copy(job->owner, sizeof job->owner, id && id[0] ? id : "-");
-		snprintf(text, sizeof text, "%" PRId64 " %s\n", wall_ms, job->owner);
-		r = worker_write_file(job->deps.worker->state_dir, DRAIN_FILE, text, strlen(text));
-	} else {
-		path_of(job->deps.worker->state_dir, DRAIN_FILE, path, sizeof path);
-		r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-	}
-	if (r < 0)
-		log_warning("lifecycle: %s/" DRAIN_FILE ": %s; a restart will not know the order",
-		            job->deps.worker->state_dir, strerror(-r));
+	if (drain != saved->ordered)
+		job->look_ms = now_ms;
+	/* Repeated on this instance, an order of before the boot is this instance's. */
+	if (drain != saved->ordered || saved->owner[0])
+		job->order_kept = false;
+	saved->ordered = drain;
+	saved->owner[0] = '\0';
+	job->order_ms = now_ms;
+	job->order_rc = 0;
 }
 
 void life_job_verdict(struct life_job *job, const struct msg *verdict)
@@ -148,16 +105,46 @@ void life_job_verdict(struct life_job *job, const struct msg *verdict)
 	job->well = (unsigned)verdict->more[2];
 }
 
-/* An image made from a drained node must not drain every clone. */
+/* The instance's id, of this boot; NULL: not known. */
+static const char *instance_of(struct life_job *job)
+{
+	const char *id = memo_take(&job->saved.instance, job->deps.identity->instance_id);
+
+	return id && id[0] ? id : NULL;
+}
+
+/* An image made from a drained node must not drain its clones. Until the instance is known the
+ * order holds. */
 static void check_owner(struct life_job *job, int64_t now_ms)
 {
-	const char *id = job->deps.identity->instance_id;
+	const char *id = instance_of(job);
+	char *owner = job->saved.owner;
 
-	if (!job->ordered || !id || !id[0] || strcmp(job->owner, "-") == 0 ||
-	    strcmp(job->owner, id) == 0)
+	if (!owner[0] || !id)
 		return;
-	log_info("lifecycle: the drain was ordered on %s and not here: it ends", job->owner);
-	life_job_order(job, false, now_ms, 0);
+	if (strcmp(owner, id) != 0) {
+		log_info("lifecycle: the drain was ordered on %s and not here: it ends", owner);
+		life_job_order(job, false, now_ms);
+	}
+	owner[0] = '\0';
+}
+
+/* Until the file in state_dir agrees with the order. */
+static void save_order(struct life_job *job, int64_t now_ms, int64_t wall_ms)
+{
+	const char *dir = job->deps.worker->state_dir, *id = instance_of(job);
+	int64_t at_ms = wall_ms - (now_ms - job->life.drain_ms);
+	bool drain = job->saved.ordered;
+	int r;
+
+	if (job->order_kept || job->saved.owner[0] || now_ms < job->order_ms || (drain && !id))
+		return;
+	r = drain ? drain_save(dir, at_ms, id) : drain_remove(dir);
+	if (r < 0 && r != job->order_rc)
+		log_warning("lifecycle: the order is not saved in %s: %s", dir, strerror(-r));
+	job->order_kept = r == 0;
+	job->order_rc = r;
+	job->order_ms = now_ms + ORDER_MS;
 }
 
 static void count(void *arg, const struct sockdiag_socket *socket)
@@ -272,7 +259,6 @@ static void call_aws(struct life_job *job, const struct endpoint *endpoint, enum
 static void hook_turn(struct life_job *job, struct life_seen *seen, int64_t now_ms, int64_t wall_ms)
 {
 	struct life_hook *hook = &job->life.hook;
-	bool over = hook->over;
 	struct endpoint endpoint;
 	enum life_call kind;
 
@@ -297,15 +283,13 @@ static void hook_turn(struct life_job *job, struct life_seen *seen, int64_t now_
 	if (hook->why[0] && strcmp(hook->why, job->told) != 0) {
 		/* As after a reboot in service; in a scale-in the load balancer is left first. */
 		if (hook->idle)
-			log_info("lifecycle: hook %s does not wait: %s",
-			         hook_name(hook, job->conf), hook->why);
+			log_info("lifecycle: hook %s does not wait: %s", hook_name(hook, job->conf),
+			         hook->why);
 		else
 			log_warning("lifecycle: hook %s is not completed: %s",
 			            hook_name(hook, job->conf), hook->why);
 		str_copy(job->told, sizeof job->told, hook->why);
 	}
-	if (hook->over != over)
-		save_hook(job);
 }
 
 static void report(const struct life_job *job)
@@ -320,27 +304,33 @@ static void report(const struct life_job *job)
 		msg.found_ms = life->drain_ms > 0 ? life->drain_ms : 1;
 	str_copy(msg.text, sizeof msg.text, life->next);
 	str_copy(msg.why, sizeof msg.why, life->why);
+	if (!job->order_kept && !job->saved.owner[0])
+		snprintf(msg.why, sizeof msg.why, "%.60s%sa reboot forgets the order: %.60s",
+		         life->why, life->why[0] ? "; " : "",
+		         job->order_rc < 0 ? strerror(-job->order_rc)
+		                           : "the instance's ID is not known");
 	worker_say(job->deps.worker, &msg);
 }
 
 int64_t life_job_turn(struct life_job *job, int64_t now_ms, int64_t wall_ms)
 {
+	const struct identity *identity = job->deps.identity;
+	struct life_saved *saved = &job->saved;
 	struct life *life = &job->life;
 	enum life_state before = life->state;
-	bool served = life->served;
 	struct life_seen seen;
 
 	check_owner(job, now_ms);
-	if (job->ordered || life->cause != LIFE_SERVES)
+	if (saved->ordered || life->cause != LIFE_SERVES)
 		look(job, now_ms);
 	seen = (struct life_seen){
-		.target_state = job->deps.identity->target_state,
-		.spot_action = job->deps.identity->spot_action,
-		.rebalance = job->deps.identity->rebalance,
-		.scheduled = job->deps.identity->scheduled,
+		.target_state = memo_take(&saved->target_state, identity->target_state),
+		.spot_action = memo_take(&saved->spot, identity->spot_action),
+		.rebalance = identity->rebalance,
+		.scheduled = identity->scheduled,
 		.heard = job->heard,
 		.well = job->well,
-		.ordered = job->ordered,
+		.ordered = saved->ordered,
 		.connections = job->connections,
 	};
 	hook_turn(job, &seen, now_ms, wall_ms);
@@ -348,8 +338,8 @@ int64_t life_job_turn(struct life_job *job, int64_t now_ms, int64_t wall_ms)
 	if (life->state != before)
 		log_info("lifecycle: %s -> %s%s%s", life_state_name(before),
 		         life_state_name(life->state), life->why[0] ? ": " : "", life->why);
-	if (life->served && !served)
-		worker_write_file(job->deps.worker->run_dir, SERVED_FILE, "1\n", 2);
+	save_order(job, now_ms, wall_ms);
+	life_save(job->deps.worker->run_dir, job->conf, life, saved);
 	report(job);
 	return life->state == LIFE_DRAINING ? job->look_ms : INT64_MAX;
 }

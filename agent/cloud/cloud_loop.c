@@ -105,8 +105,7 @@ static void take_signals(struct loop *loop)
 
 	while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2)
-			life_job_order(loop->life, info.ssi_signo == SIGUSR1, clock_ms(),
-			               clock_wall_ms());
+			life_job_order(loop->life, info.ssi_signo == SIGUSR1, clock_ms());
 		else
 			loop->end = true;
 	}

@@ -45,7 +45,6 @@ static void in_service(void)
 static void order(void)
 {
 	seen.ordered = true;
-	life.drain_ms = now_ms;
 }
 
 static void a_start(void **state)
