@@ -37,7 +37,8 @@ enum hub_type {
 	HUB_SPOKEN,    /* the sender has sent all of its facts once */
 	HUB_VERDICT,   /* core -> listener. value: enum verdict_level of /healthz; more[0]: of
 	                * /readyz; more[1]: 1 once /healthz has been 200 since the core started;
-	                * more[2]: the jobs that are well or off, as bits 1 << enum job */
+	                * more[2]: the jobs that are off, or well by results (not by a check's
+	                * `initial`), as bits 1 << enum job */
 	HUB_ASK,       /* id: enum hub_ask */
 	HUB_TYPE_MAX
 };

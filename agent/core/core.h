@@ -92,6 +92,7 @@ struct finding {
 	enum verdict_level level;
 	bool turns_health;     /* makes /healthz 503 */
 	bool turns_ready;      /* makes /readyz 503; always with turns_health */
+	bool assumed;          /* OK without a result: initial = good */
 	char what[JUDGE_TEXT]; /* the job's facts in one line; changes with every fact */
 	char why[JUDGE_TEXT];  /* what is wrong; empty if nothing is */
 	char next[JUDGE_TEXT]; /* what the agent does next; changes with the clock */
@@ -101,9 +102,9 @@ struct verdict {
 	struct finding job[JOB_MAX];
 	struct finding check[LIMIT_CHECKS]; /* level and why only */
 	enum verdict_level health, ready;   /* never LEVEL_OFF */
-	unsigned well;                      /* the jobs that are well or off: bits 1 << enum job */
-	char why[JUDGE_TEXT];               /* of the worst finding, with its job's name */
-	int64_t until_ms; /* age alone can change nothing before this; INT64_MAX: never */
+	unsigned well;        /* the jobs that are off, or well by results: bits 1 << enum job */
+	char why[JUDGE_TEXT]; /* of the worst finding, with its job's name */
+	int64_t until_ms;     /* age alone can change nothing before this; INT64_MAX: never */
 };
 
 /* A pure, total function: the same state and time give the same verdict. */

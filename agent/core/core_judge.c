@@ -19,6 +19,7 @@ void judge_find(struct finding *ret, enum verdict_level level, enum reach reach,
 	ret->level = level;
 	ret->turns_health = reach == REACH_HEALTH;
 	ret->turns_ready = reach != REACH_NONE;
+	ret->assumed = false;
 	ret->why[0] = '\0';
 	if (!why)
 		return;
@@ -56,15 +57,17 @@ static void judge_undecided(struct judge *judge, unsigned slot, struct finding *
 	enum reach reach = local ? REACH_HEALTH : REACH_READY;
 	bool young = judge_before(judge, judge->state->start_ms + check->max_age_ms);
 
-	if (young && check->initial == INITIAL_GOOD)
+	if (young && check->initial == INITIAL_GOOD) {
 		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
-	else if (fact->seen && judge_fresh(judge, FACT_CHECK, slot))
+		ret->assumed = true;
+	} else if (fact->seen && judge_fresh(judge, FACT_CHECK, slot)) {
 		judge_find(ret, LEVEL_WAITING, reach, "no good result yet: %s", fact->why);
-	else if (young)
+	} else if (young) {
 		judge_find(ret, LEVEL_WAITING, reach, "no result yet");
-	else
+	} else {
 		judge_find(ret, local ? LEVEL_FAIL : LEVEL_DEGRADED, reach,
 		           "unknown: no result since the start");
+	}
 }
 
 static void judge_check(struct judge *judge, unsigned slot, struct finding *ret)
@@ -106,9 +109,11 @@ static void judge_checks(struct judge *judge, struct verdict *ret)
 	const struct conf_checks *checks = &judge->conf->checks;
 	const struct finding *worst = NULL;
 	int good = 0, worst_slot = 0;
+	bool assumed = false;
 
 	for (int i = 0; i < checks->count; i++) {
 		judge_check(judge, (unsigned)i, &ret->check[i]);
+		assumed |= ret->check[i].assumed;
 		if (ret->check[i].level == LEVEL_OK) {
 			good++;
 			continue;
@@ -131,6 +136,7 @@ static void judge_checks(struct judge *judge, struct verdict *ret)
 	} else {
 		judge_find(job, LEVEL_OK, REACH_NONE, NULL);
 	}
+	job->assumed = assumed;
 	snprintf(job->what, sizeof job->what, "%d of %d good", good, checks->count);
 	snprintf(job->next, sizeof job->next, "each at its own interval");
 }
@@ -143,7 +149,8 @@ static void conclude(struct verdict *ret)
 
 	ret->well = 0;
 	for (int i = 0; i < JOB_MAX; i++) {
-		if (ret->job[i].level == LEVEL_OK || ret->job[i].level == LEVEL_OFF)
+		if ((ret->job[i].level == LEVEL_OK && !ret->job[i].assumed) ||
+		    ret->job[i].level == LEVEL_OFF)
 			ret->well |= 1u << i;
 		if (ret->job[i].turns_ready && (!worst || worse(&ret->job[i], worst))) {
 			worst = &ret->job[i];

@@ -288,6 +288,27 @@ static void identity_outlives_the_metadata_service(void **unused)
 	expect(LEVEL_DEGRADED, LEVEL_FAIL);
 }
 
+/* A launch hook is not completed by an assumption. */
+static void an_assumed_check_is_not_well(void **unused)
+{
+	const unsigned checks = 1 << JOB_CHECKS;
+
+	(void)unused;
+	judge(START);
+	assert_int_equal(verdict.well & checks, checks); /* off */
+	one_check(SCOPE_LOCAL, INITIAL_GOOD);
+	judge(START);
+	assert_int_equal(verdict.job[JOB_CHECKS].level, LEVEL_OK);
+	assert_int_equal(verdict.well & checks, 0);
+	say(FACT_CHECK, CHECK_UNDECIDED, "refused", START + 1);
+	judge(START + 1);
+	assert_int_equal(verdict.job[JOB_CHECKS].level, LEVEL_OK);
+	assert_int_equal(verdict.well & checks, 0);
+	say(FACT_CHECK, CHECK_GOOD, "", START + 2);
+	judge(START + 2);
+	assert_int_equal(verdict.well & checks, checks);
+}
+
 /* Before until_ms the verdict does not change by age: one timer is enough. */
 static void nothing_changes_before_until(void **unused)
 {
@@ -379,6 +400,7 @@ int main(void)
 		cmocka_unit_test_setup(a_silent_keeper, setup),
 		cmocka_unit_test_setup(shared_states_never_turn_health, setup),
 		cmocka_unit_test_setup(identity_outlives_the_metadata_service, setup),
+		cmocka_unit_test_setup(an_assumed_check_is_not_well, setup),
 		cmocka_unit_test_setup(nothing_changes_before_until, setup),
 		cmocka_unit_test_setup(the_worst_is_told, setup),
 		cmocka_unit_test_setup(a_drain, setup),
