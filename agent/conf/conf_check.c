@@ -213,6 +213,9 @@ static void check_lifecycle(struct conf_draft *draft)
 	if (*life->endpoint && (url_base_parse(life->endpoint, &url, why, sizeof why) < 0 ||
 	                        (!url.https && !url.loopback && !draft->conf.metrics.allow_http)))
 		EXPECT(draft, CONF_RANGE, "lifecycle", "endpoint", "https://HOST[:PORT]");
+	else if (*life->endpoint && (draft->conf.metrics.fips || draft->conf.metrics.dual_stack))
+		EXPECT(draft, CONF_MISSING, "lifecycle", "endpoint",
+		       "nothing, since metrics.fips or dual_stack choose the endpoint");
 }
 
 void conf_check_values(struct conf_draft *draft)

@@ -245,6 +245,8 @@ static void values_that_are_refused(void **state)
 		  ":2: metrics.endpoint: expected https://, since plain" },
 		{ "[metrics]\nendpoint = https://cw.example\nfips = yes\n", CONF_MISSING,
 		  ":2: metrics.endpoint: expected nothing" },
+		{ "[metrics]\nfips = yes\n[lifecycle]\nendpoint = https://as.example\n",
+		  CONF_MISSING, ":4: lifecycle.endpoint: expected nothing" },
 		{ "[check w]\ntype = http\nurl = http://127.0.0.1/\nstatus = 300-200\n", CONF_RANGE,
 		  ":4: check w.status" },
 	};
