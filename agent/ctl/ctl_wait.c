@@ -47,6 +47,21 @@ static enum wait_answer wait_page(const struct view_page *page, const char *name
 	return WAIT_NOT_YET;
 }
 
+/* A drained node has no ready page, and its jobs are as well as any node's. */
+static enum wait_answer wait_jobs(const struct view *view, char *why, size_t size)
+{
+	for (int i = 0; i < view->jobs; i++) {
+		const struct view_job *job = &view->job[i];
+
+		if (job->level == LEVEL_OK || job->level == LEVEL_OFF)
+			continue;
+		snprintf(why, size, "%s: %s: %s", job->name, verdict_level_name(job->level),
+		         job->why);
+		return WAIT_NOT_YET;
+	}
+	return WAIT_DONE;
+}
+
 enum wait_answer wait_judge(const struct view *view, enum wait_goal goal, char *why,
                             size_t why_size)
 {
@@ -54,6 +69,8 @@ enum wait_answer wait_judge(const struct view *view, enum wait_goal goal, char *
 	const char *reason;
 
 	why[0] = '\0';
+	if (goal == WAIT_READY && view->readyz.level == LEVEL_DRAINING)
+		return wait_jobs(view, why, why_size);
 	if (goal == WAIT_READY)
 		return wait_page(&view->readyz, "readyz", why, why_size);
 	if (goal == WAIT_HEALTHY)

@@ -82,6 +82,22 @@ static void judges(void **state)
 	free(text);
 }
 
+/* Booted while it drains: units that need the jobs start. */
+static void judges_a_drained_node(void **state)
+{
+	const struct view_page draining = { .code = 503, .level = LEVEL_DRAINING };
+
+	(void)state;
+	assert_int_equal(judge(healthy, WAIT_READY), WAIT_DONE);
+	view.healthz = view.readyz = draining;
+	assert_int_equal(wait_judge(&view, WAIT_READY, why, sizeof why), WAIT_DONE);
+	assert_int_equal(wait_judge(&view, WAIT_HEALTHY, why, sizeof why), WAIT_NOT_YET);
+	assert_int_equal(judge(failover, WAIT_READY), WAIT_NOT_YET);
+	view.healthz = view.readyz = draining;
+	assert_int_equal(wait_judge(&view, WAIT_READY, why, sizeof why), WAIT_NOT_YET);
+	assert_non_null(strstr(why, "database: degraded: 10.16.6.137 does not answer"));
+}
+
 static void waits_until_it_is_so(void **state)
 {
 	(void)state;
@@ -229,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
 		cmocka_unit_test_setup_teardown(judges, setup, teardown),
+		cmocka_unit_test_setup_teardown(judges_a_drained_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_until_it_is_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_counting_reason_is_not_repeated, setup, teardown),
 		cmocka_unit_test_setup_teardown(last_words, setup, teardown),
