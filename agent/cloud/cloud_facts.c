@@ -10,8 +10,11 @@
 #define HEX   "([0-9a-f]{8}|[0-9a-f]{17})" /* of a resource's id */
 #define OCTET "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 #define IPV4  "(" OCTET "[.]){3}" OCTET
-#define TIME  "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,12}Z"
-#define ZONE  "[a-z][a-z0-9]*(-[a-z0-9]+)+"
+/* RFC 3339. */
+#define TIME                                                                                       \
+	"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"                \
+	"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+#define ZONE "[a-z][a-z0-9]*(-[a-z0-9]+)+"
 
 enum { RETRY_FIRST_MS = 2000, JITTER_PERCENT = 20, PATTERN_MAX = 256 };
 
@@ -39,8 +42,9 @@ static const struct {
 	ROW(FACT_LIFE_CYCLE) = { "instance-life-cycle", "[a-z][a-z-]+", NULL },
 	ROW(FACT_TARGET_STATE) = { "autoscaling/target-lifecycle-state",
 	                           "[A-Z][A-Za-z]{2,}(:[A-Z][A-Za-z]+)?", NULL },
-	ROW(FACT_SPOT_ACTION) = { "spot/instance-action", "[a-z]+ at " TIME, NULL },
-	ROW(FACT_REBALANCE) = { "events/recommendations/rebalance", "noticed at " TIME, NULL },
+	ROW(FACT_SPOT_ACTION) = { "spot/instance-action", "[a-z]+( at " TIME ")?", NULL },
+	ROW(FACT_REBALANCE) = { "events/recommendations/rebalance", "noticed( at " TIME ")?",
+	                        NULL },
 	ROW(FACT_SCHEDULED) = { "events/maintenance/scheduled",
 	                        "[a-z]+(-[a-z]+)* from [A-Za-z0-9: ]+", NULL },
 	ROW(FACTS_MAC) = { "mac", "([0-9a-f]{2}:){5}[0-9a-f]{2}", NULL },
@@ -64,6 +68,16 @@ static bool matches(const char *text, const char *pattern)
 bool shape_role(const char *text)
 {
 	return strlen(text) <= 64 && matches(text, "[A-Za-z0-9+=,.@_-]+");
+}
+
+bool shape_action(const char *text)
+{
+	return strlen(text) <= 32 && matches(text, "[a-z]+");
+}
+
+bool shape_time(const char *text)
+{
+	return matches(text, TIME);
 }
 
 bool shape_tag_key(const char *text)

@@ -150,12 +150,15 @@ void facts_bad(struct facts_item *item, const char *why, int64_t period_ms, int6
 /*
  * cloud_notice.c: answers that are JSON (EC2 User Guide, "Spot Instance interruption notices", "EC2
  * instance rebalance recommendations", "View scheduled events") as one text. 1; 0 if the list of
- * events has no active one; -EBADMSG.
+ * events has no active one; -EBADMSG. A spot notice counts even if its action or time is not
+ * understood.
  */
 bool notice_is(int id);
 int notice_read(int id, const char *json, size_t len, char *ret, size_t size);
 
 bool shape_role(const char *text);    /* IAM role name, 1..64 */
+bool shape_action(const char *text);  /* of a spot notice, 1..32 */
+bool shape_time(const char *text);    /* RFC 3339 */
 bool shape_tag_key(const char *text); /* as allowed for tags in the metadata, 1..128 */
 
 /* Makes a body a text, without the line end that may close it. False if it is empty, longer

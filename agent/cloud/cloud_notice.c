@@ -19,6 +19,14 @@ static const char *text_of(const cJSON *object, const char *key)
 	return text ? text : "";
 }
 
+/* Without a time that is not understood. */
+static void put(const char *what, const char *time, char *ret, size_t size)
+{
+	bool known = shape_time(time);
+
+	snprintf(ret, size, "%s%s%s", what, known ? " at " : "", known ? time : "");
+}
+
 static const cJSON *first_active(const cJSON *list)
 {
 	const cJSON *event;
@@ -34,6 +42,7 @@ static const cJSON *first_active(const cJSON *list)
 int notice_read(int id, const char *json, size_t len, char *ret, size_t size)
 {
 	cJSON *root = cJSON_ParseWithLength(json, len);
+	const char *action;
 	const cJSON *event;
 	int rc = 1;
 
@@ -46,9 +55,11 @@ int notice_read(int id, const char *json, size_t len, char *ret, size_t size)
 	} else if (!cJSON_IsObject(root)) {
 		rc = -EBADMSG;
 	} else if (id == FACT_SPOT_ACTION) {
-		snprintf(ret, size, "%s at %s", text_of(root, "action"), text_of(root, "time"));
+		action = text_of(root, "action");
+		put(shape_action(action) ? action : "interruption", text_of(root, "time"), ret,
+		    size);
 	} else {
-		snprintf(ret, size, "noticed at %s", text_of(root, "noticeTime"));
+		put("noticed", text_of(root, "noticeTime"), ret, size);
 	}
 	cJSON_Delete(root);
 	return rc;

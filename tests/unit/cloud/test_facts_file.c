@@ -89,6 +89,40 @@ static void test_names(void **state)
 		assert_false(shape_role(roles[i]));
 }
 
+static void test_notices(void **state)
+{
+	static const struct {
+		const char *json, *text; /* NULL: not a notice */
+	} table[] = {
+		{ "{\"action\":\"stop\",\"time\":\"2026-11-30T08:22:00Z\"}",
+		  "stop at 2026-11-30T08:22:00Z" },
+		{ "{\"action\":\"stop\",\"time\":\"2026-11-30T08:22:00.123456Z\"}",
+		  "stop at 2026-11-30T08:22:00.123456Z" },
+		{ "{\"action\":\"stop\",\"time\":\"2026-11-30t17:22:00.5+09:00\"}",
+		  "stop at 2026-11-30t17:22:00.5+09:00" },
+		/* Whatever it says, EC2 takes the instance back. */
+		{ "{\"action\":\"terminate\",\"time\":\"Mon, 30 Nov 2026\"}", "terminate" },
+		{ "{\"action\":\"terminate\",\"time\":1796026920}", "terminate" },
+		{ "{\"action\":\"Reclaim now\",\"time\":\"\"}", "interruption" },
+		{ "{}", "interruption" },
+		{ "[]", NULL },
+		{ "<html>", NULL },
+	};
+	char text[LIMIT_HOST];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		const char *json = table[i].json;
+		int r = notice_read(FACT_SPOT_ACTION, json, strlen(json), text, sizeof text);
+
+		assert_int_equal(r == 1, table[i].text != NULL);
+		if (!table[i].text)
+			continue;
+		assert_string_equal(text, table[i].text);
+		assert_true(facts_valid(FACT_SPOT_ACTION, text));
+	}
+}
+
 static void test_shape_text(void **state)
 {
 	char text[8] = "before";
@@ -238,10 +272,10 @@ static void test_largest_fits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shapes),       cmocka_unit_test(test_names),
-		cmocka_unit_test(test_shape_text),   cmocka_unit_test(test_set),
-		cmocka_unit_test(test_tags),         cmocka_unit_test(test_documents),
-		cmocka_unit_test(test_largest_fits),
+		cmocka_unit_test(test_shapes),    cmocka_unit_test(test_names),
+		cmocka_unit_test(test_notices),   cmocka_unit_test(test_shape_text),
+		cmocka_unit_test(test_set),       cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_documents), cmocka_unit_test(test_largest_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
