@@ -27,8 +27,7 @@ struct loop {
 	bool end;
 };
 
-/* Before any thread is made: threads inherit the mask. */
-static int signals_new(void)
+int loop_signals(void)
 {
 	sigset_t set;
 
@@ -150,10 +149,10 @@ static void turn(struct loop *loop)
 		take_messages(loop);
 }
 
-int loop_run(const struct worker *worker)
+int loop_run(const struct worker *worker, int signal_fd)
 {
 	int code = 0;
-	struct loop loop = { .worker = worker, .signal_fd = signals_new() };
+	struct loop loop = { .worker = worker, .signal_fd = signal_fd };
 
 	if (loop.signal_fd < 0 || !jobs_new(&loop, clock_ms())) {
 		log_error("cloud: cannot start: %s", strerror(errno));

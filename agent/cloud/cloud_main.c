@@ -8,6 +8,8 @@
 
 int main(int argc, char **argv)
 {
+	/* Before that SIGUSR1 would end the process. */
+	int signal_fd = loop_signals();
 	struct worker worker;
 
 	/* Otherwise malloc would make a heap (arena) for resolver threads and keep it. */
@@ -15,5 +17,5 @@ int main(int argc, char **argv)
 	worker_init(&worker, ROLE_CLOUD,
 	            HUB_WANTS_VERDICT | HUB_WANTS(FACT_RDS_UP) | HUB_WANTS(FACT_RDS_HOST), argc,
 	            argv, NULL);
-	return loop_run(&worker);
+	return loop_run(&worker, signal_fd);
 }

@@ -220,7 +220,11 @@ void push_free(struct push *push, int64_t now_ms);
  * SIGTERM or SIGINT, or until a reload needs a new process. Returns the process' exit code: 0,
  * or 1 without enough memory.
  */
-int loop_run(const struct worker *worker);
+int loop_run(const struct worker *worker, int signal_fd);
+
+/* Blocks SIGTERM, SIGINT, SIGUSR1 and SIGUSR2. Their signalfd, or -1; call it before worker_init and
+ * before any thread is made: threads inherit the mask. */
+int loop_signals(void);
 
 /* From here on: the inside, for cloud_push.c, cloud_push_send.c and cloud_push_request.c. */
 enum {

@@ -82,17 +82,20 @@ static bool metadata(struct server *server, int fd, const char *head)
 
 /* The child's half, after an exec: a forked copy of a process with threads (the server
  * is one) may have inherited a lock that no thread will release. */
-static int run_child(char *config)
+static int run_child(char *config, bool early)
 {
 	char exe[] = "wna-cloud", name[] = "--config", run[] = "--run-dir", state[] = "--state-dir";
 	char *argv[] = { exe, name, config, run, dir, state, dir, NULL };
+	int signal_fd = loop_signals();
 	struct worker worker;
 
+	if (early)
+		raise(SIGUSR1);
 	worker_init(&worker, ROLE_CLOUD, HUB_WANTS_VERDICT, 7, argv, NULL);
-	return loop_run(&worker);
+	return loop_run(&worker, signal_fd);
 }
 
-static void child_start(struct child *child, const struct conf *conf)
+static void child_exec(struct child *child, const struct conf *conf, const char *how)
 {
 	static struct snapshot snapshot;
 	char config[128];
@@ -106,11 +109,16 @@ static void child_start(struct child *child, const struct conf *conf)
 	if (child->pid == 0) {
 		for (int fd = 3; fd < 64; fd++)
 			close(fd);
-		execl("/proc/self/exe", "wna-cloud", "child", dir, config, (char *)NULL);
+		execl("/proc/self/exe", "wna-cloud", how, dir, config, (char *)NULL);
 		_exit(1);
 	}
 	child->hub = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(child->hub >= 0);
+}
+
+static void child_start(struct child *child, const struct conf *conf)
+{
+	child_exec(child, conf, "child");
 }
 
 static void child_close(struct child *child)
@@ -266,6 +274,14 @@ static void test_drain(void **state)
 	assert_int_equal(kill(child.pid, SIGTERM), 0);
 	assert_int_equal(child_end(&child), 0);
 	child_close(&child);
+	/* An order while the process starts. */
+	child_exec(&child, &conf, "early");
+	await(&child, FACT_LIFECYCLE, LIFE_DRAINING);
+	assert_int_equal(kill(child.pid, SIGUSR2), 0);
+	await(&child, FACT_LIFECYCLE, LIFE_STARTING);
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	assert_int_equal(child_end(&child), 0);
+	child_close(&child);
 }
 
 /* A reload with the same configuration while the metadata service is away: this process goes on with
@@ -348,9 +364,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_reload_in_an_outage),
 	};
 
-	if (argc == 4 && strcmp(argv[1], "child") == 0) {
+	if (argc == 4) {
 		str_copy(dir, sizeof(dir), argv[2]);
-		return run_child(argv[3]);
+		return run_child(argv[3], strcmp(argv[1], "early") == 0);
 	}
 	if (geteuid() != 0)
 		return cmocka_run_group_tests(unprivileged, NULL, NULL);
