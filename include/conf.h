@@ -169,7 +169,7 @@ struct conf_life {
 	int32_t web_port;
 	int64_t drain_delay_ms; /* the longest drain */
 	int64_t drain_quiet_ms; /* without a connection, after which the node is drained */
-	/* Names of life-cycle hooks of the group; empty: off. */
+	/* Names of lifecycle hooks of the group; empty: off. */
 	char launch_hook[LIMIT_HOST], terminate_hook[LIMIT_HOST];
 	int64_t launch_deadline_ms;
 	char endpoint[LIMIT_VALUE]; /* of EC2 Auto Scaling; empty: from the region */

@@ -35,9 +35,9 @@ enum fact_id {
 	FACT_DOMAIN,    /* "amazonaws.com" */
 	FACT_VPC_ID,
 	FACT_SUBNET_ID,
-	FACT_ASG,          /* tag aws:autoscaling:groupName, or configured */
-	FACT_LIFE_CYCLE,   /* "on-demand", "spot" */
-	FACT_TARGET_STATE, /* autoscaling/target-lifecycle-state: "InService" ... */
+	FACT_ASG,                 /* tag aws:autoscaling:groupName, or configured */
+	FACT_INSTANCE_LIFE_CYCLE, /* "on-demand", "spot" */
+	FACT_TARGET_STATE,        /* autoscaling/target-lifecycle-state: "InService" ... */
 	/* Notices, asked for on spot instances, the last with a hook (conf_life). Absent: none. */
 	FACT_SPOT_ACTION, /* spot/instance-action: "terminate at 2026-11-30T08:22:00Z" */
 	FACT_REBALANCE,   /* events/recommendations/rebalance: "noticed at 2026-11-30T08:22:00Z" */

@@ -66,7 +66,7 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_VPC_ID] = { "vpc-id", ROLE_CLOUD, 1 },
 		[FACT_SUBNET_ID] = { "subnet-id", ROLE_CLOUD, 1 },
 		[FACT_ASG] = { "asg", ROLE_CLOUD, 1 },
-		[FACT_LIFE_CYCLE] = { "life-cycle", ROLE_CLOUD, 1 },
+		[FACT_INSTANCE_LIFE_CYCLE] = { "life-cycle", ROLE_CLOUD, 1 },
 		[FACT_TARGET_STATE] = { "target-state", ROLE_CLOUD, 1 },
 		[FACT_SPOT_ACTION] = { "spot-action", ROLE_CLOUD, 1 },
 		[FACT_REBALANCE] = { "rebalance", ROLE_CLOUD, 1 },

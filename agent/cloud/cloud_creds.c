@@ -36,7 +36,7 @@ struct creds_store {
 	struct imds_ask ask; /* for the role's name, then for its credentials */
 	char role[65];       /* "" while its name is asked for */
 	char profile[LIMIT_NAME];
-	bool wanted; /* by the metrics, a life-cycle hook or the database's login */
+	bool wanted; /* by the metrics, a lifecycle hook or the database's login */
 	bool chosen; /* the profile was named, by configuration or environment */
 	bool have_env, have;
 	struct creds env, current;

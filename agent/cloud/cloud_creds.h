@@ -19,7 +19,7 @@ struct creds {
 struct creds_store;
 
 /*
- * Keeps all pointers. Nothing is fetched unless metrics are enabled, a life-cycle hook is named or
+ * Keeps all pointers. Nothing is fetched unless metrics are enabled, a lifecycle hook is named or
  * database.auth is iam. `env` is getenv; a variable that holds a secret is read once and overwritten in place. NULL when out of
  * memory. creds_free wipes.
  */

@@ -39,7 +39,7 @@ static const struct {
 	ROW(FACT_VPC_ID) = { "network/interfaces/macs/*/vpc-id", "vpc-" HEX, NULL },
 	ROW(FACT_SUBNET_ID) = { "network/interfaces/macs/*/subnet-id", "subnet-" HEX, NULL },
 	ROW(FACT_ASG) = { "tags/instance/aws:autoscaling:groupName", NULL, aws_is_group },
-	ROW(FACT_LIFE_CYCLE) = { "instance-life-cycle", "[a-z][a-z-]+", NULL },
+	ROW(FACT_INSTANCE_LIFE_CYCLE) = { "instance-life-cycle", "[a-z][a-z-]+", NULL },
 	ROW(FACT_TARGET_STATE) = { "autoscaling/target-lifecycle-state",
 	                           "[A-Z][A-Za-z]{2,}(:[A-Z][A-Za-z]+)?", NULL },
 	ROW(FACT_SPOT_ACTION) = { "spot/instance-action", "[a-z]+( at " TIME ")?", NULL },

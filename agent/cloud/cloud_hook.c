@@ -1,5 +1,5 @@
 /*
- * Run by wna-cloud each turn: when the group's life-cycle hooks are completed. Pure: blocks on
+ * Run by wna-cloud each turn: when the group's lifecycle hooks are completed. Pure: blocks on
  * nothing, owns nothing.
  *
  * The metadata tell the target state only. It is InService before the hook waits, and stays so

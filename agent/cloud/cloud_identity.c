@@ -122,7 +122,7 @@ static bool askable(const struct identity_job *job, int id)
 	const struct conf_life *life = &job->worker->conf->life;
 
 	if (id == FACT_SPOT_ACTION || id == FACT_REBALANCE)
-		return strcmp(FACTS_AT(&job->facts, FACT_LIFE_CYCLE)->text, "spot") == 0;
+		return strcmp(FACTS_AT(&job->facts, FACT_INSTANCE_LIFE_CYCLE)->text, "spot") == 0;
 	if (id == FACT_SCHEDULED)
 		return life->launch_hook[0] || life->terminate_hook[0];
 	return !strchr(facts_path(id), '*') || FACTS_AT(&job->facts, FACTS_MAC)->text[0];

@@ -1,5 +1,5 @@
 /*
- * The node's life cycle: starting, warming, in service, draining, drained, gone.
+ * The node's lifecycle: starting, warming, in service, draining, drained, gone.
  */
 #ifndef CLOUD_LIFE_H
 #define CLOUD_LIFE_H
@@ -29,7 +29,7 @@ struct life_seen {
 };
 
 /*
- * cloud_hook.c: the life-cycle hooks of the Auto Scaling group (EC2 Auto Scaling User Guide, "Amazon
+ * cloud_hook.c: the lifecycle hooks of the Auto Scaling group (EC2 Auto Scaling User Guide, "Amazon
  * EC2 Auto Scaling lifecycle hooks"; on the wire as botocore's model of autoscaling/2011-01-01 has
  * it); pure.
  */

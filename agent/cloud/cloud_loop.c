@@ -1,5 +1,5 @@
 /*
- * Run by wna-cloud: the loop of identity, credentials, metric and life cycle. Blocks in http_wait and
+ * Run by wna-cloud: the loop of identity, credentials, metric and lifecycle. Blocks in http_wait and
  * on small local files. Owns all four.
  */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /*
- * wna-cloud: the node's identity, its credentials, its life cycle, and the metric that its group
+ * wna-cloud: the node's identity, its credentials, its lifecycle, and the metric that its group
  * scales on. A service of user wna-cloud. Blocks in cloud_loop.c.
  */
 #include <malloc.h>

@@ -256,13 +256,13 @@ const struct conf_key conf_keys[] = {
 	     "Time without a client's connection after which the node is drained; at least the "
 	     "health check's interval times its unhealthy threshold."),
 	WORDS("lifecycle", "launch_hook", CONF_TYPE_NAME, life.launch_hook, "",
-	      "Life-cycle hook of the group for launches, completed when checks, mount and "
+	      "Lifecycle hook of the group for launches, completed when checks, mount and "
 	      "database "
 	      "are well; empty: off."),
 	SPAN("lifecycle", "launch_deadline", life.launch_deadline_ms, "10m", 30 * SECOND, 24 * HOUR,
 	     "The launch is abandoned if the node is not well by then."),
 	WORDS("lifecycle", "terminate_hook", CONF_TYPE_NAME, life.terminate_hook, "",
-	      "Life-cycle hook of the group for terminations, completed when the metrics have been "
+	      "Lifecycle hook of the group for terminations, completed when the metrics have been "
 	      "sent; empty: off."),
 	WORDS("lifecycle", "endpoint", CONF_TYPE_TEXT, life.endpoint, "",
 	      "URL of EC2 Auto Scaling; empty: by region; all else for AWS is as in [metrics]."),

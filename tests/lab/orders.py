@@ -28,7 +28,7 @@ STAND_INS = """What is what
   database    real: two MariaDB servers, semi-synchronous; RDS's failover is played
   files       {files}
   CloudWatch, Auto Scaling, Secrets Manager   moto, signatures and policies verified; the
-              alarms, target tracking and life cycles are the lab's own, as AWS documents them
+              alarms, target tracking and lifecycles are the lab's own, as AWS documents them
   metadata    a stand-in, by IMDSv2's rules, known by its link
   instances   real systemd, cloud-init, dnf, httpd, php-fpm, sshd and the installed agent, in
               containers of Debian's

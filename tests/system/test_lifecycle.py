@@ -1,4 +1,4 @@
-"""The life cycle: drain and undrain, a spot notice, the group's hooks."""
+"""The lifecycle: drain and undrain, a spot notice, the group's hooks."""
 from __future__ import annotations
 
 from typing import Any

@@ -104,7 +104,7 @@ class Controller:
         return found
 
     def instances(self) -> list[dict[str, Any]]:
-        """id, address, subnet, zone, state (life cycle), health, launched (Unix time)."""
+        """id, address, subnet, zone, state (lifecycle), health, launched (Unix time)."""
         with self._lock:
             return [{"id": m.id, "address": m.address, "subnet": m.subnet, "zone": m.zone,
                      "state": m.shown, "health": m.health,

@@ -97,7 +97,7 @@ class Lab:
         return dict(self.ask("facts"))
 
     def instances(self) -> list[dict[str, Any]]:
-        """The group's instances: id, host, address, zone, state (life cycle), health."""
+        """The group's instances: id, host, address, zone, state (lifecycle), health."""
         return list(self.ask("instances"))
 
     def in_service(self) -> list[dict[str, Any]]:
@@ -129,7 +129,7 @@ class Lab:
     def alarms(self) -> dict[str, Any]:
         return dict(self.ask("alarms"))
 
-    def life_cycle(self, host: str) -> str:
+    def lifecycle(self, host: str) -> str:
         """The state that an instance's agent is in."""
         done = self.host(host).run("wnactl", "status", "--json", check=False)
         return str(json.loads(done.stdout)["lifecycle"]["state"])

@@ -100,7 +100,7 @@ class WebInstance:
         self._closing = threading.Lock()
         self._boot: threading.Thread | None = None
 
-    # life cycle
+    # lifecycle
 
     def launch(self, booted: Callable[["WebInstance"], None] = lambda _: None) -> None:
         """Returns when the machine runs (EC2's "running"); user-data goes on in a thread, which

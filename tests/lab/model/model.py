@@ -124,7 +124,7 @@ class ScalingPolicy:
 
 @dataclass(frozen=True)
 class Hook:
-    """A life-cycle hook."""
+    """A lifecycle hook."""
     name: str
     launching: bool           # else terminating
     heartbeat: int            # HeartbeatTimeout, in seconds

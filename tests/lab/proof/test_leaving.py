@@ -68,7 +68,7 @@ def test_a_drained_node_is_left_and_comes_back(settled: Lab, notes: Notes) -> No
         with clients(settled) as people:
             host.run("wnactl", "drain")
             wait_until(lambda: unrouted(settled, victim["id"]), "no request goes there", 30)
-            wait_until(lambda: settled.life_cycle(victim["host"]) == "drained",
+            wait_until(lambda: settled.lifecycle(victim["host"]) == "drained",
                        "it is drained", 90)
             people.wait(COUNT)
             host.run("wnactl", "undrain")

@@ -254,7 +254,7 @@ def test_warmup_falls_back_as_documented() -> None:
     assert (warmup(7, 30), warmup(None, 30), warmup(0, 30), warmup(None, None)) == (7, 30, 0, 300)
 
 
-# life-cycle hooks
+# lifecycle hooks
 
 LAUNCH = Hook("launch", True, 30, "ABANDON")
 TERMINATE = Hook("terminate", False, 60, "CONTINUE")

@@ -47,7 +47,7 @@ static void test_shapes(void **state)
 		{ FACT_DOMAIN,
 		  { "amazonaws.com", "amazonaws.com.cn", "c2s.ic.gov" },
 		  { "amazonaws", "amazonaws..com", ".com", "amazonaws.com/", "ama zon.com" } },
-		{ FACT_LIFE_CYCLE,
+		{ FACT_INSTANCE_LIFE_CYCLE,
 		  { "on-demand", "spot", "capacity-block" },
 		  { "Spot", "-spot", "on demand", "" } },
 		{ FACT_TARGET_STATE,

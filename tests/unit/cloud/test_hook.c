@@ -1,4 +1,4 @@
-/* When life-cycle hooks are completed, on a virtual clock. */
+/* When lifecycle hooks are completed, on a virtual clock. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* The life cycle, on a virtual clock. */
+/* The lifecycle, on a virtual clock. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
