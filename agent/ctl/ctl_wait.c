@@ -47,17 +47,23 @@ static enum wait_answer wait_page(const struct view_page *page, const char *name
 	return WAIT_NOT_YET;
 }
 
+static enum wait_answer wait_job(const struct view_job *job, char *why, size_t size)
+{
+	const char *reason = job->why[0] != '\0' ? job->why : job->what;
+
+	snprintf(why, size, "%s: %s%s%s", job->name, verdict_level_name(job->level),
+	         reason[0] != '\0' ? ": " : "", reason);
+	return WAIT_NOT_YET;
+}
+
 /* A drained node has no ready page, and its jobs are as well as any node's. */
 static enum wait_answer wait_jobs(const struct view *view, char *why, size_t size)
 {
 	for (int i = 0; i < view->jobs; i++) {
 		const struct view_job *job = &view->job[i];
 
-		if (job->level == LEVEL_OK || job->level == LEVEL_OFF)
-			continue;
-		snprintf(why, size, "%s: %s: %s", job->name, verdict_level_name(job->level),
-		         job->why);
-		return WAIT_NOT_YET;
+		if (job->level != LEVEL_OK && job->level != LEVEL_OFF)
+			return wait_job(job, why, size);
 	}
 	return WAIT_DONE;
 }
@@ -66,7 +72,6 @@ enum wait_answer wait_judge(const struct view *view, enum wait_goal goal, char *
                             size_t why_size)
 {
 	const struct view_job *job;
-	const char *reason;
 
 	why[0] = '\0';
 	if (goal == WAIT_READY && view->readyz.level == LEVEL_DRAINING)
@@ -91,10 +96,7 @@ enum wait_answer wait_judge(const struct view *view, enum wait_goal goal, char *
 		snprintf(why, why_size, "%s: nothing sent yet", job->name);
 		return WAIT_NOT_YET;
 	}
-	reason = job->why[0] != '\0' ? job->why : job->what;
-	snprintf(why, why_size, "%s: %s%s%s", job->name, verdict_level_name(job->level),
-	         reason[0] != '\0' ? ": " : "", reason);
-	return WAIT_NOT_YET;
+	return wait_job(job, why, why_size);
 }
 
 struct waiting {
