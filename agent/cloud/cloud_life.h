@@ -172,6 +172,9 @@ void life_job_free(struct life_job *job);
 /* wnactl drain, undrain. */
 void life_job_order(struct life_job *job, bool drain, int64_t now_ms);
 
+/* The machine stops: the order holds until then. */
+void life_job_stop(struct life_job *job, int64_t now_ms);
+
 /* Takes a HUB_VERDICT. */
 void life_job_verdict(struct life_job *job, const struct msg *verdict);
 

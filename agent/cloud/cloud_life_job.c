@@ -99,6 +99,14 @@ void life_job_order(struct life_job *job, bool drain, int64_t now_ms)
 	job->order_rc = 0;
 }
 
+void life_job_stop(struct life_job *job, int64_t now_ms)
+{
+	if (job->saved.ordered)
+		return;
+	life_job_order(job, true, now_ms);
+	job->order_kept = true;
+}
+
 void life_job_verdict(struct life_job *job, const struct msg *verdict)
 {
 	job->heard = true;

@@ -23,7 +23,8 @@ struct loop {
 	struct push *push;
 	struct login *login;
 	struct life_job *life;
-	int signal_fd; /* SIGTERM, SIGINT; the orders of wnactl: SIGUSR1 drain, SIGUSR2 undrain */
+	int signal_fd; /* SIGTERM, SIGINT; the orders of wnactl: SIGUSR1 drain, SIGUSR2 undrain,
+	                * SIGRTMIN drain until the machine stops */
 	bool end;
 };
 
@@ -36,6 +37,7 @@ int loop_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGRTMIN);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -103,8 +105,12 @@ static void take_signals(struct loop *loop)
 	struct signalfd_siginfo info;
 
 	while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-		if (info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2)
-			life_job_order(loop->life, info.ssi_signo == SIGUSR1, clock_ms());
+		int number = (int)info.ssi_signo;
+
+		if (number == SIGUSR1 || number == SIGUSR2)
+			life_job_order(loop->life, number == SIGUSR1, clock_ms());
+		else if (number == SIGRTMIN)
+			life_job_stop(loop->life, clock_ms());
 		else
 			loop->end = true;
 	}

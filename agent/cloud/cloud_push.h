@@ -222,7 +222,7 @@ void push_free(struct push *push, int64_t now_ms);
  */
 int loop_run(const struct worker *worker, int signal_fd);
 
-/* Blocks SIGTERM, SIGINT, SIGUSR1 and SIGUSR2. Their signalfd, or -1; call it before worker_init and
+/* Blocks SIGTERM, SIGINT, SIGUSR1, SIGUSR2 and SIGRTMIN. Their signalfd, or -1; call it before worker_init and
  * before any thread is made: threads inherit the mask. */
 int loop_signals(void);
 

@@ -275,12 +275,19 @@ enum ctl_exit mount_show(const struct ctl *ctl);
  * the service does not run, CTL_TIMEOUT. */
 enum ctl_exit mount_repair(const struct ctl *ctl);
 
+enum drain_kind {
+	DRAIN_ON,
+	DRAIN_OFF,
+	DRAIN_AT_SHUTDOWN, /* until the machine stops; nothing is done while it does not */
+};
+
 /*
  * Orders wna-cloud to drain this node, or to end that, and waits until it obeys; with `wait` until the
  * node is drained. CTL_OK; CTL_NO if the node drains for another reason; CTL_DENIED for others than
  * root; CTL_UNREACHABLE if the service does not run; CTL_TIMEOUT after timeout_ms.
  */
-enum ctl_exit drain_order(const struct ctl *ctl, bool drain, bool wait, int64_t timeout_ms);
+enum ctl_exit drain_order(const struct ctl *ctl, enum drain_kind kind, bool wait,
+                          int64_t timeout_ms);
 
 /* Shows it again every second until a signal ends it; CTL_OK then. */
 enum ctl_exit status_watch(const struct ctl *ctl, bool verbose);

@@ -14,6 +14,7 @@
 #define ORDER   "systemctl kill --kill-who=main --signal=%s web-node-agent-cloud.service"
 #define DRAIN   "USR1"
 #define UNDRAIN "USR2"
+#define STOP    "RTMIN" /* drain until the machine stops; not known after its start */
 
 enum {
 	OBEY_MS = 10 * 1000,  /* until wna-cloud obeys */
@@ -46,13 +47,14 @@ static enum ctl_exit look(const struct ctl *ctl, struct view *ret)
 }
 
 /* Sends the order until the agent's answers show it. */
-static enum ctl_exit order(const struct ctl *ctl, bool drain, struct view *view)
+static enum ctl_exit order(const struct ctl *ctl, const char *signal, struct view *view)
 {
 	int64_t start_ms = clock_ms(), send_ms = start_ms;
+	bool drain = strcmp(signal, UNDRAIN) != 0;
 	char command[160];
 	enum ctl_exit code;
 
-	snprintf(command, sizeof command, ORDER, drain ? DRAIN : UNDRAIN);
+	snprintf(command, sizeof command, ORDER, signal);
 	for (;;) {
 		int64_t now_ms = clock_ms();
 
@@ -73,18 +75,38 @@ static enum ctl_exit order(const struct ctl *ctl, bool drain, struct view *view)
 	}
 }
 
-enum ctl_exit drain_order(const struct ctl *ctl, bool drain, bool wait, int64_t timeout_ms)
+/* The unit of a shutdown's drain may also be stopped for itself, or with the package. */
+static bool machine_stops(void)
 {
+	char state[32] = "";
+	FILE *pipe = popen("systemctl is-system-running", "re");
+
+	if (!pipe)
+		return false;
+	if (!fgets(state, sizeof state, pipe))
+		state[0] = '\0';
+	pclose(pipe);
+	return strcmp(state, "stopping\n") == 0;
+}
+
+enum ctl_exit drain_order(const struct ctl *ctl, enum drain_kind kind, bool wait,
+                          int64_t timeout_ms)
+{
+	static const char *const signals[] = {
+		[DRAIN_ON] = DRAIN, [DRAIN_OFF] = UNDRAIN, [DRAIN_AT_SHUTDOWN] = STOP
+	};
 	static struct view view; /* large */
 	int64_t end_ms = clock_ms() + timeout_ms;
 	enum ctl_exit code;
 
 	if (geteuid() != 0) {
 		fprintf(ctl->err, "wnactl: only root may %s this node\n",
-		        drain ? "drain" : "undrain");
+		        kind == DRAIN_OFF ? "undrain" : "drain");
 		return CTL_DENIED;
 	}
-	code = order(ctl, drain, &view);
+	if (kind == DRAIN_AT_SHUTDOWN && !machine_stops())
+		return CTL_OK;
+	code = order(ctl, signals[kind], &view);
 	while (code == CTL_OK && wait && !over(&view)) {
 		if (clock_ms() >= end_ms) {
 			fputs("wnactl: not drained yet: ", ctl->err);

@@ -109,7 +109,7 @@ static int run_drain(struct ctl *ctl, const char *const *given, int argc, char *
 		return usage("--timeout belongs to --wait", "");
 	if (given['t'] && !str_duration_ms(given['t'], &timeout_ms))
 		return usage("not a time: ", given['t']);
-	return drain_order(ctl, true, given['n'], timeout_ms);
+	return drain_order(ctl, given['d'] ? DRAIN_AT_SHUTDOWN : DRAIN_ON, given['n'], timeout_ms);
 }
 
 static int run_undrain(struct ctl *ctl, const char *const *given, int argc, char **argv)
@@ -117,7 +117,7 @@ static int run_undrain(struct ctl *ctl, const char *const *given, int argc, char
 	(void)given;
 	(void)argv;
 	return argc > 0 ? usage("undrain takes no arguments", "")
-	                : drain_order(ctl, false, false, 0);
+	                : drain_order(ctl, DRAIN_OFF, false, 0);
 }
 
 static int run_history(struct ctl *ctl, const char *const *given, int argc, char **argv)
@@ -207,27 +207,20 @@ static const struct command {
 	{ "facts", "je", run_facts },   { "wait", "ft", run_wait },
 	{ "check", "", run_check },     { "config", "kr", run_config },
 	{ "load", "a", run_load },      { "database", "", run_database },
-	{ "history", "", run_history }, { "drain", "nt", run_drain },
+	{ "history", "", run_history }, { "drain", "dnt", run_drain },
 	{ "undrain", "", run_undrain }, { "iam-policy", "", run_policy },
 };
 
 /* Of these letters only v and h can be typed. */
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, 'S' },
-	{ "run", required_argument, NULL, 'R' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "env", no_argument, NULL, 'e' },
-	{ "watch", no_argument, NULL, 'w' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "for", required_argument, NULL, 'f' },
-	{ "timeout", required_argument, NULL, 't' },
-	{ "keys", no_argument, NULL, 'k' },
-	{ "roff", no_argument, NULL, 'r' },
-	{ "apply", no_argument, NULL, 'a' },
-	{ "wait", no_argument, NULL, 'n' },
-	{ NULL, 0, NULL, 0 },
+	{ "socket", required_argument, NULL, 'S' }, { "run", required_argument, NULL, 'R' },
+	{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'V' },
+	{ "json", no_argument, NULL, 'j' },         { "env", no_argument, NULL, 'e' },
+	{ "watch", no_argument, NULL, 'w' },        { "verbose", no_argument, NULL, 'v' },
+	{ "for", required_argument, NULL, 'f' },    { "timeout", required_argument, NULL, 't' },
+	{ "keys", no_argument, NULL, 'k' },         { "roff", no_argument, NULL, 'r' },
+	{ "apply", no_argument, NULL, 'a' },        { "wait", no_argument, NULL, 'n' },
+	{ "at-shutdown", no_argument, NULL, 'd' },  { NULL, 0, NULL, 0 },
 };
 
 static int dispatch(struct ctl *ctl, const char *const *given, int argc, char **argv)

@@ -13,6 +13,7 @@ SYSTEMD = ROOT / "packaging" / "systemd"
 UNITS = sorted(path.name for path in SYSTEMD.iterdir())
 AGENT, KEEPER, WAIT, TARGET = ("web-node-agent.service", "web-node-agent-mount.service",
                                "web-node-agent-ready.service", "web-node-agent-ready.target")
+DRAIN = "web-node-agent-drain.service"
 SERVICES = [name for name in UNITS if name.endswith(".service")]
 DROP_IN = "[Unit]\nWants=web-node-agent-ready.target\nAfter=web-node-agent-ready.target\n"
 # See the last comment of the keeper's unit.
@@ -92,7 +93,9 @@ def test_waiting_holds_up_nobody_else() -> None:
         assert "[Install]" not in (SYSTEMD / name).read_text().splitlines()
     for name in UNITS:
         order = " ".join(settings(name).get("After", []))
-        assert not re.search(r"cloud|online|multi-user", order), order
+        # The drain has nothing to do at a start, and must be stopped before the web server.
+        assert name == DRAIN or not re.search(r"cloud|online|multi-user", order), order
+        assert DRAIN not in order, name
     assert not {"Requires", "Requisite"} & set(settings(WAIT)), "a restart would end the wait"
     assert settings(WAIT)["TimeoutStartSec"] == ["infinity"]
     assert "ready" not in " ".join(sum(settings(AGENT).values(), []))

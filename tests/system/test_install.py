@@ -20,6 +20,7 @@ usr/lib/systemd/system/web-node-agent-database-look.service
 usr/lib/systemd/system/web-node-agent-database.path
 usr/lib/systemd/system/web-node-agent-database.service
 usr/lib/systemd/system/web-node-agent-database.timer
+usr/lib/systemd/system/web-node-agent-drain.service
 usr/lib/systemd/system/web-node-agent-guard.service
 usr/lib/systemd/system/web-node-agent-health.socket
 usr/lib/systemd/system/web-node-agent-hooks.service

@@ -62,10 +62,11 @@ def test_presets(machine: Machine) -> None:
 
 
 def test_boots(machine: Machine) -> None:
-    """Once enabled it starts at each boot, whatever ended the one before, and holds up none."""
+    """Once enabled it starts at each boot, whatever ended the one before, and holds up none. A shutdown
+    drains first, and the next boot serves."""
     agent = Agent(machine)
     machine.write(GOOD, "")
-    agent.configure({"check web": CHECK})
+    agent.configure({"check web": CHECK, "lifecycle": {"drain_quiet": "1s"}})
     machine.systemctl("enable", UMBRELLA)
     def cut() -> None:
         machine.cut_power()
@@ -78,7 +79,10 @@ def test_boots(machine: Machine) -> None:
         assert agent.restarts("core") == 0
     # In good order: the agent's end was no failure of its units.
     before = machine.journal("-b", "-2", "-u", "web-node-agent*")
-    assert any(e["MESSAGE"].startswith("Stopped web-node-agent-core.service") for e in before)
+    said = [e["MESSAGE"] for e in before]
+    stopped = next(i for i, text in enumerate(said) if text.startswith("Stopped web-node-agent-core.service"))
+    assert any("-> draining" in text for text in said[:stopped])
+    assert any("drained: ordered by wnactl drain" in text for text in said[:stopped])
     assert not [e for e in before if int(e["PRIORITY"]) < 4 and "-> fail" not in e["MESSAGE"]]
 
 

@@ -15,7 +15,8 @@ from setting import CHECK, GOOD, MOUNT, PATH, SHARED
 
 # The highest exposure that systemd-analyze may give to each unit; lower is better.
 EXPOSURE = {**{unit(role): 2.0 for role in ("core", "cloud", "rds", "check", "sockets")},
-            unit("hooks"): 2.6, unit("mount"): 8.4, "web-node-agent-ready.service": 1.6}
+            unit("hooks"): 2.6, unit("mount"): 8.4, "web-node-agent-ready.service": 1.6,
+            "web-node-agent-drain.service": 1.6}
 PRIORITY = {"fail": "3", "degraded": "4", "ok": "5"}  # err, warning, notice
 WORKERS = ("check", "rds", "cloud", "hooks", "sockets")
 FLIP = "6f3a1c0de4b94f0c9a5b7d2e81c6f417"
@@ -31,7 +32,7 @@ def test_status_reads_like_a_table_of_contents(whole: Agent) -> None:
     seen = machine.systemctl("status", "--no-pager", "web-node-agent*")
     titles = dict(re.findall(r"^\S (web-node-agent\S*) - Web node agent: (.+)$", seen, re.M))
     assert set(titles) == {UMBRELLA, *map(unit, ROLES), "web-node-agent-health.socket",
-                           "web-node-agent-hub.socket"}
+                           "web-node-agent-hub.socket", "web-node-agent-drain.service"}
     assert len(set(titles.values())) == len(titles) and all(len(words) < 60 for words in titles.values())
     assert seen.count(" Active: active ") == len(titles)
     assert f'Status: "{text()}"' in seen

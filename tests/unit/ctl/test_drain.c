@@ -37,12 +37,17 @@ static int teardown(void **state)
 	return 0;
 }
 
+static const char *machine = "running";
+
 static void systemctl(const char *signal)
 {
 	FILE *file = fopen(script, "we");
 
 	assert_non_null(file);
-	fprintf(file, "#!/bin/sh\n[ \"$*\" = '" KILL "' ]\n", signal);
+	fprintf(file,
+	        "#!/bin/sh\n[ \"$*\" != is-system-running ] || { echo %s; exit 1; }\n"
+	        "[ \"$*\" = '" KILL "' ]\n",
+	        machine, signal);
 	fclose(file);
 	assert_int_equal(chmod(script, 0700), 0);
 }
@@ -75,7 +80,7 @@ static void a_drain_is_obeyed(void **state)
 	fake_start(&fake, NULL);
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(drain_order(&fake.ctl, true, false, 0), CTL_OK);
+	assert_int_equal(drain_order(&fake.ctl, DRAIN_ON, false, 0), CTL_OK);
 	fake_words(&fake);
 	assert_string_equal(fake.out, "draining: ordered by wnactl drain; clients connected: 3\n");
 	assert_string_equal(fake.err, "");
@@ -90,7 +95,7 @@ static void a_drain_is_waited_for(void **state)
 	fake_start(&fake, NULL);
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(drain_order(&fake.ctl, true, true, 60 * 1000), CTL_OK);
+	assert_int_equal(drain_order(&fake.ctl, DRAIN_ON, true, 60 * 1000), CTL_OK);
 	fake_words(&fake);
 	assert_non_null(strstr(fake.out, "drained: ordered by wnactl drain; no client"));
 }
@@ -103,7 +108,7 @@ static void the_wait_ends(void **state)
 	fake_start(&fake, NULL);
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(drain_order(&fake.ctl, true, true, 0), CTL_TIMEOUT);
+	assert_int_equal(drain_order(&fake.ctl, DRAIN_ON, true, 0), CTL_TIMEOUT);
 }
 
 static void an_undrain_is_obeyed(void **state)
@@ -115,9 +120,28 @@ static void an_undrain_is_obeyed(void **state)
 	fake_start(&fake, NULL);
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(drain_order(&fake.ctl, false, false, 0), CTL_OK);
+	assert_int_equal(drain_order(&fake.ctl, DRAIN_OFF, false, 0), CTL_OK);
 	fake_words(&fake);
 	assert_string_equal(fake.out, "in service\n");
+}
+
+/* Its unit may be stopped while the machine goes on. */
+static void only_a_machine_that_stops(void **state)
+{
+	(void)state;
+	machine = "running";
+	systemctl("RTMIN");
+	answer("ok", "in service", "", "");
+	answer("draining", "drained", "ordered by wnactl drain", "");
+	fake_start(&fake, NULL);
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(drain_order(&fake.ctl, DRAIN_AT_SHUTDOWN, true, 0), CTL_OK);
+	machine = "stopping";
+	systemctl("RTMIN");
+	assert_int_equal(drain_order(&fake.ctl, DRAIN_AT_SHUTDOWN, true, 60 * 1000), CTL_OK);
+	fake_words(&fake);
+	assert_string_equal(fake.out, "drained: ordered by wnactl drain\n");
 }
 
 static void a_service_that_does_not_run(void **state)
@@ -126,7 +150,7 @@ static void a_service_that_does_not_run(void **state)
 	systemctl("another signal");
 	answer("ok", "in service", "", "");
 	fake_start(&fake, NULL);
-	assert_int_equal(drain_order(&fake.ctl, true, false, 0),
+	assert_int_equal(drain_order(&fake.ctl, DRAIN_ON, false, 0),
 	                 geteuid() == 0 ? CTL_UNREACHABLE : CTL_DENIED);
 }
 
@@ -137,6 +161,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_drain_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_wait_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_undrain_is_obeyed, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_a_machine_that_stops, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_service_that_does_not_run, setup, teardown),
 	};
 
