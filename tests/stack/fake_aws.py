@@ -44,24 +44,39 @@ def cloudformation(state: dict, verb: str, words: list[str]) -> object:
         return {"StackId": "arn:stack"}
     if verb == "delete-stack":
         state["stack"] = ""
+        state["deleted"].append("arn:stack")
         return {}
+    if verb == "list-stacks":
+        return {"StackSummaries": [{"StackName": "other", "StackId": "arn:other"}, *(
+            {"StackName": "practice", "StackId": one} for one in state["deleted"])]}
+    if option(words, "--stack-name") in state["deleted"]:
+        return resource(state, words)
     if not state["stack"]:
         fail("ValidationError", "Stack with id practice does not exist")
     if verb == "describe-stacks":
-        found = {"StackStatus": state["stack"], "Outputs": [
+        found = {"StackId": "arn:stack", "StackStatus": state["stack"], "Outputs": [
             {"OutputKey": "Url", "OutputValue": state["url"]}], "Parameters": [
             {"ParameterKey": k, "ParameterValue": v} for k, v in state["parameters"].items()]}
         if state.get("looks"):  # an operation lasts so many of them
             state["looks"] -= 1
         elif state["stack"].endswith("_IN_PROGRESS"):
-            state["stack"] = state.get("ends_as") or state["stack"].replace("IN_PROGRESS", "COMPLETE")
-            if state["stack"].startswith("ROLLBACK"):
+            rolls_back = state["stack"] == "CREATE_IN_PROGRESS" and state.get("ends_as")
+            state["stack"] = "ROLLBACK_IN_PROGRESS" if rolls_back else \
+                state["stack"].replace("IN_PROGRESS", "COMPLETE")
+            if rolls_back:
+                state["looks"] = 1
                 stack_event(state, "CREATE_FAILED", "Bastion", "Your quota allows for 0 more")
                 stack_event(state, "CREATE_FAILED", "Database", "Resource creation cancelled")
         return {"Stacks": [found]}
     if verb == "describe-stack-events":
         return {"StackEvents": state["events"]}
+    return resource(state, words)
+
+
+def resource(state: dict, words: list[str]) -> object:
     name = option(words, "--logical-resource-id")
+    if name in state.get("not_yet", []):
+        fail("ValidationError", f"Resource {name} does not exist for stack practice")
     return {"StackResourceDetail": {"PhysicalResourceId": {
         "S3Endpoint": "vpce-0123", "FileSystem": "fs-0123"}.get(name, name)}}
 
@@ -75,9 +90,14 @@ def answer(state: dict, service: str, verb: str, words: list[str]) -> object:
         return {"Quota": {"Value": state["quota"]}}
     if service == "cloudformation":
         return cloudformation(state, verb, words)
+    if service == "efs":
+        return {"FileSystems": [{"FileSystemId": "fs-0123"}, {"FileSystemId": "fs-other"}]}
     if service == "elbv2":
         return {"TargetHealthDescriptions": [
             {"Target": {"Id": f"i-{n}"}, "TargetHealth": {"State": state["health"]}} for n in (1, 2)]}
+    if verb == "describe-auto-scaling-groups":
+        gone = state["stack"] == "ROLLBACK_COMPLETE"
+        return {"AutoScalingGroups": [] if gone else [{"Instances": [{"InstanceId": "i-1"}]}]}
     if service == "autoscaling":
         return {"Activities": [{"StatusCode": "Failed", "Description": "Launching",
                                 "StatusMessage": "The specified instance type is not eligible"}]}
@@ -103,7 +123,9 @@ def answer(state: dict, service: str, verb: str, words: list[str]) -> object:
         if verb == "describe-db-engine-versions":
             return {"DBEngineVersions": [{"EngineVersion": v} for v in state["engines"]]}
         if verb == "describe-db-snapshots":
-            return {"DBSnapshots": [{"DBSnapshotIdentifier": "final", "AllocatedStorage": 20}]}
+            return {"DBSnapshots": [
+                {"DBSnapshotIdentifier": name, "AllocatedStorage": 20, "DBInstanceIdentifier": of}
+                for name, of in (("final", "Database"), ("foreign", "another"))]}
         return {"DBInstances": [{"MultiAZ": state["multi"], "AvailabilityZone": "ap-northeast-2a",
                                  "SecondaryAvailabilityZone": "ap-northeast-2c"}]}
     return ec2(state, verb, words)
@@ -140,6 +162,8 @@ def ec2(state: dict, verb: str, words: list[str]) -> object:
     if verb == "get-managed-prefix-list-entries":
         return {"Entries": [{"Cidr": cidr} for cidr in state["ranges"]]}
     if verb == "get-console-output":
+        if "--latest" in words and state.get("ended"):
+            fail("UnsupportedOperation", "The instance is not running")
         return {"Output": "booting\nuser-data: the certificates have another checksum\n"}
     raise SystemExit(f"fake aws: {verb}?")
 
@@ -154,6 +178,10 @@ def main() -> None:
             calls.write(" ".join(words[:2]) + "\n")
         if service in state.get("denied", []):
             fail("AccessDeniedException", "not authorized")
+        if verb in state.get("unknown", []):
+            sys.stderr.write("usage: aws [options] <command> <subcommand>\naws: error: argument operation: "
+                             "Found invalid choice\n")
+            sys.exit(252)
         found = answer(state, service, verb, words)
         changes = service == "s3" or not verb.startswith(READS)
         if changes and "end_after" in state:

@@ -3,110 +3,20 @@ said before anything is made, and whatever ends it, the same command goes on."""
 from __future__ import annotations
 
 import json
-import os
 import re
+import shutil
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
-from typing import Any, Iterator
+import sys
+from typing import Any
 
 import pytest
+import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-DEPLOY = ROOT / "userdata" / "deploy"
-ADDRESSES = ["10.16.3.64", "10.16.4.64"]
-READS = re.compile(r" (describe|get|head|list)-")
+from account import ROOT, Account
+from reading import Template
 
-
-def default(name: str) -> str:
-    text = (ROOT / "userdata" / "stack.yaml").read_text(encoding="utf-8")
-    found = re.search(rf"^  {name}: .*Default: '?([^,}}']+)", text, re.M)
-    assert found, name
-    return found[1]
-
-
-class Page(BaseHTTPRequestHandler):
-    """The load balancer: its servers take turns."""
-    turn = 0
-
-    def do_GET(self) -> None:
-        Page.turn += 1
-        body = f"Private IP Address {ADDRESSES[Page.turn % 2]}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Page)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-class Account:
-    """A healthy account, a machine with a finished repository, and the command."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.keys = folder, folder / "keys"
-        (folder / "bin").mkdir()
-        (folder / "bin" / "aws").symlink_to(Path(__file__).resolve().with_name("fake_aws.py"))
-        repository = folder / "repository"
-        (repository / "repodata").mkdir(parents=True)
-        for name in ("repodata/repomd.xml", "repodata/repomd.xml.asc", "RPM-GPG-KEY-web-node-agent",
-                     "rds-ca.pem"):
-            (repository / name).write_text(name, encoding="utf-8")
-        ranges = [default("S3Cidr"), *(default(f"S3Cidr{c}") for c in "ABCD")]
-        self.state = folder / "account.json"
-        self.put({"plan": "PAID", "quota": 32, "zones": "abc", "engines": [default("DatabaseEngineVersion")],
-                  "list": default("S3PrefixList"), "ranges": ranges, "bucket": "", "key": "", "stack": "",
-                  "parameters": {}, "events": [], "health": "healthy", "multi": True, "url": url,
-                  "addresses": ADDRESSES})
-
-    def put(self, state: dict[str, Any]) -> None:
-        self.state.write_text(json.dumps(state), encoding="utf-8")
-
-    def get(self) -> dict[str, Any]:
-        return dict(json.loads(self.state.read_text(encoding="utf-8")))
-
-    def change(self, **values: Any) -> None:
-        self.put({**self.get(), **values})
-
-    def calls(self) -> list[str]:
-        file = Path(f"{self.state}.calls")
-        found = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-        file.unlink(missing_ok=True)
-        return found
-
-    def changes(self) -> list[str]:
-        return [call for call in self.calls() if not READS.search(call)]
-
-    def run(self, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "FAKE_AWS": str(self.state),
-                       "WNA_DEPLOY_POLL_S": "0.01", "WNA_DEPLOY_HEALTHY_S": "0.2",
-                       "HOME": str(self.folder)}
-        given = ["--packages", str(self.folder / "repository"), "--admin-cidr", "203.0.113.7/32"]
-        return subprocess.run(
-            ["/usr/bin/python3", str(DEPLOY), verb, "--region", "ap-northeast-2", "--folder", str(self.keys),
-             *(given if verb == "up" else []), *words], env=environment, capture_output=True, text=True,
-            check=False, stdin=subprocess.DEVNULL)
-
-    def private_key(self) -> bytes:
-        return next(self.keys.glob("*/practice.pem")).read_bytes()
-
-
-@pytest.fixture
-def account(tmp_path: Path, url: str) -> Account:
-    return Account(tmp_path, url)
+sys.path.insert(0, str(ROOT / "userdata"))
+from deploying import template as deploy_template  # noqa: E402  (a package beside the template)
 
 
 def test_from_nothing_to_a_page_and_back(account: Account) -> None:
@@ -125,8 +35,10 @@ def test_from_nothing_to_a_page_and_back(account: Account) -> None:
     assert done.returncode == 0, done.stderr
     state = account.get()
     assert not (state["stack"] or state["bucket"] or state["key"])
+    again = account.run("down")  # the first one may have been broken off
     for what in ("fs-0123", "delete-db-snapshot --db-snapshot-identifier final"):
-        assert what in done.stdout
+        assert what in done.stdout and what in again.stdout
+    assert "fs-other" not in done.stdout and "foreign" not in done.stdout
     assert "no stack practice" in account.run("status").stderr
 
 
@@ -223,6 +135,8 @@ def test_a_stack_that_rolls_back(account: Account) -> None:
     done = account.run("up")
     assert done.returncode == 1
     assert "ROLLBACK_COMPLETE: Bastion: Your quota allows for 0 more" in done.stderr
+    # Read before the servers are gone.
+    assert "the last words of i-1" in done.stderr and "another checksum" in done.stderr
     account.change(ends_as="")
     assert account.run("up", "--again").returncode == 0
 
@@ -231,6 +145,8 @@ def test_servers_that_do_not_become_healthy(account: Account) -> None:
     account.change(health="unhealthy")
     done = account.run("up")
     assert done.returncode == 1
+    account.change(ended=True)
+    assert "certificates have another checksum" in account.run("up").stderr
     for words in ("not all servers are healthy", "not eligible", "certificates have another checksum",
                   "get-console-output"):
         assert words in done.stderr
@@ -249,6 +165,9 @@ def test_a_dry_run_makes_nothing(account: Account) -> None:
     assert not account.changes() and not account.keys.exists()
     for call in ("import-key-pair", "create-bucket", "sync", "create-stack"):
         assert re.search(rf"^would run: aws .*{call}", done.stdout, re.M), call
+    account.run("up")
+    account.calls()
+    assert re.search("^would run: aws .*update-stack", account.run("up", "--dry-run").stdout, re.M)
     assert account.run("down", "--dry-run").returncode == 0 and not account.changes()
 
 
@@ -286,6 +205,74 @@ def test_a_creation_under_way_is_joined(account: Account) -> None:
     assert calls.index("s3api put-bucket-policy") < calls.index("cloudformation update-stack")
 
 
+def test_a_command_line_of_aws_that_is_too_old(account: Account) -> None:
+    account.change(unknown=["get-account-plan-state", "describe-db-instances"])
+    done = account.run("up")
+    assert done.returncode == 1 and "usage" not in done.stderr
+    assert "the account's plan: AWS's command line is too old" in done.stderr
+    assert re.search(r'too old for "aws rds describe-db-instances": install 2\.', done.stderr)
+
+
+def test_the_state_of_a_creation_that_has_just_begun(account: Account) -> None:
+    account.run("up")
+    account.change(stack="CREATE_IN_PROGRESS", looks=9, not_yet=["TargetGroup", "Database", "Group"])
+    done = account.run("status")
+    assert done.returncode == 1 and "not made yet" in done.stdout, done.stderr
+    assert not done.stderr
+
+
+def test_values_that_cloudformation_would_refuse(account: Account) -> None:
+    wrong = {"MaxSize": "many", "CpuPeriod": "11", "HopLimit": "0", "InstanceType": "small",
+             "ClientCidr": "192.0.2.0"}
+    done = account.run("up", "--admin-cidr", "YOUR_ADDRESS/32",
+                       *(word for name, value in wrong.items() for word in ("--set", f"{name}={value}")))
+    assert done.returncode == 1 and "6 problems; nothing was made" in done.stderr
+    for words in ("MaxSize is many, not a number from 2 to 200", "not one of 10, 30, 60", "HopLimit is 0",
+                  "ClientCidr is 192.0.2.0, not a network", "YOUR_ADDRESS/32 is no network", "--admin-cidr own"):
+        assert words in done.stderr, done.stderr
+    assert not account.changes() and not account.keys.exists()
+
+
+def test_the_limits_are_those_of_the_template(stack: Template) -> None:
+    read = deploy_template.Template(ROOT / "userdata" / "stack.yaml").fields
+    for name, parameter in stack.parameters.items():
+        assert set(read[name]) == set(parameter)
+        for key, value in parameter.items():
+            text = read[name][key]
+            assert (yaml.safe_load(text) if isinstance(value, list) else text) == \
+                (value if isinstance(value, list) else str(value)), (name, key)
+
+
+def test_two_first_runs_at_once_keep_one_key(account: Account) -> None:
+    """The other run makes its key while this one's ssh-keygen runs."""
+    tool = account.folder / "bin" / "ssh-keygen"
+    real = shutil.which("ssh-keygen")
+    tool.write_text(f"""#!/bin/sh
+{real} "$@" || exit
+for last; do :; done
+case $last in */key) {real} -q -t ed25519 -N '' -f "$0.other"
+  cp -p "$0.other" "${{last%/*/key}}/practice.pem" ;; esac
+""", encoding="utf-8")
+    tool.chmod(0o755)
+    done = account.run("up")
+    assert done.returncode == 0, done.stderr
+    assert account.private_key() == (account.folder / "bin" / "ssh-keygen.other").read_bytes()
+
+
+def test_the_costs_in_the_readme(account: Account) -> None:
+    """Those of its region, and a hint for a region without prices."""
+    costs = re.compile(r"^costs .*", re.M)
+    done = account.run("up", "--dry-run")
+    shown = costs.findall(done.stdout)[0]
+    assert "list prices of ap-northeast-2" in done.stdout
+    for name in ("README.md", "README.ko.md"):
+        example = costs.findall((ROOT / name).read_text(encoding="utf-8"))[0]
+        assert shown.startswith(example.removesuffix("…")), shown
+    done = account.run("up", "--dry-run", "--region", "eu-west-1", "--set", "ZoneA=ap-northeast-2a",
+                       "--set", "ZoneC=ap-northeast-2c")
+    assert "list prices of us-east-1" in done.stdout and "of eu-west-1 are not known" in done.stdout
+
+
 def test_a_misspelt_parameter(account: Account) -> None:
     done = account.run("up", "--set", "MaxSise=3")
     assert done.returncode == 1 and "do you mean MaxSize?" in done.stderr
@@ -300,6 +287,7 @@ def test_the_documents_commands(account: Account) -> None:
              if line.startswith("userdata/deploy ")]
     assert len(lines) >= 4
     for verb, *words in lines:
-        done = account.run(verb, "--dry-run", *(word for word in words if word != "--dry-run"))
+        done = account.run(verb, "--dry-run", *(word.replace("YOUR_ADDRESS", "192.0.2.1") for word in words
+                                                if word != "--dry-run"))
         assert done.returncode == 0, (verb, done.stderr)
     assert not account.changes()

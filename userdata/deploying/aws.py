@@ -15,6 +15,9 @@ from .template import Template
 
 ONE_REGION = {"freetier": "us-east-1"}  # services with one endpoint
 POLL_S = float(os.environ.get("WNA_DEPLOY_POLL_S", "10"))
+# Of the newest call and option that deploy uses: freetier get-account-plan-state.
+NEEDS = "2.27.50 or newer (of version 1: 1.41.4)"
+TOO_OLD = re.compile(r"invalid choice|Unknown options|Unknown parameter in", re.I)
 ERROR = re.compile(r"An error occurred \(([^)]+)\) when calling the \w+ operation[^:]*: (.*)", re.S)
 
 
@@ -71,6 +74,9 @@ class Aws:
             found = ERROR.search(text)
             if found:
                 raise AwsError(found[1], f"{' '.join(found[2].split())} (aws {' '.join(words[:2])})")
+            if TOO_OLD.search(text):
+                raise AwsError("", f"AWS's command line is too old for \"aws {' '.join(words[:2])}\": "
+                               f"install {NEEDS}")
             said = " ".join(text.split())[:300] or f"ended with {done.returncode}"
             raise AwsError("", f"aws {' '.join(words[:2])}: {said}")
         text = done.stdout.strip()

@@ -9,6 +9,7 @@ from typing import Any
 
 from .aws import Aws, AwsError, Deployment, Stop, say, warn
 from .bucket import Bucket
+from .group import Group
 from .local import Local, fetch
 from .looks import Looks, Problem
 from .result import Result, costs
@@ -52,7 +53,7 @@ def parse(words: list[str]) -> Any:
                       help="default: AWS_REGION or AWS_DEFAULT_REGION")
     root.add_argument("--set", type=setting, action="append", default=[], metavar="NAME=VALUE",
                       help="a parameter of the template")
-    root.add_argument("--admin-cidr", help="who may use SSH (default: your public address)")
+    root.add_argument("--admin-cidr", help="who may use SSH, ADDRESS/BITS; own: the public address of this machine")
     root.add_argument("--packages", metavar="FOLDER", help="with the RPMs, or a finished repository")
     root.add_argument("--rds-ca", metavar="FILE", help="RDS's certificates (default: downloaded once)")
     root.add_argument("--bucket", help="its name (default: made of stack, account and region)")
@@ -93,32 +94,41 @@ def settle(d: Deployment, kept: dict[str, str]) -> tuple[dict[str, str], dict[st
     if "ZoneA" not in kept:
         given |= {"ZoneA": d.region + "a", "ZoneC": d.region + "c"}
     if d.options.admin_cidr:
-        given["AdminCidr"] = d.options.admin_cidr
-    elif "AdminCidr" not in kept | d.options.settings:
-        given["AdminCidr"] = own_address() + "/32"
+        given["AdminCidr"] = own_address() if d.options.admin_cidr == "own" else d.options.admin_cidr
     given = {name: value for name, value in given.items() if template.has(name)} | d.options.settings
     defaults = {name: value for name, value in template.defaults.items() if value is not None}
-    values = defaults | {n: v for n, v in kept.items() if template.has(n)} | given
-    for name in ("MinSize", "MaxSize", "DesiredCapacity"):
-        if not values[name].isdigit():
-            raise Stop(f"--set {name}={values[name]}: expected a number")
-    return given, values
+    return given, defaults | {n: v for n, v in kept.items() if template.has(n)} | given
 
 
 def own_address() -> str:
     try:
         text = fetch("https://checkip.amazonaws.com").decode(errors="replace").strip()
-        return str(ipaddress.ip_address(text))
+        return f"{ipaddress.IPv4Address(text)}/32"
     except (Stop, ValueError) as error:
         raise Stop(f"your public address is not known ({error}): add --admin-cidr ADDRESS/32") from None
+
+
+def unfit(d: Deployment, values: dict[str, str]) -> list[Problem]:
+    """Values that CloudFormation would refuse when the bucket and the keys are made already."""
+    named = {name: value for name, value in values.items() if d.template.has(name)}
+    problems = [Problem(f"{name} is {value}, not {wanted}", f"Change it: --set {name}=...")
+                for name, value in named.items() if name != "AdminCidr"
+                and (wanted := d.template.refuses(name, value))]
+    if d.template.has("AdminCidr") and d.template.refuses("AdminCidr", values.get("AdminCidr", "")):
+        problems.append(Problem(
+            f"who may use SSH to the bastions? {values.get('AdminCidr', 'nothing')} is no network",
+            "Add the public address you come from: --admin-cidr ADDRESS/32; or this machine's: "
+            "--admin-cidr own"))
+    return problems
 
 
 def look(d: Deployment, values: dict[str, str], local: Local) -> None:
     """All problems at once, before anything is made."""
     looks = Looks(d, values)
-    problems: list[Problem] = local.look() + local.look_key() + Bucket(d).look()
-    problems += Stack(d).look(d.options.again)
-    looks.all()
+    problems = unfit(d, values)
+    if not problems:  # the looks calculate with the values
+        looks.all()
+    problems += local.look() + local.look_key() + Bucket(d).look() + Stack(d).look(d.options.again)
     for note in looks.notes:
         warn(note)
     problems += looks.problems
@@ -133,6 +143,7 @@ def look(d: Deployment, values: dict[str, str], local: Local) -> None:
 
 def up(d: Deployment) -> int:
     local, bucket, stack = Local(d), Bucket(d), Stack(d)
+    group = Group(d, stack)
     there = stack.describe()
     dead = there is None or there["StackStatus"] in DEAD
     given, values = settle(d, {} if dead else parameters(there))
@@ -145,19 +156,24 @@ def up(d: Deployment) -> int:
     bucket.publish(local.repository)
     given |= {name: value for name, value in local.parameters().items() if d.template.has(name)}
 
-    def open_bucket() -> None:
+    def each(state: str) -> list[str]:
         if not bucket.opened:
             bucket.open(stack.resource("S3Endpoint"))
-    changed = stack.apply(stack.upload(), given, open_bucket)
+        # The servers live for some minutes more; what they say is known to nobody later.
+        ended = state in ("ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
+        return group.words([one["InstanceId"] for one in group.describe()["Instances"]]) if ended else []
+    url = stack.upload()
+    found = stack.join(each)
+    changed = stack.apply(url, given, found)
     if d.aws.dry:
         say("then: waits for the stack, opens the bucket for its endpoint, waits for healthy servers")
-        for line in costs(values):
+        for line in costs(values, d.region):
             say(line)
         return 0
     if changed:
-        found = stack.wait(open_bucket)
+        found = stack.wait(each)
     else:
-        open_bucket()
+        each("")
         found = stack.describe() or {}
     result = Result(d, stack, values | parameters(found))
     result.tell(found, result.wait_healthy())
@@ -177,7 +193,7 @@ def status(d: Deployment) -> int:
     for name, state in sorted(targets.items()):
         say(f"server    {name}: {state}")
     say(f"database  {result.database()}")
-    for line in costs(result.values):
+    for line in costs(result.values, d.region):
         say(line)
     return 0 if targets and all(state == "healthy" for state in targets.values()) else 1
 
@@ -187,17 +203,14 @@ def down(d: Deployment) -> int:
     found = stack.describe()
     if found and not is_own(found):
         raise Stop(f"the stack {d.stack} was not made from this template; nothing is removed")
+    stacks = [found["StackId"]] if found else []
     if found:
-        files, database = stack.resource("FileSystem"), stack.resource("Database")
         if parameters(found).get("DatabaseDeletionProtection") == "true":
             raise Stop("the database is protected. First: "
                        + d.again("up", "--set", "DatabaseDeletionProtection=false"))
         stack.delete()
-        left = [("the file system, with its files", "aws efs delete-file-system --file-system-id " + files)] \
-            if files else []
-        left += snapshots(d, database)
-        for what, command in left:
-            say(f"stays and costs: {what}. Delete it: {command} --region {d.region}")
+    for what, command in left(d, stack, stacks + stack.deleted()):
+        say(f"stays and costs: {what}. Delete it: {command} --region {d.region}")
     bucket.remove()
     if Local(d).look_key():
         warn(f"the key pair {d.key_name} does not belong to {d.private_key}, and stays")
@@ -209,14 +222,19 @@ def down(d: Deployment) -> int:
     return 0
 
 
-def snapshots(d: Deployment, database: str) -> list[tuple[str, str]]:
-    if not database or d.aws.dry:
+def left(d: Deployment, stack: Stack, stacks: list[str]) -> list[tuple[str, str]]:
+    """What these stacks have left in the account, and the command that deletes it."""
+    if not stacks:
         return []
-    found = d.aws.read("rds", "describe-db-snapshots", "--snapshot-type", "manual",
-                       "--db-instance-identifier", database)
-    return [(f"the snapshot {one['DBSnapshotIdentifier']}, {one['AllocatedStorage']} GB",
+    files, databases = ({stack.resource(name, one) for one in stacks} for name in ("FileSystem", "Database"))
+    systems = d.aws.read("efs", "describe-file-systems")["FileSystems"]
+    snapshots = d.aws.read("rds", "describe-db-snapshots", "--snapshot-type", "manual")["DBSnapshots"]
+    return [(f"the file system {one['FileSystemId']}, with its files",
+             f"aws efs delete-file-system --file-system-id {one['FileSystemId']}")
+            for one in systems if one["FileSystemId"] in files] + [
+            (f"the snapshot {one['DBSnapshotIdentifier']}, {one['AllocatedStorage']} GB",
              f"aws rds delete-db-snapshot --db-snapshot-identifier {one['DBSnapshotIdentifier']}")
-            for one in found["DBSnapshots"]]
+            for one in snapshots if one["DBInstanceIdentifier"] in databases]
 
 
 VERBS = {"up": up, "status": status, "down": down}

@@ -1,7 +1,7 @@
 """The folder of this deployment: SSH key, signing key, certificates, the signed repository.
 
-A file is written under another name and renamed when it is whole: deploy may be killed at any
-time, and no key is lost or half written.
+A file is written under another name and gets its own when it is whole: deploy may be killed at any
+time, or run twice at once, and no key is lost or half written.
 """
 from __future__ import annotations
 
@@ -140,7 +140,10 @@ class Local:
             with tempfile.TemporaryDirectory(dir=self.d.folder) as work:
                 run(self.aws, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.d.key_name,
                     "-f", f"{work}/key")
-                os.rename(f"{work}/key", file)
+                try:
+                    os.link(f"{work}/key", file)
+                except FileExistsError:
+                    pass  # another run has made one meanwhile, which stays
         if self._pair() is None:
             material = "(the public key)" if self.aws.dry and not file.exists() else self._public(file)
             with tempfile.NamedTemporaryFile("w", suffix=".pub") as public:

@@ -10,7 +10,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from .aws import POLL_S, AwsError, Deployment, Stop, say, warn
+from .aws import POLL_S, Deployment, Stop, say, warn
+from .group import Group
 from .stack import Stack
 
 HEALTHY_S = float(os.environ.get("WNA_DEPLOY_HEALTHY_S", "900"))
@@ -30,6 +31,8 @@ class Result:
     def targets(self) -> dict[str, str]:
         """Instance id: state, with the reason of a bad one."""
         arn = self.stack.resource("TargetGroup")
+        if not arn:
+            return {}
         found = self.aws.read("elbv2", "describe-target-health", "--target-group-arn", arn)
         return {one["Target"]["Id"]: " ".join(filter(None, (
             one["TargetHealth"]["State"], one["TargetHealth"].get("Description", ""))))
@@ -54,42 +57,29 @@ class Result:
     def _unhealthy(self, targets: dict[str, str]) -> str:
         lines = [f"after {HEALTHY_S / 60:.0f} minutes not all servers are healthy:"]
         lines += [f"  {name}: {state}" for name, state in targets.items()]
-        group = self.stack.resource("Group")
-        activities = self.aws.read("autoscaling", "describe-scaling-activities",
-                                   "--auto-scaling-group-name", group, "--max-items", "20")
-        failed = [one for one in activities["Activities"] if one["StatusCode"] in ("Failed", "Cancelled")]
+        group = Group(self.d, self.stack)
+        failed = [one for one in group.activities() if one["StatusCode"] in ("Failed", "Cancelled")]
         lines += [f"  the group: {' '.join(one.get('StatusMessage', one['Description']).split())}"
                   for one in failed[:2]]
-        bad = [name for name, state in targets.items() if state != "healthy"]
-        if bad:
-            lines.append(f"  the last words of {bad[0]}:")
-            lines += [f"    {line}" for line in self._console(bad[0])]
-            lines.append(f"All of them: aws ec2 get-console-output --region {self.d.region} "
-                         f"--instance-id {bad[0]} --latest --output text")
+        lines += group.words([name for name, state in targets.items() if state != "healthy"][:1])
         lines.append(f"Then: {self.d.again('up')}")
         return "\n".join(lines)
-
-    def _console(self, instance: str) -> list[str]:
-        try:
-            found = self.aws.read("ec2", "get-console-output", "--instance-id", instance, "--latest")
-        except AwsError as error:
-            return [str(error)]
-        lines = [line.strip() for line in found.get("Output", "").splitlines() if line.strip()]
-        return lines[-12:] or ["(nothing yet)"]
 
     # Database
 
     def database(self) -> str:
         name = self.stack.resource("Database")
+        if not name:
+            return "not made yet"
         found = self.aws.read("rds", "describe-db-instances", "--db-instance-identifier", name)
         one = found["DBInstances"][0]
         if one.get("MultiAZ"):
-            return f"Multi-AZ, {one['AvailabilityZone']} and {one.get('SecondaryAvailabilityZone', '?')}"
+            return f"Multi-AZ, {one.get('AvailabilityZone', '?')} and {one.get('SecondaryAvailabilityZone', '?')}"
         if self.values.get("MultiAZ", "true") == "true":
             warn(f"the database is in one zone only ({one['AvailabilityZone']}): RDS had no capacity for "
                  f"a standby. Try: aws rds modify-db-instance --region {self.d.region} "
                  f"--db-instance-identifier {name} --multi-az --apply-immediately")
-        return f"one zone, {one['AvailabilityZone']}"
+        return f"one zone, {one.get('AvailabilityZone', '?')}"
 
     # Page
 
@@ -126,14 +116,16 @@ class Result:
                 ("took", self.d.took())]
         for name, text in rows:
             say(f"{name:9} {text}")
-        for line in costs(self.values):
+        for line in costs(self.values, self.d.region):
             say(line)
         say(f"Remove it: {self.d.again('down')}")
 
 
-def costs(values: dict[str, str]) -> list[str]:
+def costs(values: dict[str, str], region: str) -> list[str]:
     """What runs by the hour, at MinSize; traffic, storage and requests are charged by use."""
     table = json.loads((Path(__file__).parent / "prices.json").read_text(encoding="utf-8"))
+    of = region if region in table["hour"] else "us-east-1"
+    hour, other = table["hour"][of], "" if of == region else f"; those of {region} are not known here"
     nat, multi = int(values.get("NatGateways", "2")), values.get("MultiAZ", "true") == "true"
     services = 3 if values.get("LifecycleHooks") == "true" else 2
     items = [(nat, "NAT gateway"), (1, "load balancer"),
@@ -141,10 +133,10 @@ def costs(values: dict[str, str]) -> list[str]:
              (nat + 4, "public IPv4 address"), (2, values["BastionInstanceType"]),
              (int(values["MinSize"]), values["InstanceType"]),
              (2 if multi else 1, values["DatabaseInstanceClass"])]
-    known = [(n, what) for n, what in items if what in table["hour"]]
-    day = sum(n * table["hour"][what] for n, what in known) * 24
+    known = [(n, what) for n, what in items if what in hour]
+    day = sum(n * hour[what] for n, what in known) * 24
     lines = [f"costs     about {day:.2f} USD a day by the hour: "
              + ", ".join(f"{n} x {what}" for n, what in known),
-             f"          {table['note']} ({table['date']}); traffic, disks, backups come in addition"]
-    unknown = [what for _, what in items if what not in table["hour"]]
+             f"          {table['note']} of {of} ({table['date']}){other}; traffic, disks, backups come in addition"]
+    unknown = [what for _, what in items if what not in hour]
     return lines + ([f"          not in it, price not known: {', '.join(unknown)}"] if unknown else [])

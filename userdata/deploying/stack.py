@@ -43,11 +43,16 @@ class Stack:
             raise
         return dict(found["Stacks"][0])
 
-    def resource(self, name: str) -> str:
-        """The physical id of a resource, "" if it is not there yet."""
+    def deleted(self) -> list[str]:
+        """The ids of deleted stacks of this name. CloudFormation knows them for 90 days."""
+        found = self.aws.read("cloudformation", "list-stacks", "--stack-status-filter", "DELETE_COMPLETE")
+        return [one["StackId"] for one in found["StackSummaries"] if one["StackName"] == self.d.stack]
+
+    def resource(self, name: str, stack: str = "") -> str:
+        """The physical id of a resource, "" if it is not there yet. `stack`: the id of a deleted one."""
         try:
             found = self.aws.read("cloudformation", "describe-stack-resource", "--stack-name",
-                                  self.d.stack, "--logical-resource-id", name)
+                                  stack or self.d.stack, "--logical-resource-id", name)
         except AwsError as error:
             if error.code == "ValidationError":
                 return ""
@@ -94,13 +99,16 @@ class Stack:
                       f"s3://{self.d.bucket}/{name}")
         return self.d.repository_url.rpartition("/")[0] + "/" + name
 
-    def apply(self, url: str, values: dict[str, str], each: Any) -> bool:
-        """Begins to make or to change the stack. False: nothing has changed. `each`: as in wait()."""
-        found = None if self.aws.dry else self.describe()
-        if found and found["StackStatus"] in WORKS:
+    def join(self, each: Any) -> dict[str, Any] | None:
+        """The stack, after the end of an operation that is under way. `each`: as in wait()."""
+        found = self.describe()
+        if found and found["StackStatus"] in WORKS and not self.aws.dry:
             say(f"stack {self.d.stack}: {found['StackStatus']} already; it is waited for")
-            self.wait(each)
-            found = self.describe()
+            found = self.wait(each)
+        return found
+
+    def apply(self, url: str, values: dict[str, str], found: dict[str, Any] | None) -> bool:
+        """Begins to make or to change the stack. False: nothing has changed. `found`: as of join()."""
         if found and found["StackStatus"] in DEAD:
             if not self.d.options.again:
                 raise Stop(f"the stack {self.d.stack} is {found['StackStatus']}: {self.first_failure()}\n"
@@ -130,21 +138,23 @@ class Stack:
         return True
 
     def wait(self, each: Any) -> dict[str, Any]:
-        """Waits for the end of the operation; `each` is called at every look."""
-        told = ""
+        """Waits for the end of the operation. `each` gets the state at every look; what it returns is
+        told if the operation fails."""
+        told, words = "", []
         while True:
             found = self.describe()
             status = found["StackStatus"] if found else "deleted"
             if status != told:
                 say(f"stack {self.d.stack}: {status}, {self.d.took()}")
                 told = status
-            each()
+            words = each(status) or words
             if found is None or status not in WORKS:
                 break
             time.sleep(POLL_S)
         if found is None or status not in GOOD:
-            raise Stop(f"the stack {self.d.stack} is {status}: {self.first_failure()}\n"
-                       f"When that is mended: {self.d.again('up', *(['--again'] if status in DEAD else []))}")
+            again = self.d.again("up", *(["--again"] if status in DEAD else []))
+            raise Stop("\n".join([f"the stack {self.d.stack} is {status}: {self.first_failure()}", *words,
+                                  f"When that is mended: {again}"]))
         return found
 
     def delete(self) -> None:
