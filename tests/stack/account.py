@@ -55,7 +55,7 @@ class Account:
         ranges = [default("S3Cidr"), *(default(f"S3Cidr{c}") for c in "ABCD")]
         self.state = folder / "account.json"
         self.put({"plan": "PAID", "quota": 32, "zones": "abc", "engines": [default("DatabaseEngineVersion")],
-                  "list": default("S3PrefixList"), "ranges": ranges, "bucket": "", "key": "", "stack": "", "deleted": [],
+                  "list": default("S3PrefixList"), "ranges": ranges, "bucket": "", "key": "", "stack": "", "deleted": [], "version": "1", "newest": 1,
                   "parameters": {}, "events": [], "health": "healthy", "multi": True, "url": url,
                   "addresses": ADDRESSES})
 
@@ -68,11 +68,15 @@ class Account:
     def change(self, **values: Any) -> None:
         self.put({**self.get(), **values})
 
-    def calls(self) -> list[str]:
+    def words(self) -> list[list[str]]:
+        """The command lines since the last question."""
         file = Path(f"{self.state}.calls")
         found = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
-        return found
+        return [json.loads(line) for line in found]
+
+    def calls(self) -> list[str]:
+        return [" ".join(words[:2]) for words in self.words()]
 
     def changes(self) -> list[str]:
         return [call for call in self.calls() if not READS.search(call)]

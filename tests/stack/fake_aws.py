@@ -39,7 +39,15 @@ def cloudformation(state: dict, verb: str, words: list[str]) -> object:
         if verb == "update-stack" and given == state["parameters"]:
             fail("ValidationError", "No updates are to be performed.")
         state["stack"] = verb.split("-")[0].upper() + "_IN_PROGRESS"
-        state["parameters"] = given
+        version = given.pop("WebVersion", "1")
+        if verb == "create-stack":
+            state["newest"] = int(version)
+        elif version != state["version"]:
+            fail("ValidationError", "an update gives the group another version than it has")
+        elif given != {k: v for k, v in state["parameters"].items() if k != "WebVersion"}:
+            state["newest"] += 1  # each parameter is one of the launch template, here
+        state["version"] = version
+        state["parameters"] = {**given, "WebVersion": version}
         stack_event(state, state["stack"], "practice")
         return {"StackId": "arn:stack"}
     if verb == "delete-stack":
@@ -95,12 +103,8 @@ def answer(state: dict, service: str, verb: str, words: list[str]) -> object:
     if service == "elbv2":
         return {"TargetHealthDescriptions": [
             {"Target": {"Id": f"i-{n}"}, "TargetHealth": {"State": state["health"]}} for n in (1, 2)]}
-    if verb == "describe-auto-scaling-groups":
-        gone = state["stack"] == "ROLLBACK_COMPLETE"
-        return {"AutoScalingGroups": [] if gone else [{"Instances": [{"InstanceId": "i-1"}]}]}
     if service == "autoscaling":
-        return {"Activities": [{"StatusCode": "Failed", "Description": "Launching",
-                                "StatusMessage": "The specified instance type is not eligible"}]}
+        return autoscaling(state, verb, words)
     if service == "s3":
         return {}
     if service == "s3api":
@@ -131,6 +135,65 @@ def answer(state: dict, service: str, verb: str, words: list[str]) -> object:
     return ec2(state, verb, words)
 
 
+def autoscaling(state: dict, verb: str, words: list[str]) -> object:
+    if verb == "describe-auto-scaling-groups":
+        gone = state["stack"] == "ROLLBACK_COMPLETE"
+        return {"AutoScalingGroups": [] if gone else [{
+            "Instances": [{"InstanceId": "i-1"}],
+            "LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": state["version"]}}]}
+    refreshes = state.setdefault("refreshes", [])
+    now = refreshes[0] if refreshes else {"Status": ""}
+    runs = now["Status"] in ("Pending", "InProgress")
+    if verb == "start-instance-refresh":
+        if runs or now["Status"] == "RollbackInProgress":
+            fail("InstanceRefreshInProgress", "An Instance Refresh is already in progress")
+        number = len(refreshes) + 1
+        refreshes.insert(0, {"InstanceRefreshId": f"refresh-{number}", "Status": "Pending", "Preferences": json.loads(
+            option(words, "--preferences")), "DesiredConfiguration": json.loads(
+            option(words, "--desired-configuration"))})
+        return {"InstanceRefreshId": f"refresh-{number}"}
+    if verb == "rollback-instance-refresh":
+        if not runs:
+            fail("ActiveInstanceRefreshNotFound", "No active Instance Refresh")
+        now["Status"] = "RollbackInProgress"
+        return {"InstanceRefreshId": now["InstanceRefreshId"]}
+    if verb == "describe-instance-refreshes":
+        answer = json.loads(json.dumps(refreshes))
+        step(state, now)
+        return {"InstanceRefreshes": answer}
+    return {"Activities": [*state.get("activities", []), {
+        "StatusCode": "Failed", "Description": "Launching a new EC2 instance", "Cause": "before",
+        "StartTime": "2026-12-01T04:00:00Z", "StatusMessage": "The specified instance type is not eligible"}]}
+
+
+def step(state: dict, refresh: dict) -> None:
+    """What happens until the next look."""
+    activities = state.setdefault("activities", [])
+    launched = {"StatusCode": "Successful", "Description": "Launching a new EC2 instance: i-0a",
+                "Cause": "in response to an instance refresh", "StartTime": "2026-12-01T05:00:00.5Z"}
+    if refresh["Status"] == "RollbackInProgress":
+        refresh["Status"] = state.get("rollback_ends", "RollbackSuccessful")
+    elif refresh["Status"] == "Pending":
+        refresh.update(Status="InProgress", PercentageComplete=0, StartTime="2026-12-01T05:00:00+00:00")
+        activities[:0] = [{**launched, "StatusCode": "MidLifecycleAction"}]
+    elif refresh["Status"] == "InProgress" and not refresh.setdefault("seen", False):
+        refresh["seen"] = True
+    elif refresh["Status"] == "InProgress" and state.get("bad"):
+        activities[:1] = {
+            "abandoned": [{**launched, "StatusCode": "Cancelled", "StatusMessage": "Instance failed to complete "
+                           "user's Lifecycle Action: Lifecycle Action with token t was abandoned"}],
+            "unhealthy": [{**launched, "Description": "Terminating EC2 instance: i-0a", "StatusCode": "InProgress",
+                           "Cause": "taken out of service in response to an ELB system health check failure"},
+                          launched]}[state["bad"]]
+    elif refresh["Status"] == "InProgress" and not refresh["PercentageComplete"]:
+        refresh["PercentageComplete"] = 50
+        activities[:1] = [{**launched, "Description": "Terminating EC2 instance: i-1",
+                           "StatusCode": "WaitingForELBConnectionDraining"}, launched]
+    elif refresh["Status"] == "InProgress":
+        refresh.update(Status="Successful", PercentageComplete=100)
+        state["version"] = refresh["DesiredConfiguration"]["LaunchTemplate"]["Version"]
+
+
 def ec2(state: dict, verb: str, words: list[str]) -> object:
     if verb == "describe-key-pairs":
         if not state["key"]:
@@ -149,6 +212,8 @@ def ec2(state: dict, verb: str, words: list[str]) -> object:
         return {"InstanceTypes": [
             {"InstanceType": n, "FreeTierEligible": n in ("t3.micro", "t3.small"),
              "VCpuInfo": {"DefaultVCpus": 2}} for n in names]}
+    if verb == "describe-launch-templates":
+        return {"LaunchTemplates": [{"LatestVersionNumber": state["newest"]}]}
     if verb == "describe-instances":
         if "--filters" in words:
             return {"Reservations": []}
@@ -175,7 +240,7 @@ def main() -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         state = json.load(file)
         with open(PATH + ".calls", "a") as calls:
-            calls.write(" ".join(words[:2]) + "\n")
+            calls.write(json.dumps(words) + "\n")
         if service in state.get("denied", []):
             fail("AccessDeniedException", "not authorized")
         if verb in state.get("unknown", []):

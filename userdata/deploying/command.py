@@ -12,11 +12,12 @@ from .bucket import Bucket
 from .group import Group
 from .local import Local, fetch
 from .looks import Looks, Problem
+from .refresh import Refresh, shown
 from .result import Result, costs
 from .stack import DEAD, Stack, is_own, parameters
 
 FOLDER = "~/.web-node-agent"
-OWN = ("KeyName", "RepositoryUrl", "RepositoryBucket", "RepositoryKey", "CaBundleSha256")
+OWN = ("KeyName", "RepositoryUrl", "RepositoryBucket", "RepositoryKey", "CaBundleSha256", "WebVersion")
 
 
 def main(words: list[str]) -> int:
@@ -144,6 +145,7 @@ def look(d: Deployment, values: dict[str, str], local: Local) -> None:
 def up(d: Deployment) -> int:
     local, bucket, stack = Local(d), Bucket(d), Stack(d)
     group = Group(d, stack)
+    refresh = Refresh(group)
     there = stack.describe()
     dead = there is None or there["StackStatus"] in DEAD
     given, values = settle(d, {} if dead else parameters(there))
@@ -160,13 +162,18 @@ def up(d: Deployment) -> int:
         if not bucket.opened:
             bucket.open(stack.resource("S3Endpoint"))
         # The servers live for some minutes more; what they say is known to nobody later.
-        ended = state in ("ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
-        return group.words([one["InstanceId"] for one in group.describe()["Instances"]]) if ended else []
+        ends = state == "ROLLBACK_IN_PROGRESS"
+        return group.words([one["InstanceId"] for one in group.describe()["Instances"]]) if ends else []
     url = stack.upload()
     found = stack.join(each)
+    if found and found["StackStatus"] not in DEAD:
+        if not d.aws.dry:
+            refresh.finish()
+        given["WebVersion"] = refresh.versions()[0]  # also of a refresh that nobody watched
     changed = stack.apply(url, given, found)
     if d.aws.dry:
-        say("then: waits for the stack, opens the bucket for its endpoint, waits for healthy servers")
+        say("then: waits for the stack, opens the bucket for its endpoint, replaces the servers one by one if "
+            "the launch template has changed, waits for healthy servers")
         for line in costs(values, d.region):
             say(line)
         return 0
@@ -175,6 +182,10 @@ def up(d: Deployment) -> int:
     else:
         each("")
         found = stack.describe() or {}
+    proved = refresh.prove()
+    if proved:
+        stack.set("WebVersion", proved, found)
+        found = stack.wait(each)
     result = Result(d, stack, values | parameters(found))
     result.tell(found, result.wait_healthy())
     return 0
@@ -193,6 +204,14 @@ def status(d: Deployment) -> int:
     for name, state in sorted(targets.items()):
         say(f"server    {name}: {state}")
     say(f"database  {result.database()}")
+    refresh = Refresh(Group(d, stack))
+    version, newest = refresh.versions()
+    if version:
+        say(f"version   {version} of the launch template" + (
+            "" if version == newest else f"; {newest} is not proved yet: {d.again('up')}"))
+        under_way = refresh.active()
+        if under_way:
+            say(shown(under_way))
     for line in costs(result.values, d.region):
         say(line)
     return 0 if targets and all(state == "healthy" for state in targets.values()) else 1

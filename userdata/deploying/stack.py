@@ -137,6 +137,13 @@ class Stack:
             raise
         return True
 
+    def set(self, name: str, value: str, found: dict[str, Any]) -> None:
+        """Changes one parameter, with the template that the stack has."""
+        values = [{"ParameterKey": one, "UsePreviousValue": True} for one in parameters(found) if one != name]
+        self.aws.make("cloudformation", "update-stack", "--stack-name", self.d.stack, "--use-previous-template",
+                      "--capabilities", "CAPABILITY_IAM", "--parameters",
+                      json.dumps([*values, {"ParameterKey": name, "ParameterValue": value}]))
+
     def wait(self, each: Any) -> dict[str, Any]:
         """Waits for the end of the operation. `each` gets the state at every look; what it returns is
         told if the operation fails."""
@@ -147,7 +154,8 @@ class Stack:
             if status != told:
                 say(f"stack {self.d.stack}: {status}, {self.d.took()}")
                 told = status
-            words = each(status) or words
+            said = each(status)
+            words = words or said
             if found is None or status not in WORKS:
                 break
             time.sleep(POLL_S)
