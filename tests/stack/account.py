@@ -55,7 +55,8 @@ class Account:
         ranges = [default("S3Cidr"), *(default(f"S3Cidr{c}") for c in "ABCD")]
         self.state = folder / "account.json"
         self.put({"plan": "PAID", "quota": 32, "zones": "abc", "engines": [default("DatabaseEngineVersion")],
-                  "list": default("S3PrefixList"), "ranges": ranges, "bucket": "", "key": "", "stack": "", "deleted": [], "version": "1", "newest": 1,
+                  "list": default("S3PrefixList"), "ranges": ranges, "bucket": "", "key": "", "stack": "",
+                  "deleted": [], "version": "1", "newest": 1,
                   "parameters": {}, "events": [], "health": "healthy", "multi": True, "url": url,
                   "addresses": ADDRESSES})
 

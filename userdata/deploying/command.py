@@ -54,7 +54,8 @@ def parse(words: list[str]) -> Any:
                       help="default: AWS_REGION or AWS_DEFAULT_REGION")
     root.add_argument("--set", type=setting, action="append", default=[], metavar="NAME=VALUE",
                       help="a parameter of the template")
-    root.add_argument("--admin-cidr", help="who may use SSH, ADDRESS/BITS; own: the public address of this machine")
+    root.add_argument("--admin-cidr", metavar="CIDR",
+                      help="who may use SSH, ADDRESS/32; own: the public address of this machine")
     root.add_argument("--packages", metavar="FOLDER", help="with the RPMs, or a finished repository")
     root.add_argument("--rds-ca", metavar="FILE", help="RDS's certificates (default: downloaded once)")
     root.add_argument("--bucket", help="its name (default: made of stack, account and region)")
@@ -172,8 +173,8 @@ def up(d: Deployment) -> int:
         given["WebVersion"] = refresh.versions()[0]  # also of a refresh that nobody watched
     changed = stack.apply(url, given, found)
     if d.aws.dry:
-        say("then: waits for the stack, opens the bucket for its endpoint, replaces the servers one by one if "
-            "the launch template has changed, waits for healthy servers")
+        say("then: waits for the stack, opens the bucket for its endpoint, replaces the servers one by one "
+            "if the launch template has changed, waits for healthy servers")
         for line in costs(values, d.region):
             say(line)
         return 0

@@ -140,8 +140,8 @@ class Stack:
     def set(self, name: str, value: str, found: dict[str, Any]) -> None:
         """Changes one parameter, with the template that the stack has."""
         values = [{"ParameterKey": one, "UsePreviousValue": True} for one in parameters(found) if one != name]
-        self.aws.make("cloudformation", "update-stack", "--stack-name", self.d.stack, "--use-previous-template",
-                      "--capabilities", "CAPABILITY_IAM", "--parameters",
+        self.aws.make("cloudformation", "update-stack", "--stack-name", self.d.stack,
+                      "--use-previous-template", "--capabilities", "CAPABILITY_IAM", "--parameters",
                       json.dumps([*values, {"ParameterKey": name, "ParameterValue": value}]))
 
     def wait(self, each: Any) -> dict[str, Any]:
