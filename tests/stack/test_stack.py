@@ -237,6 +237,16 @@ def test_the_stack_is_complete_when_its_servers_are_ready(stack: Template) -> No
     assert user_data["Fn::Base64"]["Fn::Sub"][1] == {"ReadyUrl": "none"}
 
 
+def test_no_update_gives_web_servers_an_unproved_version(stack: Template) -> None:
+    group = stack.resources["Group"]
+    assert set(group["UpdatePolicy"]) == {"AutoScalingScheduledAction"}
+    # A rollback of an instance refresh needs a number, and an image's ID.
+    assert group["Properties"]["LaunchTemplate"]["Version"] == {"Ref": "WebVersion"}
+    assert stack.parameters["WebVersion"]["Default"] == "1"
+    for name in ("ImageId", "ImageIdArm64"):
+        assert stack.parameters[name]["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+
+
 def test_hooks_keep_a_dead_agent_out_and_let_it_go() -> None:
     assert "LifecycleHookSpecificationList" not in Template(LifecycleHooks="false").properties("Group")
     launch, terminate = Template(LifecycleHooks="true").properties("Group")[
