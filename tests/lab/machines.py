@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from .aws.aws import Made
 from .aws.metadata import META
 from .aws.sessions import Renewals
 from .instance.instance import Surroundings, WebInstance
@@ -13,6 +14,7 @@ from .instance.instance import Surroundings, WebInstance
 if TYPE_CHECKING:
     from .world import World
 
+USER_DATA = "/latest/user-data"  # of the version that the instance is made of
 STATE = f"{META}/autoscaling/target-lifecycle-state"
 
 
@@ -35,13 +37,13 @@ class Machines:
 
     # callbacks of the controller
 
-    def launch(self, instance_id: str, subnet: str, address: str) -> None:
-        world, began = self._world, time.monotonic()
+    def launch(self, made: Made, subnet: str) -> None:
+        world, began, instance_id = self._world, time.monotonic(), made.id
         aws = world.services.aws
         with self._lock:
             name = self._names[instance_id] = f"web-{len(self._names) + 1}"
-        machine = WebInstance(self._around, instance_id, name, subnet, address,
-                              {self._credentials: aws.role_credentials(instance_id)})
+        machine = WebInstance(self._around, instance_id, name, subnet, made.address, {
+            USER_DATA: made.user_data, self._credentials: aws.role_credentials(instance_id)})
         with self._lock:
             self._known[instance_id] = machine
             self._renewals.renewed(instance_id, time.monotonic())

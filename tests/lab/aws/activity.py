@@ -4,8 +4,8 @@ Sources: EC2 Auto Scaling User Guide, "Verify a scaling activity" (the wording o
 activity and its cause, two spaces between its sentences; the order: in progress first, then by
 start time), "Health checks" ("an instance was taken out of service in response to an ELB system
 health check failure"); API Reference, Activity (status codes). The other sentences are from
-activities that AWS users have published: the creation of the group, a replacement's launch, a
-user's request, and "Waiting For ELB Connection Draining."
+activities that AWS users have published: the creation of the group, a replacement's launch, an
+instance refresh, a user's request, and "Waiting For ELB Connection Draining."
 """
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ CHANGING = "{why} changing the desired capacity from {old} to {new}"
 STARTED = ("an instance was started in response to a difference between desired and actual "
            "capacity, increasing the capacity from {old} to {new}")
 REPLACED = "an instance was launched in response to an unhealthy instance needing to be replaced"
+RENEWED = "an instance was launched in response to an instance refresh"
+REFRESHED = "an instance was taken out of service in response to an instance refresh"
 SHRUNK = ("an instance was taken out of service in response to a difference between desired and "
           "actual capacity, shrinking the capacity from {old} to {new}")
 SELECTED = "instance {instance} was selected for termination"

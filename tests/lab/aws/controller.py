@@ -13,7 +13,8 @@ this module carries them out.
   describe-…` and `aws cloudwatch describe-alarms`. The controller carries out the users' requests
   to moto: SetDesiredCapacity, UpdateAutoScalingGroup, SuspendProcesses,
   TerminateInstanceInAutoScalingGroup, SetInstanceHealth, CompleteLifecycleAction,
-  RecordLifecycleActionHeartbeat."""
+  RecordLifecycleActionHeartbeat, StartInstanceRefresh, RollbackInstanceRefresh,
+  CancelInstanceRefresh."""
 from __future__ import annotations
 
 import queue
@@ -27,7 +28,7 @@ from lab.model.model import Model
 from lab.trouble import Troubles
 from .activity import SET, ordered, precise
 from .alb import Alb
-from .aws import Aws
+from .aws import Aws, Made
 from .fleet import IN_SERVICE, TERMINATING, Fleet, Launch, Member
 from .scaling import TargetTracking, decisive
 from .targets import UNUSED
@@ -38,12 +39,12 @@ TARGET_IN_SERVICE, TARGET_TERMINATED = "InService", "Terminated"
 
 
 class Controller:
-    """Callbacks: launch(instance id, subnet's logical name, address), terminate(instance id),
+    """Callbacks: launch(instance as EC2 made it, subnet's logical name), terminate(instance id),
     target_state(instance id, value of target-lifecycle-state in the metadata), stopped() (ids of
     machines that have ended, like EC2's status checks). `say` writes lines to a log."""
 
     def __init__(self, model: Model, aws: Aws, alb: Alb,
-                 launch: Callable[[str, str, str], None], terminate: Callable[[str], None],
+                 launch: Callable[[Made, str], None], terminate: Callable[[str], None],
                  target_state: Callable[[str, str], None], stopped: Callable[[], set[str]],
                  say: Callable[[str], None], troubles: Troubles) -> None:
         self.model, self.aws, self.alb = model, aws, alb
@@ -85,8 +86,6 @@ class Controller:
             if model.policy != self.model.policy:
                 self._tracking = TargetTracking(model.policy, model.group.id, self._key)
                 self._points, self._evaluated = [], 0.0
-            if model.launch != self.model.launch:
-                self._fleet.template += 1
             self.model = model
             self._fleet.update(model, time.monotonic())
             self._put_alarms()
@@ -104,10 +103,11 @@ class Controller:
         return found
 
     def instances(self) -> list[dict[str, Any]]:
-        """id, address, subnet, zone, state (life cycle), health, launched (Unix time)."""
+        """id, address, subnet, zone, state (life cycle), health, version (of the launch template),
+        launched (Unix time)."""
         with self._lock:
             return [{"id": m.id, "address": m.address, "subnet": m.subnet, "zone": m.zone,
-                     "state": m.shown, "health": m.health,
+                     "state": m.shown, "health": m.health, "version": m.template,
                      "launched": m.launched_at + self._offset}
                     for m in self._fleet.members.values()]
 
@@ -165,6 +165,7 @@ class Controller:
             self._fleet.expire_hooks(now)
             targets = self.alb.states()
             self._fleet.check_health(targets, self._stopped(), now)
+            self._fleet.step_refresh(targets, now)
             for launch in self._fleet.converge(now):
                 self._begin(launch, now)
             for member in list(self._fleet.members.values()):
@@ -212,7 +213,8 @@ class Controller:
         """Sends the state to moto, and gets the users' requests from moto."""
         fleet = self._fleet
         state: dict[str, Any] = {
-            "desired": fleet.desired, "min": fleet.min, "max": fleet.max,
+            "desired": fleet.desired, "min": fleet.min, "max": fleet.max, "version": fleet.template,
+            "refreshes": [r.record(fleet.group.id) for r in fleet.refreshes],
             "instances": {m.id: [m.shown, m.health] for m in fleet.members.values()},
             "waiting": {m.id: m.hook.name for m in fleet.members.values() if m.hook},
             "activities": [a.record() for a in ordered(fleet.activities)],
@@ -228,11 +230,21 @@ class Controller:
                 case "desired":
                     fleet.want(order["desired"], SET, now)
                 case "constraints":
+                    fleet.template = order["version"]
                     fleet.constrain(order["min"], order["max"], order["desired"], now)
                 case "terminate":
                     fleet.terminate(order["instance"], order["decrement"], now)
                 case "health":
                     fleet.set_health(order["instance"], order["status"])
+                case "refresh":
+                    fleet.start_refresh(order["id"], order["version"], order["preferences"],
+                                        order["configuration"], now)
+                case "rollback":
+                    if fleet.refresh:
+                        fleet.refresh.roll_back("manual: a user request", fleet, now)
+                case "cancel":
+                    if fleet.refresh:
+                        fleet.refresh.cancel()
                 case "heartbeat":
                     fleet.heartbeat(order["instance"], now)
                 case "complete":
@@ -244,18 +256,20 @@ class Controller:
 
     def _begin(self, launch: Launch, now: float) -> None:
         try:
-            instance, address = self.aws.launch(launch.subnet)
+            made = self.aws.launch(launch.subnet, launch.template)
         except Exception as error:
             self._say(f"controller: {traceback.format_exc()}")
             self._fleet.failed(launch, str(error), now)
             return
-        self._fleet.launched(launch, instance, address, now)
+        instance = made.id
+        self._fleet.launched(launch, instance, made.address, now)
         self._booting.add(instance)
-        self._say(f"controller: launching {instance} in {launch.subnet}: {launch.activity.cause}")
+        self._say(f"controller: launching {instance}, version {launch.template}, in {launch.subnet}: "
+                  f"{launch.activity.cause}")
 
         def work() -> None:
             try:
-                self._launch(instance, launch.subnet, address)
+                self._launch(made, launch.subnet)
                 self._events.put((self._running, instance))
             except Exception as error:
                 self._say(f"controller: {traceback.format_exc()}")

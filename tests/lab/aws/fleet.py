@@ -16,6 +16,7 @@ Sources (EC2 Auto Scaling User Guide):
   delay. CONTINUE goes on. ABANDON of a launch terminates the instance, and another one is launched;
   of a termination it goes on at once. Without an answer within the heartbeat time-out, which a
   heartbeat begins anew, DefaultResult is taken; after 100 time-outs (48 hours at most) in any case.
+- "Use an instance refresh …": aws/refresh.py.
 - "Availability Zone distribution", "Termination policies": a new instance goes to the zone with
   the fewest instances; the instance to terminate is in the zone with the most, then of the oldest
   launch template, then the closest to the next full hour of its run.
@@ -27,11 +28,12 @@ RETRY_S, doubled each time; AWS's back-off is not documented."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Mapping
+from typing import Any, Iterable, Mapping
 
 from lab.model.model import AutoScalingGroup, Hook, Model, ScalingPolicy
 from . import activity as words
 from .activity import Activity
+from .refresh import DEFAULTS, Refresh
 from .scaling import Alarm, scaled_in, scaled_out
 
 PENDING, IN_SERVICE, TERMINATING = "Pending", "InService", "Terminating"
@@ -43,9 +45,11 @@ HEARTBEATS, HOOK_MAX_S = 100, 48 * HOUR_S
 
 @dataclass
 class Launch:
-    """An action: launch an instance in this subnet (logical name)."""
+    """An action: launch an instance of this version of the launch template in this subnet (logical
+    name)."""
     subnet: str
     activity: Activity
+    template: int
 
 
 @dataclass
@@ -55,7 +59,7 @@ class Member:
     zone: str
     address: str
     activity: Activity          # the latest activity
-    template: int               # number of the launch template; the lowest is the oldest
+    template: int               # version of the launch template; the lowest is the oldest
     launched_at: float
     in_service_at: float | None = None
     state: str = PENDING
@@ -81,7 +85,8 @@ class Fleet:
         self.suspended: set[str] = set()
         self.desired = 0
         self.attached = False         # a target has been healthy: ELB checks count
-        self.template = 1
+        self.template = model.group.version   # of the launch template
+        self.refreshes: list[Refresh] = []
         self._launching: list[Launch] = []
         self._causes: list[str] = []
         self._replacements = 0
@@ -102,6 +107,8 @@ class Fleet:
 
     def update(self, model: Model, now: float) -> None:
         """A stack update; the desired capacity stays within the new bounds."""
+        if model.group.version != self.group.version:
+            self.template = model.group.version
         self.configure(model)
         self.constrain(self.min, self.max, max(self.min, min(self.max, self.desired)), now)
 
@@ -125,7 +132,7 @@ class Fleet:
         """Handles an alarm that has invoked the policy."""
         if "AlarmNotification" in self.suspended:
             return
-        service = self._in(IN_SERVICE)
+        service = self.serving
         warming = [m for m in service if not self.warm(m, now)]
         if alarm.above:
             wanted = scaled_out(len(service) - len(warming), self.desired, metric, self.policy,
@@ -147,7 +154,7 @@ class Fleet:
         if decrement:
             text += words.SHRINKING.format(old=self.desired, new=self.desired - 1)
             self.desired -= 1
-        self._retire(member, [self._sentence(text, now, instance=instance)], now)
+        self.retire(member, [text], now)
         return True
 
     def set_health(self, instance: str, status: str) -> None:
@@ -159,7 +166,7 @@ class Fleet:
         """`targets`: the target group's states; `stopped`: machines that have ended."""
         if "HealthCheck" in self.suspended:
             return
-        service = self._in(IN_SERVICE)
+        service = self.serving
         self.attached |= any(state == "healthy" for state in targets.values())
         why = {m.id: "EC2" if m.id in stopped else "user" for m in service
                if m.id in stopped or m.health == UNHEALTHY}
@@ -175,25 +182,49 @@ class Fleet:
             member.health = UNHEALTHY
             if "ReplaceUnhealthy" not in self.suspended:
                 self._replacements += 1
-                self._retire(member, [self._sentence(words.UNHEALTHY[kind], now)], now)
+                self.retire(member, [words.UNHEALTHY[kind]], now)
+
+    def well(self, member: Member, targets: Mapping[str, str]) -> bool:
+        """Whether the group's health checks pass."""
+        return member.health == HEALTHY and (
+            self.group.health_check_type == "EC2" or targets.get(member.id) == "healthy")
+
+    # instance refresh
+
+    @property
+    def refresh(self) -> Refresh | None:
+        """The one that is under way."""
+        return next((r for r in self.refreshes if r.active), None)
+
+    def start_refresh(self, name: str, version: int | None, asked: dict[str, Any],
+                      configuration: dict[str, Any] | None, now: float) -> None:
+        """StartInstanceRefresh; `asked`: its preferences. One at a time: aws/refreshing.py."""
+        warmup = self.group.grace if self.group.warmup is None else self.group.warmup
+        self.refreshes.append(Refresh(
+            name, version or self.template, self.template,
+            {**DEFAULTS, "InstanceWarmup": warmup, **asked}, now + self.offset, configuration))
+
+    def step_refresh(self, targets: Mapping[str, str], now: float) -> None:
+        if self.refresh:
+            self.refresh.step(self, targets, now)
 
     # actions
 
     def converge(self, now: float) -> list[Launch]:
         """Compares desired and actual capacity and returns the launches. Surplus instances enter
         the state Terminating."""
-        actual = len(self._in(PENDING)) + len(self._in(IN_SERVICE)) + len(self._launching)
+        actual = self.actual
+        wanted = self.desired + (self.refresh.extra(self) if self.refresh else 0)
         found: list[Launch] = []
-        if actual < self.desired:
+        if actual < wanted:
             if "Launch" in self.suspended or now < self._retry_at:
                 return []
-            found = [self._launch(actual, now) for _ in range(self.desired - actual)]
-        elif actual > self.desired and "Terminate" not in self.suspended:
-            text = self._sentence(words.SHRUNK, now, old=actual, new=self.desired)
-            for _ in range(min(actual - self.desired, len(self._in(IN_SERVICE)))):
-                victim = self._victim(now)
-                self._retire(victim, [*self._causes, text, self._sentence(
-                    words.SELECTED, now, instance=victim.id)], now)
+            found = [self._launch(actual, now) for _ in range(wanted - actual)]
+        elif actual > wanted and "Terminate" not in self.suspended:
+            for _ in range(min(actual - wanted, len(self.serving))):
+                victim = self.oldest_first(self.serving, now)[0]
+                self.retire(victim, [*self._causes, words.SHRUNK, words.SELECTED], now,
+                            old=actual, new=wanted)
         self._causes.clear()
         return found
 
@@ -201,30 +232,38 @@ class Fleet:
         if self._replacements:
             self._replacements -= 1
             text = self._sentence(words.REPLACED, now)
+        elif self.refresh and not self._causes:
+            text = self._sentence(words.RENEWED, now)
         else:
             text = self._sentence(words.STARTED, now, old=actual, new=self.desired)
-        there = [m.subnet for m in self._in(PENDING) + self._in(IN_SERVICE)] \
-            + [launch.subnet for launch in self._launching]
-        name = min(self._subnets, key=there.count)
+        version = self.refresh.version if self.refresh else self.template
+        there = [(m.subnet, m.template) for m in self.active] \
+            + [(launch.subnet, launch.template) for launch in self._launching]
+        # During an instance refresh those of its version count first: they will stay.
+        name = min(self._subnets, key=lambda name: (
+            there.count((name, version)), sum(subnet == name for subnet, _ in there)))
         launch = Launch(name, Activity(
             self.group.id, words.LAUNCHING, "  ".join([*self._causes, text]), now + self.offset,
-            self._subnets[name].id, self._subnets[name].zone, status=words.PRE_IN_SERVICE))
+            self._subnets[name].id, self._subnets[name].zone, status=words.PRE_IN_SERVICE),
+            version)
         self.activities.append(launch.activity)
         self._launching.append(launch)
         return launch
 
-    def _victim(self, now: float) -> Member:
-        service = self._in(IN_SERVICE)
-        zones = [m.zone for m in service]
-        crowded = max(zones.count(zone) for zone in zones)
-        return min((m for m in service if zones.count(m.zone) == crowded),
-                   key=lambda m: (m.template, HOUR_S - (now - m.launched_at) % HOUR_S))
+    def oldest_first(self, members: list[Member], now: float) -> list[Member]:
+        """In the order of termination."""
+        zones = [m.zone for m in self.serving]
+        return sorted(members, key=lambda m: (-zones.count(m.zone), m.template,
+                                              HOUR_S - (now - m.launched_at) % HOUR_S))
 
-    def _retire(self, member: Member, causes: list[str], now: float) -> None:
+    def retire(self, member: Member, causes: Iterable[str], now: float, **values: int) -> None:
+        """Terminates it. `causes`: sentences, or texts of aws/activity.py."""
+        told = [c if c.startswith("At ") else self._sentence(c, now, instance=member.id, **values)
+                for c in causes]
         registered = member.state == IN_SERVICE
         member.state, member.hook, member.drained = TERMINATING, None, False
         member.activity = Activity(
-            self.group.id, words.TERMINATING, "  ".join(causes), now + self.offset,
+            self.group.id, words.TERMINATING, "  ".join(told), now + self.offset,
             self._subnets[member.subnet].id, member.zone, member.id,
             status=words.DRAINING if registered else words.IN_PROGRESS)
         self.activities.append(member.activity)
@@ -238,7 +277,7 @@ class Fleet:
         self._launching.remove(launch)
         launch.activity.instance = instance
         member = Member(instance, launch.subnet, self._subnets[launch.subnet].zone, address,
-                        launch.activity, self.template, now)
+                        launch.activity, launch.template, now)
         self.members[instance] = member
         return member
 
@@ -302,7 +341,7 @@ class Fleet:
             self._serve(member, now)
         else:
             member.activity.failed(words.ABANDONED, now + self.offset)
-            self._retire(member, [self._sentence(words.NOT_READY, now, instance=instance)], now)
+            self.retire(member, [words.NOT_READY], now)
 
     def expire_hooks(self, now: float) -> None:
         for member in list(self.members.values()):
@@ -313,6 +352,24 @@ class Fleet:
         self.members.pop(instance).activity.done(now + self.offset)
 
     # queries
+
+    @property
+    def serving(self) -> list[Member]:
+        return self._in(IN_SERVICE)
+
+    @property
+    def active(self) -> list[Member]:
+        return self._in(PENDING) + self.serving
+
+    @property
+    def actual(self) -> int:
+        """The capacity that is there or on its way."""
+        return len(self.active) + len(self._launching)
+
+    @property
+    def moving(self) -> bool:
+        """Whether an instance is launched or terminated."""
+        return bool(self._launching or self._in(PENDING) or self._in(TERMINATING))
 
     def age(self, member: Member, now: float) -> float:
         return now - member.in_service_at if member.in_service_at is not None else 0.0

@@ -17,7 +17,7 @@ POLICY = ScalingPolicy(
     dimensions={"AutoScalingGroupName": "web"}, statistic="Average", unit=None, period=10,
     disable_scale_in=False, warmup=None, line=1)
 GROUP = AutoScalingGroup(
-    name="Group", id="web", min=2, max=4, desired=2, subnets=["WebA", "WebC"], launch="L",
+    name="Group", id="web", min=2, max=4, desired=2, subnets=["WebA", "WebC"], launch="L", version=1,
     health_check_type="ELB", grace=60, warmup=30, default_cooldown=300,
     target_groups=["TargetGroup"], tags={}, line=1)
 
@@ -61,6 +61,8 @@ class World:
         self._ready = after
 
     def _run_machine(self, name: str) -> None:
+        if name not in self.fleet.members:  # terminated while it booted
+            return
         self.fleet.running(name, self.now)
         if self._ready is not None:
             self._after(self._ready,
@@ -92,6 +94,7 @@ class World:
                 self.fleet.react(found, decisive(found, self.seen[-17:]), self.now)
         self.fleet.expire_hooks(self.now)
         self.fleet.check_health(self.targets(), self.stopped, self.now)
+        self.fleet.step_refresh(self.targets(), self.now)
         for launch in self.fleet.converge(self.now):
             self._launch(launch)
         for member in list(self.fleet.members.values()):
