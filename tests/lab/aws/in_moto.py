@@ -231,7 +231,7 @@ class Group:
             state.version = version
             group.instance_states.append(state)
         return {"instance": instance.id, "address": instance.private_ip,
-                "user_data": base64.b64decode(template.data.get("UserData", "")).decode()}
+                "user_data": base64.b64decode(str(template.data.get("UserData", ""))).decode()}
 
     def _address(self, subnet: Any) -> str:
         """The next free address. AWS reserves the first four and the last (VPC User Guide, "Subnet
