@@ -15,9 +15,11 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-PRE_IN_SERVICE, DRAINING, IN_PROGRESS, SUCCESSFUL, FAILED = (
-    "PreInService", "WaitingForELBConnectionDraining", "InProgress", "Successful", "Failed")
-PROGRESS = {PRE_IN_SERVICE: 30, DRAINING: 50, IN_PROGRESS: 50, SUCCESSFUL: 100, FAILED: 100}
+PRE_IN_SERVICE, DRAINING, IN_PROGRESS, WAITING, SUCCESSFUL, FAILED, CANCELLED = (
+    "PreInService", "WaitingForELBConnectionDraining", "InProgress", "MidLifecycleAction",
+    "Successful", "Failed", "Cancelled")
+PROGRESS = {PRE_IN_SERVICE: 30, DRAINING: 50, IN_PROGRESS: 50, WAITING: 50, SUCCESSFUL: 100,
+            FAILED: 100, CANCELLED: 100}
 LAUNCHING, TERMINATING = "Launching a new EC2 instance", "Terminating EC2 instance"
 
 CREATED = "a user request created an AutoScalingGroup"
@@ -88,6 +90,9 @@ class Activity:
 
     def failed(self, message: str, at: float) -> None:
         self.status, self.message, self.end = FAILED, message, at
+
+    def cancelled(self, at: float) -> None:
+        self.status, self.end = CANCELLED, at
 
     def record(self) -> dict[str, Any]:
         """An activity as in DescribeScalingActivities; times are Unix times."""

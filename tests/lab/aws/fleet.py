@@ -261,6 +261,8 @@ class Fleet:
         told = [c if c.startswith("At ") else self._sentence(c, now, instance=member.id, **values)
                 for c in causes]
         registered = member.state == IN_SERVICE
+        if member.activity.end is None:  # its launch
+            member.activity.cancelled(now + self.offset)
         member.state, member.hook, member.drained = TERMINATING, None, False
         member.activity = Activity(
             self.group.id, words.TERMINATING, "  ".join(told), now + self.offset,
@@ -319,6 +321,7 @@ class Fleet:
         launching = member.state == PENDING
         member.hook = next((h for h in self.group.hooks if h.launching == launching), None)
         if member.hook:
+            member.activity.status = words.WAITING
             member.hook_limit = now + min(HEARTBEATS * member.hook.heartbeat, HOOK_MAX_S)
             self.heartbeat(member.id, now)
         return member.hook is not None
@@ -336,7 +339,7 @@ class Fleet:
             return
         member.hook = None
         if member.state == TERMINATING:
-            member.drained = True
+            member.drained, member.activity.status = True, words.IN_PROGRESS
         elif result == "CONTINUE":
             self._serve(member, now)
         else:

@@ -202,9 +202,8 @@ def test_a_refresh_to_a_version_that_never_serves(settled: Lab, notes: Notes) ->
         wait_until(update.launches, "an instance is launched", 30)
         time_out = time.monotonic() + READY_S
         wait_until(lambda: time.monotonic() > time_out
-                   or any(a["StatusCode"] != "PreInService" for a in update.launches()),
-                   "its time is over", READY_S + 10)
-        assert [a["StatusCode"] for a in update.launches()] == ["PreInService"]
+                   or any("EndTime" in a for a in update.launches()), "its time is over", READY_S + 10)
+        assert [a["StatusCode"] for a in update.launches()] == ["MidLifecycleAction"]
         update.roll_back()
         update.wait("RollbackSuccessful", 200)
         settled.wait_healthy(settled.facts()["min_size"], 60)

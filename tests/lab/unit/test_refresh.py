@@ -101,11 +101,13 @@ def test_an_instance_that_waits_for_its_hook_holds_the_refresh() -> None:
     assert [m.shown for m in world.fleet.members.values()] \
         == ["InService", "InService", "Pending:Wait", "Pending:Wait"]
     assert refresh.reason.startswith("Waiting for remaining instances to be available. For example: i-")
+    assert [a.status for a in world.fleet.activities][2:] == 2 * ["MidLifecycleAction"]
     # A rollback needs no instance: both old ones are there.
     refresh.roll_back("manual", world.fleet, world.now)
     world.run(10)
     assert refresh.status == ROLLED_BACK and world.serving() == ["i-1", "i-2"]
     assert ended(world) == ["i-3", "i-4"] and world.fleet.template == 1
+    assert [a.status for a in world.fleet.activities][2:] == 2 * ["Cancelled"] + 2 * ["Successful"]
 
 
 def test_a_rollback_replaces_what_was_deployed() -> None:
