@@ -29,7 +29,8 @@ from lab.trouble import Troubles
 from .activity import SET, ordered, precise
 from .alb import Alb
 from .aws import Aws, Made
-from .fleet import IN_SERVICE, TERMINATING, Fleet, Launch, Member
+from .fleet import Fleet
+from .member import IN_SERVICE, TERMINATING, Launch, Member
 from .scaling import TargetTracking, decisive
 from .targets import UNUSED
 

@@ -27,52 +27,18 @@ instance runs when its machine runs, without EC2's status checks. A failed launc
 RETRY_S, doubled each time; AWS's back-off is not documented."""
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Iterable, Mapping
 
-from lab.model.model import AutoScalingGroup, Hook, Model, ScalingPolicy
+from lab.model.model import AutoScalingGroup, Model, ScalingPolicy
 from . import activity as words
 from .activity import Activity
+from .member import HEALTHY, IN_SERVICE, PENDING, TERMINATING, UNHEALTHY, Launch, Member
 from .refresh import DEFAULTS, Refresh
 from .scaling import Alarm, scaled_in, scaled_out
 
-PENDING, IN_SERVICE, TERMINATING = "Pending", "InService", "Terminating"
-HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
 HOUR_S = 3600
 RETRY_S, RETRY_MAX_S = 5.0, 60.0
 HEARTBEATS, HOOK_MAX_S = 100, 48 * HOUR_S
-
-
-@dataclass
-class Launch:
-    """An action: launch an instance of this version of the launch template in this subnet (logical
-    name)."""
-    subnet: str
-    activity: Activity
-    template: int
-
-
-@dataclass
-class Member:
-    id: str
-    subnet: str
-    zone: str
-    address: str
-    activity: Activity          # the latest activity
-    template: int               # version of the launch template; the lowest is the oldest
-    launched_at: float
-    in_service_at: float | None = None
-    state: str = PENDING
-    health: str = HEALTHY
-    drained: bool = False
-    hook: Hook | None = None    # whose action the instance waits for
-    hook_ends: float = 0.0      # without another heartbeat
-    hook_limit: float = 0.0     # with them
-
-    @property
-    def shown(self) -> str:
-        """LifecycleState."""
-        return f"{self.state}:Wait" if self.hook else self.state
 
 
 class Fleet:

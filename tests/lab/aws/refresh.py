@@ -28,9 +28,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Mapping
 
 from . import activity as words
+from .member import Member
 
 if TYPE_CHECKING:
-    from .fleet import Fleet, Member
+    from .fleet import Fleet
 
 (PENDING, IN_PROGRESS, BAKING, SUCCESSFUL, FAILED, CANCELLING, CANCELLED, ROLLING_BACK, ROLLBACK_FAILED,
  ROLLED_BACK) = ("Pending", "InProgress", "Baking", "Successful", "Failed", "Cancelling", "Cancelled",

@@ -6,7 +6,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from lab.aws.fleet import IN_SERVICE, TERMINATING, Fleet, Launch
+from lab.aws.fleet import Fleet
+from lab.aws.member import IN_SERVICE, TERMINATING, Launch
 from lab.aws.scaling import TargetTracking, decisive
 from lab.model.model import AutoScalingGroup, ScalingPolicy, Subnet
 
