@@ -20,6 +20,7 @@ from parts.wait import wait_until
 SLOW = "<?php sleep(2); echo 'slow';"
 COUNT = 20000
 OUTAGE_S = 300
+WEDGED_S = 3  # until the agent's check of the web server has failed
 # All of them need minutes.
 pytestmark = pytest.mark.long
 
@@ -237,13 +238,15 @@ def test_no_outage_of_a_service_replaces_an_instance(settled: Lab, notes: Notes)
 
 
 def test_a_wedged_web_server_is_replaced(settled: Lab, notes: Notes) -> None:
-    """It accepts connections and never answers."""
+    """It accepts connections and never answers. The agent says so after 2 to 3 s, and then two of the
+    load balancer's checks must fail."""
     victim, *others = settled.in_service()
     facts = settled.facts()
     settled.host(victim["host"]).run("systemctl", "kill", "-s", "STOP", "httpd")
     began = time.monotonic()
     wait_until(lambda: unrouted(settled, victim["id"]), "no request goes there", 60)
     away_s = time.monotonic() - began
+    assert away_s <= 2 * facts["health_interval"] + WEDGED_S + 1
     wait_until(lambda: victim["id"] not in {i["id"] for i in settled.instances()},
                "it is replaced", 120)
     settled.wait_healthy(facts["min_size"], 120)
