@@ -64,6 +64,15 @@ class Machines:
         if machine:
             machine.terminate()
 
+    def power(self, instance_id: str, on: bool) -> None:
+        """Stops or starts the machine; its disk stays."""
+        with self._lock:
+            machine = self._known.get(instance_id)
+        if machine and on:
+            machine.host.boot(wait=False)
+        elif machine:
+            machine.host.power_off()
+
     # the role's credentials
 
     @property
@@ -112,7 +121,7 @@ class Machines:
     def all(self) -> list[WebInstance]:
         """The running machines."""
         with self._lock:
-            return [machine for machine in self._known.values() if machine.eni]
+            return [machine for machine in self._known.values() if machine.eni and machine.host.up]
 
     def stopped(self) -> set[str]:
         """Machines that have ended by themselves: not "running" for EC2."""

@@ -5,7 +5,8 @@ activity and its cause, two spaces between its sentences; the order: in progress
 start time), "Health checks" ("an instance was taken out of service in response to an ELB system
 health check failure"); API Reference, Activity (status codes). The other sentences are from
 activities that AWS users have published: the creation of the group, a replacement's launch, an
-instance refresh, a user's request, and "Waiting For ELB Connection Draining."
+instance refresh, a user's request, and "Waiting For ELB Connection Draining." The texts about a warm
+pool are the lab's own.
 """
 from __future__ import annotations
 
@@ -21,6 +22,8 @@ PRE_IN_SERVICE, DRAINING, IN_PROGRESS, WAITING, SUCCESSFUL, FAILED, CANCELLED = 
 PROGRESS = {PRE_IN_SERVICE: 30, DRAINING: 50, IN_PROGRESS: 50, WAITING: 50, SUCCESSFUL: 100,
             FAILED: 100, CANCELLED: 100}
 LAUNCHING, TERMINATING = "Launching a new EC2 instance", "Terminating EC2 instance"
+INTO_POOL, FROM_POOL = f"{LAUNCHING} into warm pool", f"{LAUNCHING} from warm pool"
+OUT_OF_POOL, BACK = f"{TERMINATING} from warm pool", f"{TERMINATING} and returning it to warm pool"
 
 CREATED = "a user request created an AutoScalingGroup"
 SET = "a user request explicitly set group desired capacity"
@@ -33,6 +36,9 @@ STARTED = ("an instance was started in response to a difference between desired 
 REPLACED = "an instance was launched in response to an unhealthy instance needing to be replaced"
 RENEWED = "an instance was launched in response to an instance refresh"
 REFRESHED = "an instance was taken out of service in response to an instance refresh"
+PREPARED = "an instance was launched into the warm pool to prepare capacity"
+TAKEN = "an instance was taken from the warm pool, increasing the capacity from {old} to {new}"
+SURPLUS = "an instance was taken out of the warm pool, which has more than it needs"
 SHRUNK = ("an instance was taken out of service in response to a difference between desired and "
           "actual capacity, shrinking the capacity from {old} to {new}")
 SELECTED = "instance {instance} was selected for termination"

@@ -8,6 +8,8 @@ decisions. Imported by aws/server.py only. The changes and their reasons:
   CompleteLifecycleAction and RecordLifecycleActionHeartbeat: missing in moto; orders for the
   controller if the instance waits for this hook, else AWS's answer without a pending hook.
   Instance refreshes: aws/refreshing.py.
+- Warm pool: moto stores its settings; here its instances are the controller's. (They are shown by
+  DescribeAutoScalingGroups too, unlike AWS's.)
 - DescribeAutoScalingGroups: moto shows the launch template's default version for each instance; here
   it is the instance's own.
 - CloudWatch, GetMetricData: moto ignores the namespace if dimensions are given; a metric in a
@@ -285,5 +287,10 @@ class Group:
             for name, (state, reason) in told.get("alarms", {}).items():
                 if name in alarms and alarms[name].state_value != state:
                     alarms[name].update_state(reason, "{}", state)
-            return {"orders": asked,
+            pool = group.warm_pool
+            return {"orders": asked, "pool": pool and {
+                "state": f"Warmed:{pool.pool_state or 'Stopped'}", "least": int(pool.min_size or 0),
+                "prepared": None if pool.max_group_prepared_capacity in (None, -1)
+                else int(pool.max_group_prepared_capacity),
+                "reuse": bool((pool.instance_reuse_policy or {}).get("ReuseOnScaleIn"))},
                     "suspended": [p["ProcessName"] for p in group.suspended_processes]}

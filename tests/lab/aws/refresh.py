@@ -126,7 +126,8 @@ class Refresh:
         """Terminates what the minimum allows."""
         least, _ = self._bounds(fleet.desired)
         spare = len(ready) - least
-        for member in fleet.oldest_first([m for m in fleet.active if self._outdated(m)], now):
+        for member in fleet.oldest_first([m for m in fleet.members.values() if self._outdated(m)
+                                          and not m.ending and not m.returns], now):
             if member.in_service_at is not None:
                 if spare <= 0 or member not in ready:
                     continue

@@ -117,6 +117,34 @@ def test_a_spot_notice(settled: Lab, notes: Notes) -> None:
     people.check(notes, f"spot notice, out of rotation after {away_s:.1f} s")
 
 
+def test_a_warm_pool(settled: Lab, notes: Notes) -> None:
+    """A scale-out starts the stopped instance, and the scale-in returns it. Its agent completes the launch
+    hook twice, and the terminate hook on the way back."""
+    least, group = settled.facts()["min_size"], settled.facts()["group"]
+
+    def pooled() -> bool:
+        return sorted(i["state"] for i in settled.instances()) == [*["InService"] * least, "Warmed:Stopped"]
+    settled.aws("autoscaling", "put_warm_pool", AutoScalingGroupName=group, PoolState="Stopped",
+                MaxGroupPreparedCapacity=least + 1, InstanceReusePolicy={"ReuseOnScaleIn": True})
+    try:
+        wait_until(pooled, "the pool is full", 120)
+        known = {i["id"] for i in settled.instances()}
+        with clients(settled) as people:
+            began = time.monotonic()
+            settled.ask("capacity", desired=least + 1)
+            settled.wait_healthy(least + 1, 120)
+            out_s, began = time.monotonic() - began, time.monotonic()
+            settled.ask("capacity", desired=least)
+            wait_until(pooled, "it is back in the pool", 200)
+            back_s = time.monotonic() - began
+            people.wait(COUNT)
+        people.check(notes, f"warm pool, {least} -> {least + 1} in {out_s:.0f} s and back in {back_s:.0f} s")
+        assert {i["id"] for i in settled.instances()} == known
+    finally:
+        settled.aws("autoscaling", "delete_warm_pool", AutoScalingGroupName=group, ForceDelete=True)
+        wait_until(lambda: len(settled.instances()) == least, "the pool is gone", 200)
+
+
 # instance refresh
 
 PAGE, NEXT_PAGE = "content: |\n      ok\n", "content: |\n      ok, the next version\n"

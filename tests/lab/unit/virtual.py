@@ -73,6 +73,11 @@ class World:
         self._events.append((self.now + seconds, do))
 
     def _launch(self, launch: Launch) -> None:
+        if launch.member:  # from the warm pool
+            name = launch.member.id
+            stopped = self.fleet.pool and self.fleet.pool.state == "Warmed:Stopped"
+            self._after(self.boot / 4 if stopped else 0.0, lambda: self._run_machine(name))
+            return
         self._number += 1
         name = f"i-{self._number}"
         self.fleet.launched(launch, name, "10.16.3.1", self.now)
@@ -99,10 +104,10 @@ class World:
         for launch in self.fleet.converge(self.now):
             self._launch(launch)
         for member in list(self.fleet.members.values()):
-            if member.state == TERMINATING and not member.drained:
+            if (member.state == TERMINATING or member.returns) and not member.drained:
                 if not member.hook and self.now >= member.activity.start - EPOCH + self.delay:
                     self.fleet.drained(member.id, self.now)
-            elif member.state == TERMINATING:
+            elif member.drained:
                 self.fleet.terminated(member.id, self.now)
         if not self.sizes or self.sizes[-1][1] != len(self.serving()):
             self.sizes.append((self.now, len(self.serving())))
