@@ -42,12 +42,14 @@ TARGET_IN_SERVICE, TARGET_TERMINATED = "InService", "Terminated"
 
 class Controller:
     """Callbacks: launch(instance as EC2 made it, subnet's logical name), terminate(instance id),
-    power(instance id, on: start or stop the machine), target_state(instance id, value of target-lifecycle-state in the metadata), stopped() (ids of
-    machines that have ended, like EC2's status checks). `say` writes lines to a log."""
+    power(instance id, on: start or stop the machine), target_state(instance id, value of
+    target-lifecycle-state in the metadata), stopped() (ids of machines that have ended, like EC2's
+    status checks). `say` writes lines to a log."""
 
     def __init__(self, model: Model, aws: Aws, alb: Alb,
                  launch: Callable[[Made, str], None], terminate: Callable[[str], None],
-                 power: Callable[[str, bool], None], target_state: Callable[[str, str], None], stopped: Callable[[], set[str]],
+                 power: Callable[[str, bool], None], target_state: Callable[[str, str], None],
+                 stopped: Callable[[], set[str]],
                  say: Callable[[str], None], troubles: Troubles) -> None:
         self.model, self.aws, self.alb = model, aws, alb
         self._launch, self._terminate, self._power = launch, terminate, power
