@@ -19,8 +19,8 @@ Not documented, assumed: the minimum is rounded up, the maximum down; one instan
 time if the minimum leaves no room; an instance that waits for its launch hook is terminated at once
 by a rollback; a refresh and a rollback end when the old instances are gone; a refresh without
 progress fails after an hour, as AWS documents it for instances in Standby. An abandoned launch does
-not fail a refresh: the group launches again. Not played: checkpoints, alarms, ReplaceRootVolume; the
-lab has no instance in Standby or with protection."""
+not fail a refresh: the group launches again. Not played: checkpoints, alarms; the lab has no instance in
+Standby or with protection."""
 from __future__ import annotations
 
 import math

@@ -3,7 +3,8 @@ controller, answers come from its list (aws/refresh.py). Imported by aws/server.
 
 Sources: Auto Scaling API Reference, StartInstanceRefresh, DescribeInstanceRefreshes,
 RollbackInstanceRefresh, CancelInstanceRefresh; User Guide, "Undo changes with a manual or auto
-rollback". Messages of errors that AWS users have published: AutoRollback without a desired
+rollback", "Replace root volumes during instance refresh" (it needs a mixed instances policy, which the
+lab's groups do not have). Messages of errors that AWS users have published: AutoRollback without a desired
 configuration, a refresh that is under way, no refresh to cancel; the others are the lab's own."""
 from __future__ import annotations
 
@@ -88,7 +89,7 @@ def _start(self: AutoScalingResponse) -> ActionResult:
     group, strategy = _group(self), self._get_param("Strategy", "Rolling")
     desired = self._get_param("DesiredConfiguration")
     if strategy != "Rolling":
-        raise ValidationError(f"Strategy {strategy}: the lab plays Rolling")
+        raise ValidationError(f"Strategy {strategy}: the group has no mixed instances policy")
     preferences = _checked(self._get_param("Preferences", {}), desired)
     version = None
     if desired:
