@@ -375,7 +375,7 @@ class Fleet:
     @property
     def actual(self) -> int:
         """The capacity that is there or on its way."""
-        return len(self.active) + len(self._launching)
+        return len(self.active) + sum(not launch.pool for launch in self._launching)
 
     @property
     def moving(self) -> bool:
