@@ -108,7 +108,7 @@ class Controller:
         return found
 
     def instances(self) -> list[dict[str, Any]]:
-        """id, address, subnet, zone, state (life cycle), health, version (of the launch template),
+        """id, address, subnet, zone, state (lifecycle), health, version (of the launch template),
         launched (Unix time)."""
         with self._lock:
             return [{"id": m.id, "address": m.address, "subnet": m.subnet, "zone": m.zone,

@@ -101,7 +101,7 @@ class Lab:
         return dict(self.ask("facts"))
 
     def instances(self) -> list[dict[str, Any]]:
-        """The group's instances: id, host, address, zone, state (life cycle), health, version."""
+        """The group's instances: id, host, address, zone, state (lifecycle), health, version."""
         return list(self.ask("instances"))
 
     def in_service(self) -> list[dict[str, Any]]:
