@@ -75,11 +75,12 @@ class Fleet:
                                        model.group.default_cooldown) if w is not None)
 
     def put_pool(self, pool: Pool | None, now: float) -> None:
-        """PutWarmPool, DeleteWarmPool."""
+        """PutWarmPool; None: DeleteWarmPool with ForceDelete, which waits for no hook."""
         self.pool = pool
         for member in list(self.members.values()):
-            if pool is None and member.pooled and not member.ending:
+            if pool is None and member.pooled:
                 self.retire(member, [words.SURPLUS], now)
+                member.hook, member.drained = None, True
 
     def update(self, model: Model, now: float) -> None:
         """A stack update; the desired capacity stays within the new bounds."""

@@ -142,7 +142,7 @@ def test_a_warm_pool(settled: Lab, notes: Notes) -> None:
         assert {i["id"] for i in settled.instances()} == known
     finally:
         settled.aws("autoscaling", "delete_warm_pool", AutoScalingGroupName=group, ForceDelete=True)
-        wait_until(lambda: len(settled.instances()) == least, "the pool is gone", 200)
+        wait_until(lambda: len(settled.instances()) == least, "the pool is gone", 60)
 
 
 # instance refresh
@@ -151,7 +151,7 @@ PAGE, NEXT_PAGE = "content: |\n      ok\n", "content: |\n      ok, the next vers
 # A file that is never there: /healthz says 503, and the launch hook is not completed.
 CHECK, BAD_CHECK = "[check credentials]\n", "[check never]\n      type = file\n      path = /never\n      " \
     "[check credentials]\n"
-READY_S = 90  # no good version needs as long to be in service
+READY_S = 60  # no good version needs as long to be in service
 
 
 class Update:

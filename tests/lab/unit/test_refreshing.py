@@ -1,5 +1,5 @@
-"""The API of instance refreshes and versions (lab/aws/refreshing.py, aws/in_moto.py), asked by boto3. In a
-process of its own: the lab changes moto."""
+"""The API of instance refreshes, versions and warm pools (lab/aws/refreshing.py, aws/in_moto.py), asked by
+boto3. In a process of its own: the lab changes moto."""
 from __future__ import annotations
 
 import base64
@@ -87,6 +87,12 @@ def main() -> None:
         assert (found["Status"], found["EndTime"].timestamp()) == ("Successful", 2.0)
         shown = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]
         assert shown["LaunchTemplate"]["Version"] == "2"
+
+        scaling.put_warm_pool(**NAME, PoolState="Running", InstanceReusePolicy={"ReuseOnScaleIn": True})
+        assert group.sync({**STATE, "refreshes": []})["pool"] == {
+            "state": "Warmed:Running", "least": 0, "prepared": None, "reuse": True}
+        scaling.delete_warm_pool(**NAME, ForceDelete=True)
+        assert group.sync({**STATE, "refreshes": []})["pool"] is None
 
         # There is no way back without a desired configuration.
         start(**NAME)
