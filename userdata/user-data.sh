@@ -104,9 +104,9 @@ END-OF-FILE
 put '/etc/web-node-agent/agent.conf.d/10-stack.conf' 0644 << 'END-OF-FILE'
 [health]
 listen = 0.0.0.0:@HealthCheckPort@
-# Two of the load balancer's checks must also fail: about 15 s in all.
+# Two of the load balancer's checks must also fail: 7 to 13 s in all.
 [check web]
-interval = 2s
+interval = 1s
 timeout = 1s
 fall = 2
 # web-node-agent-database.service writes this file; without it the page shows only errors.

@@ -129,7 +129,8 @@ class Instance:
     def __init__(self, world: BootWorld, zone: str) -> None:
         self.world, model = world, world.model
         subnet = model.in_zone(model.group.subnets, zone)
-        self.id, address = world.services.aws.launch(subnet)
+        made = world.services.aws.launch(subnet)
+        self.id, address = made.id, made.address
         self.zone, self.address = zone, address
         self.place = Place(world.fabric, f"web-{zone[-1]}", subnet, address, model.launch.groups,
                            model.resolver, world.logs)

@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from .aws.aws import Made
 from .aws.metadata import META
 from .aws.sessions import Renewals
 from .instance.instance import Surroundings, WebInstance
@@ -13,6 +14,7 @@ from .instance.instance import Surroundings, WebInstance
 if TYPE_CHECKING:
     from .world import World
 
+USER_DATA = "/latest/user-data"  # of the version that the instance is made of
 STATE = f"{META}/autoscaling/target-lifecycle-state"
 
 
@@ -35,13 +37,13 @@ class Machines:
 
     # callbacks of the controller
 
-    def launch(self, instance_id: str, subnet: str, address: str) -> None:
-        world, began = self._world, time.monotonic()
+    def launch(self, made: Made, subnet: str) -> None:
+        world, began, instance_id = self._world, time.monotonic(), made.id
         aws = world.services.aws
         with self._lock:
             name = self._names[instance_id] = f"web-{len(self._names) + 1}"
-        machine = WebInstance(self._around, instance_id, name, subnet, address,
-                              {self._credentials: aws.role_credentials(instance_id)})
+        machine = WebInstance(self._around, instance_id, name, subnet, made.address, {
+            USER_DATA: made.user_data, self._credentials: aws.role_credentials(instance_id)})
         with self._lock:
             self._known[instance_id] = machine
             self._renewals.renewed(instance_id, time.monotonic())
@@ -61,6 +63,15 @@ class Machines:
             self._renewals.gone(instance_id)
         if machine:
             machine.terminate()
+
+    def power(self, instance_id: str, on: bool) -> None:
+        """Stops or starts the machine; its disk stays."""
+        with self._lock:
+            machine = self._known.get(instance_id)
+        if machine and on:
+            machine.host.boot(wait=False)
+        elif machine:
+            machine.host.power_off()
 
     # the role's credentials
 
@@ -110,7 +121,7 @@ class Machines:
     def all(self) -> list[WebInstance]:
         """The running machines."""
         with self._lock:
-            return [machine for machine in self._known.values() if machine.eni]
+            return [machine for machine in self._known.values() if machine.eni and machine.host.up]
 
     def stopped(self) -> set[str]:
         """Machines that have ended by themselves: not "running" for EC2."""

@@ -2,6 +2,7 @@
 client.Lab)."""
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import threading
@@ -110,6 +111,8 @@ class Orders:
             "alb_name": model.alb.dns_name,
             "alb_addresses": [eni.public for name, eni in services.spots.items()
                               if name.startswith("alb-")],
+            "group": model.group.id,
+            "launch_template": model.launch.id,
             "role": model.roles[model.launch.role].statements,
             "min_size": model.group.min,
             "health_port": model.target_group.health_port,
@@ -197,6 +200,13 @@ class Orders:
         return self.on_sql(f"SELECT name FROM {pair.database}.{TABLE};")
 
     # changes
+
+    def on_aws(self, service: str, call: str, arguments: dict[str, Any]) -> Any:
+        """A call of AWS's API, by the admin; times in the answer are texts."""
+        aws = self.world.services.aws
+        with aws.host.net():
+            found = getattr(aws.client(service), call)(**arguments)
+        return json.loads(json.dumps(found, default=str))
 
     def on_failover(self, down_s: float = 0.0) -> dict[str, Any]:
         """`repaired`: a failure during the failover that was repaired. A failed failover is an

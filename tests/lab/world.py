@@ -162,7 +162,7 @@ class World:
         services = self.services
         self.controller = Controller(
             self.model, services.aws, services.alb, self.machines.launch, self.machines.terminate,
-            self.machines.target_state, self.machines.stopped, self.log, self.troubles)
+            self.machines.power, self.machines.target_state, self.machines.stopped, self.log, self.troubles)
         self._later(self.controller.close)
         self.controller.start()
         self.say(f"instances: {self.model.group.desired} are launched")

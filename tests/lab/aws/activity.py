@@ -4,8 +4,9 @@ Sources: EC2 Auto Scaling User Guide, "Verify a scaling activity" (the wording o
 activity and its cause, two spaces between its sentences; the order: in progress first, then by
 start time), "Health checks" ("an instance was taken out of service in response to an ELB system
 health check failure"); API Reference, Activity (status codes). The other sentences are from
-activities that AWS users have published: the creation of the group, a replacement's launch, a
-user's request, and "Waiting For ELB Connection Draining."
+activities that AWS users have published: the creation of the group, a replacement's launch, an
+instance refresh, a user's request, and "Waiting For ELB Connection Draining." The texts about a warm
+pool are the lab's own.
 """
 from __future__ import annotations
 
@@ -15,10 +16,14 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-PRE_IN_SERVICE, DRAINING, IN_PROGRESS, SUCCESSFUL, FAILED = (
-    "PreInService", "WaitingForELBConnectionDraining", "InProgress", "Successful", "Failed")
-PROGRESS = {PRE_IN_SERVICE: 30, DRAINING: 50, IN_PROGRESS: 50, SUCCESSFUL: 100, FAILED: 100}
+PRE_IN_SERVICE, DRAINING, IN_PROGRESS, WAITING, SUCCESSFUL, FAILED, CANCELLED = (
+    "PreInService", "WaitingForELBConnectionDraining", "InProgress", "MidLifecycleAction",
+    "Successful", "Failed", "Cancelled")
+PROGRESS = {PRE_IN_SERVICE: 30, DRAINING: 50, IN_PROGRESS: 50, WAITING: 50, SUCCESSFUL: 100,
+            FAILED: 100, CANCELLED: 100}
 LAUNCHING, TERMINATING = "Launching a new EC2 instance", "Terminating EC2 instance"
+INTO_POOL, FROM_POOL = f"{LAUNCHING} into warm pool", f"{LAUNCHING} from warm pool"
+OUT_OF_POOL, BACK = f"{TERMINATING} from warm pool", f"{TERMINATING} and returning it to warm pool"
 
 CREATED = "a user request created an AutoScalingGroup"
 SET = "a user request explicitly set group desired capacity"
@@ -29,6 +34,11 @@ CHANGING = "{why} changing the desired capacity from {old} to {new}"
 STARTED = ("an instance was started in response to a difference between desired and actual "
            "capacity, increasing the capacity from {old} to {new}")
 REPLACED = "an instance was launched in response to an unhealthy instance needing to be replaced"
+RENEWED = "an instance was launched in response to an instance refresh"
+REFRESHED = "an instance was taken out of service in response to an instance refresh"
+PREPARED = "an instance was launched into the warm pool to prepare capacity"
+TAKEN = "an instance was taken from the warm pool, increasing the capacity from {old} to {new}"
+SURPLUS = "an instance was taken out of the warm pool, which has more than it needs"
 SHRUNK = ("an instance was taken out of service in response to a difference between desired and "
           "actual capacity, shrinking the capacity from {old} to {new}")
 SELECTED = "instance {instance} was selected for termination"
@@ -86,6 +96,9 @@ class Activity:
 
     def failed(self, message: str, at: float) -> None:
         self.status, self.message, self.end = FAILED, message, at
+
+    def cancelled(self, at: float) -> None:
+        self.status, self.end = CANCELLED, at
 
     def record(self) -> dict[str, Any]:
         """An activity as in DescribeScalingActivities; times are Unix times."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -35,6 +36,15 @@ SERVICE_ROLE = "AWSServiceRoleForAutoScaling"
 SERVICE_STATEMENTS = [{"Effect": "Allow", "Resource": "*", "Action": [
     "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricAlarm",
     "ec2:RunInstances", "ec2:TerminateInstances", "ec2:DescribeInstances"]}]
+
+
+@dataclass(frozen=True)
+class Made:
+    """An instance that RunInstances has made of a version of the launch template."""
+    id: str
+    address: str
+    version: int
+    user_data: str
 
 
 class Aws:
@@ -140,7 +150,7 @@ class Aws:
             AutoScalingGroupName=group.id, MinSize=group.min, MaxSize=group.max,
             DesiredCapacity=group.desired, DefaultCooldown=group.default_cooldown,
             HealthCheckType=group.health_check_type, HealthCheckGracePeriod=group.grace,
-            LaunchTemplate={"LaunchTemplateId": self.model.launch.id, "Version": "$Default"},
+            LaunchTemplate={"LaunchTemplateId": self.model.launch.id, "Version": str(group.version)},
             VPCZoneIdentifier=",".join(self.model.subnets[s].id for s in group.subnets),
             TargetGroupARNs=[self.model.target_group.id],
             Tags=[{"Key": k, "Value": v, "PropagateAtLaunch": True}
@@ -169,18 +179,15 @@ class Aws:
                 "CustomizedMetricSpecification": metric})
 
     def update(self, model: Model) -> None:
-        """A stack update: roles, the launch template's data, the policy. The controller updates
-        the group's sizes (controller.update)."""
+        """A stack update: roles, a new version of the launch template, the policy. The controller
+        updates the group's sizes and version (controller.update)."""
         changed = model.launch != self.model.launch
         self.model = model
         self._ask(op="roles", roles=self._roles())
         with self.host.net():
             if changed:
-                made = self.client("ec2").create_launch_template_version(
+                self.client("ec2").create_launch_template_version(
                     LaunchTemplateId=model.launch.id, LaunchTemplateData=self._launch_data())
-                self.client("ec2").modify_launch_template(
-                    LaunchTemplateId=model.launch.id, DefaultVersion=str(
-                        made["LaunchTemplateVersion"]["VersionNumber"]))
             self._put_policy(self.client("autoscaling"))
 
     @staticmethod
@@ -252,10 +259,10 @@ class Aws:
         by the subnet's logical name."""
         self._ask(op="reserve", subnet=self.model.subnets[subnet].id, address=address)
 
-    def launch(self, subnet: str) -> tuple[str, str]:
-        """RunInstances for the group: (instance id, its private address)."""
-        made = self._ask(op="launch", subnet=self.model.subnets[subnet].id)
-        return made["instance"], made["address"]
+    def launch(self, subnet: str, version: int = 1) -> Made:
+        """RunInstances for the group."""
+        made = self._ask(op="launch", subnet=self.model.subnets[subnet].id, version=version)
+        return Made(made["instance"], made["address"], version, made["user_data"])
 
     def terminated(self, instance_id: str) -> None:
         self._ask(op="terminated", instance=instance_id)

@@ -13,7 +13,8 @@ this module carries them out.
   describe-…` and `aws cloudwatch describe-alarms`. The controller carries out the users' requests
   to moto: SetDesiredCapacity, UpdateAutoScalingGroup, SuspendProcesses,
   TerminateInstanceInAutoScalingGroup, SetInstanceHealth, CompleteLifecycleAction,
-  RecordLifecycleActionHeartbeat."""
+  RecordLifecycleActionHeartbeat, StartInstanceRefresh, RollbackInstanceRefresh,
+  CancelInstanceRefresh, PutWarmPool, DeleteWarmPool."""
 from __future__ import annotations
 
 import queue
@@ -27,10 +28,12 @@ from lab.model.model import Model
 from lab.trouble import Troubles
 from .activity import SET, ordered, precise
 from .alb import Alb
-from .aws import Aws
-from .fleet import IN_SERVICE, TERMINATING, Fleet, Launch, Member
+from .aws import Aws, Made
+from .fleet import Fleet
+from .member import IN_SERVICE, Launch, Member
 from .scaling import TargetTracking, decisive
 from .targets import UNUSED
+from .warm_pool import STOPPED, Pool
 
 TICK_S = 0.25  # between two checks of the group; AWS's period is not documented
 SETTLE = 0.5   # part of a period to wait until its data are complete
@@ -38,16 +41,18 @@ TARGET_IN_SERVICE, TARGET_TERMINATED = "InService", "Terminated"
 
 
 class Controller:
-    """Callbacks: launch(instance id, subnet's logical name, address), terminate(instance id),
-    target_state(instance id, value of target-lifecycle-state in the metadata), stopped() (ids of
-    machines that have ended, like EC2's status checks). `say` writes lines to a log."""
+    """Callbacks: launch(instance as EC2 made it, subnet's logical name), terminate(instance id),
+    power(instance id, on: start or stop the machine), target_state(instance id, value of
+    target-lifecycle-state in the metadata), stopped() (ids of machines that have ended, like EC2's
+    status checks). `say` writes lines to a log."""
 
     def __init__(self, model: Model, aws: Aws, alb: Alb,
-                 launch: Callable[[str, str, str], None], terminate: Callable[[str], None],
-                 target_state: Callable[[str, str], None], stopped: Callable[[], set[str]],
+                 launch: Callable[[Made, str], None], terminate: Callable[[str], None],
+                 power: Callable[[str, bool], None], target_state: Callable[[str, str], None],
+                 stopped: Callable[[], set[str]],
                  say: Callable[[str], None], troubles: Troubles) -> None:
         self.model, self.aws, self.alb = model, aws, alb
-        self._launch, self._terminate = launch, terminate
+        self._launch, self._terminate, self._power = launch, terminate, power
         self._target_state, self._stopped = target_state, stopped
         self._say, self._troubles = say, troubles
         self._lock = threading.RLock()
@@ -60,7 +65,8 @@ class Controller:
         self._events: queue.Queue[tuple[Any, ...]] = queue.Queue()
         self._suspended: set[str] = set()
         self._booting: set[str] = set()        # their callback `launch` has not returned yet
-        self._leaving: dict[str, str] = {}     # instances in Terminating → step: "told", "ending"
+        self._leaving: dict[str, str] = {}     # instances that leave → step: "told", "ending"
+        self._off: set[str] = set()            # stopped in the warm pool
         self._shown: Any = None
         self._cloudwatch: Any = None
         self._stop = threading.Event()
@@ -85,8 +91,6 @@ class Controller:
             if model.policy != self.model.policy:
                 self._tracking = TargetTracking(model.policy, model.group.id, self._key)
                 self._points, self._evaluated = [], 0.0
-            if model.launch != self.model.launch:
-                self._fleet.template += 1
             self.model = model
             self._fleet.update(model, time.monotonic())
             self._put_alarms()
@@ -104,10 +108,11 @@ class Controller:
         return found
 
     def instances(self) -> list[dict[str, Any]]:
-        """id, address, subnet, zone, state (lifecycle), health, launched (Unix time)."""
+        """id, address, subnet, zone, state (lifecycle), health, version (of the launch template),
+        launched (Unix time)."""
         with self._lock:
             return [{"id": m.id, "address": m.address, "subnet": m.subnet, "zone": m.zone,
-                     "state": m.shown, "health": m.health,
+                     "state": m.shown, "health": m.health, "version": m.template,
                      "launched": m.launched_at + self._offset}
                     for m in self._fleet.members.values()]
 
@@ -165,11 +170,17 @@ class Controller:
             self._fleet.expire_hooks(now)
             targets = self.alb.states()
             self._fleet.check_health(targets, self._stopped(), now)
+            self._fleet.step_refresh(targets, now)
             for launch in self._fleet.converge(now):
                 self._begin(launch, now)
             for member in list(self._fleet.members.values()):
-                if member.state == TERMINATING:
+                if member.ending or member.returns:
                     self._see_off(member)
+                    continue
+                self._leaving.pop(member.id, None)  # it has come back
+                if member.state == STOPPED and member.id not in self._off:
+                    self._off.add(member.id)
+                    self._do(f"stop {member.id}", lambda m=member: self._power(m.id, False))
                 elif member.state == IN_SERVICE and member.id not in targets:
                     self.alb.register(member.id, member.address, member.zone)
 
@@ -212,7 +223,8 @@ class Controller:
         """Sends the state to moto, and gets the users' requests from moto."""
         fleet = self._fleet
         state: dict[str, Any] = {
-            "desired": fleet.desired, "min": fleet.min, "max": fleet.max,
+            "desired": fleet.desired, "min": fleet.min, "max": fleet.max, "version": fleet.template,
+            "refreshes": [r.record(fleet.group.id) for r in fleet.refreshes],
             "instances": {m.id: [m.shown, m.health] for m in fleet.members.values()},
             "waiting": {m.id: m.hook.name for m in fleet.members.values() if m.hook},
             "activities": [a.record() for a in ordered(fleet.activities)],
@@ -222,17 +234,30 @@ class Controller:
         else:
             self._shown = state["activities"]
         answer = self.aws.sync(state)
+        pool = Pool(**answer["pool"]) if answer["pool"] else None
+        if pool != fleet.pool:
+            fleet.put_pool(pool, now)
         fleet.suspended = self._suspended | set(answer["suspended"])
         for order in answer["orders"]:
             match order["kind"]:
                 case "desired":
                     fleet.want(order["desired"], SET, now)
                 case "constraints":
+                    fleet.template = order["version"]
                     fleet.constrain(order["min"], order["max"], order["desired"], now)
                 case "terminate":
                     fleet.terminate(order["instance"], order["decrement"], now)
                 case "health":
                     fleet.set_health(order["instance"], order["status"])
+                case "refresh":
+                    fleet.start_refresh(order["id"], order["version"], order["preferences"],
+                                        order["configuration"], now)
+                case "rollback":
+                    if fleet.refresh:
+                        fleet.refresh.roll_back("manual: a user request", fleet, now)
+                case "cancel":
+                    if fleet.refresh:
+                        fleet.refresh.cancel()
                 case "heartbeat":
                     fleet.heartbeat(order["instance"], now)
                 case "complete":
@@ -242,20 +267,47 @@ class Controller:
 
     # machines
 
+    def _do(self, name: str, what: Callable[[], None]) -> None:
+        """In a thread of its own; a failure is told."""
+        def work() -> None:
+            try:
+                what()
+            except Exception:
+                self._say(f"controller: {traceback.format_exc()}")
+        self._thread(work, name)
+
+    def _start(self, member: Member) -> None:
+        """An instance of the warm pool goes into service."""
+        self._say(f"controller: starting {member.id}: {member.activity.cause}")
+        self._tell(member.id, TARGET_IN_SERVICE)
+        off = member.id in self._off
+        self._off.discard(member.id)
+
+        def work() -> None:
+            if off:
+                self._power(member.id, True)
+            self._events.put((self._running, member.id))
+        self._do(f"start {member.id}", work)
+
     def _begin(self, launch: Launch, now: float) -> None:
+        if launch.member:
+            self._start(launch.member)
+            return
         try:
-            instance, address = self.aws.launch(launch.subnet)
+            made = self.aws.launch(launch.subnet, launch.template)
         except Exception as error:
             self._say(f"controller: {traceback.format_exc()}")
             self._fleet.failed(launch, str(error), now)
             return
-        self._fleet.launched(launch, instance, address, now)
+        instance = made.id
+        self._fleet.launched(launch, instance, made.address, now)
         self._booting.add(instance)
-        self._say(f"controller: launching {instance} in {launch.subnet}: {launch.activity.cause}")
+        self._say(f"controller: launching {instance}, version {launch.template}, in {launch.subnet}: "
+                  f"{launch.activity.cause}")
 
         def work() -> None:
             try:
-                self._launch(instance, launch.subnet, address)
+                self._launch(made, launch.subnet)
                 self._events.put((self._running, instance))
             except Exception as error:
                 self._say(f"controller: {traceback.format_exc()}")
@@ -264,10 +316,13 @@ class Controller:
 
     def _running(self, instance: str, now: float) -> None:
         self._booting.discard(instance)
+        member = self._fleet.members[instance]
+        into_pool = member.pooled
         self._fleet.running(instance, now)
         # Also while it waits for a launch hook: the state that it is on its way to.
-        if self._fleet.members[instance].state != TERMINATING:
-            self._tell(instance, TARGET_IN_SERVICE)
+        if not member.ending:
+            self._tell(instance, self._fleet.pool.state if into_pool and self._fleet.pool
+                       else TARGET_IN_SERVICE)
 
     def _failed(self, launch: Launch, message: str, now: float) -> None:
         self._booting.discard(launch.activity.instance)
@@ -289,10 +344,12 @@ class Controller:
             self._say(f"controller: {traceback.format_exc()}")
 
     def _see_off(self, member: Member) -> None:
-        """One step of a termination: state in the metadata, deregistration and draining, end."""
+        """One step of a termination, or of a return to the warm pool: state in the metadata,
+        deregistration and draining, end."""
         if member.id not in self._leaving:
-            self._say(f"controller: terminating {member.id}: {member.activity.cause}")
-            self._tell(member.id, TARGET_TERMINATED)
+            self._say(f"controller: {member.state} {member.id}: {member.activity.cause}")
+            self._tell(member.id, self._fleet.pool.state if member.returns and self._fleet.pool
+                       else f"Warmed:{TARGET_TERMINATED}" if member.pooled else TARGET_TERMINATED)
             self.alb.deregister(member.id)
             self._leaving[member.id] = "told"
         if not member.drained and not member.hook and self.alb.state(member.id) == UNUSED:
@@ -304,7 +361,6 @@ class Controller:
             def work() -> None:
                 try:
                     self._terminate(member.id)
-                except Exception:
-                    self._say(f"controller: {traceback.format_exc()}")
-                self._events.put((self._ended, member.id))
-            self._thread(work, f"terminate {member.id}")
+                finally:
+                    self._events.put((self._ended, member.id))
+            self._do(f"terminate {member.id}", work)

@@ -7,6 +7,11 @@ decisions. Imported by aws/server.py only. The changes and their reasons:
 - DescribeScalingActivities: missing in moto; answered from the controller's list.
   CompleteLifecycleAction and RecordLifecycleActionHeartbeat: missing in moto; orders for the
   controller if the instance waits for this hook, else AWS's answer without a pending hook.
+  Instance refreshes: aws/refreshing.py.
+- Warm pool: moto stores its settings; here its instances are the controller's. (They are shown by
+  DescribeAutoScalingGroups too, unlike AWS's.)
+- DescribeAutoScalingGroups: moto shows the launch template's default version for each instance; here
+  it is the instance's own.
 - CloudWatch, GetMetricData: moto ignores the namespace if dimensions are given; a metric in a
   wrong namespace would count. Fixed. (GetMetricStatistics is not used: its periods begin at the
   first datum instead of on the period's grid, and it accepts data with more dimensions than
@@ -18,6 +23,7 @@ decisions. Imported by aws/server.py only. The changes and their reasons:
 - Data beyond KEEP_DATA are deleted; AWS keeps them for days."""
 from __future__ import annotations
 
+import base64
 import copy
 import datetime
 import threading
@@ -41,6 +47,7 @@ KEEP_DATA = 200_000
 lock = threading.RLock()
 orders: list[dict[str, Any]] = []       # the users' requests for the group, for the controller
 activities: list[dict[str, Any]] = []   # in the form of DescribeScalingActivities
+refreshes: dict[str, dict[str, Any]] = {}  # id → as in DescribeInstanceRefreshes, the oldest first
 waiting: dict[str, str] = {}  # instance → hook whose action it waits for
 completed: set[str] = set()   # of these, until the controller knows
 pinned: dict[str, list[str]] = defaultdict(list)  # kind → the next ids
@@ -67,7 +74,7 @@ def install() -> None:
         with lock:
             group = original_update(self, name, **more)
             orders.append({"kind": "constraints", "min": group.min_size, "max": group.max_size,
-                           "desired": group.desired_capacity})
+                           "desired": group.desired_capacity, "version": version_of(group)})
             return group
 
     def set_health(self: AutoScalingBackend, instance_id: str, status: str) -> None:
@@ -96,6 +103,8 @@ def install() -> None:
     AutoScalingResponse.describe_scaling_activities = _describe_activities
     AutoScalingResponse.complete_lifecycle_action = _complete_action
     AutoScalingResponse.record_lifecycle_action_heartbeat = _record_heartbeat
+    InstanceState.launch_template = property(lambda self: {
+        **self.auto_scaling_group.launch_template, "Version": str(self.version)})
     CloudWatchBackend.get_metric_data = read
     CloudWatchBackend.put_metric_data = put
 
@@ -137,20 +146,24 @@ def _order_termination(self: AutoScalingBackend, instance_id: str, decrement: bo
         return TerminateInstanceActivity(state.instance, before)
 
 
+def version_of(group: FakeAutoScalingGroup) -> int:
+    """The number of the launch template's version that the group uses."""
+    return int(group.ec2_launch_template.get_version(group.launch_template_version).number)
+
+
+def times(record: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """Unix times as the answers need them."""
+    return record | {key: datetime.datetime.fromtimestamp(record[key], datetime.timezone.utc)
+                     for key in keys if record.get(key)}
+
+
 def _describe_activities(self: AutoScalingResponse) -> ActionResult:
     asked = self._get_param("ActivityIds", [])
     name = self._get_param("AutoScalingGroupName")
     with lock:
-        found = [dict(a) for a in activities
+        found = [times(a, "StartTime", "EndTime") for a in activities
                  if (not asked or a["ActivityId"] in asked)
                  and (not name or a["AutoScalingGroupName"] == name)]
-    for activity in found:
-        for key in ("StartTime", "EndTime"):
-            if activity.get(key):
-                activity[key] = datetime.datetime.fromtimestamp(
-                    activity[key], datetime.timezone.utc)
-            else:
-                activity.pop(key, None)
     return ActionResult({"Activities": found[:self._get_int_param("MaxRecords", 100)]})
 
 
@@ -198,25 +211,29 @@ class Group:
     def _group(self) -> FakeAutoScalingGroup:
         return self._backend.autoscaling_groups[self._name]
 
-    def launch(self, subnet_id: str) -> dict[str, str]:
-        """RunInstances with the group's launch template; Pending until the controller changes
-        it."""
+    def launch(self, subnet_id: str, version: int) -> dict[str, str]:
+        """RunInstances with this version of the group's launch template; Pending until the
+        controller changes it."""
         group, ec2 = self._group, self._backend.ec2_backend
         subnet = ec2.get_subnet(subnet_id)
         tags = {**group.get_propagated_tags(), **group.instance_tags,
                 scaling_models.ASG_NAME_TAG: group.name}
+        template = group.ec2_launch_template.get_version(version)
         reservation = ec2.run_instances(
-            group.image_id, 1, None, [], instance_type=group.instance_type,
+            template.image_id, 1, None, [], instance_type=template.instance_type,
             tags={"instance": tags}, placement=subnet.availability_zone,
-            launch_template={"LaunchTemplateId": group.ec2_launch_template.id},
+            launch_template={"LaunchTemplateId": group.ec2_launch_template.id,
+                             "Version": version},
             is_instance_type_default=False, subnet_id=subnet_id, associate_public_ip=False,
             private_ip=self._address(subnet))
         instance = reservation.instances[0]
         instance.autoscaling_group = group
         with lock:
-            group.instance_states.append(InstanceState(instance, lifecycle_state="Pending"))
+            state = InstanceState(instance, lifecycle_state="Pending")
+            state.version = version
+            group.instance_states.append(state)
         return {"instance": instance.id, "address": instance.private_ip,
-                "zone": subnet.availability_zone}
+                "user_data": base64.b64decode(str(template.data.get("UserData", ""))).decode()}
 
     def _address(self, subnet: Any) -> str:
         """The next free address. AWS reserves the first four and the last (VPC User Guide, "Subnet
@@ -254,12 +271,15 @@ class Group:
             if not asked:
                 group.desired_capacity = told["desired"]
                 group.min_size, group.max_size = told["min"], told["max"]
+                group.launch_template_version = str(told["version"])
+                group.provided_launch_template_version = str(told["version"])
             for state in group.instance_states:
                 shown = told["instances"].get(state.instance.id)
                 if shown:
                     state.lifecycle_state, state.health_status = shown
             if "activities" in told:
                 activities[:] = told["activities"]
+            refreshes.update({r["InstanceRefreshId"]: r for r in told["refreshes"]})
             waiting.clear()
             waiting.update({i: h for i, h in told["waiting"].items() if i not in completed})
             completed.clear()
@@ -267,5 +287,10 @@ class Group:
             for name, (state, reason) in told.get("alarms", {}).items():
                 if name in alarms and alarms[name].state_value != state:
                     alarms[name].update_state(reason, "{}", state)
-            return {"orders": asked,
+            pool = group.warm_pool
+            return {"orders": asked, "pool": pool and {
+                "state": f"Warmed:{pool.pool_state or 'Stopped'}", "least": int(pool.min_size or 0),
+                "prepared": None if pool.max_group_prepared_capacity in (None, -1)
+                else int(pool.max_group_prepared_capacity),
+                "reuse": bool((pool.instance_reuse_policy or {}).get("ReuseOnScaleIn"))},
                     "suspended": [p["ProcessName"] for p in group.suspended_processes]}

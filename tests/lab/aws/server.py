@@ -26,7 +26,7 @@ from typing import Any
 
 from parts import control, moto_common
 from lab.model import policy
-from . import in_moto
+from . import in_moto, refreshing
 from .authorizing import out_of_time, refusal
 from .sessions import Sessions
 
@@ -154,6 +154,7 @@ class Server:
     def __init__(self, plan: dict[str, Any], address: str, certificate: str, key: str) -> None:
         settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
         in_moto.install()
+        refreshing.install()
         self.account = Account(plan)
         self.secret = Secret(self.account, **plan["secret"]) if plan["secret"] else None
         # Backplane address of an endpoint's interface → its statements; None: the default policy.
@@ -245,7 +246,7 @@ class Server:
             case "reserve":
                 return self.group.reserve(order["subnet"], order["address"])
             case "launch":
-                return self.group.launch(order["subnet"])
+                return self.group.launch(order["subnet"], order["version"])
             case "terminated":
                 return self.group.terminated(order["instance"])
             case "sync":

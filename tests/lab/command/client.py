@@ -78,6 +78,10 @@ class Lab:
             raise Refused(answer["error"])
         return answer["answer"]
 
+    def aws(self, service: str, call: str, **arguments: Any) -> dict[str, Any]:
+        """A call of AWS's API by the admin, as boto3 names it."""
+        return dict(self.ask("aws", service=service, call=call, arguments=arguments))
+
     # queries
 
     def hosts(self) -> dict[str, dict[str, Any]]:
@@ -97,7 +101,7 @@ class Lab:
         return dict(self.ask("facts"))
 
     def instances(self) -> list[dict[str, Any]]:
-        """The group's instances: id, host, address, zone, state (lifecycle), health."""
+        """The group's instances: id, host, address, zone, state (lifecycle), health, version."""
         return list(self.ask("instances"))
 
     def in_service(self) -> list[dict[str, Any]]:

@@ -166,7 +166,8 @@ def build_group(stack: Stack, network: Network) -> AutoScalingGroup:
             raise p.error("", "LaunchTemplate is missing")
         with launch:
             template = launch.reference("LaunchTemplateId", LAUNCH)
-            launch.one_of("Version", ("1", "$Latest", "$Default"))  # the lab has one version
+            # "$Latest" and "$Default" exclude a rollback (aws/refreshing.py).
+            version = launch.integer("Version", low=1)
         p.one_of("NewInstancesProtectedFromScaleIn", ("false",), "false")
         subnets = p.references("VPCZoneIdentifier", SUBNET)
         for name in subnets:
@@ -181,7 +182,7 @@ def build_group(stack: Stack, network: Network) -> AutoScalingGroup:
                     tags[name] = value
         return AutoScalingGroup(
             resource.name, stack.ref(resource.name), low, high, desired,
-            subnets, template,
+            subnets, template, version,
             p.one_of("HealthCheckType", ("EC2", "ELB"), "EC2"),
             p.integer("HealthCheckGracePeriod", 0, 0), p.integer("DefaultInstanceWarmup", None, 0),
             p.integer("Cooldown", 300, 0), p.references("TargetGroupARNs", TARGET_GROUP), tags,

@@ -140,6 +140,7 @@ class AutoScalingGroup:
     desired: int
     subnets: list[str]
     launch: str               # name of the launch template
+    version: int              # of it
     health_check_type: str    # "EC2", "ELB"
     grace: int                # HealthCheckGracePeriod
     warmup: int | None        # DefaultInstanceWarmup

@@ -6,7 +6,8 @@ import random
 from dataclasses import replace
 
 from lab.aws.activity import Activity, ordered
-from lab.aws.fleet import IN_SERVICE, PENDING, TERMINATING, UNHEALTHY, Fleet
+from lab.aws.fleet import Fleet
+from lab.aws.member import IN_SERVICE, PENDING, TERMINATING, UNHEALTHY
 from lab.aws.scaling import ALARM, INSUFFICIENT_DATA
 from lab.model.model import Hook
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from lab.aws.fleet import IN_SERVICE, TERMINATING, Fleet, Launch
+from lab.aws.fleet import Fleet
+from lab.aws.member import IN_SERVICE, TERMINATING, Launch
 from lab.aws.scaling import TargetTracking, decisive
 from lab.model.model import AutoScalingGroup, ScalingPolicy, Subnet
 
@@ -17,7 +18,7 @@ POLICY = ScalingPolicy(
     dimensions={"AutoScalingGroupName": "web"}, statistic="Average", unit=None, period=10,
     disable_scale_in=False, warmup=None, line=1)
 GROUP = AutoScalingGroup(
-    name="Group", id="web", min=2, max=4, desired=2, subnets=["WebA", "WebC"], launch="L",
+    name="Group", id="web", min=2, max=4, desired=2, subnets=["WebA", "WebC"], launch="L", version=1,
     health_check_type="ELB", grace=60, warmup=30, default_cooldown=300,
     target_groups=["TargetGroup"], tags={}, line=1)
 
@@ -61,6 +62,8 @@ class World:
         self._ready = after
 
     def _run_machine(self, name: str) -> None:
+        if name not in self.fleet.members:  # terminated while it booted
+            return
         self.fleet.running(name, self.now)
         if self._ready is not None:
             self._after(self._ready,
@@ -70,6 +73,11 @@ class World:
         self._events.append((self.now + seconds, do))
 
     def _launch(self, launch: Launch) -> None:
+        if launch.member:  # from the warm pool
+            name = launch.member.id
+            stopped = self.fleet.pool and self.fleet.pool.state == "Warmed:Stopped"
+            self._after(self.boot / 4 if stopped else 0.0, lambda: self._run_machine(name))
+            return
         self._number += 1
         name = f"i-{self._number}"
         self.fleet.launched(launch, name, "10.16.3.1", self.now)
@@ -92,13 +100,14 @@ class World:
                 self.fleet.react(found, decisive(found, self.seen[-17:]), self.now)
         self.fleet.expire_hooks(self.now)
         self.fleet.check_health(self.targets(), self.stopped, self.now)
+        self.fleet.step_refresh(self.targets(), self.now)
         for launch in self.fleet.converge(self.now):
             self._launch(launch)
         for member in list(self.fleet.members.values()):
-            if member.state == TERMINATING and not member.drained:
+            if (member.state == TERMINATING or member.returns) and not member.drained:
                 if not member.hook and self.now >= member.activity.start - EPOCH + self.delay:
                     self.fleet.drained(member.id, self.now)
-            elif member.state == TERMINATING:
+            elif member.drained:
                 self.fleet.terminated(member.id, self.now)
         if not self.sizes or self.sizes[-1][1] != len(self.serving()):
             self.sizes.append((self.now, len(self.serving())))
