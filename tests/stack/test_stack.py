@@ -99,14 +99,23 @@ def test_everything_stored_is_encrypted(stack: Template) -> None:
     assert stack.properties("FileSystem")["Encrypted"]
 
 
-def test_the_role_may_do_two_things_and_complete_hooks(stack: Template) -> None:
+def test_the_role_may_do_three_things_and_complete_hooks(stack: Template) -> None:
     inline, = Template(LifecycleHooks="false").properties("WebRole")["Policies"]
     attached, = map(stack.properties, stack.of("IAM::Policy"))
     assert attached["Roles"] == ["WebRole"]
     metric, = inline["PolicyDocument"]["Statement"]
     assert metric["Action"] == "cloudwatch:PutMetricData"
     assert metric["Condition"] == {"StringEquals": {"cloudwatch:namespace": "WebNodeAgent"}}
-    secret, = attached["PolicyDocument"]["Statement"]
+    secret, login = attached["PolicyDocument"]["Statement"]
+    # The users that wna-database makes, on this database.
+    assert login["Action"] == "rds-db:connect"
+    assert [each["Fn::Sub"].partition(":dbuser:")[2] for each in login["Resource"]] == [
+        "${Database.DbiResourceId}/wna_iam", "${Database.DbiResourceId}/page_iam"]
+    assert stack.properties("Database")["EnableIAMDatabaseAuthentication"]
+    by_password = Template(DatabaseAuth="password")
+    attached, = map(by_password.properties, by_password.of("IAM::Policy"))
+    assert attached["PolicyDocument"]["Statement"] == [secret]
+    assert not by_password.properties("Database")["EnableIAMDatabaseAuthentication"]
     assert secret["Action"] == "secretsmanager:GetSecretValue"
     assert secret["Resource"] == "Database.MasterUserSecret.SecretArn"
     with_hooks = Template(LifecycleHooks="true")
