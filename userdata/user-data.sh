@@ -130,7 +130,7 @@ namespace = @MetricNamespace@
 name = @MetricName@
 END-OF-FILE
 
-# The same value as health.listen, as a setting of the unit.
+# The same value as health.listen.
 put '/etc/systemd/system/web-node-agent-health.socket.d/10-stack.conf' 0644 << 'END-OF-FILE'
 [Socket]
 ListenStream=
@@ -143,18 +143,19 @@ WNA_SECRET_ARN=@Database_MasterUserSecret_SecretArn@
 WNA_DATABASE_ENDPOINT=@Database_Endpoint_Address@
 WNA_DATABASE_PORT=@Database_Endpoint_Port@
 WNA_DATABASE_NAME=@DatabaseName@
+WNA_DATABASE_CA=/etc/web-node-agent/rds-ca.pem
 WNA_PAGE_WRITES=@PageWrites@
 WNA_DATABASE_AUTH=@DatabaseAuth@
 END-OF-FILE
 
-# For the agent's check of the web server; on the local disk, independent of EFS.
+# For the agent's check of the web server; not on EFS.
 put '/var/www/html/health.html' 0644 << 'END-OF-FILE'
 ok
 END-OF-FILE
 
 put '/etc/httpd/conf.d/web-node.conf' 0644 << 'END-OF-FILE'
 RedirectMatch 302 "^/$" "/efs/"
-# Longer than the load balancer's idle timeout, 60 s: httpd must not close first.
+# Longer than the load balancer's 60 s: httpd must not close first.
 KeepAliveTimeout 75
 END-OF-FILE
 

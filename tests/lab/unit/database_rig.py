@@ -73,6 +73,7 @@ WNA_SECRET_ARN=arn:aws:secretsmanager:ap-northeast-2:123456789012:secret:rds!db-
 WNA_DATABASE_ENDPOINT={ENDPOINT}
 WNA_DATABASE_PORT=3306
 WNA_DATABASE_NAME=practice
+WNA_DATABASE_CA=/etc/web-node-agent/rds-ca.pem
 """
 
 
