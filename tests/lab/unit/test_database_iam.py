@@ -171,6 +171,28 @@ def test_a_node_that_died_over_its_claim(rig: Rig) -> None:
     assert first.asked(READ) == 3 and claims(rig) == []
 
 
+def test_users_that_are_lost(rig: Rig, verifier: Process) -> None:
+    """A refused agent alone makes no node read the secret; an administrator removes the record."""
+    first, other = node(rig), node(rig)
+    first.good(), other.good()
+    rig.db.sql("DROP USER wna_iam@'%', page_iam@'%'")
+    for minutes in (2, 5):
+        first.says("denied")
+        first.host.sh(f"touch -d '-{minutes} min' {DONE}")
+        later(first)
+        first.good()
+    assert first.asked(READ) == 1 and rig.users() == set() and "1045" in first.page("GET")
+    first.host.sh(f"rm {EFS}/.web-node-agent-*")
+    first.host.write("/tmp/systemctl.log", "")
+    for each in (first, other):
+        each.says("denied")
+        later(each)
+        each.good()
+    assert rig.users() == pair("iam") and "<td>KIM</td>" in other.page("GET")
+    assert (first.asked(READ), other.asked(READ)) == (2, 0)
+    assert first.host.read("/tmp/systemctl.log") == RELOAD
+
+
 def test_a_page_that_starts_to_write(rig: Rig) -> None:
     """The parameter is changed: one more node reads the secret. Back again it needs nothing."""
     reads, writes, again = node(rig), node(rig, writes=True), node(rig)
