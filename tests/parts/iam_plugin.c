@@ -55,7 +55,8 @@ static int authenticate(struct vio *vio, struct login *login)
 
 	if (len <= 0 || login->text_len != 3 || memcmp(login->text, "RDS", 3) != 0)
 		return CR_ERROR;
-	len = snprintf(line, sizeof line, "%.*s %.*s\n", (int)login->user_len, login->user, len, token);
+	len = snprintf(line, sizeof line, "%.*s %.*s\n", (int)login->user_len, login->user, len,
+	               token);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return CR_ERROR;
@@ -78,7 +79,7 @@ static struct method method = { 0x0202, "mysql_clear_password", authenticate, no
 int _maria_plugin_interface_version_ = 0x010e;
 int _maria_sizeof_struct_st_plugin_ = sizeof(struct plugin);
 struct plugin _maria_plugin_declarations_[] = {
-	{ AUTHENTICATION, &method, "AWSAuthenticationPlugin", "web-node-agent", "stand-in for RDS's",
-	  LICENSE_GPL, NULL, NULL, 0x0100, NULL, NULL, "1", STABLE },
+	{ AUTHENTICATION, &method, "AWSAuthenticationPlugin", "web-node-agent",
+	  "stand-in for RDS's", LICENSE_GPL, NULL, NULL, 0x0100, NULL, NULL, "1", STABLE },
 	{ 0 },
 };
