@@ -90,7 +90,7 @@ def shown_by_processes(host: Inside, secret: str) -> dict[str, int]:
 def test_credentials_are_where_they_belong(settled: Lab) -> None:
     for host in web_hosts(settled):
         mode = host.sh(f"stat -c '%a %U %G' {INI} $(dirname {TOKEN}) {TOKEN}").splitlines()
-        assert mode == ["640 root www-data", "2750 wna-cloud wna-rds", "640 wna-cloud wna-rds"]
+        assert mode == ["640 root www-data", "2750 wna-cloud wna-rds", "644 wna-cloud wna-rds"]
         assert "db.password" not in host.sh("ls /etc/web-node-agent")
         page, agent = token(host), host.read(TOKEN).strip()
         for word, place in ((page, INI), (agent, TOKEN)):
@@ -117,8 +117,8 @@ def test_the_role_has_what_the_configuration_needs(settled: Lab) -> None:
     has = rights(settled.facts()["role"])
     assert has.pop("secretsmanager:GetSecretValue") == {}
     assert {action: needs[action] for action in set(needs) - files} == has
-    (pattern,), (agent, page) = (next(s["Resource"] for s in statements if s["Action"] == [LOGIN])
-                                 for statements in (wanted, settled.facts()["role"]))
+    pattern, (agent, page) = (next(s["Resource"] for s in statements if s["Action"] == [LOGIN])
+                              for statements in (wanted, settled.facts()["role"]))
     assert fnmatch.fnmatch(agent, pattern) and page == agent.replace("/wna_iam", "/page_iam")
 
 
