@@ -22,11 +22,12 @@ AWS_Region='${AWS::Region}'
 Database_MasterUserSecret_SecretArn='${Database.MasterUserSecret.SecretArn}'
 DatabaseName='${DatabaseName}'
 PageWrites='${PageWrites}'
+DatabaseAuth='${DatabaseAuth}'
 ReadyUrl='${ReadyUrl}'
 LifecycleHooks='${LifecycleHooks}'
 RepositoryKey='${RepositoryKey}'
 CaBundleSha256='${CaBundleSha256}'
-names='RepositoryUrl HealthCheckPort FileSystem Database_Endpoint_Address Database_Endpoint_Port MetricNamespace MetricName AWS_Region Database_MasterUserSecret_SecretArn DatabaseName PageWrites ReadyUrl LifecycleHooks RepositoryKey CaBundleSha256'
+names='RepositoryUrl HealthCheckPort FileSystem Database_Endpoint_Address Database_Endpoint_Port MetricNamespace MetricName AWS_Region Database_MasterUserSecret_SecretArn DatabaseName PageWrites DatabaseAuth ReadyUrl LifecycleHooks RepositoryKey CaBundleSha256'
 
 set -euo pipefail
 umask 022
@@ -109,7 +110,7 @@ listen = 0.0.0.0:@HealthCheckPort@
 interval = 1s
 timeout = 1s
 fall = 2
-# web-node-agent-database.service writes this file; without it the page shows only errors.
+# By web-node-agent-database.service; without it the page shows only errors.
 [check credentials]
 type = file
 path = /etc/web-node-agent/page.ini
@@ -117,8 +118,7 @@ path = /etc/web-node-agent/page.ini
 enabled = yes
 file_system = @FileSystem@
 iam = yes
-# web-node-agent-database.service sets user and password_file (50-database.conf); until
-# then the agent reports a missing password file.
+# The same service sets the login.
 [database]
 enabled = yes
 endpoint = @Database_Endpoint_Address@
@@ -130,7 +130,7 @@ namespace = @MetricNamespace@
 name = @MetricName@
 END-OF-FILE
 
-# The same value as health.listen, as a setting of the unit.
+# The same value as health.listen.
 put '/etc/systemd/system/web-node-agent-health.socket.d/10-stack.conf' 0644 << 'END-OF-FILE'
 [Socket]
 ListenStream=
@@ -145,22 +145,23 @@ WNA_DATABASE_PORT=@Database_Endpoint_Port@
 WNA_DATABASE_NAME=@DatabaseName@
 WNA_DATABASE_CA=/etc/web-node-agent/rds-ca.pem
 WNA_PAGE_WRITES=@PageWrites@
+WNA_DATABASE_AUTH=@DatabaseAuth@
 END-OF-FILE
 
-# For the agent's check of the web server; on the local disk, independent of EFS.
+# For the agent's check of the web server; not on EFS.
 put '/var/www/html/health.html' 0644 << 'END-OF-FILE'
 ok
 END-OF-FILE
 
 put '/etc/httpd/conf.d/web-node.conf' 0644 << 'END-OF-FILE'
 RedirectMatch 302 "^/$" "/efs/"
-# Longer than the load balancer's idle timeout, 60 s: httpd must not close first.
+# Longer than the load balancer's 60 s: httpd must not close first.
 KeepAliveTimeout 75
 END-OF-FILE
 
-# Read after www.conf, which defines the same pool. Each child has a database session; the
-# smallest database allows about 60. The timeouts, by default a day and a minute, end a request whose
-# database has died silently; the second one limits an attempt to connect.
+# Read after www.conf. Each child has a database session; the smallest database allows about 60.
+# Its end closes those of former login tokens. The timeouts, by default a day and a minute, end a
+# request whose database has died silently, and an attempt to connect.
 put '/etc/php-fpm.d/zz-web-node.conf' 0644 << 'END-OF-FILE'
 [www]
 php_value[mysqlnd.net_read_timeout] = 30
@@ -169,7 +170,7 @@ pm.max_children = 10
 pm.start_servers = 4
 pm.min_spare_servers = 2
 pm.max_spare_servers = 10
-pm.max_requests = 10000
+pm.max_requests = 500
 END-OF-FILE
 
 put '/usr/local/sbin/web-node-setup' 0755 << 'END-OF-FILE'

@@ -3,11 +3,12 @@ load balancer's nodes, on the template's subnets."""
 from __future__ import annotations
 
 import secrets
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable
 
-from parts import mariadb
+from parts import iam_rds, mariadb
 from parts.host import Host
 from parts.pki import Authority
 
@@ -18,6 +19,7 @@ from .aws.rds import Pair
 from .aws.rds_server import Server
 from .model import own_parameters as parameters
 from .model.model import Model
+from .model.policy import allows
 from .network.fabric import Eni, Fabric
 from .network.internet import REPOSITORY, SERVICES, Internet
 from .network.resolver import Resolver
@@ -48,11 +50,14 @@ class Services:
         zones = model.zones
         self._aws = self._host("aws", [*lab, (venv, str(venv), "ro")])
         self._efs = self._host("efs", lab)
-        self._pair = {zone: self._host(f"db-{letter(zone)}", lab) for zone in zones}
+        self._pair = {zone: self._host(f"db-{letter(zone)}", [*lab, (venv, str(venv), "ro")])
+                      for zone in zones}
+        self._python = f"{venv}/bin/python"
+        self._allowing = threading.Lock()
         self._nodes = {zone: self._host(f"alb-{letter(zone)}", lab) for zone in zones}
         # The password is readable only through Secrets Manager.
         self.password = secrets.token_urlsafe(24)
-        self.aws = Aws(self._aws, model, venv, ca, AWS, self.password)
+        self.aws = Aws(self._aws, model, venv, ca, AWS, self.password, self.allow_logins)
         self.efs = file_system(
             self._efs, f"{model.file_system.id}.efs.{model.region}.amazonaws.com")
 
@@ -107,12 +112,32 @@ class Services:
                        self.spots[self._pair[zone].name].address, backplane)
                 for number, (zone, backplane) in enumerate(zip(self._pair, PAIR), 1)]
         made.reverse()
+        if self.model.database.iam:
+            for server in made:
+                iam_rds.install(server.host)
+                server.options = iam_rds.OPTIONS
+                iam_rds.verify(server.host, self._python)
         self.pair = Pair(
             (made[0], made[1]), resolver.database, ca=self.authority.pem,
             certificate=self.authority.issue(self.model.database.endpoint),
             password=self.password, user=self.model.database.user,
             database=self.model.database.database_name)
         self.pair.start()
+
+    def allow_logins(self) -> None:
+        """Tells the database who may log in: the sessions of the web servers' role, as the users
+        that its statements name."""
+        model = self.aws.model
+        form = f"arn:aws:rds-db:{model.region}:{model.account}:dbuser:{model.database.resource_id}/"
+        statements = self.aws.role.statements
+        users = {resource.removeprefix(form) for statement in statements
+                 for resource in statement.get("Resource", []) if resource.startswith(form)}
+        rules = {"host": model.database.endpoint, "port": 3306, "region": model.region,
+                 "users": [u for u in users if allows(statements, "rds-db:connect", form + u)],
+                 "keys": self.aws.keys}
+        with self._allowing:
+            for host in self._pair.values():
+                iam_rds.allow(host, rules)
 
     def rotate(self) -> dict[str, str]:
         """Like RDS's rotation of the managed secret: first the master user's password, then the

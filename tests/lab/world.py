@@ -200,6 +200,7 @@ class World:
         self.services.endpoint_names(self.resolver, model)
         self.services.alb.update(model.target_group)
         self.services.aws.update(model)
+        self.services.allow_logins()
         self.controller.update(model)
 
     # end

@@ -67,6 +67,7 @@ class MariaDb:
     def __init__(self, host: Host, template: Path) -> None:
         self.host = host
         self._template = template
+        self.options: tuple[str, ...] = ()  # more than spawn()'s
         self.process: Process | None = None
 
     def prepare(self, ca: bytes, certificate: Certificate) -> None:
@@ -102,7 +103,7 @@ class MariaDb:
             "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M",
             "--innodb-data-file-path=ibdata1:4M:autoextend", "--innodb-use-native-aio=0",
             "--performance-schema=0", "--aria-pagecache-buffer-size=1M", "--key-buffer-size=1M",
-            *options, log="mariadbd")
+            *self.options, *options, log="mariadbd")
 
     def wait_ready(self) -> None:
         wait_until(lambda: self.sql("SELECT 1", check=False) == "1",

@@ -185,7 +185,8 @@ def test_what_deploy_has_not_made_stays(account: Account) -> None:
 
 
 def test_a_later_run_keeps_what_was_set(account: Account) -> None:
-    account.run("up", "--set", "ZoneC=ap-northeast-2b", "--set", "MultiAZ=false")
+    account.run("up", "--set", "ZoneC=ap-northeast-2b", "--set", "MultiAZ=false",
+                "--set", "DatabaseInstanceClass=db.t4g.micro")
     done = account.run("up")
     assert "as it should be" in done.stdout, done.stderr
     account.change(plan="FREE")

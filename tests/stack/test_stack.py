@@ -99,14 +99,27 @@ def test_everything_stored_is_encrypted(stack: Template) -> None:
     assert stack.properties("FileSystem")["Encrypted"]
 
 
-def test_the_role_may_do_two_things_and_complete_hooks(stack: Template) -> None:
+def test_the_role_may_do_three_things_and_complete_hooks(stack: Template) -> None:
     inline, = Template(LifecycleHooks="false").properties("WebRole")["Policies"]
     attached, = map(stack.properties, stack.of("IAM::Policy"))
     assert attached["Roles"] == ["WebRole"]
     metric, = inline["PolicyDocument"]["Statement"]
     assert metric["Action"] == "cloudwatch:PutMetricData"
     assert metric["Condition"] == {"StringEquals": {"cloudwatch:namespace": "WebNodeAgent"}}
-    secret, = attached["PolicyDocument"]["Statement"]
+    secret, login = attached["PolicyDocument"]["Statement"]
+    # The users that wna-database makes, on this database.
+    assert login["Action"] == "rds-db:connect"
+    assert [each["Fn::Sub"].partition(":dbuser:")[2] for each in login["Resource"]] == [
+        "${Database.DbiResourceId}/wna_iam", "${Database.DbiResourceId}/page_iam"]
+    assert stack.properties("Database")["EnableIAMDatabaseAuthentication"]
+    # A micro class has too little memory for it.
+    for given in ({"DatabaseAuth": "password"}, {"DatabaseInstanceClass": "db.t4g.micro"}):
+        by_password = Template(**given)
+        attached, = map(by_password.properties, by_password.of("IAM::Policy"))
+        assert attached["PolicyDocument"]["Statement"] == [secret]
+        assert not by_password.properties("Database")["EnableIAMDatabaseAuthentication"]
+        told = by_password.properties("LaunchTemplate")["LaunchTemplateData"]["UserData"]
+        assert told["Fn::Base64"]["Fn::Sub"][1]["DatabaseAuth"] == "password"
     assert secret["Action"] == "secretsmanager:GetSecretValue"
     assert secret["Resource"] == "Database.MasterUserSecret.SecretArn"
     with_hooks = Template(LifecycleHooks="true")
@@ -234,7 +247,7 @@ def test_the_stack_is_complete_when_its_servers_are_ready(stack: Template) -> No
     assert not {"Ready", "ReadyHandle"} & set(without.resources)
     assert len(without.properties("S3Endpoint")["PolicyDocument"]["Statement"]) == 1
     user_data = without.properties("LaunchTemplate")["LaunchTemplateData"]["UserData"]
-    assert user_data["Fn::Base64"]["Fn::Sub"][1] == {"ReadyUrl": "none"}
+    assert user_data["Fn::Base64"]["Fn::Sub"][1]["ReadyUrl"] == "none"
 
 
 def test_no_update_gives_web_servers_an_unproved_version(stack: Template) -> None:

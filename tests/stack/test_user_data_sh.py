@@ -37,7 +37,7 @@ PLAIN = {
     "Database.Endpoint.Port": "3306", "MetricNamespace": "WebNodeAgent",
     "MetricName": "CPUUtilization", "AWS::Region": "ap-northeast-2",
     "Database.MasterUserSecret.SecretArn": "arn:aws:secretsmanager:x:123456789012:secret:rds!db-a",
-    "DatabaseName": "practice", "PageWrites": "false",
+    "DatabaseName": "practice", "DatabaseAuth": "iam", "PageWrites": "false",
     "ReadyUrl": "none", "LifecycleHooks": "false",
     "RepositoryKey": base64.b64encode(KEY).decode(), "CaBundleSha256": hashlib.sha256(CA).hexdigest(),
 }
@@ -47,7 +47,8 @@ ODD = {
     "Database.Endpoint.Port": "*?[a-z] ~ # ; < > ! %s %n", "MetricNamespace": "  blanks  ",
     "MetricName": "-n", "AWS::Region": "$RepositoryUrl @RepositoryUrl@ ${a}b",
     "Database.MasterUserSecret.SecretArn": "Größe\tμ€", "DatabaseName": "\\",
-    "PageWrites": "\"\\$\"", "RepositoryKey": "&&", "ReadyUrl": "&1", "LifecycleHooks": "$1", "CaBundleSha256": "\\&",
+    "PageWrites": "\"\\$\"", "RepositoryKey": "&&", "ReadyUrl": "&1", "LifecycleHooks": "$1",
+    "CaBundleSha256": "\\&", "DatabaseAuth": "|&;",
 }
 
 # Root, command: a root with this machine's programs, seen by this process alone.

@@ -32,9 +32,11 @@ usr/lib/systemd/system/web-node-agent-ready.target
 usr/lib/systemd/system/web-node-agent-sockets.service
 usr/lib/systemd/system/web-node-agent.service
 usr/lib/tmpfiles.d/web-node-agent.conf
+usr/libexec/web-node-agent/database/aws.py
 usr/libexec/web-node-agent/database/files.py
 usr/libexec/web-node-agent/database/imds-guard.nft
 usr/libexec/web-node-agent/database/index.php
+usr/libexec/web-node-agent/database/once.py
 usr/libexec/web-node-agent/database/page.py
 usr/libexec/web-node-agent/database/refusals.py
 usr/libexec/web-node-agent/database/schema.php

@@ -11,6 +11,7 @@ const FACTS = '/run/web-node-agent/facts.env';
 const CREDENTIALS = '/etc/web-node-agent/page.ini';
 const CONNECT_S = 2;
 const READ_S = 2;
+const IDLE_S = 30;
 
 function ini(string $path): array
 {
@@ -30,30 +31,36 @@ function fail(int $status, string $why): never
 }
 
 /*
- * A persistent session: PHP checks that the session is alive before it reuses it, and the agent
- * ends the sessions with the former writer when the database has moved.
+ * A persistent session: PHP asks whether the session is alive before it reuses it, and the agent
+ * ends the sessions with the former writer when the database has moved. PDO, because mysqli would log in
+ * again at each request, and AWS advises IAM authentication for less than 200 logins a second.
+ * The password of page.ini may be a login token, which changes: the next request logs in with the new
+ * one, and the server ends the former session when it has been idle.
  */
-function database(): mysqli
+function database(): PDO
 {
 	$to = ini(CREDENTIALS);
 	if (!isset($to['host'], $to['port'], $to['ca'], $to['database'], $to['user'], $to['password']))
 		fail(500, 'database: this node has no credentials yet: ' . CREDENTIALS . ' '
 			. (is_readable(CREDENTIALS) ? 'is not complete'
 				: (file_exists(CREDENTIALS) ? 'may not be read' : 'is not there')));
-	mysqli_report(MYSQLI_REPORT_OFF);
-	/* MYSQLI_OPT_READ_TIMEOUT does not work for a TLS session whose server has died; without
-	 * this setting the request would wait for a minute. */
+	/* mysqlnd's timeout does not work for a TLS session whose server has died; without the second
+	 * setting the request would wait for a minute. */
+	ini_set('mysqlnd.net_read_timeout', (string)READ_S);
 	ini_set('default_socket_timeout', (string)READ_S);
-	$db = mysqli_init();
-	$db->options(MYSQLI_OPT_CONNECT_TIMEOUT, CONNECT_S);
-	$db->options(MYSQLI_OPT_READ_TIMEOUT, READ_S);
-	$db->options(MYSQLI_OPT_SSL_VERIFY_SERVER_CERT, true);
-	$db->ssl_set(null, null, $to['ca'], null, null);
-	@$db->real_connect('p:' . $to['host'], $to['user'], $to['password'], $to['database'],
-		(int)$to['port'], null, MYSQLI_CLIENT_SSL);
-	if ($db->connect_errno !== 0)
-		fail(500, "database: ($db->connect_errno) $db->connect_error");
-	return $db;
+	try {
+		return @new PDO("mysql:host={$to['host']};port={$to['port']};dbname={$to['database']}",
+			$to['user'], $to['password'], [
+				PDO::ATTR_PERSISTENT => true,
+				PDO::ATTR_TIMEOUT => CONNECT_S,
+				PDO::ATTR_EMULATE_PREPARES => false,
+				PDO::MYSQL_ATTR_SSL_CA => $to['ca'],
+				PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => true,
+				PDO::MYSQL_ATTR_INIT_COMMAND => 'SET SESSION wait_timeout = ' . IDLE_S,
+			]);
+	} catch (PDOException $refused) {
+		fail(500, 'database: ' . $refused->getMessage());
+	}
 }
 
 function field(string $name, int $longest): string
@@ -77,12 +84,14 @@ function add(): never
 	}
 	$row = [field('name', 100), field('address', 200)];
 	$db = database();
-	$insert = @$db->prepare('INSERT INTO practice (name, address) VALUES (?, ?)');
-	if ($insert === false || !@$insert->execute($row))
-		fail(500, "database: ($db->errno) $db->error");
+	try {
+		@$db->prepare('INSERT INTO practice (name, address) VALUES (?, ?)')->execute($row);
+	} catch (PDOException $refused) {
+		fail(500, 'database: ' . $refused->getMessage());
+	}
 	http_response_code(201);
 	header('Content-Type: text/plain; charset=utf-8');
-	exit($insert->insert_id . "\n");
+	exit($db->lastInsertId() . "\n");
 }
 
 function cells(string $tag, array $texts): string
@@ -97,10 +106,13 @@ header('Cache-Control: no-store');
 if ($_SERVER['REQUEST_METHOD'] === 'POST')
 	add();
 $facts = ini(FACTS);
-$found = @database()->query('SELECT id, name, address FROM practice ORDER BY id DESC LIMIT 50');
-if ($found === false)
+$db = database();
+try {
+	$rows = array_reverse(@$db->query('SELECT id, name, address FROM practice ORDER BY id DESC LIMIT 50')
+		->fetchAll(PDO::FETCH_NUM));
+} catch (PDOException) {
 	fail(500, 'database: the rows cannot be read');
-$rows = array_reverse($found->fetch_all());
+}
 ?>
 <!DOCTYPE html>
 <html lang="en">

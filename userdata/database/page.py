@@ -1,13 +1,16 @@
-"""Writes the page to the shared file system, once; an existing file is never replaced.
+"""The shared file system, and the page, which is written to it once; an existing file is never
+replaced.
 
 The agent has verified the file system. A descriptor of its root is used: if the file system is
 unmounted meanwhile, nothing is written to the bare directory."""
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
 import subprocess
+from typing import Iterator, Optional
 
 import files
 
@@ -80,25 +83,36 @@ def placed() -> bool:
     return files.age(DONE) != float("inf")
 
 
-def place() -> None:
-    """Runs once per boot. Waits for the mount; may block on the file system."""
-    if placed():
-        return
+@contextlib.contextmanager
+def shared() -> Iterator[Optional[int]]:
+    """A descriptor of the shared file system's root; None if this stack mounts nothing. Waits for the
+    mount; may block on the file system."""
     waited = subprocess.run(["wnactl", "wait", "--for", "mounted", "--timeout", str(WAIT_S)],
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL, timeout=WAIT_S + 30, check=False)
     if waited.returncode == JOB_IS_OFF:
+        yield None
         return
     device = mounted() if waited.returncode == 0 else ""
     if not device:
-        raise NotYet("page: the shared file system is not mounted yet")
+        raise NotYet("the shared file system is not mounted yet")
     folder = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         opened = os.fstat(folder).st_dev
         if f"{os.major(opened)}:{os.minor(opened)}" != device:
-            raise NotYet("page: the shared file system was unmounted")
-        if put(folder):
-            print(f"page: {FOLDER}/{NAME} is in place", flush=True)
+            raise NotYet("the shared file system was unmounted")
+        yield folder
     finally:
         os.close(folder)
+
+
+def place() -> None:
+    """Runs once per boot."""
+    if placed():
+        return
+    with shared() as folder:
+        if folder is None:
+            return
+        if put(folder):
+            print(f"page: {FOLDER}/{NAME} is in place", flush=True)
     files.write(DONE, "", 0o600)

@@ -5,7 +5,8 @@
  *
  *   1. host, port, ca, database, user, password, agent [name, password], page [name, password],
  *      writes (whether the page adds rows)
- *      → takes the lock, creates what is missing, tests both logins
+ *      → takes the lock, creates what is missing, tests both logins; a user whose password is null
+ *      has IAM authentication, and its login is not tested
  *   2. keep [generations] or null → drops the users of all other generations, unless null
  *
  * An answer is {"did": [...]} or {"error": "...", "code": server's number}. Answers never have a
@@ -78,17 +79,22 @@ function name(string $text, string $form): string
 }
 
 /* Creates the user with this password and these rights, and tests the login. */
-function user(mysqli $db, array $to, string $name, #[SensitiveParameter] string $password,
+function user(mysqli $db, array $to, string $name, #[SensitiveParameter] ?string $password,
 	string $database, ?string $grant): array
 {
-	$account = "'" . name($name, '(wna|page)_[0-9a-f]{8}') . "'@'%'";
-	$by = "IDENTIFIED BY '" . $db->real_escape_string($password) . "' REQUIRE SSL";
+	$account = "'" . name($name, '(wna|page)_([0-9a-f]{8}|iam)') . "'@'%'";
+	$by = ($password === null ? "IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'"
+		: "IDENTIFIED BY '" . $db->real_escape_string($password) . "'") . ' REQUIRE SSL';
 	$did = [];
 	run($db, "create $name", "CREATE USER IF NOT EXISTS $account $by");
 	if ($db->warning_count === 0)
 		$did[] = "made user $name";
+	else if ($password === null)
+		run($db, "alter $name", "ALTER USER $account $by");
 	if ($grant !== null)
 		run($db, "grant to $name", "GRANT $grant TO $account");
+	if ($password === null)
+		return $did;
 	try {
 		connect($to, $name, $password, $database)->close();
 	} catch (Failed $refused) {

@@ -12,7 +12,7 @@ import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 import boto3
 from botocore.config import Config
@@ -49,11 +49,14 @@ class Made:
 
 class Aws:
     """`address`: the host's on the backplane. `ca`: the lab's root certificate, a file of the
-    machine. `password`: the database's first master password."""
+    machine. `password`: the database's first master password. `granted` is called when an instance has
+    a new session."""
 
     def __init__(self, host: Host, model: Model, venv: Path, ca: Path, address: str,
-                 password: str) -> None:
+                 password: str, granted: Callable[[], None] = lambda: None) -> None:
         self.host, self.model, self.address = host, model, address
+        self.keys: dict[str, list[str]] = {}  # of the instances' sessions: secret and token
+        self._granted = granted
         self._venv, self._ca, self._password = venv, ca, password
         self.process: Process | None = None
         self._admin: Credentials | None = None
@@ -227,6 +230,8 @@ class Aws:
         instance's id, as on EC2."""
         now = datetime.datetime.now(datetime.timezone.utc)
         made = self.assume(self.role.id, instance_id, LIFE_S)
+        self.keys[made.access_key] = [made.secret, made.token]
+        self._granted()
 
         def stamp(at: datetime.datetime) -> str:
             return at.strftime("%Y-%m-%dT%H:%M:%SZ")

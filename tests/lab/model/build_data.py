@@ -43,7 +43,9 @@ def build_database(stack: Stack, network: Network) -> Database:
             p.matching("DBName", "[A-Za-z][A-Za-z0-9_]{0,63}"),
             subnets[p.reference("DBSubnetGroupName", DATABASE_SUBNETS)],
             p.references("VPCSecurityGroups", GROUP),
-            stack.attribute(resource.name, "MasterUserSecret.SecretArn"), resource.line)
+            stack.attribute(resource.name, "MasterUserSecret.SecretArn"),
+            p.one_of("EnableIAMDatabaseAuthentication", ("true", "false"), "false") == "true",
+            stack.attribute(resource.name, "DbiResourceId"), resource.line)
 
 
 def _parameters(p: Properties) -> None:

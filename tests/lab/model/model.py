@@ -164,6 +164,8 @@ class Database:
     subnets: list[str]
     groups: list[str]
     secret_arn: str           # of RDS's managed secret
+    iam: bool                 # IAM database authentication
+    resource_id: str          # of rds-db:connect's resource
     line: int
 
 

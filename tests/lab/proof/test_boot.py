@@ -1,8 +1,9 @@
 """An instance's first boot without manual steps: credentials, schema, page; the metadata closed to
-the web server; and a rotated secret without an outage. (The lab's first two instances boot at the
-same time.)"""
+the web server; a rotated secret and new tokens without an outage. (The lab's first two instances boot
+at the same time.)"""
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 import time
@@ -19,8 +20,10 @@ from parts.wait import wait_until
 METADATA = "http://169.254.169.254/latest/api/token"
 PUT = ("-X", "PUT", "-H", "X-aws-ec2-metadata-token-ttl-seconds: 60")
 REFUSED, TIMED_OUT = 7, 28  # exit codes of curl
-INI, PASSWORD = "/etc/web-node-agent/page.ini", "/etc/web-node-agent/db.password"
-DONE = "/run/web-node-agent-database/done"
+INI, TOKEN = "/etc/web-node-agent/page.ini", "/run/web-node-agent/login/token"
+RECORD = "/var/www/html/efs/.web-node-agent-*-writes"
+USERS = ["page_iam", "wna_iam"]
+LOGIN = "rds-db:connect"
 
 
 def users(lab: Lab) -> list[str]:
@@ -29,10 +32,15 @@ def users(lab: Lab) -> list[str]:
                                     "'^(wna|page)_' ORDER BY User;"))
 
 
-def generation(host: Inside) -> str:
-    found = re.search(r'user = "page_([0-9a-f]{8})"', host.read(INI))
+def token(host: Inside) -> str:
+    found = re.search(r'^password = "([^"]+)"', host.read(INI), re.M)
     assert found
     return found[1]
+
+
+def made(host: Inside) -> int:
+    """How often this node has made the users, and so has read the master user's secret."""
+    return host.sh("journalctl -o cat -u web-node-agent-database").count("made user wna_iam")
 
 
 def web_hosts(lab: Lab) -> list[Inside]:
@@ -45,11 +53,11 @@ def test_two_that_boot_at_once_agree(settled: Lab) -> None:
     table = settled.facts()["database_table"]
     assert settled.ask("sql", text="SELECT CONCAT_WS(',', id, name, address) FROM "
                                    f"{table} WHERE id = 1;") == ["1,KIM,SEOUL"]
-    found = {generation(host) for host in web_hosts(settled)}
-    assert len(found) == 1
-    gen = found.pop()
-    assert {f"page_{gen}", f"wna_{gen}"} <= set(users(settled))
-    grants = "\n".join(settled.ask("sql", text=f"SHOW GRANTS FOR page_{gen}@'%';"))
+    assert users(settled) == USERS
+    assert sum(map(made, web_hosts(settled))) <= 1  # it may be gone
+    for host in web_hosts(settled):
+        assert 'user = "page_iam"' in host.read(INI) and len(host.sh(f"ls {RECORD}").split()) == 1
+    grants = "\n".join(settled.ask("sql", text="SHOW GRANTS FOR page_iam@'%';"))
     assert f"GRANT SELECT, INSERT ON `{table.partition('.')[0]}`.*" in grants and "ALL PRIVILEGES" not in grants
 
 
@@ -81,17 +89,15 @@ def shown_by_processes(host: Inside, secret: str) -> dict[str, int]:
 
 def test_credentials_are_where_they_belong(settled: Lab) -> None:
     for host in web_hosts(settled):
-        mode = host.sh(f"stat -c '%a %U %G' {INI} {PASSWORD}.*").split("\n")
-        assert mode[0] == "640 root www-data" and set(mode[1:-1]) == {"640 root wna-rds"}, mode
-        secret = re.search(r'password = "([^"]+)"', host.read(INI))
-        assert secret
-        for word in (secret[1], *host.sh(f"cat {PASSWORD}.*").split()):
-            # The secret is not on the shared file system, not in a log, and not shown by a
-            # process.
-            for place in ("/var/www/html", "/var/log", "/run"):
-                assert found_in(host, word, "grep", "-rlF", "-f", "-", place) == ""
+        mode = host.sh(f"stat -c '%a %U %G' {INI} $(dirname {TOKEN}) {TOKEN}").splitlines()
+        assert mode == ["640 root www-data", "2750 wna-cloud wna-rds", "644 wna-cloud wna-rds"]
+        assert "db.password" not in host.sh("ls /etc/web-node-agent")
+        page, agent = token(host), host.read(TOKEN).strip()
+        for word, place in ((page, INI), (agent, TOKEN)):
+            # The token is not on the shared file system, not in a log, and not shown by a process.
+            assert found_in(host, word, "grep", "-rlF", "-f", "-", "/var/www/html", "/var/log", "/run",
+                            INI).split() == [place]
             assert shown_by_processes(host, word) == {"cmdline": 0, "environ": 0}
-        assert found_in(host, secret[1], "grep", "-lF", "-f", "-", INI).strip() == INI
 
 
 def rights(statements: list[dict[str, Any]]) -> dict[str, Any]:
@@ -101,15 +107,19 @@ def rights(statements: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_the_role_has_what_the_configuration_needs(settled: Lab) -> None:
-    """And the secret, which the page's credentials are made from. The file system's own policy
+    """And the secret, with which the users are made, and the page's user. The file system's own policy
     names the role."""
     host = web_hosts(settled)[0]
-    needs = rights(json.loads(host.run("wnactl", "iam-policy").stdout)["Statement"])
+    wanted = json.loads(host.run("wnactl", "iam-policy").stdout)["Statement"]
+    needs = rights(wanted)
     files = {action for action in needs if action.startswith("elasticfilesystem:")}
     assert files == {f"elasticfilesystem:Client{what}" for what in ("Mount", "Write", "RootAccess")}
     has = rights(settled.facts()["role"])
     assert has.pop("secretsmanager:GetSecretValue") == {}
     assert {action: needs[action] for action in set(needs) - files} == has
+    pattern, (agent, page) = (next(s["Resource"] for s in statements if s["Action"] == [LOGIN])
+                              for statements in (wanted, settled.facts()["role"]))
+    assert fnmatch.fnmatch(agent, pattern) and page == agent.replace("/wna_iam", "/page_iam")
 
 
 def test_a_secret_that_a_process_shows_would_be_seen(settled: Lab) -> None:
@@ -192,8 +202,8 @@ def test_the_hop_limit_keeps_the_token_on_the_instance(settled: Lab) -> None:
 
 
 def refresh(host: Inside) -> None:
-    """Like the timer, for a secret whose last check is old."""
-    host.run("rm", "-f", DONE)
+    """Like the timer, some minutes after the last token."""
+    host.run("touch", "-d", "-4 minutes", INI)
     host.run("systemctl", "start", "web-node-agent-database.service", timeout=60)
 
 
@@ -251,27 +261,23 @@ def test_what_is_in_the_way_at_boot_is_waited_for(settled: Lab, notes: Notes) ->
         settled.ask("restore")
 
 
-def test_a_rotated_secret_disturbs_nobody(settled: Lab, notes: Notes) -> None:
+def test_a_rotated_secret_and_new_tokens_disturb_nobody(settled: Lab, notes: Notes) -> None:
     hosts = web_hosts(settled)
-    before = generation(hosts[0])
+    before = [token(host) for host in hosts]
     url = f"http://{settled.facts()['alb_name']}/efs/index.php"
     with Visitors(settled.host("client"), url) as people:
         people.wait(lambda v: len(v) >= 10, "visits before")
         began = time.time()
         settled.ask("rotate")
-        people.wait(lambda v: len(v) >= 40, "visits with the old users", since=began)
-        refresh(hosts[0])
-        new = generation(hosts[0])
-        assert new != before and generation(hosts[1]) == before
-        people.wait(lambda v: len(v) >= 40, "visits with both", since=time.time())
-        refresh(hosts[1])
-        people.wait(lambda v: len(v) >= 40, "visits with the new users", since=time.time())
+        for host in hosts:
+            people.wait(lambda v: len(v) >= 40, "visits", since=time.time())
+            refresh(host)
+        people.wait(lambda v: len(v) >= 40, "visits with the new tokens", since=time.time())
         visits = people.visits(began)
     assert not bad(visits), told(visits)
-    assert {f"page_{before}", f"page_{new}"} <= set(users(settled))
-    for host in hosts:
-        assert generation(host) == new
-    notes.add(f"    secret rotated under {len(visits)} visits: none failed")
+    assert not {token(host) for host in hosts} & set(before)
+    assert users(settled) == USERS
+    notes.add(f"    secret rotated, tokens renewed under {len(visits)} visits: none failed")
 
 
 def database_job(host: Inside) -> dict[str, Any]:
@@ -287,27 +293,28 @@ def database_page(host: Inside) -> tuple[str, str]:
     return status, body
 
 
-def test_a_refused_login_mends_itself(settled: Lab, notes: Notes) -> None:
-    """The users are gone, as after a restore from a snapshot: the agent is refused, which starts
-    the service (through its path unit), which makes the users again."""
+def test_lost_users_are_made_again(settled: Lab, notes: Notes) -> None:
+    """The agent and the page are refused, and no node reads the secret, until an administrator removes
+    the record."""
     hosts = web_hosts(settled)
-    gen = generation(hosts[0])
-    began, since = time.monotonic(), int(time.time())
-    for host in hosts:
-        host.run("touch", "-d", "-20 minutes", DONE)  # makes the last successful run old
-    for user in (f"wna_{gen}", f"page_{gen}"):
+    before = [made(host) for host in hosts]
+    since = int(time.time())
+    for user in USERS:
         settled.ask("sql", text=f"DROP USER {user}@'%'; KILL USER {user};")
-    for host in hosts:  # before the repair: the page is refused now, …
-        status, body = database_page(host)
-        assert status == "500" and "Access denied for user 'page_" in body, (status, body)
-    assert f"page_{gen}" not in users(settled)
-    for host in hosts:  # … and the agent at its next login
+    for host in hosts:
+        wait_until(lambda: database_page(host)[0] == "500" and "Access denied for user 'page_" in
+                   database_page(host)[1], f"{host.name}: the page is refused", 10)
         wait_until(lambda: "login refused" in host.sh(
             f"journalctl -o cat -u web-node-agent-rds --since @{since}"),
                    f"{host.name}: the agent's login is refused", 30)
+        refresh(host)
+    assert users(settled) == [] and [made(host) for host in hosts] == before
+    began = time.monotonic()
+    hosts[0].sh(f"rm {RECORD}")
+    refresh(hosts[0])
     for host in hosts:
+        host.run("systemctl", "reload", "web-node-agent")
         wait_until(lambda: database_page(host)[0] == "200" and database_job(host)["level"] == "ok",
                    f"{host.name}: page and agent are back", 120)
-    assert {f"page_{gen}", f"wna_{gen}"} <= set(users(settled))
-    notes.add(f"    database users lost: both logins refused, mended after "
-              f"{time.monotonic() - began:.0f} s")
+    assert users(settled) == USERS and [made(host) for host in hosts] == [before[0] + 1, *before[1:]]
+    notes.add(f"    database users lost, record removed: mended after {time.monotonic() - began:.0f} s")

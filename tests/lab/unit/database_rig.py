@@ -7,16 +7,20 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
-from parts import mariadb
+from parts import iam_rds, mariadb
 from parts.host import Host, Switch
 from parts.pki import Authority
+from parts.process import Process
 
-DATABASE = Path(__file__).parents[3] / "userdata/database"
+TESTS = Path(__file__).parents[2]
+DATABASE = TESTS.parent / "userdata/database"
+VENV = (Path(sys.prefix), sys.prefix, "ro")
 SYSUSERS = (DATABASE / "sysusers.conf",
             DATABASE.parents[1] / "packaging/sysusers.d/web-node-agent.conf")
 PLACE = "/usr/libexec/web-node-agent/database"
@@ -27,10 +31,20 @@ EFS = "/var/www/html/efs"
 # Characters that need quoting.
 MASTER = "Master's-\"pw\\1"
 
-AWS = """#!/usr/bin/python3
+ROLE = ["AKIAIOSFODNN7EXAMPLE", "its secret key", "its session token, " + 50 * "as long as AWS's "]
+REGION = "ap-northeast-2"
+
+AWS = f"""#!{sys.executable}
 import json, sys
 words = sys.argv[1:]
 open("/tmp/aws.log", "a").write(json.dumps(words) + "\\n")
+if words[:2] == ["rds", "generate-db-auth-token"]:
+    import boto3
+    given = dict(zip(words[2::2], words[3::2]))
+    print(boto3.Session(*{ROLE}, given["--region"]).client("rds").generate_db_auth_token(
+        given["--hostname"], int(given["--port"]), given["--username"]))
+    sys.exit()
+""" + """\
 secret = json.load(open("/etc/secret.json"))
 stage = words[words.index("--version-stage") + 1] if "--version-stage" in words else "AWSCURRENT"
 if stage not in secret:
@@ -66,7 +80,7 @@ WNA_DATABASE_CA=/etc/web-node-agent/rds-ca.pem
 class Node:
     def __init__(self, rig: "Rig", name: str, address: str) -> None:
         self.rig = rig
-        self.host = Host(name, rig.logs, binds=[(rig.shared, "/srv/efs", "rw")])
+        self.host = Host(name, rig.logs, binds=[(rig.shared, "/srv/efs", "rw"), VENV])
         rig.switch.attach(self.host, address)
         host = self.host
         host.sh("rm -rf /etc/web-node-agent; mkdir -p /etc/web-node-agent/agent.conf.d "
@@ -88,9 +102,16 @@ class Node:
     def secret(self, **stages: tuple[str, str]) -> None:
         self.host.write("/etc/secret.json", json.dumps(stages))
 
-    def write_settings(self, writes: bool) -> None:
+    def write_settings(self, writes: bool, auth: str = "password") -> None:
         self.host.write("/etc/web-node-agent/stack.env",
-                        STACK + f"WNA_PAGE_WRITES={str(writes).lower()}\n")
+                        STACK + f"WNA_PAGE_WRITES={str(writes).lower()}\n"
+                        f"WNA_DATABASE_AUTH={auth}\n")
+
+    def asked(self, what: str) -> int:
+        """The number of calls of AWS's command line that had this word."""
+        log = self.host.path("/tmp/aws.log")
+        return sum(what in json.loads(line) for line in log.read_text().splitlines()) \
+            if log.exists() else 0
 
     def page(self, method: str) -> str:
         """The page's answer; a POST has a new row."""
@@ -142,9 +163,11 @@ class Rig:
         self.authority = Authority()
         self.switch = Switch(folder)
         self.nodes: list[Node] = []
-        server = Host("db", folder)
+        server = Host("db", folder, binds=[(TESTS, "/lab", "ro"), VENV])
         self.switch.attach(server, SERVER)
         self.db = mariadb.MariaDb(server, template)
+        iam_rds.install(server)
+        self.db.options = iam_rds.OPTIONS
         self.db.prepare(self.authority.pem, self.authority.issue(ENDPOINT))
         self.db.start(writer=True)
         text = MASTER.replace("\\", "\\\\").replace("'", "\\'")
@@ -153,6 +176,13 @@ class Rig:
                     # Rights that RDS's master user does not have: SUPER, and writing in spite of
                     # read_only.
                     "REVOKE SUPER, READ_ONLY ADMIN ON *.* FROM admin@'%'")
+
+    def allow_iam(self) -> Process:
+        """The role may log in as both users. Returns the process that verifies its tokens."""
+        iam_rds.allow(self.db.host, {
+            "host": ENDPOINT, "port": 3306, "region": REGION, "users": ["wna_iam", "page_iam"],
+            "keys": {ROLE[0]: ROLE[1:]}})
+        return iam_rds.verify(self.db.host, sys.executable)
 
     def node(self) -> Node:
         number = len(self.nodes)
@@ -165,7 +195,7 @@ class Rig:
             node.secret(AWSCURRENT=(version, password), AWSPREVIOUS=previous)
 
     def users(self) -> set[str]:
-        return set(self.db.sql("SELECT User FROM mysql.user WHERE User REGEXP '^(wna|page)_[0-9a-f]'"
+        return set(self.db.sql("SELECT User FROM mysql.user WHERE User REGEXP '^(wna|page)_'"
                                ).split())
 
     def close(self) -> None:
