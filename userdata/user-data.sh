@@ -198,6 +198,10 @@ tell() {
     say "CloudFormation does not listen"
 }
 trap last_words EXIT
+if [ '@LifecycleHooks@' = true ]; then
+  printf '[lifecycle]\nlaunch_hook = web-node-launch\nterminate_hook = web-node-terminate\n' \
+    > /etc/web-node-agent/agent.conf.d/20-lifecycle.conf
+fi
 # Retries for 6 hours, with a back-off of 5 s to 10 minutes with jitter: another installer
 # may have locked the rpm database, or the repository may not be reachable yet.
 try() {
@@ -211,10 +215,6 @@ try() {
     [ "$pause" -le 400 ] || pause=400
   done
 }
-if [ '@LifecycleHooks@' = true ]; then
-  printf '[lifecycle]\nlaunch_hook = web-node-launch\nterminate_hook = web-node-terminate\n' \
-    > /etc/web-node-agent/agent.conf.d/20-lifecycle.conf
-fi
 # Key and checksum are parameters of the stack: a writer of the bucket cannot replace them.
 key=/etc/pki/rpm-gpg/RPM-GPG-KEY-web-node-agent
 mkdir -p /etc/pki/rpm-gpg

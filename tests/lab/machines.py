@@ -4,11 +4,13 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .aws.aws import Made
 from .aws.metadata import META
 from .aws.sessions import Renewals
+from .instance.image import BASE
 from .instance.instance import Surroundings, WebInstance
 
 if TYPE_CHECKING:
@@ -28,12 +30,16 @@ class Machines:
         self._closed = False
         self._names: dict[str, str] = {}
         self._around = Surroundings(
-            build=world.build, model=lambda: world.model, fabric=world.fabric,
+            base=world.build / BASE, model=lambda: world.model, fabric=world.fabric,
             metadata=world.metadata, control=world.control, figures=world.figures,
             ca=world.authority.pem, resolver=world.model.resolver,
             public_key=world.public_key, drop_in=world.services.efs.drop_in())
         self._renewer = threading.Thread(target=self._renew, name="role credentials", daemon=True)
         self._renewer.start()
+
+    def image(self, base: Path) -> None:
+        """The image of the instances that are launched from now on."""
+        self._around.base = base
 
     # callbacks of the controller
 

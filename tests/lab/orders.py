@@ -6,10 +6,12 @@ import json
 import shutil
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from parts.wait import wait_until
 
+from .instance.image import BASE
 from .network.internet import ELSEWHERE, REPOSITORY
 from .network.netns import path_of
 from .services import letter
@@ -278,6 +280,21 @@ class Orders:
             self._changes("repository", lambda: self.on_repository(True))
         self.world.internet.repo.unavailable = not available
         return {}
+
+    def on_image(self, folder: str = "") -> dict[str, Any]:
+        """Instances that are launched from now on have this image; "" for the lab's."""
+        if folder:
+            self._changes("image", self.on_image)
+        self.world.machines.image(Path(folder) if folder else self.world.build / BASE)
+        if not folder:
+            self._as_before("image")
+        return {}
+
+    def on_asked(self, since: float) -> list[str]:
+        """The paths that were asked of Amazon S3 since then (Unix time); without signals."""
+        store = self.world.internet.repo
+        signals = {signal["path"] for signal in store.put}
+        return [path for when, path, _ in list(store.asked) if when >= since and path not in signals]
 
     def on_credits(self, host: str, on: bool) -> dict[str, Any]:
         """Gives an instance a whole processor (CPU credits of a T instance), or its share."""

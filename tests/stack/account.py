@@ -58,7 +58,8 @@ class Account:
                   "list": default("S3PrefixList"), "ranges": ranges, "bucket": "", "key": "", "stack": "",
                   "deleted": [], "version": "1", "newest": 1,
                   "parameters": {}, "events": [], "health": "healthy", "multi": True, "url": url,
-                  "addresses": ADDRESSES})
+                  "addresses": ADDRESSES, "parent": "ami-0a", "vpcs": [{}], "logs": [],
+                  "image": {"stack": "", "parameters": {}, "images": []}})
 
     def put(self, state: dict[str, Any]) -> None:
         self.state.write_text(json.dumps(state), encoding="utf-8")
@@ -89,7 +90,7 @@ class Account:
         given = ["--packages", str(self.folder / "repository"), "--admin-cidr", "203.0.113.7/32"]
         return subprocess.run(
             ["/usr/bin/python3", str(DEPLOY), verb, "--region", "ap-northeast-2", "--folder", str(self.keys),
-             *(given if verb == "up" else []), *words], env=environment, capture_output=True, text=True,
+             *given[:{"up": 4, "image": 2}.get(verb, 0)], *words], env=environment, capture_output=True, text=True,
             check=False, stdin=subprocess.DEVNULL)
 
     def private_key(self) -> bytes:

@@ -33,6 +33,8 @@ def stack_event(state: dict, status: str, name: str, reason: str = "") -> None:
 
 
 def cloudformation(state: dict, verb: str, words: list[str]) -> object:
+    if option(words, "--stack-name").endswith("-image"):
+        return image_stack(state["image"], verb, words)
     if verb in ("create-stack", "update-stack"):
         given = {p["ParameterKey"]: state["parameters"][p["ParameterKey"]] if "UsePreviousValue" in p
                  else p["ParameterValue"] for p in json.loads(option(words, "--parameters"))}
@@ -81,6 +83,33 @@ def cloudformation(state: dict, verb: str, words: list[str]) -> object:
     return resource(state, words)
 
 
+def image_stack(own: dict, verb: str, words: list[str]) -> object:
+    """Beside the other stack; it makes an image each time that it is made or changed."""
+    if verb in ("create-stack", "update-stack"):
+        given = {p["ParameterKey"]: p["ParameterValue"] for p in json.loads(option(words, "--parameters"))}
+        if verb == "update-stack" and given == own["parameters"]:
+            fail("ValidationError", "No updates are to be performed.")
+        own.update(stack=verb.split("-")[0].upper() + "_IN_PROGRESS", parameters=given)
+    elif verb == "delete-stack":
+        own["stack"] = ""
+    elif not own["stack"]:
+        fail("ValidationError", "Stack with id practice-image does not exist")
+    elif verb == "describe-stack-events":
+        return {"StackEvents": [{"LogicalResourceId": "Image", "ResourceStatus": "CREATE_FAILED",
+                                 "ResourceStatusReason": "Workflow step ApplyBuildComponents failed"}]}
+    elif verb == "describe-stacks":
+        found = {"StackStatus": own["stack"], "Parameters": [
+            {"ParameterKey": k, "ParameterValue": v} for k, v in own["parameters"].items()],
+            "Outputs": [{"OutputKey": "Image", "OutputValue": own.get("made", "")}]}
+        if own["stack"].endswith("_IN_PROGRESS"):
+            own["stack"] = own.get("ends_as") or own["stack"].replace("IN_PROGRESS", "COMPLETE")
+            if not own.get("ends_as"):
+                own["made"] = f"ami-{len(own['images']) + 1:08x}"
+                own["images"].append(own["made"])
+        return {"Stacks": [found]}
+    return {}
+
+
 def resource(state: dict, words: list[str]) -> object:
     name = option(words, "--logical-resource-id")
     if name in state.get("not_yet", []):
@@ -98,6 +127,10 @@ def answer(state: dict, service: str, verb: str, words: list[str]) -> object:
         return {"Quota": {"Value": state["quota"]}}
     if service == "cloudformation":
         return cloudformation(state, verb, words)
+    if service == "ssm":
+        return {"Parameter": {"Value": state["parent"]}}
+    if service == "logs":
+        return {"logGroups": [{"logGroupName": name} for name in state["logs"]]}
     if service == "efs":
         return {"FileSystems": [{"FileSystemId": "fs-0123"}, {"FileSystemId": "fs-other"}]}
     if service == "elbv2":
@@ -195,6 +228,13 @@ def step(state: dict, refresh: dict) -> None:
 
 
 def ec2(state: dict, verb: str, words: list[str]) -> object:
+    if verb == "describe-vpcs":
+        return {"Vpcs": state["vpcs"]}
+    if verb == "describe-images":
+        return {"Images": [{"ImageId": name} for name in state["image"]["images"]]}
+    if verb == "deregister-image":
+        state["image"]["images"].remove(option(words, "--image-id"))
+        return {}
     if verb == "describe-key-pairs":
         if not state["key"]:
             fail("InvalidKeyPair.NotFound", "The key pair does not exist")

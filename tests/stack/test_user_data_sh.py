@@ -23,6 +23,7 @@ from lab.model import cloudconfig
 from reading import ROOT, USER_DATA, Template, longest
 
 SCRIPT = ROOT / "userdata" / "user-data.sh"
+IMAGE = ROOT / "packaging" / "image" / "image.yaml"
 MAKE = ROOT / "tests" / "setup" / "make_user_data"
 LIMIT = 16384  # EC2 User Guide: before it is base64-encoded
 PLACE = re.compile(r"\$\{([^}]*)\}")
@@ -321,7 +322,7 @@ def test_both_fit() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    for path in (SCRIPT, USER_DATA, USER_DATA.with_name("stack.yaml"), MAKE):
+    for path in (SCRIPT, USER_DATA, USER_DATA.with_name("stack.yaml"), IMAGE, MAKE):
         place = tmp_path / path.relative_to(ROOT)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place)
@@ -363,6 +364,7 @@ def test_a_change_is_noticed_and_made(copy: Path) -> None:
     ("runcmd:\n", "packages: [httpd]\nruncmd:\n", "not known here: packages: [httpd]"),
     ("  - [/usr/local/sbin/web-node-setup]", "  - web-node-setup | tee", "not known here"),
     ("      retries=3", "      END-OF-FILE", "in the way"),
+    ("      systemctl daemon-reload", "      systemctl  daemon-reload", "stands there 0 times"),
     ("retries=3", "retries=@MetricName@", "are the same here"),
     ("retries=3", "retries=${!Literal}", "are the same here"),
 ])

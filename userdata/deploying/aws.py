@@ -113,10 +113,10 @@ class Deployment:
     def again(self, verb: str = "up", *more: str) -> str:
         """The command line that repeats this one, with another verb or more options."""
         words = ["userdata/deploy", verb, "--stack", self.stack, "--region", self.region]
-        given = self.options
+        given, makes = self.options, verb in ("up", "image")
         for name, value in sorted(given.settings.items()):
-            words += ["--set", f"{name}={value}"] if verb == "up" else []
-        for option in ("admin_cidr", "packages") if verb == "up" else ():
+            words += ["--set", f"{name}={value}"] if makes else []
+        for option in ("admin_cidr", "packages") if makes else ():
             if getattr(given, option):
                 words += ["--" + option.replace("_", "-"), getattr(given, option)]
         if given.bucket:

@@ -10,6 +10,7 @@ from typing import Any
 from .aws import Aws, AwsError, Deployment, Stop, say, warn
 from .bucket import Bucket
 from .group import Group
+from .image import Image
 from .local import Local, fetch
 from .looks import Looks, Problem
 from .refresh import Refresh, shown
@@ -45,6 +46,7 @@ def parse(words: list[str]) -> Any:
         description="The stack of userdata/stack.yaml in your AWS account.\n\n"
         "  up      looks at everything that AWS could refuse, then makes or changes the stack,\n"
         "          waits until its servers are healthy, and prints address and costs\n"
+        "  image   bakes an image with all packages for the servers, and prints the command that takes it\n"
         "  status  the state of stack, servers and database\n"
         "  down    removes what up has made, and lists what stays and costs\n\n"
         "Broken off at any point, the same command goes on.")
@@ -81,17 +83,21 @@ def begin(options: Any) -> Deployment:
     return deployment
 
 
+def check_settings(d: Deployment) -> None:
+    for name in d.options.settings:
+        if name in OWN:
+            raise Stop(f"--set {name}: deploy itself makes what it names")
+        if not d.template.has(name):
+            near = difflib.get_close_matches(name, d.template.defaults, 1)
+            raise Stop(f"--set {name}: no parameter of the template"
+                       + (f"; do you mean {near[0]}?" if near else ""))
+
+
 def settle(d: Deployment, kept: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """The parameters to be given, and all values that the stack would have. `kept`: those of a stack
     that is there, which stay."""
     template = d.template
-    for name in d.options.settings:
-        if name in OWN:
-            raise Stop(f"--set {name}: deploy itself makes what it names")
-        if not template.has(name):
-            near = difflib.get_close_matches(name, template.defaults, 1)
-            raise Stop(f"--set {name}: no parameter of the template"
-                       + (f"; do you mean {near[0]}?" if near else ""))
+    check_settings(d)
     given = {"KeyName": d.key_name, "RepositoryUrl": d.repository_url, "RepositoryBucket": d.bucket}
     if "ZoneA" not in kept:
         given |= {"ZoneA": d.region + "a", "ZoneC": d.region + "c"}
@@ -133,10 +139,13 @@ def look(d: Deployment, values: dict[str, str], local: Local) -> None:
     problems += local.look() + local.look_key() + Bucket(d).look() + Stack(d).look(d.options.again)
     for note in looks.notes:
         warn(note)
-    problems += looks.problems
+    refuse(problems + looks.problems)
+    say("looked at all that AWS could refuse: nothing is in the way"
+        + (", but not all could be checked" if looks.notes else ""))
+
+
+def refuse(problems: list[Problem]) -> None:
     if not problems:
-        say("looked at all that AWS could refuse: nothing is in the way"
-            + (", but not all could be checked" if looks.notes else ""))
         return
     for problem in problems:
         warn(problem.line())
@@ -192,6 +201,25 @@ def up(d: Deployment) -> int:
     return 0
 
 
+def image(d: Deployment) -> int:
+    """Before or after the stack: it needs only the bucket."""
+    local, bucket, baked = Local(d), Bucket(d), Image(d)
+    check_settings(d)
+    found = Stack(d).describe()
+    kept = parameters(found) if found and is_own(found) else {}
+    values = {n: v for n, v in d.template.defaults.items() if v is not None} | kept | d.options.settings
+    refuse(local.look() + bucket.look() + baked.look())
+    if not d.aws.dry:
+        d.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    local.publish()
+    bucket.make()
+    bucket.publish(local.repository)
+    name = baked.make(values, local)
+    if name:
+        baked.tell(name, kept.get("WebImage", ""))
+    return 0
+
+
 def status(d: Deployment) -> int:
     stack = Stack(d)
     found = stack.describe()
@@ -231,6 +259,7 @@ def down(d: Deployment) -> int:
         stack.delete()
     for what, command in left(d, stack, stacks + stack.deleted()):
         say(f"stays and costs: {what}. Delete it: {command} --region {d.region}")
+    Image(d).remove()
     bucket.remove()
     if Local(d).look_key():
         warn(f"the key pair {d.key_name} does not belong to {d.private_key}, and stays")
@@ -257,4 +286,4 @@ def left(d: Deployment, stack: Stack, stacks: list[str]) -> list[tuple[str, str]
             for one in snapshots if one["DBInstanceIdentifier"] in databases]
 
 
-VERBS = {"up": up, "status": status, "down": down}
+VERBS = {"up": up, "image": image, "status": status, "down": down}

@@ -12,6 +12,7 @@ from parts import control
 from parts.host import Host
 from parts.wait import wait_until
 
+from lab.instance.image import SAID
 from . import lock
 
 
@@ -125,6 +126,18 @@ class Lab:
                 return healthy
             raise LookupError((states, self.targets()))
         return wait_until(reached, f"{count} instances in service and healthy", timeout)
+
+    def launched(self, known: set[str], timeout: float = 60.0) -> tuple[str, Inside]:
+        """Waits for an instance that is not among these ids, until its user-data has begun; it may
+        still wait for a launch hook. Its id and host."""
+        def begun() -> tuple[str, Inside]:
+            new = next((one for one in self.instances() if one["id"] not in known), None)
+            if new is None:
+                raise LookupError("none")
+            host = self.host(new["host"])  # before its boot another process
+            host.read(SAID)
+            return str(new["id"]), host
+        return wait_until(begun, "a new instance runs user-data", timeout, 0.25)
 
     def activities(self) -> list[dict[str, Any]]:
         """The group's history, newest first, as in DescribeScalingActivities."""

@@ -13,7 +13,7 @@ from .client import Lab
 
 PROOF = Path(__file__).parents[1] / "proof"
 SHORT = "--short"
-REQUIREMENTS = ["boot", *(f"R{n}" for n in range(1, 8)), "leaving", "upgrade"]
+REQUIREMENTS = ["boot", "baked", *(f"R{n}" for n in range(1, 8)), "leaving", "upgrade"]
 EDITS = "WNA_LAB_EDITS"  # the edits of a mutation, for the tests
 
 

@@ -23,11 +23,11 @@ RESULT = "/run/cloud-init/result.json"
 
 
 class Ec2(Machine):
-    """`more`: bind mounts, as in parts.host.Host."""
+    """`base`: the image's folder. `more`: bind mounts, as in parts.host.Host."""
 
-    def __init__(self, name: str, logs: Path, build: Path, cgroups: list[Path] | None = None,
+    def __init__(self, name: str, logs: Path, base: Path, cgroups: list[Path] | None = None,
                  more: list[tuple[Path, str, str]] | None = None) -> None:
-        super().__init__(name, logs, build / BASE, cgroups=cgroups,
+        super().__init__(name, logs, base, cgroups=cgroups,
                          binds=[(TESTS, "/lab", "ro"), *(more or [])])
 
     def launch(self, resolver: str, ca: bytes, files: Mapping[str, str] | None = None) -> None:

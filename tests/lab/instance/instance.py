@@ -60,9 +60,9 @@ def metadata_values(model: Model, instance_id: str, eni: Eni, public_key: str) -
 @dataclass
 class Surroundings:
     """The settings that all instances share. `drop_in`: the agent's [mount] section for the
-    lab."""
+    lab. `base`: the image of the instances that are launched from now on."""
 
-    build: Path
+    base: Path
     model: Callable[[], Model]  # a function: the stack may be updated
     fabric: Fabric
     metadata: Metadata
@@ -117,7 +117,7 @@ class WebInstance:
     def _make(self) -> None:
         around = self.around
         self.group = around.control.group(self.name)
-        self.host = Ec2(self.name, around.fabric.logs, around.build, self.group.folders,
+        self.host = Ec2(self.name, around.fabric.logs, around.base, self.group.folders,
                         [around.figures.bind])
         self.eni = around.fabric.attach(self.host, self.subnet, self.name,
                                         self.model.launch.groups, self._address)

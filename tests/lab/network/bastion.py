@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.aws.metadata import common_values
-from lab.instance.image import Ec2
+from lab.instance.image import BASE, Ec2
 from lab.model.model import Bastion as Plan
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Bastion:
     def __init__(self, world: "World", plan: Plan) -> None:
         self.world, self.plan = world, plan
         self.zone = world.model.subnets[plan.subnet].zone
-        self.host = Ec2(f"bastion-{self.zone[-1]}", world.logs, world.build)
+        self.host = Ec2(f"bastion-{self.zone[-1]}", world.logs, world.build / BASE)
 
     def start(self) -> None:
         world, plan = self.world, self.plan

@@ -235,10 +235,7 @@ def test_what_is_in_the_way_at_boot_is_waited_for(settled: Lab, notes: Notes) ->
     try:
         began = time.monotonic()
         settled.ask("capacity", desired=len(known) + 1)
-        new = wait_until(lambda: next((i for i in settled.in_service() if i["id"] not in known),
-                                      None), "a third instance runs", 30)
-        assert new
-        host = settled.host(new["host"])
+        new, host = settled.launched(known)
         wait_for_a_try(host, "it does not get the package", 60)
         assert said(host, "Unable to find a match: web-node-agent")
 
@@ -252,7 +249,7 @@ def test_what_is_in_the_way_at_boot_is_waited_for(settled: Lab, notes: Notes) ->
         wait_until(lambda: said(host, "RPMDB already locked by"), "dnf sees the lock", 60)
         holder.stop()
         mended = time.monotonic()
-        wait_until(lambda: settled.targets()[new["id"]]["state"] == "healthy", "it is healthy", 120)
+        wait_until(lambda: settled.targets()[new]["state"] == "healthy", "it is healthy", 120)
         wait_until(lambda: "web-node-setup: ready" in host.read(LOG), "its last words say so", 60)
         notes.add(f"    at boot the repository away, then silent, the rpm database locked: healthy "
                   f"{time.monotonic() - mended:.0f} s after that, "
