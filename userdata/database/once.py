@@ -11,6 +11,7 @@ import os
 import time
 
 LIMIT_S = 10 * 60  # systemd has ended the run of an older claim (TimeoutStartSec=)
+WAIT_S = 10        # for another node's claim; it needs some seconds
 
 
 class Once:
@@ -44,14 +45,17 @@ class Once:
         return any(self._exists(name) for name in self._enough)
 
     def claim(self) -> bool:
-        """False if another node is at it."""
-        if self._left():
-            self.release()
-        try:
-            self._write(self._claim)
-            return True
-        except FileExistsError:
-            return False
+        """Waits for another node that is at it; False if it does not end."""
+        end = time.monotonic() + WAIT_S
+        while time.monotonic() < end:
+            if self._left():
+                self.release()
+            try:
+                self._write(self._claim)
+                return True
+            except FileExistsError:
+                time.sleep(0.5)
+        return False
 
     def _left(self) -> bool:
         """Whether the claim is of a run that has ended without release(): one of this node, of
