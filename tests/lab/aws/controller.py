@@ -30,10 +30,10 @@ from .activity import SET, ordered, precise
 from .alb import Alb
 from .aws import Aws, Made
 from .fleet import Fleet
-from .member import IN_SERVICE, Launch, Member
+from .member import IN_SERVICE, STOPPING, Launch, Member
 from .scaling import TargetTracking, decisive
 from .targets import UNUSED
-from .warm_pool import STOPPED, Pool
+from .warm_pool import Pool
 
 TICK_S = 0.25  # between two checks of the group; AWS's period is not documented
 SETTLE = 0.5   # part of a period to wait until its data are complete
@@ -178,9 +178,9 @@ class Controller:
                     self._see_off(member)
                     continue
                 self._leaving.pop(member.id, None)  # it has come back
-                if member.state == STOPPED and member.id not in self._off:
+                if member.state == STOPPING and member.id not in self._off:
                     self._off.add(member.id)
-                    self._do(f"stop {member.id}", lambda m=member: self._power(m.id, False))
+                    self._halt(member.id)
                 elif member.state == IN_SERVICE and member.id not in targets:
                     self.alb.register(member.id, member.address, member.zone)
 
@@ -275,6 +275,14 @@ class Controller:
             except Exception:
                 self._say(f"controller: {traceback.format_exc()}")
         self._thread(work, name)
+
+    def _halt(self, instance: str) -> None:
+        def work() -> None:
+            try:
+                self._power(instance, False)
+            finally:
+                self._events.put((self._fleet.halted, instance))
+        self._do(f"stop {instance}", work)
 
     def _start(self, member: Member) -> None:
         """An instance of the warm pool goes into service."""

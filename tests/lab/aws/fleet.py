@@ -32,9 +32,8 @@ from typing import Any, Iterable, Mapping
 from lab.model.model import AutoScalingGroup, Model, ScalingPolicy
 from . import activity as words
 from .activity import Activity
-from .member import (
-    HEALTHY, IN_SERVICE, PENDING, TERMINATING, UNHEALTHY, WARMED_PENDING, WARMED_TERMINATING, Launch,
-    Member)
+from .member import HEALTHY, IN_SERVICE, PENDING, STOPPING, TERMINATING, UNHEALTHY
+from .member import WARMED_PENDING, WARMED_TERMINATING, Launch, Member
 from .refresh import DEFAULTS, Refresh
 from .scaling import Alarm, scaled_in, scaled_out
 from .warm_pool import Pool
@@ -64,7 +63,6 @@ class Fleet:
         self.configure(model)
 
     def configure(self, model: Model) -> None:
-        """Sets or changes the stack's settings."""
         self.group: AutoScalingGroup = model.group
         self.policy: ScalingPolicy = model.policy
         self.min, self.max = model.group.min, model.group.max
@@ -106,7 +104,6 @@ class Fleet:
         self.want(desired, words.CONSTRAINTS.format(min=least, max=most, desired=desired), now)
 
     def react(self, alarm: Alarm, metric: float, now: float) -> None:
-        """Handles an alarm that has invoked the policy."""
         if "AlarmNotification" in self.suspended:
             return
         service = self.serving
@@ -220,7 +217,6 @@ class Fleet:
 
     def begin(self, subnet: str, what: str, text: str, now: float, pool: bool = False,
               member: Member | None = None, **values: int) -> Launch:
-        """An action, and its activity."""
         cause = self._sentence(text, now, **values)
         place = self._subnets[subnet]
         launch = Launch(subnet, Activity(
@@ -235,8 +231,7 @@ class Fleet:
         return launch
 
     def best_subnet(self) -> str:
-        """Of the zone with the fewest instances. During an instance refresh those of its version count
-        first: they will stay."""
+        """With the fewest instances; first of a refresh's version: they will stay."""
         there = [(m.subnet, m.template) for m in self.active] \
             + [(launch.subnet, launch.template) for launch in self._launching]
         version = self.refresh.version if self.refresh else self.template
@@ -303,7 +298,7 @@ class Fleet:
         return True
 
     def _serve(self, member: Member, now: float) -> None:
-        if member.state == WARMED_PENDING:
+        if member.pooled:
             if self.pool:
                 self.pool.settle(member, now, self.offset)
             else:
@@ -312,6 +307,12 @@ class Fleet:
         member.state, member.in_service_at = IN_SERVICE, now
         member.activity.done(now + self.offset)
         self._failures = 0
+
+    def halted(self, instance: str, now: float) -> None:
+        """A machine for the pool is off."""
+        member = self.members.get(instance)
+        if member and member.state == STOPPING:
+            self._serve(member, now)
 
     def drained(self, instance: str, now: float) -> None:
         """Deregistration is complete: the machine may be ended, or be in the pool, unless it waits for

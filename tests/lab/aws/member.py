@@ -8,6 +8,7 @@ from .activity import WAITING, Activity
 
 PENDING, IN_SERVICE, TERMINATING = "Pending", "InService", "Terminating"
 WARMED_PENDING, WARMED_TERMINATING = "Warmed:Pending", "Warmed:Terminating"
+STOPPING = "Warmed:Pending:Proceed"  # until the machine is off
 HEALTHY, UNHEALTHY = "Healthy", "Unhealthy"
 HEARTBEATS, HOOK_MAX_S = 100, 48 * 3600
 

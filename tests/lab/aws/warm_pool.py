@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import activity as words
-from .member import PENDING, WARMED_PENDING, Launch, Member
+from .member import PENDING, STOPPING, WARMED_PENDING, Launch, Member
 
 if TYPE_CHECKING:
     from .fleet import Fleet
@@ -55,7 +55,7 @@ class Pool:
 
     def converge(self, fleet: Fleet, launching: int, now: float) -> list[Launch]:
         """Fills the pool or takes instances away. `launching`: on their way into it."""
-        there = [m for m in fleet.members.values() if m.state in (self.state, WARMED_PENDING)]
+        there = [m for m in fleet.members.values() if m.state in (self.state, WARMED_PENDING, STOPPING)]
         missing = self.size(fleet) - len(there) - launching
         ready = [m for m in there if m.state == self.state]
         for member in fleet.oldest_first(ready, now)[:max(0, -missing)]:
@@ -64,6 +64,10 @@ class Pool:
                 for _ in range(missing)]
 
     def settle(self, member: Member, now: float, offset: float) -> None:
-        """The instance is in the pool."""
-        member.state, member.in_service_at, member.returns = self.state, None, False
-        member.activity.done(now + offset)
+        """The instance is in the pool, unless its machine is to be stopped first."""
+        member.in_service_at, member.returns = None, False
+        if self.state == STOPPED and member.state != STOPPING:
+            member.state = STOPPING
+        else:
+            member.state = self.state
+            member.activity.done(now + offset)

@@ -71,6 +71,8 @@ def test_a_scale_in_fills_the_pool_again() -> None:
     world.run(5)
     assert left.shown == "Warmed:Pending:Wait" and left.hook == TERMINATE
     world.fleet.complete(left.id, "CONTINUE", world.now)
+    assert left.shown == "Warmed:Pending:Proceed"  # until the machine is off
+    world.run(4)
     assert left.shown == "Warmed:Stopped"
     grow(world, 4)
     world.run(40)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 from lab.aws.fleet import Fleet
-from lab.aws.member import IN_SERVICE, TERMINATING, Launch
+from lab.aws.member import IN_SERVICE, STOPPING, TERMINATING, Launch
 from lab.aws.scaling import TargetTracking, decisive
 from lab.model.model import AutoScalingGroup, ScalingPolicy, Subnet
 
@@ -107,6 +107,8 @@ class World:
             if (member.state == TERMINATING or member.returns) and not member.drained:
                 if not member.hook and self.now >= member.activity.start - EPOCH + self.delay:
                     self.fleet.drained(member.id, self.now)
+            elif member.state == STOPPING:
+                self._after(2.0, lambda name=member.id: self.fleet.halted(name, self.now))
             elif member.drained:
                 self.fleet.terminated(member.id, self.now)
         if not self.sizes or self.sizes[-1][1] != len(self.serving()):
