@@ -23,14 +23,12 @@ static uint16_t encode(int64_t value)
 	return (uint16_t)(code < CODE_MAX ? code : CODE_MAX);
 }
 
-/* The middle of the values that have this code. */
+/* The least value that has this code. */
 static int64_t decode(int64_t code)
 {
 	int64_t shift = (code - 1) / FINE - 1;
 
-	if (shift < 1)
-		return code - 1;
-	return ((code - 1 - shift * FINE) << shift) + (INT64_C(1) << shift) / 2;
+	return shift < 1 ? code - 1 : (code - 1 - shift * FINE) << shift;
 }
 
 static void push(struct trend *trend, uint16_t point)

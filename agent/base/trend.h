@@ -16,7 +16,7 @@ enum { TREND_MINUTE_MS = 60000 };
 struct trend {
 	bool mean;      /* a point is the mean of its minute's values; otherwise the largest */
 	int64_t minute; /* of the point that is not complete yet: monotonic ms / 60000 */
-	int64_t count, sum, largest;   /* of its values so far */
+	int64_t count, sum, largest;  /* of its values so far */
 	uint16_t point[TREND_POINTS]; /* of the minutes before it, the oldest first; encoded */
 };
 

@@ -128,7 +128,7 @@ static bool reply(struct conn *conn, const char *data, size_t len)
 	return false;
 }
 
-static bool status_allowed(const struct conn *conn)
+static bool reader_allowed(const struct conn *conn)
 {
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof peer;
@@ -140,13 +140,24 @@ static bool status_allowed(const struct conn *conn)
 	return net_addr_is_loopback(&addr) || net_list_has(&conn->http->conf->status_allow, &addr);
 }
 
-static bool reply_status(struct conn *conn)
+static bool reply_rendered(struct conn *conn)
 {
+	static const struct {
+		size_t (*render)(struct core *core, int64_t now_ms, int64_t wall_ms, char *ret,
+		                 size_t size);
+		const char *fields;
+	} kinds[ROUTE_MAX] = {
+		[ROUTE_PAGE] = { html_render, HTML_FIELDS },
+		[ROUTE_STATUS] = { status_render, STATUS_FIELDS },
+		[ROUTE_METRICS] = { metrics_render, METRICS_FIELDS },
+	};
 	struct http *http = conn->http;
 	int64_t wall_ms = clock_wall_ms();
-	char *body = http->status + HTTP_OUT_HEAD, head[HTTP_OUT_HEAD];
-	size_t len = status_render(http->core, clock_ms(), wall_ms, body, STATUS_BYTES);
-	size_t head_len = page_status_head(head, sizeof head, len, conn->close, wall_ms);
+	uint8_t kind = conn->request.route;
+	char *body = http->rendered + HTTP_OUT_HEAD, head[HTTP_OUT_HEAD];
+	size_t len = kinds[kind].render(http->core, clock_ms(), wall_ms, body, STATUS_BYTES);
+	size_t head_len =
+	        page_head(head, sizeof head, kinds[kind].fields, len, conn->close, wall_ms);
 
 	/* Head and body side by side, hence they leave in one send. */
 	memcpy(body - head_len, head, head_len);
@@ -165,12 +176,12 @@ static bool answer(struct conn *conn, enum request_state state)
 	if (state == REQUEST_BAD)
 		core->counters.bad_requests++;
 	conn->close = conn->request.close || conn->http->draining;
-	if (id == PAGE_MAX && !status_allowed(conn)) {
+	if (id == PAGE_MAX && !reader_allowed(conn)) {
 		core->counters.refused_status++;
 		id = PAGE_FORBIDDEN;
 	}
 	if (id == PAGE_MAX)
-		return reply_status(conn);
+		return reply_rendered(conn);
 	page = &core->pages.item[id][conn->close ? 1 : 0];
 	return reply(conn, page->text, conn->request.head ? page->head_len : page->len);
 }

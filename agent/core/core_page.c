@@ -95,15 +95,16 @@ void page_date(struct pages *pages, int64_t wall_ms)
 	}
 }
 
-size_t page_status_head(char *ret, size_t size, size_t body_len, bool close, int64_t wall_ms)
+size_t page_head(char *ret, size_t size, const char *fields, size_t body_len, bool close,
+                 int64_t wall_ms)
 {
 	char date[DATE_LEN + 1];
 	int n;
 
 	date_text(wall_ms, date);
 	n = snprintf(ret, size,
-	             "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/json\r\n"
+	             "HTTP/1.1 200 OK\r\nDate: %s\r\n%s"
 	             "Content-Length: %zu\r\nCache-Control: no-store\r\nConnection: %s\r\n\r\n",
-	             date, body_len, close ? "close" : "keep-alive");
+	             date, fields, body_len, close ? "close" : "keep-alive");
 	return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
