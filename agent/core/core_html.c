@@ -107,7 +107,8 @@ static void put_checks(struct sb *sb, const struct core *core, const struct verd
 
 	if (checks->count == 0)
 		return;
-	sb_put(sb, "<section><h2>Checks of this node</h2><table class=\"card\"><thead><tr><th>check"
+	sb_put(sb, "<section><h2>Checks of this node</h2><div "
+	           "class=\"card\"><table><thead><tr><th>check"
 	           "</th><th>state</th><th>last result</th></tr></thead><tbody>");
 	for (int i = 0; i < checks->count; i++) {
 		const struct conf_check *check = &checks->item[i];
@@ -127,7 +128,7 @@ static void put_checks(struct sb *sb, const struct core *core, const struct verd
 		sb_html(sb, verdict->check[i].why);
 		sb_put(sb, "</td></tr>");
 	}
-	sb_put(sb, "</tbody></table></section>");
+	sb_put(sb, "</tbody></table></div></section>");
 }
 
 static void put_charts(struct sb *sb, const struct core *core, int64_t now_ms)
