@@ -335,7 +335,7 @@ size_t html_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *ret
 
 /* The only style and script that a browser takes, by their SHA-256 (CSP Level 3). */
 extern const char html_style[], html_script[];
-#define HTML_STYLE_HASH  "zY9kLcsV5cIWUTR7zwBJLmVTOECbqKsK3qCAN3qSjRI="
+#define HTML_STYLE_HASH  "r/FRBQZKsHbZxmi3XI7t8O0yfOvflkHBbcm4Q/+KJR0="
 #define HTML_SCRIPT_HASH "4C9yUUaJ/Xhj16Se+4wEYZRGYQZdR+rjMVxWBs7cBd4="
 #define HTML_FIELDS                                                                                \
 	"Content-Type: text/html; charset=utf-8\r\n"                                               \

@@ -48,7 +48,7 @@ def findings(browser: Browser) -> list[str]:
 @pytest.mark.parametrize("width", [360, 1100])
 def test_it_can_be_read(browser: Browser, url: str, state: str, scheme: str, width: int) -> None:
     browser.complaints.clear()
-    browser.show(url, width, 860 if width > 500 else 900, scheme)
+    browser.show(url, width, 980 if width > 500 else 900, scheme)
     assert browser.run("document.querySelector('h1').textContent") == STATES[state]
     browser.picture(PICTURES / f"page-{state}-{scheme}-{width}.png")
     assert browser.run("document.documentElement.scrollWidth") <= width, "nothing to scroll aside"
