@@ -83,12 +83,12 @@ static void put_jobs(struct sb *sb, const struct core *core, const struct verdic
 	metrics_head(sb, name, "gauge",
 	             "The level of each of the five jobs; the present one is 1.");
 	for (int i = 0; i < JOB_MAX; i++)
-		metrics_states(sb, name, "job", job_name(i), verdict_level_name, LEVEL_DRAINING,
+		metrics_states(sb, name, "name", job_name(i), verdict_level_name, LEVEL_DRAINING,
 		               verdict->job[i].level);
 	name = "wna_job_changed_timestamp_seconds";
 	metrics_head(sb, name, "gauge", "Unix time from which on the level has been this.");
 	for (int i = 0; i < JOB_MAX; i++)
-		put_labelled(sb, name, "job", job_name(i), (double)core->job[i].wall_ms / 1000);
+		put_labelled(sb, name, "name", job_name(i), (double)core->job[i].wall_ms / 1000);
 }
 
 static void put_checks(struct sb *sb, const struct core *core, const struct verdict *verdict)

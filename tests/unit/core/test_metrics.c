@@ -161,8 +161,8 @@ static void jobs_and_counters(void **state)
 	assert_true(has("wna_http_requests_total 12"));
 	assert_true(has("wna_endpoint_success{endpoint=\"healthz\"} 0"));
 	assert_true(has("wna_endpoint_state{endpoint=\"healthz\",state=\"waiting\"} 1"));
-	assert_true(has("wna_job_state{job=\"mount\",state=\"waiting\"} 1"));
-	assert_true(has("wna_job_state{job=\"mount\",state=\"fail\"} 0"));
+	assert_true(has("wna_job_state{name=\"mount\",state=\"waiting\"} 1"));
+	assert_true(has("wna_job_state{name=\"mount\",state=\"fail\"} 0"));
 	assert_true(has("wna_process_up{process=\"wna-rds\"} 1"));
 	assert_true(has("wna_process_up{process=\"wna-mount\"} 0"));
 	assert_true(has("wna_hub_facts_total 0"));
