@@ -168,8 +168,8 @@ void worker_say(const struct worker *worker, const struct msg *msg)
 	peer_say(worker->peer, msg);
 }
 
-void worker_trend(const struct worker *worker, enum fact_id id, struct trend *trend,
-                  int64_t now_ms, int64_t value)
+void worker_trend(const struct worker *worker, enum fact_id id, struct trend *trend, int64_t now_ms,
+                  int64_t value)
 {
 	struct msg msg = { .id = (uint16_t)id };
 

@@ -231,8 +231,8 @@ void worker_fact(const struct worker *worker, enum fact_id id, int64_t value, co
 	assert_null(strstr(w.fact_why[id], "SECRETTOKEN"));
 }
 
-void worker_trend(const struct worker *worker, enum fact_id id, struct trend *trend,
-                  int64_t now_ms, int64_t value)
+void worker_trend(const struct worker *worker, enum fact_id id, struct trend *trend, int64_t now_ms,
+                  int64_t value)
 {
 	char why[LIMIT_FACT_WHY];
 
