@@ -142,23 +142,22 @@ static bool reader_allowed(const struct conn *conn)
 
 static bool reply_rendered(struct conn *conn)
 {
-	static const struct {
-		size_t (*render)(struct core *core, int64_t now_ms, int64_t wall_ms, char *ret,
-		                 size_t size);
-		const char *fields;
-	} kinds[ROUTE_MAX] = {
-		[ROUTE_PAGE] = { html_render, HTML_FIELDS },
-		[ROUTE_STATUS] = { status_render, STATUS_FIELDS },
-		[ROUTE_METRICS] = { metrics_render, METRICS_FIELDS },
-	};
 	struct http *http = conn->http;
-	int64_t wall_ms = clock_wall_ms();
-	uint8_t kind = conn->request.route;
+	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
 	char *body = http->rendered + HTTP_OUT_HEAD, head[HTTP_OUT_HEAD];
-	size_t len = kinds[kind].render(http->core, clock_ms(), wall_ms, body, STATUS_BYTES);
-	size_t head_len =
-	        page_head(head, sizeof head, kinds[kind].fields, len, conn->close, wall_ms);
+	const char *fields = STATUS_FIELDS;
+	size_t len, head_len;
 
+	if (conn->request.route == ROUTE_PAGE) {
+		fields = HTML_FIELDS;
+		len = html_render(http->core, now_ms, wall_ms, body, STATUS_BYTES);
+	} else if (conn->request.route == ROUTE_METRICS) {
+		fields = METRICS_FIELDS;
+		len = metrics_render(http->core, now_ms, wall_ms, body, STATUS_BYTES);
+	} else {
+		len = status_render(http->core, now_ms, wall_ms, body, STATUS_BYTES);
+	}
+	head_len = page_head(head, sizeof head, fields, len, conn->close, wall_ms);
 	/* Head and body side by side, hence they leave in one send. */
 	memcpy(body - head_len, head, head_len);
 	return reply(conn, body - head_len, head_len + (conn->request.head ? 0 : len));

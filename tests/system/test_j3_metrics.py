@@ -28,6 +28,7 @@ class Prometheus:
         self.host.write("/run/prometheus.yml", json.dumps({
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
             "scrape_configs": [{"job_name": "web", "static_configs": [{"targets": [target]}]}]}))
+        self.host.sh("rm -rf /run/prometheus")  # an earlier test's
         self.process = self.host.spawn(
             "prometheus", "--config.file=/run/prometheus.yml", "--storage.tsdb.path=/run/prometheus",
             f"--web.listen-address=127.0.0.1:{OWN_PORT}", log="prometheus")
@@ -42,7 +43,7 @@ class Prometheus:
     def value(self, query: str) -> float | None:
         try:
             found = self.ask(query)
-        except OSError:  # it does not listen yet
+        except (OSError, ValueError):  # it does not listen, or is not ready yet
             return None
         return float(found[0]["value"][1]) if found else None
 
