@@ -15,12 +15,14 @@ struct hour {
 static void read_hour(const struct fact *fact, int64_t now_ms, struct hour *ret)
 {
 	int64_t point[TREND_POINTS];
-	int64_t late = now_ms / TREND_MINUTE_MS - 1 - fact->value;
+	int64_t minute = now_ms / TREND_MINUTE_MS - 1;
+	bool sound = fact->seen && fact->value >= 0 && fact->value <= minute;
+	int64_t late = sound ? minute - fact->value : TREND_POINTS;
 
 	trend_parse(fact->why, point);
 	ret->largest = -1;
 	for (int i = 0; i < TREND_POINTS; i++) {
-		bool has = fact->seen && late >= 0 && late < TREND_POINTS - i;
+		bool has = late < TREND_POINTS - i;
 
 		ret->point[i] = has ? point[i + (int)late] : -1;
 		if (ret->point[i] > ret->largest)

@@ -123,6 +123,7 @@ static void put_metric(struct sb *sb, const struct metric *metric, const struct 
 {
 	const struct fact *fact = facts_get(&core->state.facts, metric->id, 0);
 	int64_t value = metric->place == VALUE ? fact->value : fact->more[metric->place];
+	double scaled;
 
 	metrics_head(sb, metric->name, metric->kind == COUNTER ? "counter" : "gauge", metric->help);
 	if (!known(core, metric->id, 0, now_ms))
@@ -131,11 +132,12 @@ static void put_metric(struct sb *sb, const struct metric *metric, const struct 
 		metrics_states(sb, metric->name, NULL, NULL, metric->name_of, metric->unit, value);
 		return;
 	}
-	if (metric->kind == MONO && value > 0)
-		value += wall_ms - now_ms;
-	else if (metric->kind == MONO || (value < 0 && metric->kind != SIGNED))
+	if (metric->kind == MONO ? value <= 0 : value < 0 && metric->kind != SIGNED)
 		return;
-	sb_printf(sb, "%s %.15g\n", metric->name, (double)value / (double)metric->unit);
+	scaled = (double)value;
+	if (metric->kind == MONO)
+		scaled += (double)(wall_ms - now_ms);
+	sb_printf(sb, "%s %.15g\n", metric->name, scaled / (double)metric->unit);
 }
 
 /* One metric, always 1, with the texts of facts as labels. */
