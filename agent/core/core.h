@@ -243,9 +243,9 @@ void page_render(struct pages *pages, enum verdict_level health, enum verdict_le
 /* Writes a new Date (RFC 9110, 6.6.1) into all. */
 void page_date(struct pages *pages, int64_t wall_ms);
 
-/* The head of a 200 with `body_len` bytes; `fields`: header lines about them, each with its
- * line end. Length written, or 0 if it does not fit. */
-size_t page_head(char *ret, size_t size, const char *fields, size_t body_len, bool close,
+/* The head of an answer with `body_len` bytes; `code`: 200 or 503; `fields`: header lines about
+ * the body, each with its line end. Length written, or 0 if it does not fit. */
+size_t page_head(char *ret, size_t size, int code, const char *fields, size_t body_len, bool close,
                  int64_t wall_ms);
 
 /* -- All of it: core.c -- */
@@ -330,13 +330,15 @@ const char *check_type_name(int32_t type);
 
 /* -- The page: core_html*.c -- */
 
-/* As status_render: one HTML document, which needs nothing from elsewhere. */
+/* As status_render: one HTML document, which needs nothing from elsewhere. Its answer has the code
+ * of /healthz: a load balancer that may read it, and whose health check was left at the path "/",
+ * is not told that a broken node is well. */
 size_t html_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *ret, size_t size);
 
 /* The only style and script that a browser takes, by their SHA-256 (CSP Level 3). */
 extern const char html_style[], html_script[];
 #define HTML_STYLE_HASH  "r/FRBQZKsHbZxmi3XI7t8O0yfOvflkHBbcm4Q/+KJR0="
-#define HTML_SCRIPT_HASH "4C9yUUaJ/Xhj16Se+4wEYZRGYQZdR+rjMVxWBs7cBd4="
+#define HTML_SCRIPT_HASH "hvIhVb5v+pfpOaLP1q/AhfbsNs+7ekessg308265I7s="
 #define HTML_FIELDS                                                                                \
 	"Content-Type: text/html; charset=utf-8\r\n"                                               \
 	"Content-Security-Policy: default-src 'none'; style-src 'sha256-" HTML_STYLE_HASH          \

@@ -147,17 +147,19 @@ static bool reply_rendered(struct conn *conn)
 	char *body = http->rendered + HTTP_OUT_HEAD, head[HTTP_OUT_HEAD];
 	const char *fields = STATUS_FIELDS;
 	size_t len, head_len;
+	int code = 200;
 
 	if (conn->request.route == ROUTE_PAGE) {
 		fields = HTML_FIELDS;
 		len = html_render(http->core, now_ms, wall_ms, body, STATUS_BYTES);
+		code = judge_code(http->core->verdict.health);
 	} else if (conn->request.route == ROUTE_METRICS) {
 		fields = METRICS_FIELDS;
 		len = metrics_render(http->core, now_ms, wall_ms, body, STATUS_BYTES);
 	} else {
 		len = status_render(http->core, now_ms, wall_ms, body, STATUS_BYTES);
 	}
-	head_len = page_head(head, sizeof head, fields, len, conn->close, wall_ms);
+	head_len = page_head(head, sizeof head, code, fields, len, conn->close, wall_ms);
 	/* Head and body side by side, hence they leave in one send. */
 	memcpy(body - head_len, head, head_len);
 	return reply(conn, body - head_len, head_len + (conn->request.head ? 0 : len));

@@ -64,7 +64,7 @@ const char html_script[] =
         "if(paused||document.hidden||!getSelection().isCollapsed)return;\n"
         "try{\n"
         "const answer=await fetch('/',{signal:AbortSignal.timeout(4000)});\n"
-        "if(!answer.ok)throw answer.status;\n"
+        "if(!answer.ok&&answer.status!==503)throw answer.status;\n"
         "const page=new DOMParser().parseFromString(await answer.text(),'text/html');\n"
         "document.querySelector('main').replaceWith(page.querySelector('main'));\n"
         "document.title=page.title;last=new Date();late.hidden=true;\n"

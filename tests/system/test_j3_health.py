@@ -63,6 +63,7 @@ def test_methods_and_versions(agent: Agent) -> None:
                                        ("/metrics", "wna_job_state")])
 def test_details_are_not_for_strangers(world: World, agent: Agent, path: str, word: str) -> None:
     agent.start()
+    agent.wait_page("/healthz", 200)
     answer = agent.get(path)
     assert answer.status == 200 and word in answer.body
     refused = agent.get(path, source=world.balancer)

@@ -184,6 +184,28 @@ static void rendered_answers(void **state)
 	}
 }
 
+/* A health check that was left at the path "/" sees what /healthz says; Prometheus sees a 503's
+ * metrics. */
+static void the_page_has_the_code_of_healthz(void **state)
+{
+	(void)state;
+	core.state.conf_why = "no file";
+	core_step(&core, clock_ms(), clock_wall_ms());
+	ask("GET", "/healthz", "Accept: */*");
+	assert_memory_equal(reply, "HTTP/1.1 503 ", 13);
+	ask("GET", "/", "Accept: */*");
+	assert_memory_equal(reply, "HTTP/1.1 503 ", 13);
+	assert_non_null(strstr(reply, "<h1>Out of service</h1>"));
+	ask("GET", "/metrics", "Accept: */*");
+	assert_memory_equal(reply, "HTTP/1.1 200 ", 13);
+	assert_non_null(strstr(reply, "\nwna_config_valid 0\n"));
+	core.state.conf_why = "";
+	core_step(&core, clock_ms(), clock_wall_ms());
+	page_render(&core.pages, LEVEL_OK, LEVEL_FAIL, 0);
+	ask("GET", "/", "Accept: */*");
+	assert_memory_equal(reply, "HTTP/1.1 200 ", 13);
+}
+
 /* The answer arrives, and then the connection is closed without a reset. */
 static void bodies_are_answered_not_reset(void **state)
 {
@@ -233,6 +255,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pipelined_without_reading, setup, teardown),
 		cmocka_unit_test_setup_teardown(status_in_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(rendered_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_page_has_the_code_of_healthz, setup, teardown),
 		cmocka_unit_test_setup_teardown(bodies_are_answered_not_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_ones_are_answered_and_closed, setup, teardown),
 	};
