@@ -1,4 +1,4 @@
-"""J3: /metrics, as Prometheus reads it, and the dashboard that asks Prometheus."""
+"""J3: the page's charts; /metrics, as Prometheus reads it, and the dashboard that asks Prometheus."""
 from __future__ import annotations
 
 import json
@@ -46,6 +46,30 @@ class Prometheus:
         except (OSError, ValueError):  # it does not listen, or is not ready yet
             return None
         return float(found[0]["value"][1]) if found else None
+
+
+def bars(agent: Agent) -> dict[str, int]:
+    """How many minutes each chart of the page has."""
+    charts = re.findall(r'<figcaption class="row">(.*?) <b>.*?<path d="(.*?)"/>',
+                        agent.get("/").body)
+    return {title: path.count("M") for title, path in charts}
+
+
+@pytest.mark.timeout(180)  # for a minute to be over
+def test_charts_outlive_the_core(node: Node) -> None:
+    """Each finder keeps the points of its own chart."""
+    agent = node.agent
+    node.web.start(php=False)
+    agent.start()
+    for job in ("mount", "database", "metrics"):
+        agent.wait_job(job, "ok", 30)
+    wait_until(lambda: len(bars(agent)) == 3 and all(bars(agent).values()), "a minute is over", 100,
+               pace=0.5)
+    before, pid = bars(agent), agent.pid("core")
+    agent.host.kill(pid)
+    wait_until(lambda: agent.pid("core") != pid, "a new core", 10)
+    after = bars(agent)
+    assert all(after[chart] >= before[chart] for chart in before), (before, after)
 
 
 @pytest.fixture
