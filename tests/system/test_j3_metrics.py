@@ -61,7 +61,7 @@ def test_charts_outlive_the_core(node: Node) -> None:
     agent = node.agent
     node.web.start(php=False)
     agent.start()
-    for job in ("mount", "database", "metrics"):
+    for job in ("mount", "database"):
         agent.wait_job(job, "ok", 30)
     wait_until(lambda: len(bars(agent)) == 3 and all(bars(agent).values()), "a minute is over", 100,
                pace=0.5)
