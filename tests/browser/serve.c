@@ -34,8 +34,11 @@ static void say(enum fact_id id, int64_t value, const char *text, const char *wh
 		abort();
 }
 
+/* Not before the machine's boot. */
 static void at(int64_t ago_ms)
 {
+	if (ago_ms >= clock_ms())
+		ago_ms = clock_ms() - 1;
 	now_ms = clock_ms() - ago_ms;
 	wall_ms = clock_wall_ms() - ago_ms;
 }

@@ -35,6 +35,7 @@ def url(state: str) -> Iterator[str]:
         assert server.stdin and server.stdout
         yield f"http://127.0.0.1:{server.stdout.readline().strip()}/"
         server.stdin.close()
+        assert server.wait(10) == 0
 
 
 def findings(browser: Browser) -> list[str]:
