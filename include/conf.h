@@ -42,7 +42,7 @@ struct conf_agent {
 /* [health] */
 struct conf_health {
 	struct net_endpoint listen;
-	struct net_list status_allow; /* networks that may read /status, beside loopback */
+	struct net_list status_allow; /* may read the page, /status, /metrics; beside loopback */
 	int32_t max_connections;      /* 16..LIMIT_CONNECTIONS */
 	int64_t request_timeout_ms;   /* first byte to last byte of a request */
 	int64_t idle_timeout_ms;      /* keep-alive */

@@ -52,6 +52,7 @@ enum fact_id {
 	/* cloud: the metric */
 	FACT_CREDENTIALS, /* value: enum cred_state; text: where from; why */
 	FACT_CPU,         /* value: thousandths of the last sample in which the CPUs were busy */
+	FACT_CPU_HOUR,    /* the trend (below) of FACT_CPU: means, in thousandths */
 	FACT_PUSH,        /* value: enum push_state; text: series pushed; why */
 	FACT_PUSH_SENT,   /* value: data accepted by CloudWatch since start */
 	FACT_PUSH_QUEUED, /* value: data waiting on disk */
@@ -63,6 +64,7 @@ enum fact_id {
 	FACT_RDS,     /* value: enum rds_state; text: peer address; why */
 	FACT_RDS_DNS, /* value: TTL in s, -1 = not resolved; text: addresses, comma-separated; why */
 	FACT_RDS_RTT,     /* value: round trip of the last query in us, -1 unknown */
+	FACT_RDS_HOUR,    /* the trend of FACT_RDS_RTT: the longest of each minute, in us */
 	FACT_RDS_VERSION, /* text: the server's version */
 	FACT_RDS_HOST,    /* why: the endpoint's name as RDS has given it, for the login token */
 	FACT_RDS_CHANGE,  /* an event. value: number of the last change of the writer, 0 = none yet;
@@ -83,6 +85,7 @@ enum fact_id {
 	/* mount: presence and sign of life are one report */
 	FACT_MOUNT,       /* value: enum mount_state; more: enum mount_more; text: what is mounted;
 	                   * why: what is wrong, or what a right mount covers */
+	FACT_MOUNT_HOUR,  /* the trend of MOUNT_SIGN: the longest of each minute, in us */
 	FACT_MOUNT_GUARD, /* value: 1 bare directory immutable, 0 not (why) */
 	FACT_MOUNT_SERVICE, /* whether the mount answers. value: enum service_state; more: enum
 	                     * service_more; text: the last repair and its outcome; why: what was
@@ -102,6 +105,16 @@ enum fact_id {
 	               * connection can be ended */
 	FACT_MAX
 };
+
+/*
+ * A trend is a quantity over the last hour: a point for each of TREND_POINTS whole minutes of the
+ * monotonic clock. value: the last of these minutes (monotonic ms / 60000); why: the points, the
+ * oldest first, of two base-64 digits each (RFC 4648, the first one counts 64 times). 0: no value
+ * in that minute, for example since nothing answered. Otherwise c - 1 is the value up to 255,
+ * and above that m * 2^s, with s = (c - 1) / 128 - 1 and m = c - 1 - 128 * s: up to 2^37, at most
+ * 1 % too low. (base/trend.h)
+ */
+enum { TREND_POINTS = 60 };
 
 enum imds_state {
 	IMDS_STARTING, /* nothing asked yet */
@@ -274,6 +287,8 @@ const char *rds_state_name(int64_t value);
 const char *mount_state_name(int64_t value);
 const char *service_state_name(int64_t value);
 const char *service_cause_name(int64_t value); /* "dead proxy"; empty for CAUSE_NONE */
+const char *mount_doing_name(int64_t value);
+const char *life_cause_name(int64_t value); /* empty for LIFE_SERVES */
 
 /* Places in FACT_SOCKETS's more[]. */
 enum sockets_more {

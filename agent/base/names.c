@@ -46,6 +46,9 @@ NAMES(service_state_name, SERVICE_STATE_MAX, "absent", "mounting", "serving", "s
       "repairing")
 NAMES(service_cause_name, CAUSE_MAX, "", "dead proxy", "stuck connection", "frozen proxy",
       "stalled server", "silent mount target", "unknown cause", "asked for")
+NAMES(mount_doing_name, MOUNT_DOING_MAX, "idle", "mounting", "waiting", "probing", "helper stuck",
+      "probe stuck")
+NAMES(life_cause_name, LIFE_CAUSE_MAX, "", "ordered", "spot")
 NAMES(verdict_level_name, LEVEL_MAX, "off", "waiting", "ok", "degraded", "fail", "draining")
 NAMES(job_name, JOB_MAX, "identity", "mount", "checks", "database", "metrics")
 
@@ -75,6 +78,7 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_LIFECYCLE] = { "lifecycle", ROLE_CLOUD, 1 },
 		[FACT_CREDENTIALS] = { "credentials", ROLE_CLOUD, 1 },
 		[FACT_CPU] = { "cpu", ROLE_CLOUD, 1 },
+		[FACT_CPU_HOUR] = { "cpu-hour", ROLE_CLOUD, 1 },
 		[FACT_PUSH] = { "push", ROLE_CLOUD, 1, true },
 		[FACT_PUSH_SENT] = { "push-sent", ROLE_CLOUD, 1 },
 		[FACT_PUSH_QUEUED] = { "push-queued", ROLE_CLOUD, 1 },
@@ -84,6 +88,7 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_RDS] = { "rds", ROLE_RDS, 1, true },
 		[FACT_RDS_DNS] = { "rds-dns", ROLE_RDS, 1 },
 		[FACT_RDS_RTT] = { "rds-rtt", ROLE_RDS, 1 },
+		[FACT_RDS_HOUR] = { "rds-hour", ROLE_RDS, 1 },
 		[FACT_RDS_VERSION] = { "rds-version", ROLE_RDS, 1 },
 		[FACT_RDS_HOST] = { "rds-host", ROLE_RDS, 1 },
 		[FACT_RDS_CHANGE] = { "rds-change", ROLE_RDS, 1 },
@@ -91,6 +96,7 @@ const struct fact_info *fact_info(uint16_t id)
 		[FACT_RDS_DOWN] = { "rds-down", ROLE_RDS, 1 },
 		[FACT_RDS_UP] = { "rds-up", ROLE_RDS, 1 },
 		[FACT_MOUNT] = { "mount", ROLE_MOUNT, 1, true },
+		[FACT_MOUNT_HOUR] = { "mount-hour", ROLE_MOUNT, 1 },
 		[FACT_MOUNT_GUARD] = { "mount-guard", ROLE_MOUNT, 1 },
 		[FACT_MOUNT_SERVICE] = { "mount-service", ROLE_MOUNT, 1 },
 		[FACT_CHECK] = { "check", ROLE_CHECK, LIMIT_CHECKS, true },

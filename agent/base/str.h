@@ -1,6 +1,6 @@
 /*
  * Text from outside, made safe; numbers, read strictly; a builder of bounded texts, with JSON
- * escapes. Nothing here allocates.
+ * and HTML escapes. Nothing here allocates.
  */
 #ifndef WNA_STR_H
 #define WNA_STR_H
@@ -77,5 +77,8 @@ void sb_char(struct sb *sb, char c);
 __attribute__((format(printf, 2, 3))) void sb_printf(struct sb *sb, const char *format, ...);
 /* A JSON string with quotes and escapes; bytes that are not UTF-8 become U+FFFD. */
 void sb_json(struct sb *sb, const char *text);
+/* Text of an HTML element, or of an attribute in quotes; what is not UTF-8 or is a control
+ * character becomes U+FFFD. */
+void sb_html(struct sb *sb, const char *text);
 
 #endif

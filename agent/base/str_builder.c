@@ -58,6 +58,26 @@ void sb_printf(struct sb *sb, const char *format, ...)
 		sb->cut = true;
 }
 
+void sb_html(struct sb *sb, const char *text)
+{
+	size_t left = strlen(text);
+	uint32_t code = 0;
+
+	while (left > 0) {
+		size_t n = str_utf8(text, left, &code);
+
+		if (n == 0 || code < 0x20 || code == 0x7f)
+			sb_put(sb, "\xef\xbf\xbd");
+		else if (strchr("&<>\"'", *text))
+			sb_printf(sb, "&#%d;", *text);
+		else
+			sb_bytes(sb, text, n);
+		n += n == 0;
+		text += n;
+		left -= n;
+	}
+}
+
 void sb_json(struct sb *sb, const char *text)
 {
 	size_t left = strlen(text);

@@ -168,6 +168,18 @@ void worker_say(const struct worker *worker, const struct msg *msg)
 	peer_say(worker->peer, msg);
 }
 
+void worker_trend(const struct worker *worker, enum fact_id id, struct trend *trend, int64_t now_ms,
+                  int64_t value)
+{
+	struct msg msg = { .id = (uint16_t)id };
+
+	if (!trend_add(trend, now_ms, value))
+		return;
+	msg.value = trend->minute - 1;
+	trend_text(trend, msg.why);
+	worker_say(worker, &msg);
+}
+
 void worker_fact(const struct worker *worker, enum fact_id id, int64_t value, const char *text,
                  const char *why)
 {

@@ -25,6 +25,7 @@
 #include "fact.h"
 #include "peer.h"
 #include "snapshot.h"
+#include "trend.h"
 
 enum {
 	WORKER_EXIT_OFF = 77, /* RestartPreventExitStatus= and SuccessExitStatus= of the units */
@@ -63,6 +64,10 @@ void worker_fact(const struct worker *worker, enum fact_id id, int64_t value, co
 
 /* Sends one fact (peer_say). */
 void worker_say(const struct worker *worker, const struct msg *msg);
+
+/* Adds a value to a trend, and sends its fact `id` when a minute is complete. */
+void worker_trend(const struct worker *worker, enum fact_id id, struct trend *trend, int64_t now_ms,
+                  int64_t value);
 
 /* Tells the hub that all facts have been sent once since the start of this process; call once. */
 void worker_spoken(const struct worker *worker);

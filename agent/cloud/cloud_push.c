@@ -38,6 +38,7 @@ struct push *push_new(const struct push_deps *deps, int64_t now_ms, int64_t wall
 	push->deps = *deps;
 	push->conf = &deps->worker->conf->metrics;
 	push->cpu_permille = -1;
+	push->cpu_hour.mean = true;
 	push->healthy = was_healthy(deps->worker->run_dir);
 	once_init(&push->outage, deps->worker->run_dir, "database-up");
 	skew_init(&push->skew, now_ms, wall_ms);
@@ -267,8 +268,11 @@ static void sample_turn(struct push *push, int64_t now_ms, int64_t wall_ms)
 	if (now_ms < cpu_deadline(&push->cpu))
 		return;
 	r = cpu_sample(&push->cpu, now_ms, &sample);
-	if (r == 0)
+	if (r == 0) {
 		push->cpu_permille = sample.permille;
+		worker_trend(push->deps.worker, FACT_CPU_HOUR, &push->cpu_hour, now_ms,
+		             sample.permille);
+	}
 	/* A reading without information leaves the last value. */
 	if (r == -EAGAIN)
 		r = 0;

@@ -271,6 +271,7 @@ struct push {
 	struct cpu cpu;
 	int cpu_error;        /* -errno of the last reading */
 	int64_t cpu_permille; /* of the last sample; -1 = none yet */
+	struct trend cpu_hour;
 	struct series series;
 	struct skew skew;
 	int64_t clock_ms; /* as in queue_entry, of the open window */

@@ -56,7 +56,8 @@ const struct conf_key conf_keys[] = {
 	WORDS("health", "listen", CONF_TYPE_ENDPOINT, health.listen, "0.0.0.0:8099",
 	      "Address and port of the health checks, as web-node-agent-health.socket has them."),
 	WORDS("health", "status_allow", CONF_TYPE_NETS, health.status_allow, "",
-	      "Networks that may read /status beside loopback, separated by blanks."),
+	      "Networks that may read /, /status and /metrics beside loopback, separated by "
+	      "blanks."),
 	NUMBER("health", "max_connections", health.max_connections, "512", 16, LIMIT_CONNECTIONS,
 	       "Connections held at a time; one more evicts the longest idle."),
 	SPAN("health", "request_timeout", health.request_timeout_ms, "5s", 100, 60 * SECOND,

@@ -241,6 +241,17 @@ int64_t core_next_ms(const struct core *core)
 	return core->verdict.until_ms;
 }
 
+const struct verdict *core_view(struct core *core, int64_t now_ms, int64_t wall_ms)
+{
+	static struct verdict verdict; /* large; the core has one thread */
+
+	/* libevent's clock is a coarse one: a deadline may have passed before its timer fires. */
+	if (now_ms >= core_next_ms(core))
+		core_step(core, now_ms, wall_ms);
+	judge_verdict(&core->state, now_ms, &verdict);
+	return &verdict;
+}
+
 void core_verdict(const struct core *core, struct msg *ret)
 {
 	*ret = (struct msg){ .type = HUB_VERDICT, .value = core->verdict.health };

@@ -9,7 +9,12 @@
  *	core_judge_mount.c    ... the shared file system
  *	core_history.c        changes: the timeline, and entries of the journal
  *	core_page.c           the answers to health checks, rendered when the verdict changes
- *	core_status.c         the JSON of /status, rendered when it is asked for
+ *	core_status.c         the JSON of /status, rendered when it is asked for, as are
+ *	core_html.c           the page, for a browser
+ *	core_html_chart.c     ... its charts
+ *	core_html_text.c      ... its style and its script
+ *	core_metrics.c        the metrics, for Prometheus
+ *	core_metrics_facts.c  ... those that are a fact
  */
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
@@ -24,6 +29,7 @@
 #include "limits.h"
 #include "role.h"
 #include "snapshot.h"
+#include "str.h"
 #include "verdict.h"
 
 /* -- The facts: core.c -- */
@@ -208,7 +214,7 @@ enum page_id {
 	PAGE_LIVEZ,     /* 200: the loop runs */
 	PAGE_HEALTHZ,   /* 200 or 503: for the load balancer */
 	PAGE_READYZ,    /* 200 or 503: all five jobs */
-	PAGE_FORBIDDEN, /* 403: /status for another network, or through a proxy */
+	PAGE_FORBIDDEN, /* 403: a rendered answer for another network, or through a proxy */
 	PAGE_NOT_FOUND, /* 404 */
 	PAGE_METHOD,    /* 405 */
 	PAGE_BAD,       /* 400 */
@@ -238,9 +244,10 @@ void page_render(struct pages *pages, enum verdict_level health, enum verdict_le
 /* Writes a new Date (RFC 9110, 6.6.1) into all. */
 void page_date(struct pages *pages, int64_t wall_ms);
 
-/* The head of a 200 with `body_len` bytes of JSON. Length written, or 0 if it
- * does not fit. */
-size_t page_status_head(char *ret, size_t size, size_t body_len, bool close, int64_t wall_ms);
+/* The head of an answer with `body_len` bytes; `code`: 200 or 503; `fields`: header lines about
+ * the body, each with its line end. Length written, or 0 if it does not fit. */
+size_t page_head(char *ret, size_t size, int code, const char *fields, size_t body_len, bool close,
+                 int64_t wall_ms);
 
 /* -- All of it: core.c -- */
 
@@ -302,15 +309,70 @@ void core_verdict(const struct core *core, struct msg *ret);
 /* The message that tells a fact; false if it has not been seen. */
 bool core_fact(const struct core *core, enum fact_id id, unsigned slot, struct msg *ret);
 
+/* The verdict of now, whose countdowns move with the clock, after core_step if that is due:
+ * all that is rendered tells one story. It stays until the next call. */
+const struct verdict *core_view(struct core *core, int64_t now_ms, int64_t wall_ms);
+
 /* -- /status: core_status.c -- */
 
-enum { STATUS_BYTES = 128 * 1024 }; /* the worst tables fit: tests/unit/core/test_status.c */
+/* Of any rendered answer: the worst tables fit (tests/unit/core/test_status.c, test_html.c and
+ * test_metrics.c). */
+enum { STATUS_BYTES = 128 * 1024 };
+#define STATUS_FIELDS "Content-Type: application/json\r\n"
 
 /*
  * Renders the body of /status and of the answer to ASK_STATUS (include/verdict.h) into
- * `ret`, after core_step if that is due: it and the pages tell one story. Length, or 0 if
- * the buffer is too small (never with STATUS_BYTES).
+ * `ret`. Length, or 0 if the buffer is too small (never with STATUS_BYTES).
  */
 size_t status_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *ret, size_t size);
+
+/* "http" "tcp" "file" "process" "disk" */
+const char *check_type_name(int32_t type);
+
+/* -- The page: core_html*.c -- */
+
+/* As status_render: one HTML document, which needs nothing from elsewhere. Its answer has the code
+ * of /healthz: a load balancer that may read it, and whose health check was left at the path "/",
+ * is not told that a broken node is well. */
+size_t html_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *ret, size_t size);
+
+/* The only style and script that a browser takes, by their SHA-256 (CSP Level 3). */
+extern const char html_style[], html_script[];
+#define HTML_STYLE_HASH  "r/FRBQZKsHbZxmi3XI7t8O0yfOvflkHBbcm4Q/+KJR0="
+#define HTML_SCRIPT_HASH "hvIhVb5v+pfpOaLP1q/AhfbsNs+7ekessg308265I7s="
+#define HTML_FIELDS                                                                                \
+	"Content-Type: text/html; charset=utf-8\r\n"                                               \
+	"Content-Security-Policy: default-src 'none'; style-src 'sha256-" HTML_STYLE_HASH          \
+	"'; script-src 'sha256-" HTML_SCRIPT_HASH "'; img-src data:; connect-src 'self'; "         \
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"                          \
+	"X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+
+/* What a chart shows: `scale` is how many of its units of the fact make one of `unit`. */
+struct html_chart {
+	const char *title, *unit;
+	enum fact_id hour; /* a trend */
+	double scale;
+	double top; /* 0: the largest value of the hour */
+	double now; /* of the last value, in units of the fact; negative: not known */
+};
+
+void html_chart(struct sb *sb, const struct html_chart *chart, const struct facts *facts,
+                int64_t now_ms);
+
+/* -- The metrics: core_metrics*.c -- */
+
+/* As status_render: Prometheus' text format, version 0.0.4. */
+size_t metrics_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *ret, size_t size);
+#define METRICS_FIELDS "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+
+/* Between its files: the lines HELP and TYPE; a sample's label, the first one after "{"; one
+ * sample for each of `max` states, of which the present one is 1. */
+void metrics_head(struct sb *sb, const char *name, const char *type, const char *help);
+void metrics_label(struct sb *sb, const char *name, const char *value);
+void metrics_states(struct sb *sb, const char *name, const char *label, const char *value,
+                    const char *(*name_of)(int64_t), int64_t max, int64_t state);
+
+/* All that are a fact. */
+void metrics_facts(struct sb *sb, const struct core *core, int64_t now_ms, int64_t wall_ms);
 
 #endif

@@ -128,7 +128,7 @@ static bool reply(struct conn *conn, const char *data, size_t len)
 	return false;
 }
 
-static bool status_allowed(const struct conn *conn)
+static bool reader_allowed(const struct conn *conn)
 {
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof peer;
@@ -140,14 +140,26 @@ static bool status_allowed(const struct conn *conn)
 	return net_addr_is_loopback(&addr) || net_list_has(&conn->http->conf->status_allow, &addr);
 }
 
-static bool reply_status(struct conn *conn)
+static bool reply_rendered(struct conn *conn)
 {
 	struct http *http = conn->http;
-	int64_t wall_ms = clock_wall_ms();
-	char *body = http->status + HTTP_OUT_HEAD, head[HTTP_OUT_HEAD];
-	size_t len = status_render(http->core, clock_ms(), wall_ms, body, STATUS_BYTES);
-	size_t head_len = page_status_head(head, sizeof head, len, conn->close, wall_ms);
+	int64_t now_ms = clock_ms(), wall_ms = clock_wall_ms();
+	char *body = http->rendered + HTTP_OUT_HEAD, head[HTTP_OUT_HEAD];
+	const char *fields = STATUS_FIELDS;
+	size_t len, head_len;
+	int code = 200;
 
+	if (conn->request.route == ROUTE_PAGE) {
+		fields = HTML_FIELDS;
+		len = html_render(http->core, now_ms, wall_ms, body, STATUS_BYTES);
+		code = judge_code(http->core->verdict.health);
+	} else if (conn->request.route == ROUTE_METRICS) {
+		fields = METRICS_FIELDS;
+		len = metrics_render(http->core, now_ms, wall_ms, body, STATUS_BYTES);
+	} else {
+		len = status_render(http->core, now_ms, wall_ms, body, STATUS_BYTES);
+	}
+	head_len = page_head(head, sizeof head, code, fields, len, conn->close, wall_ms);
 	/* Head and body side by side, hence they leave in one send. */
 	memcpy(body - head_len, head, head_len);
 	return reply(conn, body - head_len, head_len + (conn->request.head ? 0 : len));
@@ -165,12 +177,12 @@ static bool answer(struct conn *conn, enum request_state state)
 	if (state == REQUEST_BAD)
 		core->counters.bad_requests++;
 	conn->close = conn->request.close || conn->http->draining;
-	if (id == PAGE_MAX && !status_allowed(conn)) {
+	if (id == PAGE_MAX && !reader_allowed(conn)) {
 		core->counters.refused_status++;
 		id = PAGE_FORBIDDEN;
 	}
 	if (id == PAGE_MAX)
-		return reply_status(conn);
+		return reply_rendered(conn);
 	page = &core->pages.item[id][conn->close ? 1 : 0];
 	return reply(conn, page->text, conn->request.head ? page->head_len : page->len);
 }

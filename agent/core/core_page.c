@@ -29,6 +29,11 @@ static void date_text(int64_t wall_ms, char ret[DATE_LEN + 1])
 	ret[DATE_LEN] = '\0';
 }
 
+static const char *code_text(int code)
+{
+	return code == 200 ? "200 OK" : "503 Service Unavailable";
+}
+
 static void render(struct page *page, const char *status, const char *extra, const char *body,
                    bool close, const char *date)
 {
@@ -70,7 +75,7 @@ void page_render(struct pages *pages, enum verdict_level health, enum verdict_le
 		if (i == PAGE_HEALTHZ || i == PAGE_READYZ) {
 			enum verdict_level level = i == PAGE_HEALTHZ ? health : ready;
 
-			status = judge_code(level) == 200 ? "200 OK" : "503 Service Unavailable";
+			status = code_text(judge_code(level));
 			snprintf(body, sizeof body, "%s\n", verdict_level_name(level));
 			text = body;
 		}
@@ -95,15 +100,16 @@ void page_date(struct pages *pages, int64_t wall_ms)
 	}
 }
 
-size_t page_status_head(char *ret, size_t size, size_t body_len, bool close, int64_t wall_ms)
+size_t page_head(char *ret, size_t size, int code, const char *fields, size_t body_len, bool close,
+                 int64_t wall_ms)
 {
 	char date[DATE_LEN + 1];
 	int n;
 
 	date_text(wall_ms, date);
 	n = snprintf(ret, size,
-	             "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/json\r\n"
+	             "HTTP/1.1 %s\r\nDate: %s\r\n%s"
 	             "Content-Length: %zu\r\nCache-Control: no-store\r\nConnection: %s\r\n\r\n",
-	             date, body_len, close ? "close" : "keep-alive");
+	             code_text(code), date, fields, body_len, close ? "close" : "keep-alive");
 	return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }

@@ -84,10 +84,9 @@ static enum route route_of(struct text path)
 		const char *path;
 		enum route route;
 	} routes[] = {
-		{ "/healthz", ROUTE_HEALTHZ },
-		{ "/readyz", ROUTE_READYZ },
-		{ "/livez", ROUTE_LIVEZ },
-		{ "/status", ROUTE_STATUS },
+		{ "/healthz", ROUTE_HEALTHZ }, { "/readyz", ROUTE_READYZ },
+		{ "/livez", ROUTE_LIVEZ },     { "/", ROUTE_PAGE },
+		{ "/status", ROUTE_STATUS },   { "/metrics", ROUTE_METRICS },
 	};
 
 	for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
@@ -262,7 +261,8 @@ enum page_id request_page(const struct request *request, enum request_state stat
 	static const enum page_id by_route[ROUTE_MAX] = {
 		[ROUTE_NONE] = PAGE_NOT_FOUND,  [ROUTE_LIVEZ] = PAGE_LIVEZ,
 		[ROUTE_HEALTHZ] = PAGE_HEALTHZ, [ROUTE_READYZ] = PAGE_READYZ,
-		[ROUTE_STATUS] = PAGE_MAX,
+		[ROUTE_PAGE] = PAGE_MAX,        [ROUTE_STATUS] = PAGE_MAX,
+		[ROUTE_METRICS] = PAGE_MAX,
 	};
 
 	if (state == REQUEST_BAD) {

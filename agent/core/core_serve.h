@@ -57,7 +57,17 @@ int sandbox_enter(void);
 
 /* -- One request: core_request.c -- */
 
-enum route { ROUTE_NONE, ROUTE_LIVEZ, ROUTE_HEALTHZ, ROUTE_READYZ, ROUTE_STATUS, ROUTE_MAX };
+enum route {
+	ROUTE_NONE,
+	ROUTE_LIVEZ,
+	ROUTE_HEALTHZ,
+	ROUTE_READYZ,
+	/* Rendered when they are asked for, and not for strangers: */
+	ROUTE_PAGE, /* "/" */
+	ROUTE_STATUS,
+	ROUTE_METRICS,
+	ROUTE_MAX
+};
 
 enum request_state {
 	REQUEST_MORE, /* not complete yet */
@@ -93,8 +103,8 @@ void request_init(struct request *request);
 enum request_state request_parse(struct request *request, const char *buf, size_t len, size_t room,
                                  size_t *ret_used);
 
-/* The page for a finished or bad request; PAGE_MAX for a GET or HEAD of
- * /status, which is for the caller to decide. */
+/* The page for a finished or bad request; PAGE_MAX for a GET or HEAD of what is rendered,
+ * which is for the caller to decide. */
 enum page_id request_page(const struct request *request, enum request_state state);
 
 /* -- HTTP connections: core_http.c, and core_conn.c for one of them -- */
@@ -104,7 +114,7 @@ enum {
 	HTTP_SWEEP_MS = 500,
 	HTTP_LINGER_MS = 2000, /* how long a refused sender may go on sending */
 	HTTP_OUTS = 8,         /* answers waiting for a full socket buffer, all clients together */
-	HTTP_OUT_HEAD = 512,
+	HTTP_OUT_HEAD = 1024,
 	HTTP_OUT_BYTES = HTTP_OUT_HEAD + STATUS_BYTES,
 };
 
@@ -146,7 +156,7 @@ TAILQ_HEAD(conn_list, conn);
 struct http {
 	struct event_base *base;
 	const struct conf_health *conf;
-	struct core *core; /* its pages, /status and counters */
+	struct core *core; /* its pages and counters; what is rendered */
 	struct event accept_event, sweep_event;
 	bool accepting, draining;
 	unsigned connections;
@@ -158,7 +168,7 @@ struct http {
 	unsigned made; /* places of conn ever used */
 	struct out *outs;
 	char shared[LIMIT_HTTP_REQUEST]; /* input of connections that hold nothing */
-	char status[HTTP_OUT_BYTES];     /* an answer to /status, before it is sent */
+	char rendered[HTTP_OUT_BYTES];   /* an answer, before it is sent */
 };
 
 /*

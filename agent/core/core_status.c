@@ -7,7 +7,7 @@
 #include "log.h"
 #include "str.h"
 
-static const char *check_type_name(int32_t type)
+const char *check_type_name(int32_t type)
 {
 	static const char *const names[CHECK_TYPE_MAX] = { "http", "tcp", "file", "process",
 		                                           "disk" };
@@ -192,14 +192,9 @@ static void put_counters(struct sb *sb, const struct core *core)
 
 size_t status_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *ret, size_t size)
 {
-	static struct verdict verdict; /* large; the core has one thread */
+	const struct verdict *verdict = core_view(core, now_ms, wall_ms);
 	struct sb sb;
 
-	/* libevent's clock is a coarse one: a deadline may have passed before its timer fires. */
-	if (now_ms >= core_next_ms(core))
-		core_step(core, now_ms, wall_ms);
-	/* Anew, since the countdowns in it move with the clock. */
-	judge_verdict(&core->state, now_ms, &verdict);
 	sb_init(&sb, ret, size);
 	sb_put(&sb, "{\"version\":\"" WNA_VERSION "\"");
 	put_time(&sb, "started", core->started_wall_ms);
@@ -208,12 +203,12 @@ size_t status_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *r
 	sb_json(&sb, core->state.conf_why);
 	put_time(&sb, "loaded", core->state.loaded_ms);
 	sb_char(&sb, '}');
-	put_endpoint(&sb, "healthz", &core->health, verdict.health,
-	             verdict.health == LEVEL_OK ? "" : verdict.why);
-	put_endpoint(&sb, "readyz", &core->ready, verdict.ready, verdict.why);
+	put_endpoint(&sb, "healthz", &core->health, verdict->health,
+	             verdict->health == LEVEL_OK ? "" : verdict->why);
+	put_endpoint(&sb, "readyz", &core->ready, verdict->ready, verdict->why);
 	put_lifecycle(&sb, facts_get(&core->state.facts, FACT_LIFECYCLE, 0));
-	put_jobs(&sb, core, &verdict);
-	put_checks(&sb, core, &verdict);
+	put_jobs(&sb, core, verdict);
+	put_checks(&sb, core, verdict);
 	put_processes(&sb, core);
 	put_facts(&sb, core, now_ms);
 	put_timeline(&sb, core);

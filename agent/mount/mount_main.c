@@ -43,6 +43,7 @@ struct room {
 	struct keeper keeper;
 	struct attempt attempt; /* may be the helper of an earlier keeper */
 	struct probe probe;
+	struct trend hour; /* of the time that a probe takes */
 	struct mend mend;
 	struct look_names names;
 	enum mount_state state; /* last reported */
@@ -229,6 +230,9 @@ static void check_probe(struct room *room, int64_t now_ms)
 		keeper_named(keeper, now_ms);
 	} else if (rc > 0) {
 		keeper_signed(keeper, answer.value, answer.why, now_ms);
+		if (answer.value >= 0)
+			worker_trend(&room->worker, FACT_MOUNT_HOUR, &room->hour, now_ms,
+			             answer.value);
 	}
 	if (probe_gone(&room->probe, &status)) {
 		if (keeper->probe.state == KEEPER_RUNNING && !keeper->leaving)

@@ -20,7 +20,8 @@ struct rds {
 	struct session session;
 	struct report report;
 	struct memory memory;
-	int64_t sent_ms; /* when the facts were last sent */
+	struct trend hour; /* of the round trip */
+	int64_t sent_ms;   /* when the facts were last sent */
 };
 
 static void tell(struct rds *rds)
@@ -68,6 +69,7 @@ static void ask(struct rds *rds)
 	if (session_ask(&rds->session, rds->conf, &sample)) {
 		changed = watch_answered(&rds->watch, &sample, clock_random(), &change);
 		stale_answered(&rds->watch, sample.end_ms);
+		worker_trend(&rds->worker, FACT_RDS_HOUR, &rds->hour, sample.end_ms, sample.rtt_us);
 	} else {
 		watch_failed(&rds->watch, &sample, clock_random());
 		stale_lost(&rds->watch, &sample);

@@ -1,7 +1,7 @@
 /*
  * Messages from finders, in any order, at any time: the table takes or refuses
- * them, the verdict is total, what listeners hear is valid, and /status stays JSON
- * that fits.
+ * them, the verdict is total, what listeners hear is valid, and all that is rendered
+ * fits.
  *
  * Input: records of a role, a fact (0: all is said), an unused byte, a time step, a kind
  * and a byte for the integers, an age, the length of a text, and the text. The
@@ -74,7 +74,9 @@ static void check_verdict(struct core *core, int64_t now_ms)
 		if (verdict->job[i].turns_ready && verdict->job[i].why[0] == '\0')
 			abort();
 	}
-	if (status_render(core, now_ms, now_ms, page, sizeof page) == 0)
+	if (status_render(core, now_ms, now_ms, page, sizeof page) == 0 ||
+	    html_render(core, now_ms, now_ms, page, sizeof page) == 0 ||
+	    metrics_render(core, now_ms, now_ms, page, sizeof page) == 0)
 		abort();
 }
 

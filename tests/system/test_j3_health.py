@@ -59,17 +59,20 @@ def test_methods_and_versions(agent: Agent) -> None:
         assert connection.receive().status == 200
 
 
-def test_status_page_is_not_for_strangers(world: World, agent: Agent) -> None:
+@pytest.mark.parametrize("path,word", [("/", "</html>"), ("/status", '"jobs"'),
+                                       ("/metrics", "wna_job_state")])
+def test_details_are_not_for_strangers(world: World, agent: Agent, path: str, word: str) -> None:
     agent.start()
-    answer = agent.get("/status")
-    assert answer.status == 200 and '"jobs"' in answer.body
-    refused = agent.get("/status", source=world.balancer)
-    assert refused.status in (403, 404) and "jobs" not in refused.body
+    agent.wait_page("/healthz", 200)
+    answer = agent.get(path)
+    assert answer.status == 200 and word in answer.body
+    refused = agent.get(path, source=world.balancer)
+    assert refused.status in (403, 404) and word not in refused.body
     for header in ("X_Forwarded_For", "Forwarded", "Via"):
-        assert agent.get("/status", **{header: "127.0.0.1"}).status in (403, 404)
+        assert agent.get(path, **{header: "127.0.0.1"}).status in (403, 404)
     agent.change("health", status_allow="10.16.1.0/24")
     assert agent.reload().returncode == 0
-    wait_until(lambda: agent.get("/status", source=world.balancer).status == 200,
+    wait_until(lambda: agent.get(path, source=world.balancer).status == 200,
                "the configured network may look")
 
 

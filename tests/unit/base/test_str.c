@@ -177,6 +177,18 @@ static void json_escapes(void **state)
 	assert_string_equal(buf, "\"a\\\"b\\\\c\\u000a\\u001f\\u007f\\ufffd caf\xc3\xa9\"");
 }
 
+static void html_escapes(void **state)
+{
+	struct sb sb;
+	char buf[128];
+
+	(void)state;
+	sb_init(&sb, buf, sizeof buf);
+	sb_html(&sb, "<a b='&\"'>\n\xff caf\xc3\xa9");
+	assert_string_equal(
+	        buf, "&#60;a b=&#39;&#38;&#34;&#39;&#62;\xef\xbf\xbd\xef\xbf\xbd caf\xc3\xa9");
+}
+
 static void trim(void **state)
 {
 	char text[] = " \t a b \n";
@@ -198,6 +210,7 @@ int main(void)
 		cmocka_unit_test(only_these_characters),
 		cmocka_unit_test(builder_counts_past_its_end),
 		cmocka_unit_test(json_escapes),
+		cmocka_unit_test(html_escapes),
 		cmocka_unit_test(trim),
 	};
 

@@ -231,6 +231,17 @@ void worker_fact(const struct worker *worker, enum fact_id id, int64_t value, co
 	assert_null(strstr(w.fact_why[id], "SECRETTOKEN"));
 }
 
+void worker_trend(const struct worker *worker, enum fact_id id, struct trend *trend, int64_t now_ms,
+                  int64_t value)
+{
+	char why[LIMIT_FACT_WHY];
+
+	if (!trend_add(trend, now_ms, value))
+		return;
+	trend_text(trend, why);
+	worker_fact(worker, id, trend->minute - 1, NULL, why);
+}
+
 int worker_write_file(const char *dir, const char *name, const char *data, size_t len)
 {
 	char path[128];

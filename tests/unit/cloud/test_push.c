@@ -28,6 +28,8 @@ static void test_steady(void **state)
 	assert_true(llabs(w.fact_value[FACT_PUSH_AT] - wall()) < 12 * SECOND);
 	assert_true(w.fact_value[FACT_CPU] >= 290 && w.fact_value[FACT_CPU] <= 310);
 	assert_in_range(w.fact_count[FACT_CPU], 590, 602);
+	/* and of each whole minute a point of the trend */
+	assert_in_range(w.fact_count[FACT_CPU_HOUR], 9, 10);
 	assert_string_equal(w.url, "https://monitoring.ap-northeast-2.amazonaws.com/");
 	assert_true(w.token_seen);
 	assert_non_null(strstr(w.authorization,

@@ -129,22 +129,81 @@ static void status_in_pieces(void **state)
 	close(fd);
 }
 
-static void status_is_not_for_proxies(void **state)
+/* Asks with one more header line and "close"; the whole answer is in reply. */
+static void ask(const char *method, const char *path, const char *line)
 {
+	char text[200];
 	int fd = client();
 
-	(void)state;
-	say(fd, "GET /status HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n");
-	expect_page(fd, PAGE_FORBIDDEN);
-	say(fd, "GET /status HTTP/1.1\r\nHost: a\r\nVia: 1.1 a\r\n\r\n");
-	expect_page(fd, PAGE_FORBIDDEN);
-	say(fd, "GET /status HTTP/1.1\r\nHost: a\r\nForwarded: for=a\r\n\r\n");
-	expect_page(fd, PAGE_FORBIDDEN);
-	assert_int_equal(core.counters.refused_status, 3);
-	say(fd, GET("/status"));
-	hear(fd, 1000);
-	assert_non_null(strstr(reply, "application/json"));
+	snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: a\r\n%s\r\nConnection: close\r\n\r\n",
+	         method, path, line);
+	say(fd, text);
+	hear(fd, 0);
 	close(fd);
+}
+
+/* What is rendered: not for proxies, with its own head, and HEAD tells GET's length. */
+static void rendered_answers(void **state)
+{
+	static const struct {
+		const char *path, *type, *body;
+	} rows[] = {
+		{ "/", "text/html; charset=utf-8", "<!DOCTYPE html>" },
+		{ "/status", "application/json", "{\"version\"" },
+		{ "/metrics", "text/plain; version=0.0.4; charset=utf-8", "# HELP wna_" },
+	};
+	static const char *const proxies[] = { "X-Forwarded-For: 127.0.0.1", "Via: 1.1 a",
+		                               "Forwarded: for=a" };
+	char type[100];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		const char *body;
+		long length;
+
+		for (size_t k = 0; k < 3; k++) {
+			ask("GET", rows[i].path, proxies[k]);
+			assert_string_equal(reply, page(PAGE_FORBIDDEN, 1)->text);
+		}
+		assert_int_equal(core.counters.refused_status, 3 * i + 3);
+		snprintf(type, sizeof type, "\r\nContent-Type: %s\r\n", rows[i].type);
+		ask("HEAD", rows[i].path, "Accept: */*");
+		assert_string_equal(strstr(reply, "\r\n\r\n"), "\r\n\r\n");
+		assert_non_null(strstr(reply, type));
+		length = strtol(strstr(reply, "Content-Length: ") + 16, NULL, 10);
+		ask("GET", rows[i].path, "Accept: */*");
+		assert_non_null(strstr(reply, type));
+		assert_true((strstr(reply, "\r\nContent-Security-Policy: default-src 'none'; ") !=
+		             NULL) == (i == 0));
+		body = strstr(reply, "\r\n\r\n") + 4;
+		assert_memory_equal(body, rows[i].body, strlen(rows[i].body));
+		/* A counter or a time may have one digit more. */
+		assert_in_range(strlen(body), length, length + 20);
+		assert_int_equal(strlen(body),
+		                 strtol(strstr(reply, "Content-Length: ") + 16, NULL, 10));
+	}
+}
+
+/* A health check that was left at the path "/" sees what /healthz says; Prometheus sees a 503's
+ * metrics. */
+static void the_page_has_the_code_of_healthz(void **state)
+{
+	(void)state;
+	core.state.conf_why = "no file";
+	core_step(&core, clock_ms(), clock_wall_ms());
+	ask("GET", "/healthz", "Accept: */*");
+	assert_memory_equal(reply, "HTTP/1.1 503 ", 13);
+	ask("GET", "/", "Accept: */*");
+	assert_memory_equal(reply, "HTTP/1.1 503 ", 13);
+	assert_non_null(strstr(reply, "<h1>Out of service</h1>"));
+	ask("GET", "/metrics", "Accept: */*");
+	assert_memory_equal(reply, "HTTP/1.1 200 ", 13);
+	assert_non_null(strstr(reply, "\nwna_config_valid 0\n"));
+	core.state.conf_why = "";
+	core_step(&core, clock_ms(), clock_wall_ms());
+	page_render(&core.pages, LEVEL_OK, LEVEL_FAIL, 0);
+	ask("GET", "/", "Accept: */*");
+	assert_memory_equal(reply, "HTTP/1.1 200 ", 13);
 }
 
 /* The answer arrives, and then the connection is closed without a reset. */
@@ -195,7 +254,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pieces_of_one_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(pipelined_without_reading, setup, teardown),
 		cmocka_unit_test_setup_teardown(status_in_pieces, setup, teardown),
-		cmocka_unit_test_setup_teardown(status_is_not_for_proxies, setup, teardown),
+		cmocka_unit_test_setup_teardown(rendered_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_page_has_the_code_of_healthz, setup, teardown),
 		cmocka_unit_test_setup_teardown(bodies_are_answered_not_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_ones_are_answered_and_closed, setup, teardown),
 	};

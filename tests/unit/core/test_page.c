@@ -100,14 +100,14 @@ static void a_new_date_changes_nothing_else(void **state)
 static void status_has_its_own_head(void **state)
 {
 	char head[256];
-	size_t len = page_status_head(head, sizeof head, 1234, true, 784111777000);
+	size_t len = page_head(head, sizeof head, 200, STATUS_FIELDS, 1234, true, 784111777000);
 
 	(void)state;
 	assert_int_equal(len, strlen(head));
 	assert_non_null(strstr(head, "\r\nContent-Length: 1234\r\n"));
 	assert_non_null(strstr(head, "\r\nContent-Type: application/json\r\n"));
 	assert_non_null(strstr(head, "\r\nConnection: close\r\n\r\n"));
-	assert_int_equal(page_status_head(head, 20, 1234, true, 0), 0);
+	assert_int_equal(page_head(head, 20, 503, STATUS_FIELDS, 1234, true, 0), 0);
 }
 
 int main(void)

@@ -77,7 +77,13 @@ static void routes(void **state)
 	expect_everywhere("HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n", REQUEST_DONE, PAGE_HEALTHZ);
 	assert_true(request.head);
 	expect_everywhere("GET /status HTTP/1.1\r\nHost: a\r\n\r\n", REQUEST_DONE, PAGE_MAX);
-	expect_everywhere("GET / HTTP/1.1\r\nHost: a\r\n\r\n", REQUEST_DONE, PAGE_NOT_FOUND);
+	assert_int_equal(request.route, ROUTE_STATUS);
+	expect_everywhere("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", REQUEST_DONE, PAGE_MAX);
+	assert_int_equal(request.route, ROUTE_PAGE);
+	expect_everywhere("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", REQUEST_DONE, PAGE_MAX);
+	assert_int_equal(request.route, ROUTE_METRICS);
+	expect_everywhere("POST / HTTP/1.1\r\nHost: a\r\n\r\n", REQUEST_DONE, PAGE_METHOD);
+	expect_everywhere("GET // HTTP/1.1\r\nHost: a\r\n\r\n", REQUEST_DONE, PAGE_NOT_FOUND);
 	expect_everywhere("GET /healthz/ HTTP/1.1\r\nHost: a\r\n\r\n", REQUEST_DONE,
 	                  PAGE_NOT_FOUND);
 	expect_everywhere("GET /Healthz HTTP/1.1\r\nHost: a\r\n\r\n", REQUEST_DONE, PAGE_NOT_FOUND);
