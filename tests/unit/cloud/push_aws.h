@@ -231,6 +231,12 @@ void worker_fact(const struct worker *worker, enum fact_id id, int64_t value, co
 	assert_null(strstr(w.fact_why[id], "SECRETTOKEN"));
 }
 
+void worker_say(const struct worker *worker, const struct msg *msg)
+{
+	worker_fact(worker, (enum fact_id)msg->id, msg->value, msg->text, msg->why);
+	w.retry_ms[msg->id] = msg->more[RETRY_AT_MS];
+}
+
 int worker_write_file(const char *dir, const char *name, const char *data, size_t len)
 {
 	char path[128];
