@@ -20,7 +20,7 @@
  *   "checks": [{"name": "web", "type": "http", "scope": "local", "level": "ok",
  *               "since": ISO8601, "what": "GET http://127.0.0.1/health.html",
  *               "last_us": 812,                                   -1: the last result was bad
- *               "why": "", "reason": "", "do": ""}],
+ *               "next": "runs at least every 5.0 s", "why": "", "reason": "", "do": ""}],
  *   "processes": [{"role": "cloud", "state": "running", "what": "pid 812",
  *                  "since": ISO8601, "why": "", "reason": "", "do": ""}],
  *   "facts": {"instance-id": {"value": 1, "more": [0,0,0,0], "text": "i-0abc", "why": "",

@@ -144,8 +144,8 @@ static const struct reason_info table[REASON_MAX] = {
 	R(DB_CLOSED, "db-closed", "The server is in offline or read-only mode.",
 	  "Wait a minute for a failover, then read RDS's events."),
 	R(DB_BLOCKED, "db-blocked", "The server blocks this host after too many broken handshakes.",
-	  "Run mysqladmin flush-hosts on the database, and find the program that breaks off "
-	  "logins."),
+	  "Run TRUNCATE TABLE performance_schema.host_cache on the database, and find the program "
+	  "that breaks off logins."),
 	R(DB_HOST, "db-host", "The server lets nobody log in from this host.",
 	  "Let the user log in from this address: CREATE USER 'name'@'%', or the subnet's "
 	  "pattern."),
@@ -153,7 +153,7 @@ static const struct reason_info table[REASON_MAX] = {
 	  "No encrypted connection, or the certificate is not the endpoint's, or its CA is not in "
 	  "`database.tls_ca`.",
 	  "Check the clock, database.endpoint and the CA file: curl "
-	  "truststore.pki.rds.amazonaws.com has it."),
+	  "truststore.pki.rds.amazonaws.com."),
 	R(DB_CONFIG, "db-config", "Schema, method of login or TLS does not fit the server.",
 	  "Compare [database] in agent.conf with the server: schema, auth, tls."),
 	R(DB_OTHER, "db-other", "An error that the agent does not know.",

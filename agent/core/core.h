@@ -101,11 +101,11 @@ struct finding {
 
 struct verdict {
 	struct finding job[JOB_MAX];
-	struct finding check[LIMIT_CHECKS]; /* without `next` */
-	enum verdict_level health, ready;   /* never LEVEL_OFF */
-	unsigned well;                      /* the jobs that are well or off: bits 1 << enum job */
-	enum reason reason;                 /* of the worst finding, ... */
-	char why[JUDGE_TEXT];               /* ... with its job's name */
+	struct finding check[LIMIT_CHECKS];
+	enum verdict_level health, ready; /* never LEVEL_OFF */
+	unsigned well;                    /* the jobs that are well or off: bits 1 << enum job */
+	enum reason reason;               /* of the worst finding, ... */
+	char why[JUDGE_TEXT];             /* ... with its job's name */
 	int64_t until_ms; /* age alone can change nothing before this; INT64_MAX: never */
 };
 

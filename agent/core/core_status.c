@@ -102,6 +102,7 @@ static void put_checks(struct sb *sb, const struct core *core, const struct verd
 		sb_printf(sb, ",\"last_us\":%" PRId64,
 		          fact->seen && fact->more[CHECK_LAST] >= 0 ? fact->more[CHECK_LAST]
 		                                                    : (int64_t)-1);
+		put_text(sb, "next", verdict->check[i].next);
 		put_finding(sb, &verdict->check[i]);
 		sb_char(sb, '}');
 	}

@@ -21,7 +21,7 @@ void screen_checks(struct screen *screen)
 			.since_ms = check->since_ms,
 			.what = well ? what : "", /* `why` names it */
 			.why = check->why,
-			.next = "",
+			.next = check->next,
 			.reason = check->reason,
 			.todo = check->todo,
 		};

@@ -165,27 +165,21 @@ struct verdict_words {
 
 static struct verdict_words verdict_words(const struct view *view)
 {
+	enum verdict_level level = view->healthz.level;
+
 	if (view->readyz.code == 200)
 		return (struct verdict_words){ "IN SERVICE", "", PAGE_GOOD };
 	if (view->healthz.code == 200)
 		return (struct verdict_words){ "IN SERVICE, DEGRADED",
-			                       "the node serves; what is not well is shared by all "
-			                       "nodes, or does not stop this one.",
-			                       PAGE_WARN };
-	if (view->healthz.level == LEVEL_DRAINING)
+			                       "the node serves and is not replaced", PAGE_WARN };
+	if (level == LEVEL_DRAINING)
 		return (struct verdict_words){ "OUT OF SERVICE, DRAINING",
-			                       "the load balancer sends no new requests; the web "
-			                       "server serves on.",
-			                       PAGE_WARN };
-	if (view->healthz.level == LEVEL_WAITING)
+			                       "gets no new requests, serves on", PAGE_WARN };
+	if (level == LEVEL_WAITING)
 		return (struct verdict_words){ "NOT IN SERVICE YET",
-			                       "not all is known since the start; the load "
-			                       "balancer sends no requests.",
-			                       PAGE_WARN };
+			                       "gets no requests before it is", PAGE_WARN };
 	return (struct verdict_words){ "OUT OF SERVICE",
-		                       "the load balancer sends no requests; its group may replace "
-		                       "the node.",
-		                       PAGE_BAD };
+		                       "gets no requests; its group may replace it", PAGE_BAD };
 }
 
 static void screen_page(struct screen *screen, const char *name, const struct view_page *at,

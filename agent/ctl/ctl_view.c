@@ -155,6 +155,7 @@ static void take_check(struct reader *reader, const cJSON *item, struct view *re
 	take_level(reader, item, &check->level);
 	take_time(reader, item, "since", &check->since_ms);
 	take_text(reader, item, "what", false, check->what, sizeof check->what);
+	take_text(reader, item, "next", false, check->next, sizeof check->next);
 	take_integer(reader, item, "last_us", false, &check->last_us);
 	take_text(reader, item, "why", false, check->why, sizeof check->why);
 	take_text(reader, item, "reason", false, check->reason, sizeof check->reason);

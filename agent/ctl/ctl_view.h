@@ -50,7 +50,8 @@ struct view_check {
 	enum verdict_level level;
 	int64_t since_ms;
 	int64_t last_us; /* -1 = not known */
-	char what[VIEW_TEXT], why[VIEW_TEXT], reason[LIMIT_NAME], todo[VIEW_TEXT];
+	char what[VIEW_TEXT], why[VIEW_TEXT], next[VIEW_TEXT];
+	char reason[LIMIT_NAME], todo[VIEW_TEXT];
 };
 
 struct view_process {

@@ -110,7 +110,7 @@ static void what_is_wrong_is_said(void **state)
 	(void)state;
 	load("failover.json");
 	screen = show(140, false, true, false);
-	has(screen, "IN SERVICE, DEGRADED for 25 s: the node serves;");
+	has(screen, "IN SERVICE, DEGRADED for 25 s: the node serves and is not replaced\n");
 	has(screen, "/healthz 200 degraded for 3 h 12 min, /readyz 503 fail for 25 s\n");
 	has(screen, "lifecycle   draining      25 s         08:15:05Z\n"
 	            "    ordered by wnactl drain\n"
@@ -222,6 +222,24 @@ static void it_fits(void **state)
 	assert_in_range(screen_lines(screen), 20, 24);
 	has(screen, "do:   Mend 4\n");
 	free(screen);
+}
+
+/* Of 80 columns, beside its label. */
+static void an_instruction_takes_two_lines_at_most(void **state)
+{
+	(void)state;
+	for (int i = REASON_NONE + 1; i < REASON_MAX; i++) {
+		char *screen;
+
+		load("starting.json");
+		view.jobs = 1;
+		view.checks = 0;
+		snprintf(view.job[0].todo, VIEW_TEXT, "%s", reason_info(i)->todo);
+		screen = show(80, false, true, false);
+		if (screen_lines(screen) > 8)
+			fail_msg("more than two lines:\n%s", screen);
+		free(screen);
+	}
 }
 
 static void just_started(void **state)
@@ -356,6 +374,7 @@ int main(void)
 		cmocka_unit_test(the_verdict_in_words),
 		cmocka_unit_test(each_thing_is_said_once),
 		cmocka_unit_test(it_fits),
+		cmocka_unit_test(an_instruction_takes_two_lines_at_most),
 		cmocka_unit_test(just_started),
 		cmocka_unit_test(never_wider_than_the_terminal),
 		cmocka_unit_test(reasons_are_whole_at_any_width),
