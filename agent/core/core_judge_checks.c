@@ -74,6 +74,7 @@ static void judge_undecided(struct judge *judge, unsigned slot, struct finding *
 	bool local = check->scope == SCOPE_LOCAL;
 	enum reach reach = local ? REACH_HEALTH : REACH_READY;
 	char where[TARGET_TEXT];
+	bool up = judge->state->link[ROLE_CHECK].up;
 	bool young = judge_before(judge, judge->state->start_ms + check->max_age_ms);
 
 	if (young && check->initial == INITIAL_GOOD)
@@ -83,9 +84,11 @@ static void judge_undecided(struct judge *judge, unsigned slot, struct finding *
 		           "no good result yet: %s%s", target(check, where, sizeof where),
 		           fact->why);
 	else if (young)
-		judge_find(ret, LEVEL_WAITING, reach, REASON_CHECK_STARTING, "no result yet");
+		judge_find(ret, LEVEL_WAITING, reach,
+		           up ? REASON_CHECK_STARTING : REASON_PROCESS_DOWN, "no result yet");
 	else
-		judge_find(ret, local ? LEVEL_FAIL : LEVEL_DEGRADED, reach, REASON_CHECK_UNKNOWN,
+		judge_find(ret, local ? LEVEL_FAIL : LEVEL_DEGRADED, reach,
+		           up ? REASON_CHECK_UNKNOWN : REASON_PROCESS_DOWN,
 		           "unknown: no result since the start");
 }
 

@@ -14,20 +14,25 @@
 /* A finder that has not been heard since this core started. */
 static void find_unheard(struct judge *judge, struct finding *ret, enum role role)
 {
+	const char *exe = role_of(role)->exe;
+
 	if (judge->state->link[role].up)
 		judge_find(ret, LEVEL_WAITING, REACH_READY, REASON_STARTING, "not known yet");
 	else
 		judge_find(ret, LEVEL_WAITING, REACH_READY, REASON_PROCESS_DOWN,
-		           "not known yet: %s does not run", role_of(role)->exe);
+		           "not known yet: %s does not run", exe);
+	snprintf(ret->next, sizeof ret->next, "waits for %s", exe);
 }
 
 static void find_silent(struct finding *ret, enum role role, int64_t max_age_ms)
 {
+	const char *exe = role_of(role)->exe;
 	char span[32];
 
 	judge_find(ret, LEVEL_DEGRADED, REACH_READY, REASON_PROCESS_SILENT,
-	           "unknown: no report from wna-%s for more than %s", role_name(role),
+	           "unknown: no report from %s for more than %s", exe,
 	           clock_span(max_age_ms, span, sizeof span));
+	snprintf(ret->next, sizeof ret->next, "waits for %s", exe);
 }
 
 /* "i-0abc in ap-northeast-2a, group web"; only what is known. */

@@ -104,8 +104,10 @@ static void judge_present(struct judge *judge, struct finding *ret)
 		judge_well(ret, LEVEL_OK);
 }
 
-static void judge_absent(const struct fact *mount, struct finding *ret)
+static void judge_absent(const struct judge *judge, struct finding *ret)
 {
+	const struct fact *mount = report(judge);
+	bool down = !mount->seen && !judge->state->link[ROLE_MOUNT].up;
 	char text[32];
 
 	if (mount->seen && mount->more[MOUNT_DOING] == MOUNT_HELPER_STUCK)
@@ -116,8 +118,8 @@ static void judge_absent(const struct fact *mount, struct finding *ret)
 		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, REASON_MOUNT_FAILED,
 		           "nothing is mounted: %s", mount->why);
 	else
-		judge_find(ret, LEVEL_WAITING, REACH_HEALTH, REASON_MOUNT_STARTING,
-		           "not mounted yet");
+		judge_find(ret, LEVEL_WAITING, REACH_HEALTH,
+		           down ? REASON_PROCESS_DOWN : REASON_MOUNT_STARTING, "not mounted yet");
 }
 
 static void tell_what(struct judge *judge, struct finding *ret)
@@ -172,7 +174,11 @@ static void tell_next(struct judge *judge, struct finding *ret)
 	const char *next = NULL;
 	char span[32];
 
-	if (!mount->seen || tell_repair(judge, ret))
+	if (!judge_fresh(judge, FACT_MOUNT, 0)) {
+		snprintf(ret->next, sizeof ret->next, "waits for wna-mount");
+		return;
+	}
+	if (tell_repair(judge, ret))
 		return;
 	switch ((enum mount_doing)mount->more[MOUNT_DOING]) {
 	case MOUNT_MOUNTING: next = "looks and mounts now"; break;
@@ -199,7 +205,7 @@ void judge_mount(struct judge *judge, struct finding *ret)
 		return;
 	}
 	if (!mount->seen || mount->value == MOUNT_ABSENT)
-		judge_absent(mount, ret);
+		judge_absent(judge, ret);
 	else if (mount->value == MOUNT_WRONG)
 		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, REASON_MOUNT_WRONG,
 		           "the wrong thing is mounted: %s", judge_why(mount, mount->text));

@@ -68,9 +68,13 @@ void absent_tell(const struct ctl *ctl, FILE *units, const char *file)
 	if (good < count)
 		tell_unit(ctl->err, &list[good]);
 	else if (count > 0)
-		fputs("  systemd has started all of its units\n", ctl->err);
+		fputs("  systemd has started its units\n"
+		      "    do: Wait some seconds, then read journalctl -u '" UNIT "*'.\n",
+		      ctl->err);
 	else
-		fputs("  systemd does not know its units, or does not run here\n", ctl->err);
+		fputs("  systemd does not run here\n"
+		      "    do: Run this where systemd starts the agent.\n",
+		      ctl->err);
 	if (draft && draft->problems.count > 0) {
 		fprintf(ctl->err, "  the configuration is not good:\n");
 		ctl_tell_problems(ctl, draft);

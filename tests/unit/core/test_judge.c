@@ -393,6 +393,26 @@ static void what_comes_next(void **unused)
 	}
 }
 
+/* What has never been heard is a matter of the process, if that is away. */
+static void a_process_that_is_away(void **unused)
+{
+	(void)unused;
+	one_check(SCOPE_LOCAL, INITIAL_BAD);
+	conf.rds.enabled = conf.mount.enabled = true;
+	judge(START);
+	assert_int_equal(verdict.check[0].reason, REASON_PROCESS_DOWN);
+	for (int job = 0; job < JOB_METRICS; job++)
+		assert_int_equal(verdict.job[job].reason, REASON_PROCESS_DOWN);
+	assert_string_equal(verdict.job[JOB_DATABASE].next, "waits for wna-rds");
+	assert_string_equal(verdict.job[JOB_MOUNT].next, "waits for wna-mount");
+	for (int role = 0; role < ROLE_MAX; role++)
+		state.link[role].up = true;
+	judge(START);
+	assert_int_equal(verdict.job[JOB_DATABASE].reason, REASON_STARTING);
+	assert_int_equal(verdict.job[JOB_MOUNT].reason, REASON_MOUNT_STARTING);
+	assert_int_equal(verdict.check[0].reason, REASON_CHECK_STARTING);
+}
+
 /* What was asked stands before what came of it. */
 static void a_check_names_its_target(void **unused)
 {
@@ -509,6 +529,7 @@ int main(void)
 		cmocka_unit_test_setup(nothing_changes_before_until, setup),
 		cmocka_unit_test_setup(the_worst_is_told, setup),
 		cmocka_unit_test_setup(what_comes_next, setup),
+		cmocka_unit_test_setup(a_process_that_is_away, setup),
 		cmocka_unit_test_setup(a_check_names_its_target, setup),
 		cmocka_unit_test_setup(metrics_that_wait, setup),
 		cmocka_unit_test_setup(every_reason_has_its_texts, setup),
