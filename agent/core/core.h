@@ -138,7 +138,7 @@ __attribute__((format(printf, 5, 6))) void judge_find(struct finding *ret, enum 
 /* Nothing is wrong. */
 void judge_well(struct finding *ret, enum verdict_level level);
 
-/* "in 27 s or at a reload": when a fact's failure is tried again (enum retry_more). Empty, and
+/* "in 27 s or at a reload", "now": when a fact's failure is tried again (enum retry_more). Empty, and
  * false, if the fact does not say. */
 bool judge_retry(const struct judge *judge, const struct fact *fact, char *ret, size_t size);
 

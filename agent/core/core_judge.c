@@ -57,8 +57,11 @@ bool judge_retry(const struct judge *judge, const struct fact *fact, char *ret, 
 	/* A number that cannot be an instant is not believed. */
 	if (at_ms <= 0 || at_ms > INT64_MAX / 2)
 		return false;
-	snprintf(ret, size, "in %s or at a reload",
-	         clock_span(at_ms - judge->now_ms, span, sizeof span));
+	if (at_ms <= judge->now_ms)
+		snprintf(ret, size, "now");
+	else
+		snprintf(ret, size, "in %s or at a reload",
+		         clock_span(at_ms - judge->now_ms, span, sizeof span));
 	return true;
 }
 

@@ -58,6 +58,7 @@ static enum reason imds_reason(int64_t state)
 	case IMDS_SILENT: return REASON_IMDS_SILENT;
 	case IMDS_BUSY: return REASON_IMDS_BUSY;
 	case IMDS_BAD: return REASON_IMDS_BAD;
+	case IMDS_STARTING: return REASON_STARTING;
 	default: return REASON_NONE;
 	}
 }
@@ -264,9 +265,10 @@ void judge_metrics(struct judge *judge, struct finding *ret)
 		find_unheard(judge, ret, ROLE_CLOUD);
 		return;
 	}
-	tell_metrics(judge, ret);
-	if (judge_fresh(judge, FACT_PUSH, 0))
-		judge_push(judge, ret);
-	else
+	if (!judge_fresh(judge, FACT_PUSH, 0)) {
 		find_silent(ret, ROLE_CLOUD, judge->conf->metrics.max_age_ms);
+		return;
+	}
+	tell_metrics(judge, ret);
+	judge_push(judge, ret);
 }
