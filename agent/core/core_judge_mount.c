@@ -190,8 +190,10 @@ static void tell_next(struct judge *judge, struct finding *ret)
 	if (next)
 		snprintf(ret->next, sizeof ret->next, "%s", next);
 	else
-		snprintf(ret->next, sizeof ret->next, "%s in %s",
-		         mount->more[MOUNT_DOING] == MOUNT_WAITING ? "looks again" : "probes",
+		snprintf(ret->next, sizeof ret->next,
+		         mount->more[MOUNT_DOING] == MOUNT_WAITING
+		                 ? "looks again in %s or at a reload"
+		                 : "probes in %s",
 		         clock_span(left_ms, span, sizeof span));
 }
 
