@@ -22,7 +22,7 @@ enum fact_id {
 	FACT_NONE,
 
 	/* cloud: the identity. Of a text: value 1 = present, 0 = absent (a 404) */
-	FACT_IMDS, /* value: enum imds_state; why */
+	FACT_IMDS, /* value: enum imds_state; more: enum retry_more; why */
 	FACT_INSTANCE_ID,
 	FACT_INSTANCE_TYPE,
 	FACT_AMI_ID,
@@ -53,15 +53,16 @@ enum fact_id {
 	FACT_CREDENTIALS, /* value: enum cred_state; text: where from; why */
 	FACT_CPU,         /* value: thousandths of the last sample in which the CPUs were busy */
 	FACT_CPU_HOUR,    /* the trend (below) of FACT_CPU: means, in thousandths */
-	FACT_PUSH,        /* value: enum push_state; text: series pushed; why */
+	FACT_PUSH, /* value: enum push_state; more: enum retry_more; text: series pushed; why */
 	FACT_PUSH_SENT,   /* value: data accepted by CloudWatch since start */
-	FACT_PUSH_QUEUED, /* value: data waiting on disk */
+	FACT_PUSH_QUEUED, /* value: data not accepted yet; why: the disk cannot be used, and they
+	                   * wait in memory */
 	FACT_PUSH_LOST,   /* value: data dropped since start; why: the last reason */
 	FACT_PUSH_AT,     /* value: Unix ms of the last accepted push, 0 = never */
 	FACT_SKEW,        /* value: ms that AWS's clock is ahead of ours; why if corrected */
 
 	/* rds */
-	FACT_RDS,     /* value: enum rds_state; text: peer address; why */
+	FACT_RDS,     /* value: enum rds_state; more: enum retry_more; text: peer address; why */
 	FACT_RDS_DNS, /* value: TTL in s, -1 = not resolved; text: addresses, comma-separated; why */
 	FACT_RDS_RTT,     /* value: round trip of the last query in us, -1 unknown */
 	FACT_RDS_HOUR,    /* the trend of FACT_RDS_RTT: the longest of each minute, in us */
@@ -115,6 +116,14 @@ enum fact_id {
  * 1 % too low. (base/trend.h)
  */
 enum { TREND_POINTS = 60 };
+/* Places in the more[] of FACT_IMDS, FACT_PUSH and FACT_RDS. */
+enum retry_more {
+	RETRY_AT_MS,   /* monotonic: when a failure is tried again; 0: at the usual interval, or
+	                * now; RETRY_NEVER */
+	RETRY_TROUBLE, /* FACT_RDS: enum rds_trouble, of RDS_DOWN */
+};
+
+enum { RETRY_NEVER = -1 };
 
 enum imds_state {
 	IMDS_STARTING, /* nothing asked yet */
@@ -175,6 +184,24 @@ enum rds_state {
 	RDS_DOWN,      /* does not answer, or refuses: why */
 	RDS_NO_NAME,   /* the endpoint's name does not resolve */
 	RDS_STATE_MAX
+};
+
+/* Why the database is RDS_DOWN. */
+enum rds_trouble {
+	TROUBLE_NONE,
+	TROUBLE_NETWORK,   /* no TCP connection */
+	TROUBLE_STALLED,   /* connected, but the server is silent, or does not speak MySQL */
+	TROUBLE_LOST,      /* the session broke, or the server is shutting down */
+	TROUBLE_DENIED,    /* user or password */
+	TROUBLE_SECRET,    /* no password could be read */
+	TROUBLE_FULL,      /* no connection, thread or memory left for a session */
+	TROUBLE_CLOSED,    /* the server is in offline or read-only mode */
+	TROUBLE_BLOCKED,   /* this host is blocked after too many broken handshakes */
+	TROUBLE_FORBIDDEN, /* this host may not connect */
+	TROUBLE_TLS,       /* no TLS, or a certificate that is not the endpoint's */
+	TROUBLE_CONFIG,    /* schema, login method or TLS does not fit the configuration */
+	TROUBLE_OTHER,
+	TROUBLE_MAX
 };
 
 /* Places in FACT_RDS_CHANGE's more[]. */

@@ -43,8 +43,8 @@ static int http_on_headers(struct evhttp_request *request, void *arg)
 	                                       "Transfer-Encoding") != NULL;
 	if (status >= run->conf->status_min && status <= run->conf->status_max)
 		return 0;
-	check_bad(&run->result, EPROTO, "http: status %d, wanted %d-%d", status,
-	          run->conf->status_min, run->conf->status_max);
+	check_bad(&run->result, EPROTO, "%d, wanted %d-%d", status, run->conf->status_min,
+	          run->conf->status_max);
 	check_run_settle(run);
 	return -1;
 }
@@ -98,22 +98,22 @@ static void http_failed(struct check_run *run)
 	switch (run->http_error - 1) {
 	case EVREQ_HTTP_DATA_TOO_LONG:
 		/* libevent says the same of a malformed chunk. */
-		check_bad(&run->result, EMSGSIZE, "http: body %sover %d KiB",
+		check_bad(&run->result, EMSGSIZE, "body %sover %d KiB",
 		          run->http_chunked ? "malformed or " : "", CHECK_BODY_MAX / 1024);
 		break;
 	case EVREQ_HTTP_INVALID_HEADER:
-		check_bad(&run->result, EPROTO, "http: the answer is not HTTP");
+		check_bad(&run->result, EPROTO, "the answer is not HTTP");
 		break;
 	case EVREQ_HTTP_EOF:
 		if (error == ECONNRESET) {
-			check_bad(&run->result, error, "http: connection reset by peer");
+			check_bad(&run->result, error, "connection reset by peer");
 			break;
 		}
-		check_bad(&run->result, EPROTO, "http: connection closed %s",
+		check_bad(&run->result, EPROTO, "connection closed %s",
 		          run->http_headers ? "before the end of the answer" : "without an answer");
 		break;
 	case EVREQ_HTTP_BUFFER_ERROR:
-		check_bad(&run->result, EIO, "http: the answer could not be read");
+		check_bad(&run->result, EIO, "the answer could not be read");
 		break;
 	default: /* never connected */
 		if (error <= 0)
@@ -161,7 +161,7 @@ void check_http_start(struct check_run *run)
 	run->http_error = 0;
 	run->http_errno = 0;
 	if (run->target_why) {
-		check_bad(&run->result, EINVAL, "http: url: %s", run->target_why);
+		check_bad(&run->result, EINVAL, "url: %s", run->target_why);
 		check_run_settle(run);
 		return;
 	}
@@ -171,7 +171,7 @@ void check_http_start(struct check_run *run)
 	if (!run->http || !request || !http_headers(request, target)) {
 		if (request)
 			evhttp_request_free(request);
-		check_bad(&run->result, ENOMEM, "http: out of memory");
+		check_bad(&run->result, ENOMEM, "out of memory");
 		check_run_settle(run);
 		return;
 	}
@@ -202,7 +202,7 @@ void check_http_timeout(struct check_run *run)
 		what = "answer not complete";
 	else if (http_connected(run))
 		what = "no answer";
-	check_bad(&run->result, ETIMEDOUT, "http: %s within %s", what,
+	check_bad(&run->result, ETIMEDOUT, "%s within %s", what,
 	          clock_span(run->conf->timeout_ms, span, sizeof span));
 }
 

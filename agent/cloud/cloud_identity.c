@@ -223,6 +223,14 @@ static void take_tag_answer(struct identity_job *job, const char *body, size_t l
 	}
 }
 
+static bool is_beyond_ascii(const char *body, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)body[i] > '~')
+			return str_is_clean(body, len);
+	return false;
+}
+
 static void take_answer(struct identity_job *job, const char *body, size_t len, int64_t now_ms)
 {
 	char text[LIMIT_HOST], notice[LIMIT_HOST], why[96];
@@ -244,7 +252,11 @@ static void take_answer(struct identity_job *job, const char *body, size_t len, 
 		take(job, job->asked, text);
 		good(job, job->asked, false, now_ms);
 	} else {
-		snprintf(why, sizeof why, "%zu bytes that are not a valid value", len);
+		/* EC2 Auto Scaling takes such a name, and CloudWatch no such dimension. */
+		if (job->asked == FACT_ASG && is_beyond_ascii(body, len))
+			snprintf(why, sizeof why, "the group's name is outside ASCII");
+		else
+			snprintf(why, sizeof why, "%zu bytes that are not a valid value", len);
 		bad(job, why, now_ms);
 	}
 }

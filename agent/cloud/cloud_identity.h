@@ -84,6 +84,9 @@ void imds_withdraw(struct imds *imds, struct imds_ask *ask);
 void imds_turn(struct imds *imds, int64_t now_ms);
 int64_t imds_deadline(const struct imds *imds); /* INT64_MAX: nothing to do */
 
+/* When a session that fails asks again, for RETRY_AT_MS. */
+int64_t imds_retry_ms(const struct imds *imds);
+
 /* Ends a back-off. */
 void imds_retry(struct imds *imds);
 
@@ -235,7 +238,7 @@ struct identity_job {
 	bool tried;       /* the files were written once, or could not be */
 	bool save_failed; /* logged already */
 	int64_t report_ms;
-	int64_t sent_state; /* of the last FACT_IMDS */
+	int64_t sent_state, sent_next_ms; /* of the last FACT_IMDS */
 	struct identity identity;
 };
 

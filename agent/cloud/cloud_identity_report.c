@@ -82,34 +82,40 @@ void identity_send_tags(const struct identity_job *job)
 }
 
 /* The session's state; or IMDS_BAD if the service answers, but not all questions well. */
-static enum imds_state state_now(const struct identity_job *job, char *ret_why, size_t size)
+static void state_now(const struct identity_job *job, struct msg *ret)
 {
 	const char *why;
-	enum imds_state state = imds_state(job->imds, &why);
 
-	str_copy(ret_why, size, why);
-	if (state != IMDS_OK && state != IMDS_STARTING)
-		return state;
+	*ret = (struct msg){ .id = FACT_IMDS, .value = imds_state(job->imds, &why) };
+	str_copy(ret->why, sizeof ret->why, why);
+	if (ret->value != IMDS_OK && ret->value != IMDS_STARTING) {
+		ret->more[RETRY_AT_MS] = imds_retry_ms(job->imds);
+		return;
+	}
 	for (int id = FACTS_FIRST; id <= FACTS_TAGS; id++) {
 		const struct facts_item *item = FACTS_AT(&job->facts, id);
 
 		if (!item->why[0])
 			continue;
-		snprintf(ret_why, size, "%s: %s (%u in a row)", facts_path(id), item->why,
-		         item->failures);
-		return IMDS_BAD;
+		snprintf(ret->why, sizeof ret->why, "%s: %s (%u in a row)", facts_path(id),
+		         item->why, item->failures);
+		ret->value = IMDS_BAD;
+		ret->more[RETRY_AT_MS] = item->due_ms;
+		return;
 	}
-	return state;
 }
 
 void identity_send_state(struct identity_job *job, bool again)
 {
-	char why[LIMIT_FACT_WHY];
-	enum imds_state state = state_now(job, why, sizeof why);
+	struct msg now;
 
-	if (again || (int64_t)state != job->sent_state)
-		worker_fact(job->worker, FACT_IMDS, state, NULL, why);
-	job->sent_state = state;
+	state_now(job, &now);
+	/* An item's next time alone can wait for the next report. */
+	if (again || now.value != job->sent_state ||
+	    (now.value != IMDS_BAD && now.more[RETRY_AT_MS] != job->sent_next_ms))
+		worker_say(job->worker, &now);
+	job->sent_state = now.value;
+	job->sent_next_ms = now.more[RETRY_AT_MS];
 }
 
 void identity_refresh(struct identity_job *job)

@@ -287,6 +287,11 @@ void imds_retry(struct imds *imds)
 	imds->failures = 0;
 }
 
+int64_t imds_retry_ms(const struct imds *imds)
+{
+	return imds->settings.off ? RETRY_NEVER : imds->gate_ms;
+}
+
 int64_t imds_deadline(const struct imds *imds)
 {
 	if (imds->call || !imds->asks || imds->settings.off)

@@ -88,15 +88,19 @@ static void send_state(const struct push *push)
 	const struct gate *gate = &push->gate;
 	enum push_state state = push->send.state;
 	const char *why = push->send.why;
-	char text[LIMIT_FACT_TEXT];
+	struct msg msg = { .id = FACT_PUSH };
 
-	series_names(gate, text);
+	series_names(gate, msg.text);
 	/* A held-back series is shown first, even if a backlog is being sent. */
 	if (gate->state != PUSH_OK) {
 		state = gate->state;
 		why = gate->why;
 	}
-	worker_fact(push->deps.worker, FACT_PUSH, state, text, why);
+	msg.value = state;
+	str_copy(msg.why, sizeof msg.why, why);
+	if (push->send.due_ms != PUSH_NEVER)
+		msg.more[RETRY_AT_MS] = push->send.due_ms;
+	worker_say(push->deps.worker, &msg);
 }
 
 static void send_skew(const struct push *push)

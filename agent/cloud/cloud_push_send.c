@@ -62,6 +62,7 @@ static void put_off(struct push *push, int64_t now_ms, enum push_state state, co
 
 	set_state(push, state, why);
 	send->due_ms = now_ms + clock_backoff(send->attempt, base_ms, cap_ms, clock_random());
+	push->facts_dirty = true; /* due_ms is new */
 	if (send->attempt < 32)
 		send->attempt++;
 }

@@ -4,7 +4,8 @@
  * clock. core_serve.h is the other half, the sockets.
  *
  *	core.c                the facts, and what each of them moves
- *	core_judge.c          the verdict: checks, and what follows from the five jobs
+ *	core_judge.c          the verdict: what follows from the five jobs
+ *	core_judge_checks.c   ... the checks
  *	core_judge_jobs.c     ... identity, database, metrics
  *	core_judge_mount.c    ... the shared file system
  *	core_history.c        changes: the timeline, and entries of the journal
@@ -96,6 +97,7 @@ enum { JUDGE_TEXT = 256 };
 
 struct finding {
 	enum verdict_level level;
+	enum reason reason;    /* the kind of `why` */
 	bool turns_health;     /* makes /healthz 503 */
 	bool turns_ready;      /* makes /readyz 503; always with turns_health */
 	bool assumed;          /* OK without a result: initial = good */
@@ -106,10 +108,11 @@ struct finding {
 
 struct verdict {
 	struct finding job[JOB_MAX];
-	struct finding check[LIMIT_CHECKS]; /* level and why only */
-	enum verdict_level health, ready;   /* never LEVEL_OFF */
+	struct finding check[LIMIT_CHECKS];
+	enum verdict_level health, ready; /* never LEVEL_OFF */
 	unsigned well;        /* the jobs that are off, or well by results: bits 1 << enum job */
-	char why[JUDGE_TEXT]; /* of the worst finding, with its job's name */
+	enum reason reason;   /* of the worst finding, ... */
+	char why[JUDGE_TEXT]; /* ... with its job's name */
 	int64_t until_ms;     /* age alone can change nothing before this; INT64_MAX: never */
 };
 
@@ -134,9 +137,17 @@ enum reach {
 	REACH_HEALTH, /* local: /healthz and /readyz */
 };
 
-/* Fills level, reach and why (NULL: nothing is wrong). */
-__attribute__((format(printf, 4, 5))) void judge_find(struct finding *ret, enum verdict_level level,
-                                                      enum reach reach, const char *why, ...);
+/* Fills level, reach, reason and why (NULL: nothing is wrong). */
+__attribute__((format(printf, 5, 6))) void judge_find(struct finding *ret, enum verdict_level level,
+                                                      enum reach reach, enum reason reason,
+                                                      const char *why, ...);
+
+/* Nothing is wrong. */
+void judge_well(struct finding *ret, enum verdict_level level);
+
+/* "in 27 s or at a reload", "now": when a fact's failure is tried again (enum retry_more). Empty, and
+ * false, if the fact does not say. */
+bool judge_retry(const struct judge *judge, const struct fact *fact, char *ret, size_t size);
 
 /* Whether the fact has been seen and is not older than its maximum age. If so, the verdict may
  * change when the fact expires. */
@@ -145,10 +156,14 @@ bool judge_fresh(struct judge *judge, enum fact_id id, unsigned slot);
 /* Whether `at_ms` lies ahead; if it does, the verdict may change then. */
 bool judge_before(struct judge *judge, int64_t at_ms);
 
+/* Whether `a` has a worse effect than `b`, or the same and is certain. */
+bool judge_worse(const struct finding *a, const struct finding *b);
+
 /* The fact's reason; `otherwise` if it gave none. */
 const char *judge_why(const struct fact *fact, const char *otherwise);
 
 void judge_mount(struct judge *judge, struct finding *ret);
+void judge_checks(struct judge *judge, struct verdict *ret);
 void judge_identity(struct judge *judge, struct finding *ret);
 void judge_database(struct judge *judge, struct finding *ret);
 void judge_metrics(struct judge *judge, struct finding *ret);

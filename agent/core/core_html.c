@@ -61,9 +61,11 @@ static void put_verdict(struct sb *sb, const struct core *core, const struct ver
 	sb_printf(sb, "<section class=\"card\" id=\"verdict\"><h1>%s</h1><p>%s</p>",
 	          endings[verdict->health].title, endings[verdict->health].means);
 	put_element(sb, "<p class=\"why\">", verdict->why, "</p>");
+	put_element(sb, "<p><b>Do:</b> ", verdict->why[0] ? reason_info(verdict->reason)->todo : "",
+	            "</p>");
 	put_since(sb, &core->health, now_ms);
 	if (life->seen) {
-		sb_printf(sb, "<p>Life cycle: %s", life_state_name(life->value));
+		sb_printf(sb, "<p>Lifecycle: %s", life_state_name(life->value));
 		put_element(sb, ", ", life->why, "");
 		put_element(sb, ". Next: ", life->text, "");
 		sb_put(sb, "</p>");
@@ -91,6 +93,11 @@ static void put_jobs(struct sb *sb, const struct core *core, const struct verdic
 		put_level(sb, job_name(i), job->level);
 		put_since(sb, &core->job[i], now_ms);
 		put_element(sb, "<p class=\"why\">", job->why, "</p>");
+		put_element(sb, "<p><b>Do:</b> ",
+		            job->level == LEVEL_OK || job->level == LEVEL_OFF
+		                    ? ""
+		                    : reason_info(job->reason)->todo,
+		            "</p>");
 		put_element(sb, "<p>", job->what, "</p>");
 		put_element(sb, "<p class=\"dim\">Next: ", job->level == LEVEL_OFF ? "" : job->next,
 		            "</p>");

@@ -11,12 +11,13 @@ int judge_code(enum verdict_level level)
 	return level == LEVEL_OK || level == LEVEL_DEGRADED ? 200 : 503;
 }
 
-void judge_find(struct finding *ret, enum verdict_level level, enum reach reach, const char *why,
-                ...)
+void judge_find(struct finding *ret, enum verdict_level level, enum reach reach, enum reason reason,
+                const char *why, ...)
 {
 	va_list args;
 
 	ret->level = level;
+	ret->reason = reason;
 	ret->turns_health = reach == REACH_HEALTH;
 	ret->turns_ready = reach != REACH_NONE;
 	ret->assumed = false;
@@ -26,6 +27,11 @@ void judge_find(struct finding *ret, enum verdict_level level, enum reach reach,
 	va_start(args, why);
 	vsnprintf(ret->why, sizeof ret->why, why, args);
 	va_end(args);
+}
+
+void judge_well(struct finding *ret, enum verdict_level level)
+{
+	judge_find(ret, level, REACH_NONE, REASON_NONE, NULL);
 }
 
 bool judge_before(struct judge *judge, int64_t at_ms)
@@ -43,57 +49,29 @@ bool judge_fresh(struct judge *judge, enum fact_id id, unsigned slot)
 	       judge_before(judge, facts_expiry_ms(judge->facts, judge->conf, id, slot));
 }
 
+bool judge_retry(const struct judge *judge, const struct fact *fact, char *ret, size_t size)
+{
+	int64_t at_ms = fact->more[RETRY_AT_MS];
+	char span[32];
+
+	ret[0] = '\0';
+	/* A number that cannot be an instant is not believed. */
+	if (at_ms <= 0 || at_ms > INT64_MAX / 2)
+		return false;
+	if (at_ms <= judge->now_ms)
+		snprintf(ret, size, "now");
+	else
+		snprintf(ret, size, "in %s or at a reload",
+		         clock_span(at_ms - judge->now_ms, span, sizeof span));
+	return true;
+}
+
 const char *judge_why(const struct fact *fact, const char *otherwise)
 {
 	return fact->why[0] ? fact->why : otherwise;
 }
 
-/* Without a decision `initial` counts until max_age after the start: results may still come. */
-static void judge_undecided(struct judge *judge, unsigned slot, struct finding *ret)
-{
-	const struct conf_check *check = &judge->conf->checks.item[slot];
-	const struct fact *fact = facts_get(judge->facts, FACT_CHECK, slot);
-	bool local = check->scope == SCOPE_LOCAL;
-	enum reach reach = local ? REACH_HEALTH : REACH_READY;
-	bool young = judge_before(judge, judge->state->start_ms + check->max_age_ms);
-
-	if (young && check->initial == INITIAL_GOOD) {
-		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
-		ret->assumed = true;
-	} else if (fact->seen && judge_fresh(judge, FACT_CHECK, slot)) {
-		judge_find(ret, LEVEL_WAITING, reach, "no good result yet: %s", fact->why);
-	} else if (young) {
-		judge_find(ret, LEVEL_WAITING, reach, "no result yet");
-	} else {
-		judge_find(ret, local ? LEVEL_FAIL : LEVEL_DEGRADED, reach,
-		           "unknown: no result since the start");
-	}
-}
-
-static void judge_check(struct judge *judge, unsigned slot, struct finding *ret)
-{
-	const struct conf_check *check = &judge->conf->checks.item[slot];
-	const struct fact *fact = facts_get(judge->facts, FACT_CHECK, slot);
-	bool local = check->scope == SCOPE_LOCAL;
-	enum reach reach = local ? REACH_HEALTH : REACH_READY;
-	enum verdict_level bad = local ? LEVEL_FAIL : LEVEL_DEGRADED;
-	char span[32];
-
-	if (!fact->seen || fact->value == CHECK_UNDECIDED)
-		judge_undecided(judge, slot, ret);
-	else if (!judge_fresh(judge, FACT_CHECK, slot))
-		judge_find(ret, bad, reach, "unknown: no result for more than %s",
-		           clock_span(check->max_age_ms, span, sizeof span));
-	else if (fact->value == CHECK_GOOD)
-		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
-	else if (fact->more[CHECK_LAST] < 0)
-		judge_find(ret, bad, reach, "%s", judge_why(fact, "failed"));
-	else
-		judge_find(ret, bad, reach, "good again, %d of %d results",
-		           (int)fact->more[CHECK_RUN], check->rise);
-}
-
-static bool worse(const struct finding *a, const struct finding *b)
+bool judge_worse(const struct finding *a, const struct finding *b)
 {
 	if (a->turns_health != b->turns_health)
 		return a->turns_health;
@@ -101,44 +79,6 @@ static bool worse(const struct finding *a, const struct finding *b)
 		return a->turns_ready;
 	/* With the same effect, a known failure is worse than a state that is not known yet. */
 	return (a->level == LEVEL_WAITING) < (b->level == LEVEL_WAITING);
-}
-
-static void judge_checks(struct judge *judge, struct verdict *ret)
-{
-	struct finding *job = &ret->job[JOB_CHECKS];
-	const struct conf_checks *checks = &judge->conf->checks;
-	const struct finding *worst = NULL;
-	int good = 0, worst_slot = 0;
-	bool assumed = false;
-
-	for (int i = 0; i < checks->count; i++) {
-		judge_check(judge, (unsigned)i, &ret->check[i]);
-		assumed |= ret->check[i].assumed;
-		if (ret->check[i].level == LEVEL_OK) {
-			good++;
-			continue;
-		}
-		if (!worst || worse(&ret->check[i], worst)) {
-			worst = &ret->check[i];
-			worst_slot = i;
-		}
-	}
-	if (checks->count == 0) {
-		judge_find(job, LEVEL_OFF, REACH_NONE, NULL);
-		return;
-	}
-	if (worst) {
-		job->level = worst->level;
-		job->turns_health = worst->turns_health;
-		job->turns_ready = worst->turns_ready;
-		snprintf(job->why, sizeof job->why, "%.*s: %.*s", LIMIT_NAME,
-		         checks->item[worst_slot].name, JUDGE_TEXT - LIMIT_NAME - 3, worst->why);
-	} else {
-		judge_find(job, LEVEL_OK, REACH_NONE, NULL);
-	}
-	job->assumed = assumed;
-	snprintf(job->what, sizeof job->what, "%d of %d good", good, checks->count);
-	snprintf(job->next, sizeof job->next, "each at its own interval");
 }
 
 /* The worst of the five jobs decides both /healthz and /readyz: they are "ok" together. */
@@ -152,17 +92,19 @@ static void conclude(struct verdict *ret)
 		if ((ret->job[i].level == LEVEL_OK && !ret->job[i].assumed) ||
 		    ret->job[i].level == LEVEL_OFF)
 			ret->well |= 1u << i;
-		if (ret->job[i].turns_ready && (!worst || worse(&ret->job[i], worst))) {
+		if (ret->job[i].turns_ready && (!worst || judge_worse(&ret->job[i], worst))) {
 			worst = &ret->job[i];
 			worst_job = i;
 		}
 	}
 	ret->health = ret->ready = LEVEL_OK;
+	ret->reason = REASON_NONE;
 	ret->why[0] = '\0';
 	if (!worst)
 		return;
 	ret->ready = worst->level == LEVEL_WAITING ? LEVEL_WAITING : LEVEL_FAIL;
 	ret->health = worst->turns_health ? ret->ready : LEVEL_DEGRADED;
+	ret->reason = worst->reason;
 	snprintf(ret->why, sizeof ret->why, "%s: %.*s", job_name(worst_job), JUDGE_TEXT - 16,
 	         worst->why);
 }
@@ -175,6 +117,7 @@ static void judge_drain(const struct facts *facts, struct verdict *ret)
 	if (!life->seen || life->more[LIFE_CAUSE] == LIFE_SERVES)
 		return;
 	ret->health = ret->ready = LEVEL_DRAINING;
+	ret->reason = life->more[LIFE_CAUSE] == LIFE_SPOT ? REASON_SPOT : REASON_DRAIN;
 	snprintf(ret->why, sizeof ret->why, "lifecycle: %s", judge_why(life, "draining"));
 }
 
@@ -199,6 +142,7 @@ void judge_verdict(const struct state *state, int64_t now_ms, struct verdict *re
 	judge_drain(judge.facts, ret);
 	if (state->conf_why[0]) {
 		ret->health = ret->ready = LEVEL_FAIL;
+		ret->reason = REASON_CONFIGURATION;
 		snprintf(ret->why, sizeof ret->why, "configuration: %s", state->conf_why);
 	}
 	ret->until_ms = judge.until_ms;

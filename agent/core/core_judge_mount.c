@@ -61,16 +61,17 @@ static void find_silent(struct judge *judge, struct finding *ret)
 	bool fails = (conf->hang == HANG_FAIL && !is_repaired(judge)) || is_given_up(judge);
 	enum verdict_level level = fails ? LEVEL_FAIL : LEVEL_DEGRADED;
 	enum reach reach = fails ? REACH_HEALTH : REACH_READY;
+	enum reason reason = is_given_up(judge) ? REASON_MOUNT_PROXY : REASON_MOUNT_SILENT;
 	char text[32];
 
 	if (mount->more[MOUNT_DOING] == MOUNT_PROBE_STUCK)
-		judge_find(ret, level, reach, "no answer: the probe is stuck since %s",
+		judge_find(ret, level, reach, reason, "no answer: the probe is stuck since %s",
 		           stuck_since(mount, text, sizeof text));
 	else if (mount->more[MOUNT_SIGN] < 0 && mount->more[MOUNT_SIGN] > MOUNT_CAME_BACK)
-		judge_find(ret, level, reach, "no answer: %s",
+		judge_find(ret, level, reach, reason, "no answer: %s",
 		           judge_why(mount, "the probe failed"));
 	else
-		judge_find(ret, level, reach, "no answer for more than %s%s%s",
+		judge_find(ret, level, reach, reason, "no answer for more than %s%s%s",
 		           clock_span(conf->max_age_ms, text, sizeof text),
 		           service->why[0] ? ": " : "", service->why);
 }
@@ -85,33 +86,40 @@ static void judge_present(struct judge *judge, struct finding *ret)
 	bool young = judge_before(judge, from_ms + judge->conf->mount.max_age_ms + 1);
 
 	if (sign == -ENODEV)
-		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "something else is mounted there now: %s",
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, REASON_MOUNT_WRONG,
+		           "something else is mounted there now: %s",
 		           judge_why(mount, "the probe came to another mount"));
 	else if ((probed && sign < 0) || !young || mount->more[MOUNT_DOING] == MOUNT_PROBE_STUCK)
 		find_silent(judge, ret);
 	else if (sign == MOUNT_CAME_BACK)
-		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "mounted again, not yet probed");
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, REASON_MOUNT_NEW,
+		           "mounted again, not yet probed");
 	else if (!probed)
-		judge_find(ret, LEVEL_WAITING, REACH_READY, "mounted, not yet probed");
+		judge_find(ret, LEVEL_WAITING, REACH_READY, REASON_MOUNT_NEW,
+		           "mounted, not yet probed");
 	else if (mount->value == MOUNT_UNVERIFIED)
-		judge_find(ret, LEVEL_DEGRADED, REACH_READY, "not verified: %s",
-		           judge_why(mount, "no reason given"));
+		judge_find(ret, LEVEL_DEGRADED, REACH_READY, REASON_MOUNT_UNVERIFIED,
+		           "not verified: %s", judge_why(mount, "no reason given"));
 	else
-		judge_find(ret, LEVEL_OK, REACH_NONE, NULL);
+		judge_well(ret, LEVEL_OK);
 }
 
-static void judge_absent(const struct fact *mount, struct finding *ret)
+static void judge_absent(const struct judge *judge, struct finding *ret)
 {
+	const struct fact *mount = report(judge);
+	bool down = !mount->seen && !judge->state->link[ROLE_MOUNT].up;
 	char text[32];
 
 	if (mount->seen && mount->more[MOUNT_DOING] == MOUNT_HELPER_STUCK)
-		judge_find(ret, LEVEL_FAIL, REACH_HEALTH,
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, REASON_MOUNT_STUCK,
 		           "nothing is mounted: the mount operation is stuck since %s",
 		           stuck_since(mount, text, sizeof text));
 	else if (mount->seen && mount->why[0])
-		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "nothing is mounted: %s", mount->why);
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, REASON_MOUNT_FAILED,
+		           "nothing is mounted: %s", mount->why);
 	else
-		judge_find(ret, LEVEL_WAITING, REACH_HEALTH, "not mounted yet");
+		judge_find(ret, LEVEL_WAITING, REACH_HEALTH,
+		           down ? REASON_PROCESS_DOWN : REASON_MOUNT_STARTING, "not mounted yet");
 }
 
 static void tell_what(struct judge *judge, struct finding *ret)
@@ -166,7 +174,11 @@ static void tell_next(struct judge *judge, struct finding *ret)
 	const char *next = NULL;
 	char span[32];
 
-	if (!mount->seen || tell_repair(judge, ret))
+	if (!judge_fresh(judge, FACT_MOUNT, 0)) {
+		snprintf(ret->next, sizeof ret->next, "waits for wna-mount");
+		return;
+	}
+	if (tell_repair(judge, ret))
 		return;
 	switch ((enum mount_doing)mount->more[MOUNT_DOING]) {
 	case MOUNT_MOUNTING: next = "looks and mounts now"; break;
@@ -178,8 +190,10 @@ static void tell_next(struct judge *judge, struct finding *ret)
 	if (next)
 		snprintf(ret->next, sizeof ret->next, "%s", next);
 	else
-		snprintf(ret->next, sizeof ret->next, "%s in %s",
-		         mount->more[MOUNT_DOING] == MOUNT_WAITING ? "looks again" : "probes",
+		snprintf(ret->next, sizeof ret->next,
+		         mount->more[MOUNT_DOING] == MOUNT_WAITING
+		                 ? "looks again in %s or at a reload"
+		                 : "probes in %s",
 		         clock_span(left_ms, span, sizeof span));
 }
 
@@ -189,16 +203,16 @@ void judge_mount(struct judge *judge, struct finding *ret)
 	char span[32];
 
 	if (!judge->conf->mount.enabled) {
-		judge_find(ret, LEVEL_OFF, REACH_NONE, NULL);
+		judge_well(ret, LEVEL_OFF);
 		return;
 	}
 	if (!mount->seen || mount->value == MOUNT_ABSENT)
-		judge_absent(mount, ret);
+		judge_absent(judge, ret);
 	else if (mount->value == MOUNT_WRONG)
-		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, "the wrong thing is mounted: %s",
-		           judge_why(mount, mount->text));
+		judge_find(ret, LEVEL_FAIL, REACH_HEALTH, REASON_MOUNT_WRONG,
+		           "the wrong thing is mounted: %s", judge_why(mount, mount->text));
 	else if (!judge_fresh(judge, FACT_MOUNT, 0))
-		judge_find(ret, LEVEL_DEGRADED, REACH_READY,
+		judge_find(ret, LEVEL_DEGRADED, REACH_READY, REASON_PROCESS_SILENT,
 		           "unknown: no report from wna-mount for more than %s",
 		           clock_span(judge->conf->mount.max_age_ms, span, sizeof span));
 	else

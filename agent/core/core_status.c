@@ -28,13 +28,29 @@ static void put_time(struct sb *sb, const char *key, int64_t wall_ms)
 	put_text(sb, key, clock_iso8601(wall_ms, text, sizeof text));
 }
 
-static void put_endpoint(struct sb *sb, const char *name, const struct core_since *since,
-                         enum verdict_level level, const char *why)
+/* A person has nothing to do about a state that is well. */
+static void put_reason(struct sb *sb, enum reason reason, bool well)
 {
+	put_text(sb, "reason", reason_info(reason)->name);
+	put_text(sb, "do", well ? "" : reason_info(reason)->todo);
+}
+
+static void put_finding(struct sb *sb, const struct finding *finding)
+{
+	put_text(sb, "why", finding->why);
+	put_reason(sb, finding->reason, finding->level == LEVEL_OK || finding->level == LEVEL_OFF);
+}
+
+static void put_endpoint(struct sb *sb, const char *name, const struct core_since *since,
+                         enum verdict_level level, const struct verdict *verdict)
+{
+	bool well = level == LEVEL_OK;
+
 	sb_printf(sb, ",\"%s\":{\"code\":%d,\"level\":\"%s\"", name, judge_code(level),
 	          verdict_level_name(level));
 	put_time(sb, "since", since->wall_ms);
-	put_text(sb, "why", why);
+	put_text(sb, "why", well ? "" : verdict->why);
+	put_reason(sb, well ? REASON_NONE : verdict->reason, well);
 	sb_char(sb, '}');
 }
 
@@ -59,8 +75,8 @@ static void put_jobs(struct sb *sb, const struct core *core, const struct verdic
 		          verdict_level_name(job->level));
 		put_time(sb, "since", core->job[i].wall_ms);
 		put_text(sb, "what", job->what);
-		put_text(sb, "why", job->why);
 		put_text(sb, "next", job->next);
+		put_finding(sb, job);
 		sb_char(sb, '}');
 	}
 	sb_char(sb, ']');
@@ -82,13 +98,29 @@ static void put_checks(struct sb *sb, const struct core *core, const struct verd
 		          check->scope == SCOPE_LOCAL ? "local" : "shared",
 		          verdict_level_name(verdict->check[i].level));
 		put_time(sb, "since", core->check[i].wall_ms);
+		put_text(sb, "what", verdict->check[i].what);
 		sb_printf(sb, ",\"last_us\":%" PRId64,
 		          fact->seen && fact->more[CHECK_LAST] >= 0 ? fact->more[CHECK_LAST]
 		                                                    : (int64_t)-1);
-		put_text(sb, "why", verdict->check[i].why);
+		put_text(sb, "next", verdict->check[i].next);
+		put_finding(sb, &verdict->check[i]);
 		sb_char(sb, '}');
 	}
 	sb_char(sb, ']');
+}
+
+static void put_process_why(struct sb *sb, const struct link *link, const char *why)
+{
+	enum reason reason = why[0] ? REASON_SOCKETS : REASON_NONE;
+
+	if (link->other_conf) {
+		why = "runs with another configuration";
+		reason = REASON_PROCESS_OLD;
+	} else if (!link->up) {
+		reason = REASON_PROCESS_DOWN;
+	}
+	put_text(sb, "why", why);
+	put_reason(sb, reason, reason == REASON_NONE);
 }
 
 /* The processes whose job is on. The core is left out: its answer shows that it runs. */
@@ -110,10 +142,8 @@ static void put_processes(struct sb *sb, const struct core *core)
 		sb_char(sb, '"');
 		put_time(sb, "since",
 		         link->since_wall_ms ? link->since_wall_ms : core->started_wall_ms);
-		put_text(sb, "why",
-		         link->other_conf       ? "runs with another configuration"
-		         : role == ROLE_SOCKETS ? facts_get(facts, FACT_SOCKETS, 0)->why
-		                                : "");
+		put_process_why(sb, link,
+		                role == ROLE_SOCKETS ? facts_get(facts, FACT_SOCKETS, 0)->why : "");
 		sb_char(sb, '}');
 		first = false;
 	}
@@ -196,16 +226,15 @@ size_t status_render(struct core *core, int64_t now_ms, int64_t wall_ms, char *r
 	struct sb sb;
 
 	sb_init(&sb, ret, size);
-	sb_put(&sb, "{\"version\":\"" WNA_VERSION "\"");
+	sb_put(&sb, "{\"schema\":1,\"version\":\"" WNA_VERSION "\"");
 	put_time(&sb, "started", core->started_wall_ms);
 	put_time(&sb, "now", wall_ms);
 	sb_put(&sb, ",\"config\":{\"error\":");
 	sb_json(&sb, core->state.conf_why);
 	put_time(&sb, "loaded", core->state.loaded_ms);
 	sb_char(&sb, '}');
-	put_endpoint(&sb, "healthz", &core->health, verdict->health,
-	             verdict->health == LEVEL_OK ? "" : verdict->why);
-	put_endpoint(&sb, "readyz", &core->ready, verdict->ready, verdict->why);
+	put_endpoint(&sb, "healthz", &core->health, verdict->health, verdict);
+	put_endpoint(&sb, "readyz", &core->ready, verdict->ready, verdict);
 	put_lifecycle(&sb, facts_get(&core->state.facts, FACT_LIFECYCLE, 0));
 	put_jobs(&sb, core, verdict);
 	put_checks(&sb, core, verdict);

@@ -30,6 +30,7 @@ void ctl_init(struct ctl *ret)
 	ret->colour = ret->out_tty && (no_color == NULL || no_color[0] == '\0') && term != NULL &&
 	              strcmp(term, "dumb") != 0;
 	ret->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	ret->in = ret->out_tty && isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
 	ret->width = WIDTH_DEFAULT;
 	ret->answer_ms = 3000;
 	ret->poll_ms = 250;
@@ -57,9 +58,11 @@ int ctl_width(FILE *file, int otherwise)
 	return width > WIDTH_MAX ? WIDTH_MAX : width;
 }
 
-int ctl_rows(FILE *file)
+int ctl_rows(FILE *file, int otherwise)
 {
-	return ctl_winsize(file).ws_row;
+	int rows = ctl_winsize(file).ws_row;
+
+	return rows > 0 ? rows : otherwise;
 }
 
 char *ctl_phrase(const struct ctl *ctl, int error, const char *why, char *ret, size_t size)

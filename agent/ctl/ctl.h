@@ -1,15 +1,13 @@
 /*
  * wnactl: what people and scripts ask web-node-agent, and the check and load of its
- * configuration.
+ * configuration. ctl_view.h is the other half: what is shown, which is pure.
  *
  *	ctl_main.c       the command line
  *	ctl.c            terminal, exit codes, words for what went wrong
- *	ctl_view.c       the status as a struct
- *	ctl_text.c       text from outside, made safe for a terminal
- *	ctl_page.c       columns, paragraphs and colours
- *	ctl_screen.c     the screen of wnactl status
  *	ctl_status.c     one question to the hub and its answer; wnactl status
+ *	ctl_absent.c     why the agent does not run
  *	ctl_watch.c      wnactl status --watch
+ *	ctl_keys.c       ... its keys, and the terminal's mode meanwhile
  *	ctl_wait.c       wnactl wait
  *	ctl_factsfile.c  wnactl facts
  *	ctl_sockets.c    wnactl database connections
@@ -27,6 +25,7 @@
 #include <stdio.h>
 
 #include "conf_load.h"
+#include "ctl_view.h"
 #include "fact.h"
 #include "hub.h"
 #include "limits.h"
@@ -35,13 +34,14 @@
 /* Documented in wnactl(1). */
 enum ctl_exit {
 	CTL_OK = 0,
-	CTL_NO = 1, /* a negative answer: not ready, absent, refused */
-	CTL_USAGE = 2,
+	CTL_NO = 1,          /* a negative answer: absent, refused; status: degraded, and serves */
+	CTL_OUT = 2,         /* status: out of service */
 	CTL_UNREACHABLE = 3, /* the agent does not run or does not answer */
 	CTL_TIMEOUT = 4,
 	CTL_DENIED = 5, /* this user may not ask the agent */
 	CTL_BAD = 6,    /* the answer is not from this agent */
 	CTL_OFF = 7,    /* the job waited for is switched off */
+	CTL_USAGE = 64, /* EX_USAGE of sysexits.h */
 };
 
 struct ctl {
@@ -49,10 +49,11 @@ struct ctl {
 	const char *run_dir; /* where facts.json and facts.env are */
 	FILE *out;           /* answers */
 	FILE *err;           /* progress and complaints */
+	int in;              /* keys of status --watch; -1: none */
 	bool out_tty, err_tty;
 	bool colour;       /* on out */
 	bool utf8;         /* the terminal's character set */
-	int width;         /* columns, when it cannot be asked for */
+	int width, height; /* columns and rows (0: endless), when they cannot be asked for */
 	int64_t answer_ms; /* how long one answer may take */
 	int64_t poll_ms;   /* between two questions of wait */
 	int64_t watch_ms;  /* between two pages of status --watch */
@@ -67,8 +68,8 @@ void ctl_init(struct ctl *ret);
 
 /* Columns of the terminal behind `file`, or `otherwise`; at least 20. */
 int ctl_width(FILE *file, int otherwise);
-/* Its rows, or 0 if it has none. */
-int ctl_rows(FILE *file);
+/* Its rows, or `otherwise`. */
+int ctl_rows(FILE *file, int otherwise);
 
 /*
  * Says on err why talking to the agent failed (-errno of talk or view_parse,
@@ -91,164 +92,6 @@ enum { TALK_MAX = 256 * 1024 }; /* bytes of an answer; the agent's are below 128
  */
 int talk(const char *path, enum hub_ask ask, int64_t timeout_ms, char **ret_text, size_t *ret_len);
 
-/* -- /status (verdict.h) as wnactl understands it: ctl_view.c -- */
-
-enum {
-	VIEW_JOBS = 8,
-	VIEW_PROCESSES = 16,
-	VIEW_COUNTERS = 32,
-	VIEW_TEXT = 512,
-};
-
-/* Times are Unix ms, 0 = not known. */
-struct view_page {
-	int code;
-	enum verdict_level level;
-	int64_t since_ms;
-	char why[VIEW_TEXT];
-};
-
-struct view_job {
-	char name[LIMIT_NAME];
-	enum verdict_level level;
-	int64_t since_ms;
-	char what[VIEW_TEXT], why[VIEW_TEXT], next[VIEW_TEXT];
-};
-
-struct view_check {
-	char name[LIMIT_NAME], type[16], scope[16];
-	enum verdict_level level;
-	int64_t since_ms;
-	int64_t last_us; /* -1 = not known */
-	char why[VIEW_TEXT];
-};
-
-struct view_process {
-	char role[LIMIT_NAME], state[24];
-	int64_t since_ms;
-	char what[VIEW_TEXT], why[VIEW_TEXT];
-};
-
-struct view_event {
-	int64_t at_ms;
-	char what[VIEW_TEXT];
-};
-
-struct view_counter {
-	char name[LIMIT_NAME];
-	int64_t value;
-};
-
-/* verdict.h's "lifecycle". */
-struct view_life {
-	enum life_state state; /* LIFE_STATE_MAX: not known */
-	int64_t since_ms;
-	char why[VIEW_TEXT], next[VIEW_TEXT];
-};
-
-/* The fact mount-service (fact.h). */
-struct view_service {
-	enum service_state state; /* SERVICE_STATE_MAX: the fact is not there */
-	int64_t since_ms, cause, tries, repairs;
-	char last[VIEW_TEXT]; /* repair */
-	char why[VIEW_TEXT];
-};
-
-struct view {
-	char version[32];
-	int64_t started_ms, now_ms;
-	int64_t loaded_ms;     /* of the configuration, Unix time */
-	char error[VIEW_TEXT]; /* not empty: no valid one has been loaded since the boot */
-	struct view_page healthz, readyz;
-	struct view_life life;
-	struct view_service service;
-	int64_t push_sent; /* fact push-sent: data CloudWatch took; -1 = not known */
-	int jobs, checks, processes, events, counters;
-	struct view_job job[VIEW_JOBS];
-	struct view_check check[LIMIT_CHECKS];
-	struct view_process process[VIEW_PROCESSES];
-	struct view_event event[LIMIT_TIMELINE]; /* oldest first */
-	struct view_counter counter[VIEW_COUNTERS];
-};
-
-/*
- * 0, or -EBADMSG with the reason in why[why_size] ("jobs[1].level: ..."). Members that are
- * not known are passed over, hence a newer agent can be asked; those that are must be of the
- * right type. Texts lose their control characters here, and text_write does the rest.
- */
-int view_parse(const char *text, size_t len, struct view *ret, char *why, size_t why_size);
-
-/* NULL if there is no job of this name. */
-const struct view_job *view_job(const struct view *view, const char *name);
-
-/* -- Text from outside on its way to a terminal: ctl_text.c -- */
-
-/*
- * Takes one character (UTF-8) off `text`, which ends with NUL. Returns its
- * length in bytes, 0 at the end. *ret_cells is its width (0, 1 or 2), or -1
- * if it must not be shown: not UTF-8, control characters (C0, DEL, C1), those
- * that change the direction of writing or are invisible; outside ASCII also
- * if `utf8` is false. The process's LC_CTYPE must be UTF-8 if `utf8` is true.
- */
-size_t text_next(const char *text, bool utf8, int *ret_cells);
-
-/* Columns that `text` has when shown by text_write. */
-int text_cells(const char *text, bool utf8);
-
-/* Writes `len` bytes (no NUL among them) with '?' for what must not be shown;
- * newlines and tabs pass. */
-void text_write(FILE *to, const char *text, size_t len, bool utf8);
-
-/* -- A page for a terminal: ctl_page.c -- */
-
-enum page_style { PAGE_PLAIN, PAGE_BOLD, PAGE_DIM, PAGE_GOOD, PAGE_WARN, PAGE_BAD, PAGE_STYLE_MAX };
-
-/* No line is ever wider than the page, and no control character in it is from outside. */
-struct page {
-	FILE *to;
-	int width;
-	bool colour, utf8;
-	int column; /* where the next character goes; `width` is past the end */
-};
-
-void page_init(struct page *ret, FILE *to, int width, bool colour, bool utf8);
-
-enum page_style page_level_style(enum verdict_level level);
-
-/* Text on the current line; what does not fit is cut and marked. */
-void page_put(struct page *page, enum page_style style, const char *text);
-__attribute__((format(printf, 3, 4))) void page_printf(struct page *page, enum page_style style,
-                                                       const char *format, ...);
-
-/* Blanks up to `column`; one blank if it has been passed, none at the line's start. */
-void page_to(struct page *page, int column);
-
-/* A paragraph from the current column on, broken between words, its further
- * lines from `indent` on; ends its last line. */
-void page_wrap(struct page *page, int indent, enum page_style style, const char *text);
-
-/* Ends the line. */
-void page_end(struct page *page);
-
-/* -- The screen: ctl_screen.c -- */
-
-enum screen_detail {
-	SCREEN_SHORT, /* each good job on one line, cut if it is too long: for a low terminal */
-	SCREEN_NORMAL,
-	SCREEN_VERBOSE, /* and all processes, all remembered changes, the counters */
-};
-
-/*
- * What the agent answers, each job with its reason and what happens next, the checks,
- * processes if something is wrong with them, the last changes. Times are reckoned from
- * view->now_ms, the agent's own clock when it answered.
- */
-void screen_show(struct page *page, const struct view *view, enum screen_detail detail);
-
-/* A number that is the same for two views between which nothing has changed
- * but time. */
-uint64_t screen_shape(const struct view *view);
-
 /* -- The commands -- */
 
 /*
@@ -259,9 +102,19 @@ uint64_t screen_shape(const struct view *view);
 int status_ask(const struct ctl *ctl, struct view *ret, char *why, size_t why_size,
                char **ret_text);
 
-/* Shows it once, as a screen or as the agent's JSON. CTL_OK if the node is
- * ready, CTL_NO if it is not. */
+/* Shows it once, as a screen or as the agent's JSON. CTL_OK if the node is well, CTL_NO if it is
+ * degraded and serves, CTL_OUT if it is out of service. */
 enum ctl_exit status_once(const struct ctl *ctl, bool json, bool verbose);
+
+/* The table of reasons as operations.md has it. */
+enum ctl_exit reasons_print(const struct ctl *ctl);
+
+/* Says on err why the agent does not run: what systemd says of its units, in the form of
+ * `systemctl show`, and the problems of the configuration in `file`. */
+void absent_tell(const struct ctl *ctl, FILE *units, const char *file);
+
+/* The same of this machine. */
+void absent_explain(const struct ctl *ctl);
 
 /* The recorded changes, the oldest first, a line each. */
 enum ctl_exit history_show(const struct ctl *ctl);
@@ -289,8 +142,19 @@ enum drain_kind {
 enum ctl_exit drain_order(const struct ctl *ctl, enum drain_kind kind, bool wait,
                           int64_t timeout_ms);
 
-/* Shows it again every second until a signal ends it; CTL_OK then. */
+/* Shows it again every second until a signal or `q` ends it; CTL_OK then. */
 enum ctl_exit status_watch(const struct ctl *ctl, bool verbose);
+
+/* -- Keys: ctl_keys.c -- */
+
+enum keys_step { KEYS_NONE, KEYS_END, KEYS_LINE, KEYS_LINE_BACK, KEYS_PAGE, KEYS_PAGE_BACK };
+
+/* From now on keys come at once, and are not echoed. Signals of the terminal stay. */
+void keys_begin(const struct ctl *ctl);
+/* The terminal is as before. */
+void keys_end(const struct ctl *ctl);
+/* What has been typed; never waits. */
+enum keys_step keys_read(const struct ctl *ctl);
 
 enum wait_goal {
 	WAIT_READY,

@@ -17,7 +17,8 @@ static const char help[] =
         "usage: wnactl [OPTION...] COMMAND\n"
         "\n"
         "Commands:\n"
-        "  status [--json] [--watch] [-v]  what the agent answers, and why; -v: everything\n"
+        "  status [--json] [--watch] [-v]  the verdict, what is not well, why, and what to do;\n"
+        "                                  -v: everything; --watch: anew each second, q ends\n"
         "  mount                           whether the shared file system serves, since when, why\n"
         "                                  not, and what the agent does about it\n"
         "  mount repair                    replaces the proxy of the mount now (root)\n"
@@ -49,13 +50,14 @@ static const char help[] =
         "\n"
         "Exit codes:\n"
         "  0  yes, done\n"
-        "  1  no: not ready, fact absent, configuration refused\n"
-        "  2  usage, or no such fact\n"
+        "  1  no: fact absent, refused; status: degraded, and in service\n"
+        "  2  status: out of service\n"
         "  3  the agent does not run or does not answer\n"
         "  4  time-out\n"
         "  5  this user may not ask the agent\n"
         "  6  the answer is not from this agent\n"
         "  7  the job waited for is switched off\n"
+        "  64 usage, or no such fact\n"
         "\n"
         "Exit codes of check and config, by the first problem:\n"
         "  0  the configuration is good\n"
@@ -85,6 +87,8 @@ static int run_status(struct ctl *ctl, const char *const *given, int argc, char 
 		return usage("status takes no arguments", "");
 	if (given['w'] && given['j'])
 		return usage("--watch and --json exclude each other", "");
+	if (given['m'])
+		return reasons_print(ctl);
 	if (given['w'])
 		return status_watch(ctl, given['v']);
 	return status_once(ctl, given['j'], given['v']);
@@ -203,7 +207,7 @@ static const struct command {
 	const char *options; /* the letters of those that belong to it */
 	int (*run)(struct ctl *ctl, const char *const *given, int argc, char **argv);
 } commands[] = {
-	{ "mount", "", run_mount },     { "status", "jwv", run_status },
+	{ "mount", "", run_mount },     { "status", "jwvm", run_status },
 	{ "facts", "je", run_facts },   { "wait", "ft", run_wait },
 	{ "check", "", run_check },     { "config", "kr", run_config },
 	{ "load", "a", run_load },      { "database", "", run_database },
@@ -213,14 +217,23 @@ static const struct command {
 
 /* Of these letters only v and h can be typed. */
 static const struct option long_options[] = {
-	{ "socket", required_argument, NULL, 'S' }, { "run", required_argument, NULL, 'R' },
-	{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'V' },
-	{ "json", no_argument, NULL, 'j' },         { "env", no_argument, NULL, 'e' },
-	{ "watch", no_argument, NULL, 'w' },        { "verbose", no_argument, NULL, 'v' },
-	{ "for", required_argument, NULL, 'f' },    { "timeout", required_argument, NULL, 't' },
-	{ "keys", no_argument, NULL, 'k' },         { "roff", no_argument, NULL, 'r' },
-	{ "apply", no_argument, NULL, 'a' },        { "wait", no_argument, NULL, 'n' },
-	{ "at-shutdown", no_argument, NULL, 'd' },  { NULL, 0, NULL, 0 },
+	{ "socket", required_argument, NULL, 'S' },
+	{ "run", required_argument, NULL, 'R' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "env", no_argument, NULL, 'e' },
+	{ "watch", no_argument, NULL, 'w' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "for", required_argument, NULL, 'f' },
+	{ "timeout", required_argument, NULL, 't' },
+	{ "keys", no_argument, NULL, 'k' },
+	{ "roff", no_argument, NULL, 'r' },
+	{ "apply", no_argument, NULL, 'a' },
+	{ "wait", no_argument, NULL, 'n' },
+	{ "at-shutdown", no_argument, NULL, 'd' },
+	{ "reasons", no_argument, NULL, 'm' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int dispatch(struct ctl *ctl, const char *const *given, int argc, char **argv)

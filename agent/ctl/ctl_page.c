@@ -1,12 +1,16 @@
 /*
  * Run by wnactl. Blocks on what it writes to. Owns nothing.
  */
-#include "ctl.h"
-
 #include <stdarg.h>
 #include <string.h>
 
-enum { WRAP_LEAST = 12 }; /* columns below which a hanging indent is given up */
+#include "ctl_view.h"
+#include "str.h"
+
+enum {
+	WRAP_LEAST = 12, /* columns below which a hanging indent is given up */
+	PAGE_TEXT = 2 * VIEW_TEXT,
+};
 
 void page_init(struct page *ret, FILE *to, int width, bool colour, bool utf8)
 {
@@ -63,13 +67,30 @@ static size_t page_fit(const struct page *page, const char *text, int cells, int
 	return done;
 }
 
+/* The agent's texts are ASCII; a terminal with UTF-8 shows an arrow. Returns `text` or `ret`. */
+static const char *page_arrows(const struct page *page, const char *text, char *ret, size_t size)
+{
+	struct sb sb;
+
+	if (!page->utf8 || strstr(text, " -> ") == NULL)
+		return text;
+	sb_init(&sb, ret, size);
+	for (const char *at; (at = strstr(text, " -> ")) != NULL; text = at + 3)
+		sb_printf(&sb, "%.*s →", (int)(at - text), text);
+	sb_put(&sb, text);
+	return ret;
+}
+
 void page_put(struct page *page, enum page_style style, const char *text)
 {
-	int room = page->width - page->column;
-	int cells = text_cells(text, page->utf8);
+	char copy[PAGE_TEXT];
+	int room = page->width - page->column, cells;
 	const char *mark = "";
-	size_t len = strlen(text);
+	size_t len;
 
+	text = page_arrows(page, text, copy, sizeof copy);
+	cells = text_cells(text, page->utf8);
+	len = strlen(text);
 	if (room <= 0 || cells == 0)
 		return;
 	if (cells > room) {
@@ -135,6 +156,9 @@ static size_t page_break(const struct page *page, const char *text, int room, bo
 
 void page_wrap(struct page *page, int indent, enum page_style style, const char *text)
 {
+	char copy[PAGE_TEXT];
+
+	text = page_arrows(page, text, copy, sizeof copy);
 	/* Two columns are the least: some characters are two columns wide. */
 	if (page->width - indent < WRAP_LEAST)
 		indent = page->width > 2 * WRAP_LEAST ? 2 : 0;

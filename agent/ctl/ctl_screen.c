@@ -1,45 +1,29 @@
 /*
  * Run by wnactl. Blocks on what it writes to. Owns nothing.
+ *
+ * The verdict stands first, and what is not well takes the most room.
  */
-#include "ctl.h"
-
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
 #include "clock.h"
+#include "ctl_view.h"
 #include "str.h"
 
 enum {
 	COL_STATE = 12,
-	COL_FOR = 26,   /* "503 degraded" stands before it, */
-	COL_SINCE = 39, /* "23 h 59 min", */
-	COL_WHAT = 53,  /* "11-23 08:15Z" */
-	COL_EVENT = 30,
-	NARROW = 90,   /* below: no column for the clock time */
-	NARROWER = 70, /* below: what and why on lines of their own */
-	EVENTS = 8,
+	COL_FOR = 26,
+	COL_SINCE = 39, /* "23 h 59 min" stands before it, */
+	COL_REST = 53,  /* "11-23 08:15Z" */
+	NARROW = 90,    /* below: no column for the clock time */
+	NARROWER = 70,  /* below: texts on lines of their own */
+	INDENT = 4,     /* of the texts of what is not well: an URL has room there */
+	LABEL = 6,      /* "next: " */
 };
 
-/* Where the columns of this page are; 0 = not shown. */
-struct layout {
-	int since, what, indent;
-	bool dense; /* SCREEN_SHORT: every row counts */
-};
-
-static struct layout screen_layout(const struct page *page, bool dense)
+void screen_clock(const struct screen *screen, int64_t at_ms)
 {
-	if (page->width < NARROWER)
-		return (struct layout){ 0, 0, 2, dense };
-	if (page->width < NARROW)
-		return (struct layout){ 0, COL_SINCE, COL_SINCE, dense };
-	return (struct layout){ COL_SINCE, COL_WHAT, COL_WHAT, dense };
-}
-
-/* "08:15:30Z" today, "11-23 08:15Z" on another day of the agent's clock. */
-static void screen_clock(struct page *page, int64_t at_ms, int64_t now_ms)
-{
-	time_t at = (time_t)(at_ms / 1000), now = (time_t)(now_ms / 1000);
+	time_t at = (time_t)(at_ms / 1000), now = (time_t)(screen->view->now_ms / 1000);
 	struct tm at_tm, now_tm;
 	char text[32] = "";
 
@@ -49,136 +33,224 @@ static void screen_clock(struct page *page, int64_t at_ms, int64_t now_ms)
 		strftime(text, sizeof text, "%H:%M:%SZ", &at_tm);
 	else
 		strftime(text, sizeof text, "%m-%d %H:%MZ", &at_tm);
-	page_put(page, PAGE_PLAIN, text);
+	page_put(screen->page, PAGE_PLAIN, text);
 }
 
-static const char *screen_span(int64_t since_ms, int64_t now_ms, char *ret, size_t size)
+const char *screen_span(const struct screen *screen, int64_t since_ms, char *ret, size_t size)
 {
-	if (since_ms <= 0 || now_ms <= 0)
-		return "";
-	return clock_span(now_ms - since_ms, ret, size);
+	ret[0] = '\0';
+	if (since_ms <= 0 || screen->view->now_ms <= 0)
+		return ret;
+	return clock_span(screen->view->now_ms - since_ms, ret, size);
 }
 
-/* Name, state, for how long, since when; leaves the line open. */
-static void screen_row(struct page *page, const struct layout *layout, const char *name,
-                       const char *state, enum page_style style, int64_t since_ms, int64_t now_ms)
+void screen_heading(struct screen *screen, const char *name)
 {
-	char span[32];
+	struct page *page = screen->page;
 
-	page_put(page, PAGE_BOLD, name);
-	page_to(page, COL_STATE);
-	page_put(page, style, state);
-	if (since_ms <= 0)
-		return;
-	page_to(page, COL_FOR);
-	page_put(page, PAGE_PLAIN, screen_span(since_ms, now_ms, span, sizeof span));
-	if (layout->since == 0)
-		return;
-	page_to(page, layout->since);
-	screen_clock(page, since_ms, now_ms);
-}
-
-/* The paragraphs of a row: the first may stand on the row's own line. */
-static void screen_texts(struct page *page, const struct layout *layout, enum page_style style,
-                         const char *first, const char *second, const char *third)
-{
-	const char *const texts[] = { first, second, third };
-	const enum page_style styles[] = { PAGE_PLAIN, style, PAGE_DIM };
-
-	for (int i = 0; i < 3; i++) {
-		if (texts[i][0] == '\0')
-			continue;
-		if (page->column > 0 && layout->what == 0)
-			page_end(page);
-		page_to(page, layout->indent);
-		if (i == 2)
-			page_put(page, styles[i], "next: ");
-		page_wrap(page, layout->indent, styles[i], texts[i]);
-	}
-	if (page->column > 0)
-		page_end(page);
-}
-
-/* The one line of a job that is well; what is too long for it is cut. */
-static void screen_rest(struct page *page, const struct layout *layout, const char *text)
-{
-	if (layout->what > 0 && text[0] != '\0') {
-		page_to(page, layout->what);
-		page_put(page, PAGE_PLAIN, text);
-	}
-	page_end(page);
-}
-
-static void screen_heading(struct page *page, const struct layout *layout, const char *name,
-                           const char *text)
-{
-	if (!layout->dense)
-		page_end(page);
 	page_put(page, PAGE_DIM, name);
 	page_to(page, COL_STATE);
 	page_put(page, PAGE_DIM, "STATE");
 	page_to(page, COL_FOR);
 	page_put(page, PAGE_DIM, "FOR");
-	if (layout->since > 0) {
-		page_to(page, layout->since);
+	if (screen->since > 0) {
+		page_to(page, screen->since);
 		page_put(page, PAGE_DIM, "SINCE");
 	}
-	if (layout->what > 0) {
-		page_to(page, layout->what);
-		page_put(page, PAGE_DIM, text);
-	}
 	page_end(page);
 }
 
-static void screen_page(struct page *page, const struct layout *layout, const char *name,
-                        const struct view_page *at, int64_t now_ms)
+static void screen_row(struct screen *screen, const struct screen_item *item)
 {
-	char state[32];
-
-	snprintf(state, sizeof state, "%d %s", at->code, verdict_level_name(at->level));
-	screen_row(page, layout, name, state,
-	           at->code == 200 ? page_level_style(at->level) : PAGE_BAD, at->since_ms, now_ms);
-	screen_texts(page, layout, PAGE_PLAIN, "", at->why, "");
-}
-
-static void screen_life(struct page *page, const struct layout *layout,
-                        const struct view_life *life, int64_t now_ms)
-{
-	bool serves = life->state == LIFE_IN_SERVICE;
-
-	if (life->state == LIFE_STATE_MAX || (layout->dense && serves))
-		return;
-	screen_row(page, layout, "lifecycle", life_state_name(life->state),
-	           serves ? PAGE_GOOD : PAGE_WARN, life->since_ms, now_ms);
-	if (layout->dense)
-		screen_rest(page, layout, life->why);
-	else
-		screen_texts(page, layout, PAGE_PLAIN, "", life->why, life->next);
-}
-
-static void screen_head(struct page *page, const struct layout *layout, const struct view *view)
-{
-	struct view_page healthz = view->healthz;
+	struct page *page = screen->page;
 	char span[32];
 
-	if (layout->dense && strcmp(healthz.why, view->readyz.why) == 0)
-		healthz.why[0] = '\0'; /* the next row says it */
-	page_put(page, PAGE_BOLD, "web-node-agent");
-	page_printf(page, PAGE_PLAIN, " %s", view->version);
-	if (view->started_ms > 0)
-		page_printf(page, PAGE_PLAIN, ", up %s",
-		            screen_span(view->started_ms, view->now_ms, span, sizeof span));
-	page_end(page);
-	screen_page(page, layout, "healthz", &healthz, view->now_ms);
-	screen_page(page, layout, "readyz", &view->readyz, view->now_ms);
-	screen_life(page, layout, &view->life, view->now_ms);
-	if (view->error[0] != '\0') {
-		page_put(page, PAGE_BAD, "configuration");
-		page_put(page, PAGE_PLAIN, " ");
-		page_wrap(page, 2, PAGE_PLAIN, "no valid one has been loaded since the boot:");
-		page_to(page, 2);
-		page_wrap(page, 2, PAGE_BAD, view->error);
+	page_to(page, item->indent);
+	page_put(page, PAGE_BOLD, item->name);
+	page_to(page, COL_STATE);
+	page_put(page, item->style, item->state);
+	if (item->since_ms <= 0)
+		return;
+	page_to(page, COL_FOR);
+	page_put(page, PAGE_PLAIN, screen_span(screen, item->since_ms, span, sizeof span));
+	if (screen->since == 0)
+		return;
+	page_to(page, screen->since);
+	screen_clock(screen, item->since_ms);
+}
+
+/* A text on lines of its own; a brief one on one line, cut if it is too long. */
+static void screen_text(struct screen *screen, enum page_style style, const char *label,
+                        const char *text)
+{
+	struct page *page = screen->page;
+	int indent = page->width < NARROWER ? 2 : INDENT;
+
+	if (text[0] == '\0')
+		return;
+	page_to(page, indent);
+	page_put(page, PAGE_DIM, label);
+	if (label[0] != '\0')
+		page_to(page, indent += LABEL);
+	if (!screen->how->brief) {
+		page_wrap(page, indent, style, text);
+		return;
 	}
+	page_put(page, style, text);
+	page_end(page);
+}
+
+/* An instruction that several items share is given once. */
+static bool screen_is_news(struct screen *screen, const char *todo)
+{
+	int room = sizeof screen->said / sizeof screen->said[0];
+
+	for (int i = 0; i < screen->said_count; i++)
+		if (strcmp(screen->said[i], todo) == 0)
+			return false;
+	if (screen->said_count < room)
+		screen->said[screen->said_count++] = todo;
+	return true;
+}
+
+/* What is well takes one line. */
+static void screen_well(struct screen *screen, const struct screen_item *item)
+{
+	struct page *page = screen->page;
+	const char *text = item->why[0] != '\0' ? item->why : item->what;
+
+	if (screen->rest == 0) {
+		page_end(page);
+		screen_text(screen, PAGE_PLAIN, "", text);
+		return;
+	}
+	if (text[0] != '\0') {
+		page_to(page, screen->rest);
+		page_put(page, PAGE_PLAIN, text);
+	}
+	page_end(page);
+	if (!screen->how->verbose)
+		return;
+	if (text != item->what)
+		screen_text(screen, PAGE_PLAIN, "", item->what);
+	screen_text(screen, PAGE_DIM, "next:", item->next);
+}
+
+void screen_item(struct screen *screen, const struct screen_item *item)
+{
+	struct page *page = screen->page;
+
+	screen_row(screen, item);
+	if (item->well) {
+		screen_well(screen, item);
+		return;
+	}
+	if (screen->rest > 0 && item->reason[0] != '\0') {
+		page_to(page, screen->rest);
+		page_put(page, PAGE_DIM, item->reason);
+	}
+	page_end(page);
+	screen_text(screen, PAGE_PLAIN, "", item->what);
+	screen_text(screen, item->style, "", item->why);
+	if (!screen->how->brief)
+		screen_text(screen, PAGE_DIM, "next:", item->next);
+	if (screen_is_news(screen, item->todo))
+		screen_text(screen, PAGE_BOLD, "do:", item->todo);
+}
+
+struct verdict_words {
+	const char *verdict, *meaning;
+	enum page_style style;
+};
+
+static struct verdict_words verdict_words(const struct view *view)
+{
+	enum verdict_level level = view->healthz.level;
+
+	if (view->readyz.code == 200)
+		return (struct verdict_words){ "IN SERVICE", "", PAGE_GOOD };
+	if (view->healthz.code == 200)
+		return (struct verdict_words){ "IN SERVICE, DEGRADED",
+			                       "the node serves and is not replaced", PAGE_WARN };
+	if (level == LEVEL_DRAINING)
+		return (struct verdict_words){ "OUT OF SERVICE, DRAINING",
+			                       "gets no new requests, serves on", PAGE_WARN };
+	if (level == LEVEL_WAITING)
+		return (struct verdict_words){ "NOT IN SERVICE YET",
+			                       "gets no requests before it is", PAGE_WARN };
+	return (struct verdict_words){ "OUT OF SERVICE",
+		                       "gets no requests; its group may replace it", PAGE_BAD };
+}
+
+static void screen_page(struct screen *screen, const char *name, const struct view_page *at,
+                        const char *end)
+{
+	char span[32];
+
+	page_printf(screen->page, PAGE_DIM, "%s %d %s for %s%s", name, at->code,
+	            verdict_level_name(at->level),
+	            screen_span(screen, at->since_ms, span, sizeof span), end);
+}
+
+static void screen_head(struct screen *screen)
+{
+	const struct view *view = screen->view;
+	struct page *page = screen->page;
+	struct verdict_words words = verdict_words(view);
+	int64_t since_ms =
+	        view->healthz.code == 200 ? view->readyz.since_ms : view->healthz.since_ms;
+	char span[32];
+
+	page_put(page, words.style, words.verdict);
+	if (since_ms > 0)
+		page_printf(page, PAGE_BOLD, " for %s",
+		            screen_span(screen, since_ms, span, sizeof span));
+	if (words.meaning[0] != '\0') {
+		page_put(page, PAGE_PLAIN, ": ");
+		page_wrap(page, 2, PAGE_PLAIN, words.meaning);
+	} else {
+		page_end(page);
+	}
+	screen_page(screen, "/healthz", &view->healthz, ", ");
+	screen_page(screen, "/readyz", &view->readyz, "");
+	page_end(page);
+	page_printf(page, PAGE_DIM, "web-node-agent %s", view->version);
+	if (view->started_ms > 0)
+		page_printf(page, PAGE_DIM, ", up %s",
+		            screen_span(screen, view->started_ms, span, sizeof span));
+	page_end(page);
+}
+
+/* What concerns the node and no job. */
+static void screen_node(struct screen *screen)
+{
+	const struct view *view = screen->view;
+	const struct view_life *life = &view->life;
+	bool serves = life->state == LIFE_IN_SERVICE;
+	struct screen_item item = {
+		.name = "lifecycle",
+		.state = life_state_name(life->state),
+		.style = serves ? PAGE_GOOD : PAGE_WARN,
+		.well = serves && life->next[0] == '\0',
+		.since_ms = life->since_ms,
+		.what = "",
+		.why = life->why,
+		.next = life->next,
+		.reason = "",
+		.todo = view->healthz.level == LEVEL_DRAINING ? view->healthz.todo : "",
+	};
+
+	if (view->error[0] != '\0') {
+		page_put(screen->page, PAGE_BAD, "configuration: ");
+		page_put(screen->page, PAGE_PLAIN, "no valid one has been loaded since the boot");
+		page_end(screen->page);
+		screen_text(screen, PAGE_BAD, "", view->error);
+		screen_text(screen, PAGE_BOLD, "do:", view->healthz.todo);
+	}
+	/* A node that is in service, and of which there is no notice, needs no row. */
+	if (life->state != LIFE_STATE_MAX &&
+	    (!serves || life->why[0] != '\0' || screen->how->verbose))
+		screen_item(screen, &item);
 }
 
 static bool screen_is_well(enum verdict_level level)
@@ -186,131 +258,49 @@ static bool screen_is_well(enum verdict_level level)
 	return level == LEVEL_OK || level == LEVEL_OFF;
 }
 
-static void screen_jobs(struct page *page, const struct layout *layout, const struct view *view)
+static void screen_jobs(struct screen *screen)
 {
-	screen_heading(page, layout, "JOB", "WHAT");
-	for (int i = 0; i < view->jobs; i++) {
-		const struct view_job *job = &view->job[i];
-		enum page_style style = page_level_style(job->level);
+	for (int i = 0; i < screen->view->jobs; i++) {
+		const struct view_job *job = &screen->view->job[i];
+		bool checks = strcmp(job->name, job_name(JOB_CHECKS)) == 0;
+		struct screen_item item = {
+			.name = job->name,
+			.state = verdict_level_name(job->level),
+			.style = page_level_style(job->level),
+			.well = screen_is_well(job->level),
+			.since_ms = job->level == LEVEL_OFF ? 0 : job->since_ms,
+			.what = job->what,
+			.why = job->why,
+			.next = job->next,
+			.reason = job->reason,
+			.todo = job->todo,
+		};
 
-		screen_row(page, layout, job->name, verdict_level_name(job->level), style,
-		           job->level == LEVEL_OFF ? 0 : job->since_ms, view->now_ms);
-		if (layout->dense && screen_is_well(job->level))
-			screen_rest(page, layout, job->what);
-		else
-			screen_texts(page, layout, style, job->what, job->why, job->next);
+		if (checks && screen->view->checks > 0) {
+			/* The rows below have the reasons. */
+			item.well = true;
+			item.why = "";
+		}
+		screen_item(screen, &item);
+		if (checks)
+			screen_checks(screen);
 	}
 }
 
-/* "http local, 0.8 ms" */
-static void screen_check_text(const struct view_check *check, char *ret, size_t size)
+void screen_show(struct page *page, const struct view *view, const struct screen_how *how)
 {
-	int n = snprintf(ret, size, "%s %s", check->type, check->scope);
+	struct screen screen = { .page = page, .view = view, .how = how };
 
-	if (check->last_us >= 0 && n > 0 && (size_t)n < size)
-		snprintf(ret + n, size - (size_t)n, ", %.1f ms", (double)check->last_us / 1000);
-}
-
-static void screen_checks(struct page *page, const struct layout *layout, const struct view *view)
-{
-	bool headed = false;
-
-	for (int i = 0; i < view->checks; i++) {
-		const struct view_check *check = &view->check[i];
-		enum page_style style = page_level_style(check->level);
-		char text[96];
-
-		/* The job's own line has their number. */
-		if (layout->dense && screen_is_well(check->level))
-			continue;
-		if (!headed)
-			screen_heading(page, layout, "CHECK", "WHAT");
-		headed = true;
-		screen_check_text(check, text, sizeof text);
-		screen_row(page, layout, check->name, verdict_level_name(check->level), style,
-		           check->since_ms, view->now_ms);
-		screen_texts(page, layout, style, text, check->why, "");
-	}
-}
-
-static void screen_processes(struct page *page, const struct layout *layout,
-                             const struct view *view, bool verbose)
-{
-	bool headed = false;
-
-	for (int i = 0; i < view->processes; i++) {
-		const struct view_process *process = &view->process[i];
-		bool normal = strcmp(process->state, "running") == 0 && process->why[0] == '\0';
-
-		if (normal && !verbose)
-			continue;
-		if (!headed)
-			screen_heading(page, layout, "PROCESS", "WHAT");
-		headed = true;
-		screen_row(page, layout, process->role, process->state,
-		           normal ? PAGE_PLAIN : PAGE_BAD, process->since_ms, view->now_ms);
-		screen_texts(page, layout, normal ? PAGE_DIM : PAGE_BAD, process->what,
-		             process->why, "");
-	}
-}
-
-static void screen_events(struct page *page, const struct layout *layout, const struct view *view,
-                          bool verbose)
-{
-	int shown = verbose || view->events < EVENTS ? view->events : EVENTS;
-	int indent = page->width < NARROWER ? 2 : COL_EVENT;
-	char span[32];
-
-	if (shown == 0)
-		return;
-	if (!layout->dense)
-		page_end(page);
-	page_put(page, PAGE_DIM, "LAST CHANGES, newest first");
-	page_end(page);
-	for (int i = view->events - 1; i >= view->events - shown; i--) {
-		const struct view_event *event = &view->event[i];
-
-		screen_clock(page, event->at_ms, view->now_ms);
-		page_to(page, COL_STATE + 1);
-		page_printf(page, PAGE_DIM, "%s ago",
-		            screen_span(event->at_ms, view->now_ms, span, sizeof span));
-		if (page->width < NARROWER)
-			page_end(page);
-		page_to(page, indent);
-		page_wrap(page, indent, PAGE_PLAIN, event->what);
-	}
-}
-
-static void screen_counters(struct page *page, const struct view *view)
-{
-	char span[32];
-
-	page_end(page);
-	page_put(page, PAGE_DIM, "COUNTERS");
-	page_end(page);
-	page_printf(page, PAGE_PLAIN, "configuration loaded %s ago",
-	            screen_span(view->loaded_ms, view->now_ms, span, sizeof span));
-	page_end(page);
-	for (int i = 0; i < view->counters; i++) {
-		page_put(page, PAGE_PLAIN, view->counter[i].name);
-		page_to(page, COL_FOR);
-		page_printf(page, PAGE_PLAIN, "%" PRId64, view->counter[i].value);
-		page_end(page);
-	}
-}
-
-void screen_show(struct page *page, const struct view *view, enum screen_detail detail)
-{
-	struct layout layout = screen_layout(page, detail == SCREEN_SHORT);
-	bool verbose = detail == SCREEN_VERBOSE;
-
-	screen_head(page, &layout, view);
-	screen_jobs(page, &layout, view);
-	screen_checks(page, &layout, view);
-	screen_processes(page, &layout, view, verbose);
-	screen_events(page, &layout, view, verbose);
-	if (verbose)
-		screen_counters(page, view);
+	screen.since = page->width < NARROW ? 0 : COL_SINCE;
+	screen.rest = page->width < NARROWER ? 0 : page->width < NARROW ? COL_SINCE : COL_REST;
+	screen_head(&screen);
+	screen_node(&screen);
+	screen_heading(&screen, "JOB");
+	screen_jobs(&screen);
+	screen_processes(&screen);
+	screen_events(&screen);
+	if (how->verbose)
+		screen_counters(&screen);
 }
 
 uint64_t screen_shape(const struct view *view)

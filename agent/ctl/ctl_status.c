@@ -127,28 +127,68 @@ enum ctl_exit history_show(const struct ctl *ctl)
 	return CTL_OK;
 }
 
+static enum ctl_exit exit_of(const struct view *view)
+{
+	if (view->readyz.code == 200)
+		return CTL_OK;
+	return view->healthz.code == 200 ? CTL_NO : CTL_OUT;
+}
+
+/* On a terminal the verdict stays visible: one row is for the shell's prompt. */
+static void show_once(const struct ctl *ctl, const struct view *view, bool verbose)
+{
+	int rows = ctl->out_tty && !verbose ? ctl_rows(ctl->out, ctl->height) - 1 : 0;
+	struct page page;
+	char *text;
+
+	page_init(&page, ctl->out, ctl_width(ctl->out, ctl->width), ctl->colour, ctl->utf8);
+	text = screen_fit(&page, view, verbose, rows);
+	if (text == NULL)
+		return;
+	if (rows > 1 && screen_lines(text) > rows) {
+		const char *end = text;
+
+		while (--rows > 0)
+			end = strchr(end, '\n') + 1;
+		fwrite(text, 1, (size_t)(end - text), ctl->out);
+		fputs("[more: wnactl status -v | less]\n", ctl->out);
+	} else {
+		fputs(text, ctl->out);
+	}
+	free(text);
+}
+
 enum ctl_exit status_once(const struct ctl *ctl, bool json, bool verbose)
 {
 	static struct view view; /* large */
+	enum ctl_exit code;
 	char *text = NULL;
-	struct page page;
 	char why[256];
 	int r;
 
 	r = status_ask(ctl, &view, why, sizeof why, &text);
 	if (r < 0) {
 		free(text);
-		return ctl_complain(ctl, r, why);
+		code = ctl_complain(ctl, r, why);
+		if (code == CTL_UNREACHABLE)
+			absent_explain(ctl);
+		return code;
 	}
-	if (json) {
-		if (ctl->out_tty)
-			text_write(ctl->out, text, strlen(text), ctl->utf8);
-		else
-			fputs(text, ctl->out);
-	} else {
-		page_init(&page, ctl->out, ctl_width(ctl->out, ctl->width), ctl->colour, ctl->utf8);
-		screen_show(&page, &view, verbose ? SCREEN_VERBOSE : SCREEN_NORMAL);
-	}
+	if (json && ctl->out_tty)
+		text_write(ctl->out, text, strlen(text), ctl->utf8);
+	else if (json)
+		fputs(text, ctl->out);
+	else
+		show_once(ctl, &view, verbose);
 	free(text);
-	return view.readyz.code == 200 ? CTL_OK : CTL_NO;
+	return exit_of(&view);
+}
+
+enum ctl_exit reasons_print(const struct ctl *ctl)
+{
+	fputs("| reason | meaning | what to do |\n|---|---|---|\n", ctl->out);
+	for (int i = REASON_NONE + 1; i < REASON_MAX; i++)
+		fprintf(ctl->out, "| `%s` | %s | %s |\n", reason_info(i)->name,
+		        reason_info(i)->meaning, reason_info(i)->todo);
+	return CTL_OK;
 }

@@ -126,6 +126,7 @@ static void take_page(struct reader *reader, const cJSON *root, const char *key,
 	take_level(reader, page, &ret->level);
 	take_time(reader, page, "since", &ret->since_ms);
 	take_text(reader, page, "why", false, ret->why, sizeof ret->why);
+	take_text(reader, page, "do", false, ret->todo, sizeof ret->todo);
 	reader->at[0] = '\0';
 }
 
@@ -138,6 +139,8 @@ static void take_job(struct reader *reader, const cJSON *item, struct view *ret,
 	take_time(reader, item, "since", &job->since_ms);
 	take_text(reader, item, "what", false, job->what, sizeof job->what);
 	take_text(reader, item, "why", false, job->why, sizeof job->why);
+	take_text(reader, item, "reason", false, job->reason, sizeof job->reason);
+	take_text(reader, item, "do", false, job->todo, sizeof job->todo);
 	take_text(reader, item, "next", false, job->next, sizeof job->next);
 }
 
@@ -151,8 +154,12 @@ static void take_check(struct reader *reader, const cJSON *item, struct view *re
 	take_text(reader, item, "scope", false, check->scope, sizeof check->scope);
 	take_level(reader, item, &check->level);
 	take_time(reader, item, "since", &check->since_ms);
+	take_text(reader, item, "what", false, check->what, sizeof check->what);
+	take_text(reader, item, "next", false, check->next, sizeof check->next);
 	take_integer(reader, item, "last_us", false, &check->last_us);
 	take_text(reader, item, "why", false, check->why, sizeof check->why);
+	take_text(reader, item, "reason", false, check->reason, sizeof check->reason);
+	take_text(reader, item, "do", false, check->todo, sizeof check->todo);
 }
 
 static void take_process(struct reader *reader, const cJSON *item, struct view *ret, int i)
@@ -164,6 +171,8 @@ static void take_process(struct reader *reader, const cJSON *item, struct view *
 	take_time(reader, item, "since", &process->since_ms);
 	take_text(reader, item, "what", false, process->what, sizeof process->what);
 	take_text(reader, item, "why", false, process->why, sizeof process->why);
+	take_text(reader, item, "reason", false, process->reason, sizeof process->reason);
+	take_text(reader, item, "do", false, process->todo, sizeof process->todo);
 }
 
 static void take_event(struct reader *reader, const cJSON *item, struct view *ret, int i)

@@ -1,10 +1,10 @@
 /*
- * Run by wnactl status --watch, until a signal ends it. Waits for the
- * agent and the clock. Owns the terminal's cursor and gives it back.
+ * Run by wnactl status --watch, until a signal or a key ends it. Waits for the
+ * agent, the clock and keys. Owns the terminal's cursor and gives it back.
  */
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +44,7 @@ static void watch_signals(sigset_t *ret_waiting)
 
 static void watch_begin(const struct ctl *ctl)
 {
+	keys_begin(ctl);
 	if (ctl->out_tty)
 		fputs("\033[?25l\033[H\033[2J", ctl->out); /* cursor off, clear */
 }
@@ -53,6 +54,7 @@ static void watch_end(const struct ctl *ctl)
 	if (ctl->out_tty)
 		fputs("\033[?25h\n", ctl->out);
 	fflush(ctl->out);
+	keys_end(ctl);
 }
 
 struct watch {
@@ -64,19 +66,20 @@ struct watch {
 	char lost[512];
 	uint64_t shown; /* without a terminal: screen_shape() of the last page */
 	bool shown_lost;
+	int top; /* lines of the page that are scrolled away */
 };
 
-/* One page into a text of its own: drawn in one write, it does not flicker. */
-static int watch_render(const struct watch *watch, enum screen_detail detail, char **ret_text,
-                        size_t *ret_len)
+/* What stands above the screen while the agent does not answer. NULL when out of memory. */
+static char *watch_lost(const struct watch *watch)
 {
 	const struct ctl *ctl = watch->ctl;
-	FILE *memory = open_memstream(ret_text, ret_len);
-	char since[32], line[640];
+	char since[32], line[640], *text = NULL;
 	struct page page;
+	size_t len;
+	FILE *memory = open_memstream(&text, &len);
 
 	if (memory == NULL)
-		return -errno;
+		return NULL;
 	page_init(&page, memory, ctl_width(ctl->out, ctl->width), ctl->colour, ctl->utf8);
 	if (watch->lost_ms > 0) {
 		snprintf(line, sizeof line, "No answer since %s; trying again: %s",
@@ -87,57 +90,85 @@ static int watch_render(const struct watch *watch, enum screen_detail detail, ch
 			page_end(&page);
 		}
 	}
-	if (watch->seen)
-		screen_show(&page, &watch->view, detail);
-	return fclose(memory) == 0 ? 0 : -ENOMEM;
+	if (fclose(memory) == 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
-static bool watch_is_too_high(const struct watch *watch, const char *text)
+static int watch_rows(const struct watch *watch)
 {
-	int rows = watch->ctl->out_tty ? ctl_rows(watch->ctl->out) : 0, lines = 0;
+	return watch->ctl->out_tty ? ctl_rows(watch->ctl->out, watch->ctl->height) : 0;
+}
 
-	while ((text = strchr(text, '\n')) != NULL) {
-		lines++;
-		text++;
+/* The whole page, as short as the terminal if that is possible. NULL when out of memory. */
+static char *watch_page(const struct watch *watch)
+{
+	const struct ctl *ctl = watch->ctl;
+	char *lost = watch_lost(watch), *text = NULL, *ret = NULL;
+	int rows = watch_rows(watch);
+	struct page page;
+
+	if (lost == NULL || !watch->seen)
+		return lost;
+	page_init(&page, NULL, ctl_width(ctl->out, ctl->width), ctl->colour, ctl->utf8);
+	if (rows > 0 && rows > screen_lines(lost))
+		rows -= screen_lines(lost);
+	text = screen_fit(&page, &watch->view, watch->verbose, rows);
+	if (text == NULL || asprintf(&ret, "%s%s", lost, text) < 0)
+		ret = NULL;
+	free(lost);
+	free(text);
+	return ret;
+}
+
+static void watch_scroll(struct watch *watch, enum keys_step step)
+{
+	int rows = watch_rows(watch);
+
+	switch (step) {
+	case KEYS_LINE: watch->top++; break;
+	case KEYS_LINE_BACK: watch->top--; break;
+	case KEYS_PAGE: watch->top += rows / 2; break;
+	case KEYS_PAGE_BACK: watch->top -= rows / 2; break;
+	default: break;
 	}
-	return rows > 0 && lines > rows;
 }
 
-/* The page. If it is higher than the terminal, a shorter one, except with -v. */
-static int watch_page(const struct watch *watch, char **ret_text)
+static const char *watch_line(FILE *out, const char *text)
 {
-	enum screen_detail detail = watch->verbose ? SCREEN_VERBOSE : SCREEN_NORMAL;
-	size_t len;
-	int r = watch_render(watch, detail, ret_text, &len);
+	size_t len = strcspn(text, "\n");
 
-	if (r < 0 || detail == SCREEN_VERBOSE || !watch_is_too_high(watch, *ret_text))
-		return r;
-	free(*ret_text);
-	*ret_text = NULL;
-	return watch_render(watch, SCREEN_SHORT, ret_text, &len);
+	fwrite(text, 1, len, out);
+	return text + len + (text[len] == '\n');
 }
 
-/* Draws over the previous page, line by line, down to the last row. */
-static void watch_draw(const struct watch *watch, const char *text)
+/* Draws over the previous page, line by line, down to the last row. If there are more lines, the
+ * first, with the verdict, stays, and the last row says so. */
+static void watch_draw(struct watch *watch, const char *text)
 {
 	FILE *out = watch->ctl->out;
-	int rows = ctl_rows(out);
+	int rows = watch_rows(watch), lines = screen_lines(text), room = rows - 2;
+	bool whole = rows < 3 || lines <= rows;
 
+	if (whole)
+		room = lines;
+	if (watch->top > lines - 1 - room)
+		watch->top = lines - 1 - room;
+	if (watch->top < 0 || whole)
+		watch->top = 0;
 	fputs("\033[H", out);
-	for (int row = 1; *text != '\0'; row++) {
-		size_t len = strcspn(text, "\n");
-		bool last = rows > 0 && row >= rows;
-
-		if (last && text[len] == '\n' && text[len + 1] != '\0')
-			fputs("[more: the terminal is too low]", out);
-		else
-			fwrite(text, 1, len, out);
+	for (int row = 0; *text != '\0' && row <= room; row++) {
+		text = watch_line(out, text);
+		for (int i = 0; row == 0 && i < watch->top; i++)
+			text = strchr(text, '\n') + 1;
 		fputs("\033[K", out);
-		text += len + (text[len] == '\n');
-		if (last)
-			break; /* a newline here would scroll */
-		fputc('\n', out);
+		if (rows == 0 || row + 1 < rows)
+			fputc('\n', out); /* in the last row it would scroll */
 	}
+	if (!whole)
+		fprintf(out, "[lines %d to %d of %d: up, down; q ends]\033[K", watch->top + 2,
+		        watch->top + 1 + room, lines);
 	fputs("\033[J", out);
 	fflush(out);
 }
@@ -146,13 +177,14 @@ static void watch_show(struct watch *watch)
 {
 	uint64_t shape = screen_shape(&watch->view);
 	bool lost = watch->lost_ms > 0;
-	char *text = NULL;
+	char *text;
 
 	/* In a file or a pipe: a page when something changed, not one a second. */
 	if (!watch->ctl->out_tty && watch->shown != 0 && shape == watch->shown &&
 	    lost == watch->shown_lost)
 		return;
-	if (watch_page(watch, &text) == 0) {
+	text = watch_page(watch);
+	if (text) {
 		if (watch->ctl->out_tty)
 			watch_draw(watch, text);
 		else
@@ -179,6 +211,31 @@ static void watch_ask(struct watch *watch)
 	ctl_phrase(watch->ctl, r, why, watch->lost, sizeof watch->lost);
 }
 
+/* Until the next page is due. False: the end. */
+static bool watch_wait(struct watch *watch, const sigset_t *waiting)
+{
+	const struct ctl *ctl = watch->ctl;
+	int64_t due_ms = clock_ms() + ctl->watch_ms, left_ms;
+	struct pollfd pollfd = { .fd = ctl->in, .events = POLLIN };
+
+	while (!ended && !stopped && (left_ms = due_ms - clock_ms()) > 0) {
+		struct timespec left = { .tv_sec = left_ms / 1000,
+			                 .tv_nsec = left_ms % 1000 * 1000000 };
+		enum keys_step step;
+
+		if (ppoll(&pollfd, 1, &left, waiting) < 0)
+			return true; /* a signal: another size, or the end */
+		step = keys_read(ctl);
+		if (step == KEYS_END)
+			return false;
+		if (step == KEYS_NONE)
+			continue;
+		watch_scroll(watch, step);
+		watch_show(watch);
+	}
+	return true;
+}
+
 enum ctl_exit status_watch(const struct ctl *ctl, bool verbose)
 {
 	static struct watch watch; /* large */
@@ -190,14 +247,10 @@ enum ctl_exit status_watch(const struct ctl *ctl, bool verbose)
 	watch_signals(&waiting);
 	watch_begin(ctl);
 	while (!ended) {
-		struct timespec period = { .tv_sec = ctl->watch_ms / 1000,
-			                   .tv_nsec = ctl->watch_ms % 1000 * 1000000 };
-
 		watch_ask(&watch);
 		watch_show(&watch);
-		if (ferror(ctl->out))
-			break; /* the reader is gone */
-		ppoll(NULL, 0, &period, &waiting);
+		if (ferror(ctl->out) || !watch_wait(&watch, &waiting))
+			break;
 		if (stopped) {
 			/* Ctrl-Z: the shell gets its cursor; after fg the page is drawn again. */
 			stopped = 0;

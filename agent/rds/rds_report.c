@@ -143,13 +143,20 @@ static void send_facts(const struct report *report)
 {
 	const struct watch *watch = report->watch;
 	const struct worker *worker = report->worker;
+	struct msg rds = {
+		.id = FACT_RDS,
+		.value = watch->state,
+		.more = { [RETRY_AT_MS] = watch_retry_ms(watch),
+		          [RETRY_TROUBLE] = watch->backoff.trouble },
+	};
 	char text[LIMIT_FACT_TEXT] = "";
 
 	/* What an earlier process said stays until something has been found. */
 	if (watch->state != RDS_STARTING) {
 		if (watch->open)
-			net_addr_text(&watch->peer, text, sizeof text);
-		worker_fact(worker, FACT_RDS, watch->state, text, watch->why);
+			net_addr_text(&watch->peer, rds.text, sizeof rds.text);
+		str_copy(rds.why, sizeof rds.why, watch->why);
+		worker_say(worker, &rds);
 		worker_fact(worker, FACT_RDS_RTT, watch->rtt_us, NULL, NULL);
 		worker_fact(worker, FACT_RDS_VERSION, watch->version[0] != '\0', watch->version,
 		            NULL);

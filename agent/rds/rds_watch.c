@@ -1,6 +1,7 @@
 /* wna-rds; pure. */
 #include "rds_watch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -350,9 +351,19 @@ void watch_dropped(struct watch *watch, int64_t now, uint32_t random)
 
 void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, int64_t connect_ms)
 {
+	char why[LIMIT_FACT_WHY];
+
 	watch->backoff = (struct backoff){ TROUBLE_DENIED, failures, connect_ms };
-	set_state(watch, now, RDS_DOWN,
-	          "an earlier login with this password was refused; the next one waits");
+	snprintf(why, sizeof why, "login refused for '%s', also before this process began",
+	         watch->conf->user);
+	set_state(watch, now, RDS_DOWN, why);
+}
+
+int64_t watch_retry_ms(const struct watch *watch)
+{
+	if (watch->open)
+		return 0;
+	return watch->name_ok ? watch->backoff.connect_ms : watch->resolve_ms;
 }
 
 void watch_retry(struct watch *watch, int64_t now)

@@ -23,23 +23,6 @@
 
 /* rds_trouble.c */
 
-enum rds_trouble {
-	TROUBLE_NONE,
-	TROUBLE_NETWORK,   /* no TCP connection */
-	TROUBLE_STALLED,   /* connected, but the server is silent, or does not speak MySQL */
-	TROUBLE_LOST,      /* the session broke, or the server is shutting down */
-	TROUBLE_DENIED,    /* user or password */
-	TROUBLE_SECRET,    /* no password could be read */
-	TROUBLE_FULL,      /* no connection, thread or memory left for a session */
-	TROUBLE_CLOSED,    /* the server is in offline or read-only mode */
-	TROUBLE_BLOCKED,   /* this host is blocked after too many broken handshakes */
-	TROUBLE_FORBIDDEN, /* this host may not connect */
-	TROUBLE_TLS,       /* no TLS, or a certificate that is not the endpoint's */
-	TROUBLE_CONFIG,    /* schema, login method or TLS does not fit the configuration */
-	TROUBLE_OTHER,
-	TROUBLE_MAX
-};
-
 /* "network", "stalled" ...: for rds.json. */
 const char *trouble_name(enum rds_trouble trouble);
 
@@ -300,6 +283,9 @@ void watch_restore_denied(struct watch *watch, int64_t now, unsigned failures, i
 
 /* What waits after a failure is tried now: at a reload, and with another password. */
 void watch_retry(struct watch *watch, int64_t now);
+
+/* When a failure is tried again, for RETRY_AT_MS; 0: a session is open. */
+int64_t watch_retry_ms(const struct watch *watch);
 
 /* The name is resolved at `at_ms` at the latest, whatever the wait. */
 void watch_resolve(struct watch *watch, int64_t at_ms);

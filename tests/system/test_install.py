@@ -56,7 +56,9 @@ usr/share/doc/web-node-agent/hooks/50-php-fpm
 usr/share/doc/web-node-agent/httpd/web-node-agent.conf
 usr/share/doc/web-node-agent/nginx/web-node-agent.conf
 usr/share/doc/web-node-agent/operations.md
+usr/share/doc/web-node-agent/screens.md
 usr/share/doc/web-node-agent/security.md
+usr/share/doc/web-node-agent/status.schema.json
 usr/share/man/man1/wnactl.1
 usr/share/man/man5/agent.conf.5
 usr/share/man/man7/web-node-agent.7

@@ -3,7 +3,10 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,8 @@ from parts.agent import Agent
 from parts.node import Node
 from parts.wait import hold_true, wait_until
 from parts.world import World
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -178,6 +183,23 @@ def test_command_socket(node: Node, agent: Agent) -> None:
     assert as_user("status", group="nogroup") in (3, 5)
     assert as_user("status", group=group) == 0
     assert as_user("load", group=group) != 0, "changing anything needs root"
+
+
+def test_status_has_a_schema_and_an_exit_code_for_each_verdict(node: Node, agent: Agent) -> None:
+    """Out of service it names what failed; not running it names the unit."""
+    agent.start()
+    agent.wait_page("/readyz", 200)
+    well = agent.ctl("status", "--json")
+    subprocess.run([sys.executable, ROOT / "tests/unit/screens/schema.py",
+                    ROOT / "packaging/doc/status.schema.json"], input=well.stdout, text=True, check=True)
+    node.web.stop_httpd()
+    agent.wait_page("/healthz", 503)
+    out = agent.ctl("status", check=False)
+    assert out.returncode == 2 and out.stdout.startswith("OUT OF SERVICE for ")
+    assert "http-refused" in out.stdout and "GET http://" in out.stdout and "  do:   Start " in out.stdout
+    agent.stop()
+    gone = agent.ctl("status", check=False)
+    assert gone.returncode == 3 and "web-node-agent.service: inactive\n" in gone.stderr
 
 
 def test_wait_for_ready(node: Node, agent: Agent) -> None:

@@ -28,7 +28,7 @@ def test_status_reads_like_a_table_of_contents(whole: Agent) -> None:
 
     def text() -> str:
         return machine.show(unit("core"), "StatusText")
-    wait_until(lambda: text().startswith("healthz degraded, readyz fail: database: no-name: "), "one job fails")
+    wait_until(lambda: text().startswith("healthz degraded, readyz fail: database: db.example: "), "one job fails")
     seen = machine.systemctl("status", "--no-pager", "web-node-agent*")
     titles = dict(re.findall(r"^\S (web-node-agent\S*) - Web node agent: (.+)$", seen, re.M))
     assert set(titles) == {UMBRELLA, *map(unit, ROLES), "web-node-agent-health.socket",

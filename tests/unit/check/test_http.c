@@ -78,7 +78,7 @@ static void http_wrong_status(void **state)
 
 	(void)state;
 	against(&server, LONG_MS); /* its body never comes, and is not waited for */
-	expect_bad(EPROTO, "http: status 500, wanted 200-399");
+	expect_bad(EPROTO, "500, wanted 200-399");
 }
 
 static void http_timeouts(void **state)
@@ -87,13 +87,12 @@ static void http_timeouts(void **state)
 		enum server_way way;
 		const char *text, *more, *why;
 	} forms[] = {
-		{ SERVER_SILENT, NULL, NULL, "http: no answer within 0.06 s" },
-		{ SERVER_KEEP, "HTTP/1.1 20", NULL, "http: no answer within" },
-		{ SERVER_KEEP, "HTTP/1.1 200 OK\r\nContent-Le", NULL, "http: no answer within" },
+		{ SERVER_SILENT, NULL, NULL, "no answer within 0.06 s" },
+		{ SERVER_KEEP, "HTTP/1.1 20", NULL, "no answer within" },
+		{ SERVER_KEEP, "HTTP/1.1 200 OK\r\nContent-Le", NULL, "no answer within" },
 		{ SERVER_KEEP, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", NULL,
-		  "http: answer not complete within" },
-		{ SERVER_KEEP, "HTTP/1.1 200 OK\r\n\r\nhalf", NULL,
-		  "http: answer not complete within" },
+		  "answer not complete within" },
+		{ SERVER_KEEP, "HTTP/1.1 200 OK\r\n\r\nhalf", NULL, "answer not complete within" },
 		{ SERVER_ENDLESS, "", "HTTP/1.1 100 Continue\r\n\r\n", "within" },
 	};
 
@@ -148,13 +147,13 @@ static void http_cut_short(void **state)
 
 	(void)state;
 	against(&half, LONG_MS);
-	expect_bad(EPROTO, "http: connection closed before the end of the answer");
+	expect_bad(EPROTO, "connection closed before the end of the answer");
 	none.way = SERVER_ANSWER;
 	none.text = "HTTP/1.1 200";
 	against(&none, LONG_MS);
-	expect_bad(EPROTO, "http: connection closed without an answer");
+	expect_bad(EPROTO, "connection closed without an answer");
 	against(&reset, LONG_MS);
-	expect_bad(ECONNRESET, "http: connection reset by peer");
+	expect_bad(ECONNRESET, "connection reset by peer");
 }
 
 static void http_bounded(void **state)
@@ -175,7 +174,7 @@ static void http_bounded(void **state)
 
 	(void)state;
 	against(&body, LONG_MS);
-	expect_bad(EMSGSIZE, "http: body over 1024 KiB");
+	expect_bad(EMSGSIZE, "body over 1024 KiB");
 	against(&headers, LONG_MS);
 	assert_true(result.value < 0 && result.value != -ETIMEDOUT);
 	against(&line, LONG_MS);
@@ -186,10 +185,10 @@ static void http_bounded(void **state)
 	memcpy(more + n + 65536 - 16, "\r\n", 3);
 	chunks.more = more;
 	against(&chunks, LONG_MS);
-	expect_bad(EMSGSIZE, "http: body malformed or over 1024 KiB");
+	expect_bad(EMSGSIZE, "body malformed or over 1024 KiB");
 	stream.more = more;
 	against(&stream, LONG_MS);
-	expect_bad(EMSGSIZE, "http: body over 1024 KiB");
+	expect_bad(EMSGSIZE, "body over 1024 KiB");
 	free(more);
 }
 
@@ -238,7 +237,7 @@ static void http_bad_url(void **state)
 	(void)state;
 	snprintf(conf.url, sizeof conf.url, "http://www.example.com/");
 	run_conf(&conf);
-	expect_bad(EINVAL, "http: url: the host must be an address or localhost");
+	expect_bad(EINVAL, "url: the host must be an address or localhost");
 }
 
 int main(void)

@@ -53,7 +53,7 @@ static void tcp_no_answer(void **state)
 	expect_bad(ETIMEDOUT, "not connected within");
 	conf = http(ntohs(in.sin_port), SHORT_MS);
 	run_conf(&conf);
-	expect_bad(ETIMEDOUT, "http: not connected within");
+	expect_bad(ETIMEDOUT, "not connected within");
 	for (size_t i = 0; i < 8; i++)
 		close(full[i]);
 	close(listener);

@@ -242,6 +242,12 @@ void worker_trend(const struct worker *worker, enum fact_id id, struct trend *tr
 	worker_fact(worker, id, trend->minute - 1, NULL, why);
 }
 
+void worker_say(const struct worker *worker, const struct msg *msg)
+{
+	worker_fact(worker, (enum fact_id)msg->id, msg->value, msg->text, msg->why);
+	w.retry_ms[msg->id] = msg->more[RETRY_AT_MS];
+}
+
 int worker_write_file(const char *dir, const char *name, const char *data, size_t len)
 {
 	char path[128];

@@ -95,6 +95,7 @@ static struct world {
 	int64_t fact_value[FACTS];
 	char fact_text[FACTS][LIMIT_FACT_TEXT], fact_why[FACTS][LIMIT_FACT_WHY];
 	unsigned fact_count[FACTS];
+	int64_t retry_ms[FACTS];
 	unsigned refused_calls;
 } w;
 

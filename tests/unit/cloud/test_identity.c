@@ -343,6 +343,22 @@ static void test_bad_bodies(void **state)
 	}
 }
 
+/* CloudWatch takes no such dimension: an operator must be told which name it is about. */
+static void test_a_group_outside_ascii(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_new(&world);
+	fake_set(GROUP, 200, "\354\233\271");
+	start(&world);
+	pass(&world, 11000);
+	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_BAD);
+	assert_non_null(strstr(fact(&world, FACT_IMDS)->why, "the group's name is outside ASCII"));
+	stop(&world);
+	world_free(&world);
+}
+
 static void test_outage_keeps_what_is_known(void **state)
 {
 	struct world world;
@@ -356,6 +372,8 @@ static void test_outage_keeps_what_is_known(void **state)
 	fake.put_outcome = HTTP_TIMED_OUT;
 	pass(&world, 3600000);
 	assert_int_equal(fact(&world, FACT_IMDS)->value, IMDS_SILENT);
+	assert_int_equal(fact(&world, FACT_IMDS)->more[RETRY_AT_MS], imds_retry_ms(world.imds));
+	assert_in_range(fact(&world, FACT_IMDS)->more[RETRY_AT_MS], world.now, world.now + 60000);
 	assert_fact(&world, FACT_ASG, "web");
 	assert_string_equal(identity_get(world.job)->target_state, "InService");
 	/* A process that starts during the outage knows nothing, and leaves the files alone. */
@@ -502,6 +520,7 @@ int main(void)
 		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_tags_change),
 		cmocka_unit_test(test_bad_bodies),
+		cmocka_unit_test(test_a_group_outside_ascii),
 		cmocka_unit_test(test_outage_keeps_what_is_known),
 		cmocka_unit_test(test_tag_goes),
 		cmocka_unit_test(test_configured_group),

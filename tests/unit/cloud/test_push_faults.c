@@ -47,6 +47,8 @@ static void test_retry(void **state)
 	begin_healthy();
 	w.mode = ANSWER_DENIED;
 	run_for(HOUR);
+	assert_int_equal(w.retry_ms[FACT_PUSH], w.push->send.due_ms);
+	assert_in_range(w.retry_ms[FACT_PUSH], w.now_ms, w.now_ms + PUSH_DENIED_MAX_MS);
 	w.mode = ANSWER_OK;
 	push_retry(w.push, w.now_ms);
 	run_for(SECOND);

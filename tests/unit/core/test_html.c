@@ -110,6 +110,7 @@ static void each_level_has_its_sentence(void **state)
 	conf->mount.enabled = conf->rds.enabled = conf->metrics.enabled = false;
 	conf->checks.count = 1;
 	strcpy(conf->checks.item[0].name, "a");
+	conf->checks.item[0].type = CHECK_FILE;
 	conf->checks.item[0].initial = INITIAL_BAD;
 	conf->imds.max_age_ms = conf->checks.item[0].max_age_ms = 10000000;
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {

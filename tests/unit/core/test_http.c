@@ -149,7 +149,7 @@ static void rendered_answers(void **state)
 		const char *path, *type, *body;
 	} rows[] = {
 		{ "/", "text/html; charset=utf-8", "<!DOCTYPE html>" },
-		{ "/status", "application/json", "{\"version\"" },
+		{ "/status", "application/json", "{\"schema\":1,\"version\"" },
 		{ "/metrics", "text/plain; version=0.0.4; charset=utf-8", "# HELP wna_" },
 	};
 	static const char *const proxies[] = { "X-Forwarded-For: 127.0.0.1", "Via: 1.1 a",

@@ -58,9 +58,25 @@ static void say_mount(int64_t value, int64_t sign, int64_t answered_ms, const ch
 	assert_int_equal(facts_take(&state.facts, &conf, ROLE_MOUNT, &msg, at_ms, at_ms, &slot), 0);
 }
 
+/* Each state that is not well has a reason, and each reason texts. */
+static void has_a_reason(enum verdict_level level, enum reason reason, const char *why)
+{
+	if (level == LEVEL_OK || level == LEVEL_OFF) {
+		assert_int_equal(reason == REASON_NONE, why[0] == '\0');
+		return;
+	}
+	assert_int_not_equal(reason, REASON_NONE);
+	assert_string_not_equal(reason_info(reason)->todo, "");
+}
+
 static void judge(int64_t now_ms)
 {
 	judge_verdict(&state, now_ms, &verdict);
+	for (int i = 0; i < JOB_MAX; i++)
+		has_a_reason(verdict.job[i].level, verdict.job[i].reason, verdict.job[i].why);
+	for (int i = 0; i < conf.checks.count; i++)
+		has_a_reason(verdict.check[i].level, verdict.check[i].reason, verdict.check[i].why);
+	has_a_reason(verdict.ready, verdict.reason, verdict.why);
 }
 
 static void expect(enum verdict_level health, enum verdict_level ready)
@@ -349,12 +365,143 @@ static void the_worst_is_told(void **unused)
 	(void)unused;
 	one_check(SCOPE_LOCAL, INITIAL_BAD);
 	conf.rds.enabled = true;
+	snprintf(conf.rds.endpoint, sizeof conf.rds.endpoint, "db.example");
 	say(FACT_RDS, RDS_DOWN, "refused", NOW);
 	judge(START);
 	assert_string_equal(verdict.why, "checks: web: no result yet");
 	say(FACT_CHECK, CHECK_GOOD, "", NOW);
 	judge(NOW);
-	assert_string_equal(verdict.why, "database: down: refused");
+	assert_string_equal(verdict.why, "database: db.example: refused");
+}
+
+static void say_rds(int64_t value, int64_t retry_ms, int64_t trouble)
+{
+	struct msg msg = { .type = HUB_FACT, .id = FACT_RDS, .value = value };
+	unsigned slot;
+
+	msg.more[RETRY_AT_MS] = retry_ms;
+	msg.more[RETRY_TROUBLE] = trouble;
+	snprintf(msg.text, sizeof msg.text, "10.0.0.1");
+	assert_int_equal(facts_take(&state.facts, &conf, ROLE_RDS, &msg, NOW, NOW, &slot), 0);
+}
+
+/* The next step is the finder's own, and no figure of before stands beside a failure. */
+static void what_comes_next(void **unused)
+{
+	const struct finding *job = &verdict.job[JOB_DATABASE];
+
+	(void)unused;
+	known_identity(NOW);
+	conf.rds.enabled = true;
+	conf.rds.interval_ms = 1000;
+	say(FACT_RDS_RTT, 400, "", NOW);
+	say_rds(RDS_WRITABLE, 0, TROUBLE_NONE);
+	judge(NOW);
+	assert_string_equal(job->what, "10.0.0.1 writable, answers in 0.4 ms");
+	assert_string_equal(job->next, "asks every 1.0 s");
+	say_rds(RDS_DOWN, NOW + 27000, TROUBLE_DENIED);
+	judge(NOW);
+	assert_string_equal(job->what, "");
+	assert_string_equal(job->next, "tries again in 27 s or at a reload");
+	assert_int_equal(job->reason, REASON_DB_LOGIN);
+	say_rds(RDS_NO_NAME, NOW + 1000, TROUBLE_DENIED);
+	judge(NOW);
+	assert_string_equal(job->next, "asks for the name again in 1.0 s or at a reload");
+	assert_int_equal(job->reason, REASON_DB_NAME);
+	for (int64_t odd = TROUBLE_MAX; odd > -3; odd--) {
+		say_rds(RDS_DOWN, INT64_MIN, odd);
+		judge(NOW);
+	}
+}
+
+/* What has never been heard is a matter of the process, if that is away. */
+static void a_process_that_is_away(void **unused)
+{
+	(void)unused;
+	one_check(SCOPE_LOCAL, INITIAL_BAD);
+	conf.rds.enabled = conf.mount.enabled = true;
+	judge(START);
+	assert_int_equal(verdict.check[0].reason, REASON_PROCESS_DOWN);
+	for (int job = 0; job < JOB_METRICS; job++)
+		assert_int_equal(verdict.job[job].reason, REASON_PROCESS_DOWN);
+	assert_string_equal(verdict.job[JOB_DATABASE].next, "waits for wna-rds");
+	assert_string_equal(verdict.job[JOB_MOUNT].next, "waits for wna-mount");
+	for (int role = 0; role < ROLE_MAX; role++)
+		state.link[role].up = true;
+	judge(START);
+	assert_int_equal(verdict.job[JOB_DATABASE].reason, REASON_STARTING);
+	assert_int_equal(verdict.job[JOB_MOUNT].reason, REASON_MOUNT_STARTING);
+	assert_int_equal(verdict.check[0].reason, REASON_CHECK_STARTING);
+}
+
+/* What was asked stands before what came of it. */
+static void a_check_names_its_target(void **unused)
+{
+	struct conf_check *check = &conf.checks.item[0];
+
+	(void)unused;
+	known_identity(NOW);
+	one_check(SCOPE_LOCAL, INITIAL_BAD);
+	snprintf(check->url, sizeof check->url, "http://127.0.0.1/health.html");
+	say(FACT_CHECK, CHECK_BAD, "404, wanted 200-299", NOW);
+	judge(NOW);
+	assert_string_equal(verdict.why, "checks: web: GET http://127.0.0.1/health.html -> 404, "
+	                                 "wanted 200-299");
+	assert_string_equal(verdict.check[0].what, "GET http://127.0.0.1/health.html");
+	check->type = CHECK_TCP;
+	net_addr_parse("127.0.0.1", &check->address.addr);
+	check->address.port = 81;
+	judge(NOW);
+	assert_string_equal(verdict.check[0].what, "TCP 127.0.0.1:81");
+	/* The longest URL is cut; what came of it is not. */
+	check->type = CHECK_HTTP;
+	memset(check->url, 'u', sizeof check->url - 1);
+	judge(NOW);
+	assert_non_null(strstr(verdict.why, "u... -> 404, wanted 200-299"));
+	check->type = CHECK_TYPE_MAX;
+	judge(NOW);
+	assert_string_equal(verdict.check[0].what, "");
+}
+
+/* Held back, the node will need credentials; a queue in memory is shown, and is no failure. */
+static void metrics_that_wait(void **unused)
+{
+	const struct finding *job = &verdict.job[JOB_METRICS];
+
+	(void)unused;
+	known_identity(NOW);
+	conf.metrics.enabled = true;
+	say(FACT_PUSH, PUSH_HELD, "the target state is Standby", NOW);
+	judge(NOW);
+	assert_int_equal(job->level, LEVEL_OK);
+	say(FACT_CREDENTIALS, CRED_NONE, "no role", NOW);
+	judge(NOW);
+	assert_int_equal(job->level, LEVEL_WAITING);
+	assert_string_equal(job->why, "no credentials: no role");
+	expect(LEVEL_OK, LEVEL_OK);
+	say(FACT_PUSH, PUSH_OK, "", NOW);
+	say(FACT_PUSH_QUEUED, 12, "in memory: disk full", NOW);
+	judge(NOW);
+	assert_int_equal(job->level, LEVEL_OK);
+	assert_string_equal(job->why, "12 queued in memory: disk full");
+	assert_int_equal(job->reason, REASON_PUSH_DISK);
+}
+
+static void every_reason_has_its_texts(void **unused)
+{
+	(void)unused;
+	for (int i = REASON_NONE + 1; i < REASON_MAX; i++) {
+		const struct reason_info *info = reason_info(i);
+
+		assert_string_not_equal(info->name, "");
+		assert_string_not_equal(info->meaning, "");
+		assert_string_not_equal(info->todo, "");
+		assert_null(strpbrk(info->name, " |"));
+		for (int j = REASON_NONE; j < i; j++)
+			assert_string_not_equal(info->name, reason_info(j)->name);
+	}
+	assert_string_equal(reason_info(REASON_MAX)->todo, "");
+	assert_string_equal(reason_info(-1)->todo, "");
 }
 
 static void a_drain(void **unused)
@@ -403,6 +550,11 @@ int main(void)
 		cmocka_unit_test_setup(an_assumed_check_is_not_well, setup),
 		cmocka_unit_test_setup(nothing_changes_before_until, setup),
 		cmocka_unit_test_setup(the_worst_is_told, setup),
+		cmocka_unit_test_setup(what_comes_next, setup),
+		cmocka_unit_test_setup(a_process_that_is_away, setup),
+		cmocka_unit_test_setup(a_check_names_its_target, setup),
+		cmocka_unit_test_setup(metrics_that_wait, setup),
+		cmocka_unit_test_setup(every_reason_has_its_texts, setup),
 		cmocka_unit_test_setup(a_drain, setup),
 	};
 

@@ -118,6 +118,7 @@ __attribute__((unused)) static void fake_prepare(struct fake *fake)
 	fake->ctl.err = open_memstream(&fake->err, &fake->err_len);
 	fake->ctl.out_tty = fake->ctl.err_tty = fake->ctl.colour = false;
 	fake->ctl.utf8 = false;
+	fake->ctl.in = -1;
 	fake->ctl.width = 100;
 	fake->ctl.answer_ms = 20000;
 	fake->ctl.poll_ms = 1;

@@ -78,7 +78,91 @@ static void silence(void **state)
 	fake.ctl.answer_ms = 50;
 	assert_int_equal(status_once(&fake.ctl, false, false), CTL_UNREACHABLE);
 	fake_words(&fake);
-	assert_string_equal(fake.err, "wnactl: the agent does not answer\n");
+	/* What follows is of this machine. */
+	assert_int_equal(strncmp(fake.err, "wnactl: the agent does not answer\n", 34), 0);
+}
+
+static void absent(const char *units, const char *file)
+{
+	FILE *from = fmemopen((char *)units, strlen(units), "r");
+
+	assert_non_null(from);
+	rewind(fake.ctl.err);
+	absent_tell(&fake.ctl, from, file);
+	fputc('\0', fake.ctl.err);
+	fclose(from);
+	fake_words(&fake);
+}
+
+/* Why the agent does not run: the first unit that is not as it should be, and the configuration. */
+static void why_it_does_not_run(void **state)
+{
+	static const char well[] = "Result=success\nId=web-node-agent.service\nLoadState=loaded\n"
+	                           "ActiveState=active\n";
+	char units[512], file[128];
+	FILE *conf;
+
+	(void)state;
+	snprintf(file, sizeof file, "%s/agent.conf", fake.dir);
+	conf = fopen(file, "we");
+	assert_non_null(conf);
+	fclose(conf);
+	snprintf(units, sizeof units,
+	         "%s\nResult=core-dump\nId=web-node-agent-core.service\nLoadState=loaded\n"
+	         "ActiveState=failed\n",
+	         well);
+	absent(units, file);
+	assert_string_equal(fake.err,
+	                    "  web-node-agent-core.service: failed (core-dump)\n"
+	                    "    do: Read journalctl -n 20 -u web-node-agent-core.service.\n");
+	absent("Id=web-node-agent.service\nLoadState=not-found\nActiveState=inactive\n", file);
+	assert_non_null(strstr(fake.err, "web-node-agent.service: not-found\n"));
+	absent("Result=success\nId=web-node-agent.service\nLoadState=loaded\n"
+	       "ActiveState=inactive\n",
+	       file);
+	assert_non_null(strstr(fake.err, "do: sudo systemctl start web-node-agent\n"));
+	conf = fopen(file, "we");
+	fputs("[health]\nlisten = 8099\n", conf);
+	fclose(conf);
+	absent(well, file);
+	assert_non_null(strstr(fake.err, "'.\n"
+	                                 "  the configuration is not good:\n"));
+	assert_non_null(strstr(fake.err, "/agent.conf:2: health.listen: "));
+	assert_non_null(strstr(fake.err, "sudo wnactl check"));
+	unlink(file);
+}
+
+/* 0 well, 1 degraded and serving, 2 out of service. */
+static void an_exit_code_for_each_verdict(void **state)
+{
+	char *degraded = fake_data("failover.json"), *out = fake_data("starting.json");
+
+	(void)state;
+	fake.status[0] = degraded;
+	fake.status[1] = out;
+	fake.statuses = 2;
+	fake_start(&fake, NULL);
+	assert_int_equal(status_once(&fake.ctl, true, false), 1);
+	assert_int_equal(status_once(&fake.ctl, true, false), 2);
+	free(degraded);
+	free(out);
+}
+
+/* On a terminal the page is cut below its verdict, and says so. */
+static void a_terminal_too_low(void **state)
+{
+	char *failing = fake_data("failover.json");
+
+	(void)state;
+	fake.ctl.out_tty = true;
+	fake.ctl.height = 8;
+	fake_start(&fake, failing);
+	status_once(&fake.ctl, false, false);
+	fake_words(&fake);
+	assert_int_equal(screen_lines(fake.out), 7);
+	assert_int_equal(strncmp(fake.out, "IN SERVICE, DEGRADED", 20), 0);
+	assert_string_equal(fake_last(fake.out), "[more: wnactl status -v | less]");
+	free(failing);
 }
 
 static void hung_up(void **state)
@@ -104,8 +188,8 @@ static void status_codes(void **state)
 	assert_int_equal(status_once(&fake.ctl, false, false), CTL_OK);
 	assert_int_equal(status_once(&fake.ctl, false, false), CTL_NO);
 	fake_words(&fake);
-	assert_non_null(strstr(fake.out, "readyz      200 ok"));
-	assert_non_null(strstr(fake.out, "readyz      503 degraded"));
+	assert_non_null(strstr(fake.out, "/readyz 200 ok"));
+	assert_non_null(strstr(fake.out, "/readyz 503 fail"));
 	fflush(fake.ctl.out);
 	rewind(fake.ctl.out);
 	/* --json is what the agent said, byte by byte. */
@@ -146,6 +230,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(silence, setup, teardown),
 		cmocka_unit_test_setup_teardown(hung_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(status_codes, setup, teardown),
+		cmocka_unit_test_setup_teardown(why_it_does_not_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_exit_code_for_each_verdict, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_terminal_too_low, setup, teardown),
 		cmocka_unit_test_setup_teardown(exit_codes, setup, teardown),
 	};
 

@@ -25,7 +25,7 @@ static void takes_what_the_agent_says(void **state)
 	assert_string_equal(view.version, "0.1.0");
 	assert_int_equal(view.healthz.code, 200);
 	assert_int_equal(view.readyz.code, 503);
-	assert_int_equal(view.readyz.level, LEVEL_DEGRADED);
+	assert_int_equal(view.readyz.level, LEVEL_FAIL);
 	assert_int_equal(view.now_ms, 1795421730000);
 	assert_int_equal(view.now_ms - view.readyz.since_ms, 25000);
 	assert_int_equal(view.jobs, 5);

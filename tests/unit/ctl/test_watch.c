@@ -92,11 +92,40 @@ static void an_agent_not_there_yet_is_waited_for(void **state)
 	assert_int_equal(count(fake.out, "web-node-agent 0.1.0"), 1);
 }
 
+/* What is too high scrolls under the verdict, and `q` ends it. */
+static void keys_scroll_and_end_it(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	fake.ctl.out_tty = true;
+	fake.ctl.height = 10;
+	fake.ctl.watch_ms = 20000;
+	fake.signal_at = 0;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "k\033[B\033[6~?\033[A", 1 + 3 + 4 + 1 + 3), 12);
+	assert_int_equal(write(fds[1], "bbjq", 4), 4);
+	fake.ctl.in = fds[0];
+	fake_start(&fake, failover);
+	fake.status[0] = failover;
+	assert_int_equal(status_watch(&fake.ctl, true), CTL_OK);
+	fake_words(&fake);
+	assert_int_equal(atomic_load(&fake.asked), 1);
+	assert_int_equal(count(fake.out, "IN SERVICE, DEGRADED for "), 8);
+	assert_int_equal(count(fake.out, "[lines 2 to 9 of "), 4);
+	assert_int_equal(count(fake.out, "[lines 3 to 10 of "), 2);
+	assert_int_equal(count(fake.out, "[lines 8 to 15 of "), 1);
+	assert_int_equal(count(fake.out, "[lines 7 to 14 of "), 1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_terminal_is_drawn_in_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_gets_changes_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_scroll_and_end_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_agent_not_there_yet_is_waited_for, setup,
 		                                teardown),
 	};

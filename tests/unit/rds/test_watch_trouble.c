@@ -115,10 +115,15 @@ static void a_denial_is_remembered(void **state)
 	assert_true(now - start >= 100000);
 	fails(TROUBLE_DENIED, 5);
 	assert_true(watch.backoff.connect_ms - now >= 200000);
+	/* What is said to be next is what comes next, and a reload hastens it. */
+	assert_int_equal(watch_retry_ms(&watch), watch.backoff.connect_ms);
+	watch_retry(&watch, now);
+	assert_int_equal(watch_retry_ms(&watch), now);
 	/* a success ends it */
 	connects_to(&a);
 	answers(false);
 	assert_int_equal(watch.backoff.trouble, TROUBLE_NONE);
+	assert_int_equal(watch_retry_ms(&watch), 0);
 }
 
 static void session_outlives_dns(void **state)
