@@ -35,6 +35,8 @@ struct fake {
 	struct ctl ctl;   /* leads here; writes to out and err */
 	char *out, *err;  /* what was written, after fake_words */
 	size_t out_len, err_len;
+	char *kept[4]; /* texts that are freed when no answer is under way any more */
+	int kepts;
 };
 
 static void fake_answer(struct fake *fake, int fd, const struct msg *question)
@@ -149,6 +151,12 @@ __attribute__((unused)) static void fake_words(struct fake *fake)
 	fflush(fake->ctl.err);
 }
 
+/* The text of this file, as an answer. */
+__attribute__((unused)) static char *fake_keep(struct fake *fake, const char *name)
+{
+	return fake->kept[fake->kepts++] = fake_data(name);
+}
+
 __attribute__((unused)) static void fake_stop(struct fake *fake)
 {
 	if (fake->listener >= 0) {
@@ -156,6 +164,8 @@ __attribute__((unused)) static void fake_stop(struct fake *fake)
 		pthread_join(fake->thread, NULL);
 		close(fake->listener);
 	}
+	for (int i = 0; i < fake->kepts; i++)
+		free(fake->kept[i]);
 	unlink(fake->path);
 	rmdir(fake->dir);
 	fclose(fake->ctl.out);

@@ -135,7 +135,8 @@ static void why_it_does_not_run(void **state)
 /* 0 well, 1 degraded and serving, 2 out of service. */
 static void an_exit_code_for_each_verdict(void **state)
 {
-	char *degraded = fake_data("failover.json"), *out = fake_data("starting.json");
+	char *degraded = fake_keep(&fake, "failover.json"),
+	     *out = fake_keep(&fake, "starting.json");
 
 	(void)state;
 	fake.status[0] = degraded;
@@ -144,14 +145,12 @@ static void an_exit_code_for_each_verdict(void **state)
 	fake_start(&fake, NULL);
 	assert_int_equal(status_once(&fake.ctl, true, false), 1);
 	assert_int_equal(status_once(&fake.ctl, true, false), 2);
-	free(degraded);
-	free(out);
 }
 
 /* On a terminal the page is cut below its verdict, and says so. */
 static void a_terminal_too_low(void **state)
 {
-	char *failing = fake_data("failover.json");
+	char *failing = fake_keep(&fake, "failover.json");
 
 	(void)state;
 	fake.ctl.out_tty = true;
@@ -162,7 +161,6 @@ static void a_terminal_too_low(void **state)
 	assert_int_equal(screen_lines(fake.out), 7);
 	assert_int_equal(strncmp(fake.out, "IN SERVICE, DEGRADED", 20), 0);
 	assert_string_equal(fake_last(fake.out), "[more: wnactl status -v | less]");
-	free(failing);
 }
 
 static void hung_up(void **state)
@@ -174,8 +172,8 @@ static void hung_up(void **state)
 
 static void status_codes(void **state)
 {
-	char *failing = fake_data("failover.json");
-	char *well = fake_data("healthy.json");
+	char *failing = fake_keep(&fake, "failover.json");
+	char *well = fake_keep(&fake, "healthy.json");
 
 	(void)state;
 	fake.status[0] = well;
@@ -204,8 +202,6 @@ static void status_codes(void **state)
 	fake_words(&fake);
 	assert_string_equal(fake_last(fake.err), "wnactl: the answer is not the agent's: "
 	                                         "healthz.level: expected to be there");
-	free(failing);
-	free(well);
 }
 
 static void exit_codes(void **state)
