@@ -52,6 +52,7 @@ usr/libexec/web-node-agent/wna-sockets
 usr/share/bash-completion/completions/wnactl
 usr/share/doc/web-node-agent/LICENSE
 usr/share/doc/web-node-agent/existing-fleet.md
+usr/share/doc/web-node-agent/grafana/web-node-agent.json
 usr/share/doc/web-node-agent/hooks/50-php-fpm
 usr/share/doc/web-node-agent/httpd/web-node-agent.conf
 usr/share/doc/web-node-agent/nginx/web-node-agent.conf
